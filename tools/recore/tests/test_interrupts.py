@@ -140,7 +140,7 @@ class Loud:
 
 for what in ("import", "destructor"):
     try:
-        with interrupts.raised():
+        with interrupts.raise_on_signal():
             if what == "import":
                 import slow
             else:
@@ -149,13 +149,13 @@ for what in ("import", "destructor"):
     except KeyboardInterrupt:
         print(what, sys.modules["slow"].done)
 try:
-    with interrupts.raised(), interrupts.deferred():
+    with interrupts.raise_on_signal(), interrupts.defer():
         signal.raise_signal(2)
         print("complete")
 except KeyboardInterrupt:
     print("deferred")
 try:
-    with interrupts.raised(), interrupts.deferred():
+    with interrupts.raise_on_signal(), interrupts.defer():
         signal.raise_signal(2)
         raise ValueError
 except KeyboardInterrupt:
@@ -170,7 +170,7 @@ class Ends:
         print("left")
 
 try:
-    with interrupts.raised(), interrupts.deferred_at_both_ends(Ends):
+    with interrupts.raise_on_signal(), interrupts.defer_at_both_ends(Ends):
         print("never")
 except KeyboardInterrupt:
     print("interrupted")
@@ -189,7 +189,7 @@ from stagemaker import interrupts
 
 for seconds in (0, 30):
     try:
-        with interrupts.raised(f"waiting {seconds}"), interrupts.deferred():
+        with interrupts.raise_on_signal(f"waiting {seconds}"), interrupts.defer():
             signal.raise_signal(2)
             signal.raise_signal(2)
             time.sleep(seconds)

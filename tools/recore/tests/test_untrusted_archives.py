@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import member, packed, with_header
+from stagemaker_support.archives import member, replace_header, tarball
 
 from recore import untrusted_archives
 from recore.check.pickles import read_pickles, same_models, size_of
@@ -20,7 +20,7 @@ ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may re
 
 
 def after(head: bytes, *more: bytes) -> bytes:
-    return gzip.compress(head, mtime=0) + b"".join(more) + packed(**FILES)
+    return gzip.compress(head, mtime=0) + b"".join(more) + tarball(**FILES)
 
 
 def sparse(**headers: str) -> bytes:
@@ -30,7 +30,7 @@ def sparse(**headers: str) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT) + b"1\n%d\n0\n".ljust(512, b"\0") % EXABYTE
 
 
-OLD_SPARSE = with_header(
+OLD_SPARSE = replace_header(
     gzip.compress(member("code/preprocess.py", tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT)),
     483,
     b"\x80" + EXABYTE.to_bytes(11),
@@ -47,8 +47,8 @@ HOSTILE = {
     "a header of 8 GB": (after(member("x", tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT), ZEROS), "headers"),
     "a negative size": (after(member("back", size=-512).tobuf(tarfile.GNU_FORMAT)), "size of 'back' is wrong"),
     "empty members": (after(b"".join(member(f"f{number}").tobuf() for number in range(60))), "more than 50 members"),
-    "cut off": (packed(**FILES)[:-9], "end-of-stream marker"),
-    "another checksum": (packed(**FILES)[:-8] + bytes(8), "CRC check failed"),
+    "cut off": (tarball(**FILES)[:-9], "end-of-stream marker"),
+    "another checksum": (tarball(**FILES)[:-8] + bytes(8), "CRC check failed"),
     "not an archive": (b"not an archive", "model"),
     "empty": (b"", "model"),
 }
@@ -96,19 +96,19 @@ def test_the_requirements_of_a_hostile_archive_are_not_read(tmp_path: Path) -> N
 
 
 def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
-    (tmp_path / "model.tar.gz").write_bytes(packed(member("./train.py"), train=b"last"))
+    (tmp_path / "model.tar.gz").write_bytes(tarball(member("./train.py"), train=b"last"))
     assert read_files(tmp_path / "model.tar.gz", ["train.py"], 10) == {"train.py": b"last"}
     with pytest.raises(ValueError, match=r"train\.py has more than 0 MB"):
         read_files(tmp_path / "model.tar.gz", ["train.py"], 3)
 
 
 def test_an_archive_may_end_with_padding(tmp_path: Path) -> None:
-    archive = gzip.decompress(packed(**FILES)) + bytes(2 << 20)  # as `tar -b 4096` writes it
+    archive = gzip.decompress(tarball(**FILES)) + bytes(2 << 20)  # as `tar -b 4096` writes it
     (tmp_path / "model.tar.gz").write_bytes(gzip.compress(archive))
     assert set(read_files(tmp_path / "model.tar.gz", ["train.py"], 10)) == {"train.py"}
 
 
 def test_an_error_of_the_machine_is_not_the_archives(tmp_path: Path) -> None:
-    (tmp_path / "model.tar.gz").write_bytes(packed(**FILES))
+    (tmp_path / "model.tar.gz").write_bytes(tarball(**FILES))
     with pytest.raises(OSError, match="No space left"), open_archive(tmp_path / "model.tar.gz"):
         Path("/dev/full").write_bytes(b"x")

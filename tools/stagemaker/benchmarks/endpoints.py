@@ -175,7 +175,7 @@ class Simulated:
     def time_transform(self, name: str, model: str, concurrent: int, instances: int) -> float:
         """Run a transform job over the objects below `rows/` and return its duration in seconds."""
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/"}}
-        begun = time.perf_counter()
+        start = time.perf_counter()
         self.sagemaker.create_transform_job(
             TransformJobName=name,
             ModelName=model,
@@ -188,7 +188,7 @@ class Simulated:
         while True:
             job = self.sagemaker.describe_transform_job(TransformJobName=name)
             if job["TransformJobStatus"] == "Completed":
-                return time.perf_counter() - begun
+                return time.perf_counter() - start
             if job["TransformJobStatus"] == "Failed":
                 raise SystemExit(job["FailureReason"])
             time.sleep(0.05)
@@ -225,8 +225,8 @@ def is_healthy(url: str) -> bool:
 
 def run_program(*words: object) -> Measured:
     """Run a measuring program and return the JSON that it prints."""
-    done = subprocess.run([sys.executable, *map(str, words)], check=True, stdout=subprocess.PIPE)
-    values: Measured = json.loads(done.stdout)
+    process = subprocess.run([sys.executable, *map(str, words)], check=True, stdout=subprocess.PIPE)
+    values: Measured = json.loads(process.stdout)
     return values
 
 
@@ -247,18 +247,18 @@ def measure_model(
     with server_alone(model) as url:
         setups = {"server alone": url, **endpoints}
         for clients in CLIENTS:
-            measured: dict[str, list[Measured]] = {setup: [] for setup in setups}
+            results_by_setup: dict[str, list[Measured]] = {setup: [] for setup in setups}
             if clients == 1 and name == "forest":
-                measured["in process"] = []
-            for number in range(repeats):
-                for setup, results in measured.items():
-                    print(f"{name}, {clients} clients, {setup}: {number + 1} of {repeats}", file=sys.stderr, flush=True)
+                results_by_setup["in process"] = []
+            for index in range(repeats):
+                for setup, results in results_by_setup.items():
+                    print(f"{name}, {clients} clients, {setup}: {index + 1} of {repeats}", file=sys.stderr, flush=True)
                     if setup == "in process":
                         results.append(run_program("-c", IN_PROCESS, model.folder, model.body, seconds))
                     else:
                         results.append(load(setups[setup], model, clients, seconds))
-            alone = median(measured["server alone"])["rate"]
-            for setup, results in measured.items():
+            alone = median(results_by_setup["server alone"])["rate"]
+            for setup, results in results_by_setup.items():
                 values = median(results)
                 ratio = f"{values['rate'] / alone:.2f}"
                 numbers = f"{values['rate']:.0f}", f"{values['p50']:.2f}", f"{values['p99']:.2f}"
@@ -274,13 +274,13 @@ def median(results: list[Measured]) -> Measured:
 def measure_batches(simulated: Simulated, model: ModelFolder, repeats: int) -> Iterator[list[str]]:
     """Yield the rows of the Batch Transform table."""
     content = model.line * (ROWS // OBJECTS)
-    for number in range(OBJECTS):
-        simulated.s3.put_object(Bucket=BUCKET, Key=f"rows/{number}.csv", Body=content)
+    for index in range(OBJECTS):
+        simulated.s3.put_object(Bucket=BUCKET, Key=f"rows/{index}.csv", Body=content)
     for concurrent, instances in ((1, 1), (2, 1), (4, 1), (1, 2), (2, 2)):
         times = []
-        for number in range(repeats):
-            print(f"transform: {concurrent} x {instances}, {number + 1} of {repeats}", file=sys.stderr, flush=True)
-            job = f"transform-{concurrent}-{instances}-{number}"
+        for index in range(repeats):
+            print(f"transform: {concurrent} x {instances}, {index + 1} of {repeats}", file=sys.stderr, flush=True)
+            job = f"transform-{concurrent}-{instances}-{index}"
             times.append(simulated.time_transform(job, "forest", concurrent, instances))
         yield [str(concurrent), str(instances), f"{ROWS / statistics.median(times):.0f}"]
 

@@ -16,21 +16,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 HEADERS = {"Content-Type": "text/csv", "Accept": "text/csv"}
-WARM_UP = 0.5  # seconds at the beginning that are not counted
+WARM_UP_SECONDS = 0.5  # seconds at the beginning that are not counted
 
 
 def time_requests(url: str, body: bytes, start: float, end: float) -> list[float]:
     """Send requests until `end`, and return the durations in seconds of the requests sent after `start`."""
     address, times = urlsplit(url), []
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
-    while (begun := time.perf_counter()) < end:
+    while (sent := time.perf_counter()) < end:
         connection.request("POST", address.path, body, HEADERS)
         response = connection.getresponse()
         content = response.read()
         if response.status != 200:
             raise SystemExit(f"status {response.status}: {content[:500]!r}")
-        if begun >= start:
-            times.append(time.perf_counter() - begun)
+        if sent >= start:
+            times.append(time.perf_counter() - sent)
     return times
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--duration", type=float, default=5.0, help="seconds")
     arguments = parser.parse_args()
-    start, body = time.perf_counter() + WARM_UP, arguments.body.read_bytes()
+    start, body = time.perf_counter() + WARM_UP_SECONDS, arguments.body.read_bytes()
     with ThreadPoolExecutor(arguments.clients) as pool:
         work = (arguments.url, body, start, start + arguments.duration)
         futures = [pool.submit(time_requests, *work) for _ in range(arguments.clients)]

@@ -19,7 +19,7 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 CODE = "/opt/ml/processing/input/code"
-numbers = itertools.count()
+counter = itertools.count()
 
 
 def main() -> None:
@@ -39,14 +39,14 @@ def main() -> None:
 
 def measure(sagemaker: Any, count: int, repeats: int) -> None:
     """Print a row of the table."""
-    plain, cached = (create(sagemaker, count, cached=cached) for cached in (False, True))
+    plain_arn, cached = (create(sagemaker, count, cached=cached) for cached in (False, True))
     execute(sagemaker, cached)
-    alone, executions, hits = [], [], []
+    job_times, execution_times, hit_times = [], [], []
     for _ in range(repeats):
-        alone.append(run_jobs(sagemaker, count))
-        executions.append(execute(sagemaker, plain))
-        hits.append(execute(sagemaker, cached))
-    jobs, execution, hit = map(statistics.median, (alone, executions, hits))
+        job_times.append(run_jobs(sagemaker, count))
+        execution_times.append(execute(sagemaker, plain_arn))
+        hit_times.append(execute(sagemaker, cached))
+    jobs, execution, hit = map(statistics.median, (job_times, execution_times, hit_times))
     row = (count, f"{jobs:.2f}", f"{execution:.2f}", f"{execution - jobs:.2f}", f"{execution / jobs:.2f}", f"{hit:.2f}")
     print(f"| {' | '.join(map(str, row))} |", flush=True)
 
@@ -66,7 +66,7 @@ def request() -> dict[str, Any]:
 
 def create(sagemaker: Any, count: int, cached: bool) -> str:
     """Create a pipeline of independent steps and return its name."""
-    name = f"pipeline-{next(numbers)}"
+    name = f"pipeline-{next(counter)}"
     steps = [
         {"Name": f"Step{n}", "Type": "Processing", "Arguments": request(), "CacheConfig": {"Enabled": cached}}
         for n in range(count)
@@ -81,18 +81,18 @@ def execute(sagemaker: Any, pipeline: str) -> float:
     start = time.perf_counter()
     execution = sagemaker.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
     while True:
-        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        if described["PipelineExecutionStatus"] == "Succeeded":
+        response = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        if response["PipelineExecutionStatus"] == "Succeeded":
             return time.perf_counter() - start
-        if described["PipelineExecutionStatus"] != "Executing":
-            raise RuntimeError(described["FailureReason"])
+        if response["PipelineExecutionStatus"] != "Executing":
+            raise RuntimeError(response["FailureReason"])
         time.sleep(POLL_INTERVAL)
 
 
 def run_jobs(sagemaker: Any, count: int) -> float:
     """Run processing jobs to completion and return the seconds that they took. Raises RuntimeError if one failed."""
     start = time.perf_counter()
-    names = [f"job-{next(numbers)}" for _ in range(count)]
+    names = [f"job-{next(counter)}" for _ in range(count)]
     for name in names:
         sagemaker.create_processing_job(ProcessingJobName=name, **request())
     for name in names:

@@ -20,7 +20,7 @@ from stagemaker import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
-WRITE = """
+WRITE_SCRIPT = """
 import pathlib, sys
 
 folder, count, size = pathlib.Path(sys.argv[1]), *map(int, sys.argv[2:])
@@ -42,7 +42,7 @@ def time_command(folder: Path) -> float:
 def time_copy(count: int, size: int, folder: Path) -> float:
     """Write the files directly and copy them; return the duration in seconds."""
     start = time.perf_counter()
-    (folder / "job.py").write_text(WRITE)
+    (folder / "job.py").write_text(WRITE_SCRIPT)
     subprocess.run([sys.executable, folder / "job.py", folder / "files", str(count), str(size)], check=True)
     subprocess.run(["cp", "-r", folder / "files", folder / "copied"], check=True)
     return time.perf_counter() - start
@@ -53,7 +53,7 @@ def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> floa
     inside = "/opt/ml/processing/output"
     upload = {"S3Uri": f"s3://{BUCKET}/{name}/out", "LocalPath": inside, "S3UploadMode": "EndOfJob"}
     outputs = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "files", "S3Output": upload}]}}
-    return time_processing(simulator, name, WRITE, [inside, str(count), str(size)], **outputs)
+    return time_processing(simulator, name, WRITE_SCRIPT, [inside, str(count), str(size)], **outputs)
 
 
 def time_processing(
@@ -94,17 +94,17 @@ def main() -> None:
     for isolation in ("auto", "off"):
         with Simulator(isolation=isolation) as simulator:
             sandbox = "bubblewrap" if simulator.isolation_enforced else "off"
-            if any(sandbox == measured for _, measured in results):  # bubblewrap does not work here
+            if any(sandbox == result for _, result in results):  # bubblewrap does not work here
                 continue
             for comparison, job, baseline in (
                 ("processing job / the command run directly", time_processing, time_command),
                 *outputs,
             ):
                 pairs = []
-                for number in range(arguments.repeats):
+                for index in range(arguments.repeats):
                     with tempfile.TemporaryDirectory() as folder:
-                        pairs.append((job(simulator, f"job-{len(results)}-{number}"), baseline(Path(folder))))
-                    progress = f"{number + 1} of {arguments.repeats}"
+                        pairs.append((job(simulator, f"job-{len(results)}-{index}"), baseline(Path(folder))))
+                    progress = f"{index + 1} of {arguments.repeats}"
                     print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
                 results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
     print("| simulator / baseline | isolation | simulator, s | baseline, s | difference, s | ratio |")

@@ -41,11 +41,7 @@ def main() -> None:
     with contextlib.ExitStack() as cleanup:  # created resources are deleted in reverse order, even after an error
         s3.upload_file(str(arguments.model), arguments.bucket, key)
         cleanup.callback(s3.delete_object, Bucket=arguments.bucket, Key=key)
-        container = {
-            "Image": IMAGE,
-            "ModelDataUrl": f"s3://{arguments.bucket}/{key}",
-            "Environment": environment,
-        }
+        container = {"Image": IMAGE, "ModelDataUrl": f"s3://{arguments.bucket}/{key}", "Environment": environment}
         sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=arguments.role, PrimaryContainer=container, EnableNetworkIsolation=True
         )
@@ -60,8 +56,8 @@ def main() -> None:
             EndpointName=name, ContentType="text/csv", Accept="text/csv", Body="".join(lines).encode()
         )
         answers = answer["Body"].read().decode().splitlines()
-    for number, text in enumerate(answers):
-        print(f"row {number}: {text.count(',') + 1} predictions; the first is {float(text.partition(',')[0]):.3f}")
+    for index, row in enumerate(answers):
+        print(f"row {index}: {row.count(',') + 1} predictions; the first is {float(row.partition(',')[0]):.3f}")
 
 
 if __name__ == "__main__":

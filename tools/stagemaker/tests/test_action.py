@@ -22,8 +22,8 @@ def runner(tmp_path: Path) -> Iterator[dict[str, str]]:
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_ENV", "GITHUB_PATH")}
     yield {"RUNNER_TEMP": str(tmp_path), "PYTHON": sys.executable, "IMAGES": "", "OPTIONS": ""} | files
     pid = tmp_path / "stagemaker/pid"
-    if pid.exists() and psutil.pid_exists(number := int(pid.read_text())):
-        os.kill(number, signal.SIGTERM)
+    if pid.exists() and psutil.pid_exists(process_id := int(pid.read_text())):
+        os.kill(process_id, signal.SIGTERM)
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 
 
 def test_the_table_lists_every_package_once() -> None:
-    listed = re.findall(r"^\| `(\w+)` \|", PAGE.partition("## The packages\n")[2].partition("\n## ")[0], re.MULTILINE)
-    assert sorted(listed) == sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+    names = re.findall(r"^\| `(\w+)` \|", PAGE.partition("## The packages\n")[2].partition("\n## ")[0], re.MULTILINE)
+    assert sorted(names) == sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
 
 def test_every_mentioned_file_exists() -> None:

@@ -186,7 +186,7 @@ def test_a_docker_engine_that_responds_is_reported(socket_folder: Path) -> None:
         ({"ID": "unknown"}, "bubblewrap is for Linux"),
     ],
 )
-def test_a_fix_uses_the_systems_package_manager(
+def test_a_fix_uses_the_package_manager_of_the_system(
     release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.checkout import ROOT
 
-from stagemaker.installing import COMPILED, pip_settings, uv_variables
+from stagemaker.installing import IMPORTS, pip_settings, uv_variables
 
 
 def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +59,6 @@ def test_the_bytecode_of_all_imports_of_a_job_is_written() -> None:
     code = f"import {modules}, sys; print(*[name for name, module in sys.modules.items() if '.' not in name"
     code += " and 'site-packages' in (path := getattr(module, '__file__', None) or '') and path.endswith('.py')])"
     program = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = {name for name in program.stdout.split() if not name.startswith("_")}
-    assert {"paramiko", "sklearn"} <= imported
-    assert imported <= {name.removesuffix(".py") for name in COMPILED.split()}
+    names = {name for name in program.stdout.split() if not name.startswith("_")}
+    assert {"paramiko", "sklearn"} <= names
+    assert names <= {name.removesuffix(".py") for name in IMPORTS.split()}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.checkout import ROOT, environment
-from stagemaker_support.pages import assert_tagged, blocks, broken_links, needs_nothing, page_marks, run_blocks
+from stagemaker_support.pages import assert_tagged, blocks, broken_links, is_independent, page_marks, run_blocks
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 RUN = [
     pytest.param(page, marks=page_marks(page), id=page.name)
     for page in PAGES
-    if any(needs_nothing(set(tags)) for tags, _ in blocks(page))
+    if any(is_independent(set(tags)) for tags, _ in blocks(page))
 ]
 
 

@@ -36,7 +36,7 @@ def test_the_environment_is_as_before():
     assert "AWS_DEFAULT_REGION" not in os.environ
     assert ".amazonaws.com" in boto3.client("sagemaker", region_name="eu-west-1").meta.endpoint_url
 """
-LIGHT = """
+LIGHT_TEST = """
 import sys
 
 def test_nothing_is_imported():
@@ -48,8 +48,8 @@ def test_nothing_is_imported():
 def run(folder: Path, tests: str, *options: str) -> str:
     (folder / "test_theirs.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "stagemaker.pytest_plugin", *options, "."]
-    plain = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    result = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=120)
+    variables = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -59,5 +59,5 @@ def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: 
     assert "5 passed" in run(tmp_path, TESTS, *options)
 
 
-def test_tests_that_do_not_use_them_do_not_wait_for_them(tmp_path: Path) -> None:
-    run(tmp_path, LIGHT)
+def test_tests_without_the_fixtures_do_not_wait_for_a_simulator(tmp_path: Path) -> None:
+    run(tmp_path, LIGHT_TEST)

@@ -17,7 +17,7 @@ from stagemaker.images.package_set import find_python
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
 UV = Path(sys.prefix, "bin/uv")
-AGAIN = (
+TEST_FILES = (
     *("test_start.py", "simulator/test_private_parts.py", "simulator/test_records.py", "simulator/test_state.py"),
     *("simulator/test_other_services.py", "simulator/test_tuning_search.py", "simulator/test_job_queue.py"),
 )
@@ -53,10 +53,10 @@ def test_stagemaker_works_with_other_packages(
     subprocess.run(command, env=variables, cwd=tmp_path, check=True)
     (tmp_path / "work").mkdir()
     # from now on without a network, so that requests to an index or a proxy fail
-    offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | offline)
+    settings = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | settings)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
-    tests = [ROOT / "tests" / name for name in AGAIN]
+    tests = [ROOT / "tests" / name for name in TEST_FILES]
     options = "-q -n 2 -p no:cacheprovider -m".split()
     command = [program, "-m", "pytest", *options, "not (slow or timing or fuzz or machine)"]
     result = subprocess.run([*command, *tests], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900)

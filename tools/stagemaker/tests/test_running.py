@@ -55,20 +55,20 @@ def test_a_command_runs_with_a_simulator_and_passes_on_its_status(tmp_path: Path
 
 def test_variables_that_lead_elsewhere_do_not_reach_the_command() -> None:
     program = "import boto3; print(*[boto3.client(s).meta.endpoint_url for s in ('sagemaker', 's3')])"
-    elsewhere = {
+    variables = {
         "AWS_PROFILE": "nobody",
         "AWS_DEFAULT_PROFILE": "nobody",
         "AWS_ENDPOINT_URL_SAGEMAKER": "http://127.0.0.1:9",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     }
-    result = run("exec", "--", sys.executable, "-c", program, **elsewhere)
+    result = run("exec", "--", sys.executable, "-c", program, **variables)
     assert result.returncode == 0, result.stderr
     sagemaker, s3 = result.stdout.split()
     assert sagemaker == s3
     assert f"{s3}, isolation: " in result.stderr
 
 
-COUNTING = """
+COUNT_SCRIPT = """
 import os, signal, time
 counts = {signal.SIGINT: 0, signal.SIGTERM: 0}
 for number in counts:
@@ -83,7 +83,7 @@ print(*counts.values(), flush=True)
 
 @pytest.mark.parametrize(("number", "counts"), [(signal.SIGTERM, "0 1"), (signal.SIGINT, "1 0")])
 def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: str) -> None:
-    command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
+    command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment() | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
     )
@@ -102,76 +102,76 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: st
     if pid == 0:
         os.chdir(ROOT)
         os.dup2(os.open(stdin, os.O_RDONLY), 0)
-        command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNTING]
+        command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
         os.execve(sys.executable, command, environment() | {"TMPDIR": str(tmp_path)})
-    printed = b""
-    while b"ready" not in printed:
-        printed += os.read(terminal, 1000)
+    output = b""
+    while b"ready" not in output:
+        output += os.read(terminal, 1000)
     os.write(terminal, b"\x03")
-    while b"1 0" not in printed:  # os.read raises OSError if the command ends without this output
-        printed += os.read(terminal, 1000)
+    while b"1 0" not in output:  # os.read raises OSError if the command ends without this output
+        output += os.read(terminal, 1000)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(terminal)
 
 
 def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
-    done = client.train("print('one line')")["TrainingJobName"]
+    short_job = client.train("print('one line')")["TrainingJobName"]
     job = client.process(SLEEPING_SCRIPT, wait=False, seconds=600)
-    assert "one line" in call(client, "logs", done).splitlines()
+    assert "one line" in call(client, "logs", short_job).splitlines()
     name = job["ProcessingJobName"]
     describe = client.sagemaker.describe_processing_job
     wait_until(lambda: describe(ProcessingJobName=name)["ProcessingJobStatus"] == "InProgress")
     assert "InProgress" in call(client, "ls", "jobs")
-    listed = {item["name"]: item for item in json.loads(call(client, "ls", "--json"))}
-    assert (listed[done]["kind"], listed[done]["status"]) == ("training", "Completed")
+    jobs = {item["name"]: item for item in json.loads(call(client, "ls", "--json"))}
+    assert (jobs[short_job]["kind"], jobs[short_job]["status"]) == ("training", "Completed")
     follower = subprocess.Popen(
         [*STAGEMAKER, "logs", "--follow", name], env=environment() | client.simulator.variables()
     )
     assert call(client, "stop", name) == f"{name}: stopping\n"
     assert client.end(job)["ProcessingJobStatus"] == "Stopped"
     assert follower.wait(60) == 0
-    newest, *_ = call(client, "ls").splitlines()
-    assert newest.endswith(f"processing  Stopped    {name}")
+    newest_line, *_ = call(client, "ls").splitlines()
+    assert newest_line.endswith(f"processing  Stopped    {name}")
 
 
 def test_the_lines_of_all_streams_are_followed(client: Client) -> None:
     logs, job = client.logs, client.train("pass")["TrainingJobName"]
     group, time = "/aws/sagemaker/TrainingJobs", int(client.describe("TrainingJob", job)["CreationTime"].timestamp())
     events = client_commands.LogEvents(logs, client_commands.JOBS[0], job)
-    before = [event["message"] for event in events.new(are_last=False)]
-    for number, offset in enumerate((9000, 7000, -60_000)):  # the second stream is late, the third very late
-        logs.create_log_stream(logGroupName=group, logStreamName=f"{job}/{number}")
-        event = {"timestamp": 1000 * time + 60_000 + offset, "message": f"line {number}"}
-        logs.put_log_events(logGroupName=group, logStreamName=f"{job}/{number}", logEvents=[event])
-        are_last = number == 2
-        assert [event["message"] for event in events.new(are_last)] == [f"line {number}"]
-    assert before
-    assert events.new(are_last=True) == []
+    messages = [event["message"] for event in events.read_new(are_last=False)]
+    for index, offset in enumerate((9000, 7000, -60_000)):  # the second stream is late, the third very late
+        logs.create_log_stream(logGroupName=group, logStreamName=f"{job}/{index}")
+        event = {"timestamp": 1000 * time + 60_000 + offset, "message": f"line {index}"}
+        logs.put_log_events(logGroupName=group, logStreamName=f"{job}/{index}", logEvents=[event])
+        are_last = index == 2
+        assert [event["message"] for event in events.read_new(are_last)] == [f"line {index}"]
+    assert messages
+    assert events.read_new(are_last=True) == []
 
 
 def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None:
-    served = client.train("raise SystemExit('not today')")["TrainingJobName"]
+    failed_job = client.train("raise SystemExit('not today')")["TrainingJobName"]
     client.sagemaker.create_model(
         ModelName="m", PrimaryContainer={"Image": IMAGE, "ModelDataUrl": client.put("m", "x")}
     )
     variant = {"VariantName": "one", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     client.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-    client.sagemaker.create_endpoint(EndpointName=served, EndpointConfigName="c")
+    client.sagemaker.create_endpoint(EndpointName=failed_job, EndpointConfigName="c")
     pipelines = Pipelines(client)
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleep", SLEEPING_SCRIPT)))
     name = execution.partition(":pipeline/")[2]
     assert name in call(client, "ls", "pipelines")
     assert call(client, "stop", name) == f"{name}: stopping\n"
     pipelines.wait(execution, "Stopped")
-    assert Endpoints(client).settle(served)["EndpointStatus"] == "Failed"
-    assert served in call(client, "ls", "endpoints")
+    assert Endpoints(client).settle(failed_job)["EndpointStatus"] == "Failed"
+    assert failed_job in call(client, "ls", "endpoints")
     for command in ("logs", "stop"):
-        result = run(command, served, **client.simulator.variables())
-        assert f"{served} is ambiguous: choose training/{served} or endpoint/{served}" in result.stderr
-    result = run("logs", f"training/{served}", **client.simulator.variables())
+        result = run(command, failed_job, **client.simulator.variables())
+        assert f"{failed_job} is ambiguous: choose training/{failed_job} or endpoint/{failed_job}" in result.stderr
+    result = run("logs", f"training/{failed_job}", **client.simulator.variables())
     assert result.returncode == 0
-    assert result.stderr.startswith(f"stagemaker: {served} failed: AlgorithmError")
-    assert call(client, "stop", f"endpoint/{served}") == f"{served}: deleting\n", "it failed, and goes"
+    assert result.stderr.startswith(f"stagemaker: {failed_job} failed: AlgorithmError")
+    assert call(client, "stop", f"endpoint/{failed_job}") == f"{failed_job}: deleting\n", "it failed, and goes"
     wait_until(lambda: not client.sagemaker.list_endpoints()["Endpoints"])
     assert call(client, "ls", "endpoints") == ""
     result = run("logs", name, **client.simulator.variables())

@@ -65,8 +65,8 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     assert "the folder on PYTHONPATH" in errors
     assert f"stagemaker: console: {variables['AWS_ENDPOINT_URL']}/_stagemaker/console/\n" in errors
     assert f"role='{role}'" in errors
-    _, alive = psutil.wait_procs(children, timeout=60)
-    assert not alive
+    _, survivors = psutil.wait_procs(children, timeout=60)
+    assert not survivors
     assert not list(tmp_path.iterdir())
 
 
@@ -195,9 +195,9 @@ def test_a_simulator_listens_on_addresses_of_ipv6(tmp_path: Path, host: str) -> 
     assert connection.getresponse().status == 200
     connection.close()
     program = "import boto3; print(boto3.client('sagemaker').list_models()['Models'])"
-    proxied = environment() | {"http_proxy": "http://127.0.0.1:9"} | variables
+    env = environment() | {"http_proxy": "http://127.0.0.1:9"} | variables
     command = [sys.executable, "-c", program]
-    result = subprocess.run(command, env=proxied, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr

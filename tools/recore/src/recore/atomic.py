@@ -23,7 +23,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
     old_paths = [temporary / f"old-{number}" for number in range(len(paths))]
     try:
         yield new_paths
-        with interrupts.deferred():
+        with interrupts.defer():
             _rename(paths, new_paths, old_paths)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -19,5 +19,5 @@ class ThreadPool(ThreadPoolExecutor):
 
     def submit[**P, T](self, function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
         """Submit a call. Interrupts are deferred, so that the pool cannot lose track of a thread that just started."""
-        with interrupts.deferred():
+        with interrupts.defer():
             return super().submit(function, *arguments, **options)

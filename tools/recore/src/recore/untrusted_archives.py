@@ -59,7 +59,7 @@ def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str 
 
 
 def _read_bounded(path: Path, limit: int) -> Members:
-    for number, (tar, member) in enumerate(read_members(path, to_end=True), 1):
+    for number, (tar, member) in enumerate(read_members(path, read_to_end=True), 1):
         if number > MAX_MEMBERS:
             raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
         blocks = tar.offset - member.offset_data  # read on to the next member

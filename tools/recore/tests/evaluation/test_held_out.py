@@ -9,7 +9,7 @@ import pytest
 import score
 from recore_support.held_out import ScoreFailed, score_held_out
 from sklearn.metrics import r2_score
-from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.archives import archive_of, member, tarball
 from support.checkout import ROOT
 from support.data_files import write_csv
 
@@ -124,7 +124,7 @@ def test_a_table_that_would_take_long_to_parse_is_not_read(content: bytes, reaso
     "archive",
     [
         archive_of(**{"model.pkl": b"m"}),
-        packed(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")),
+        tarball(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")),
         archive_of(**{"code/held_out.csv": b"b"}),
     ],
     ids=["none", "a link", "elsewhere"],

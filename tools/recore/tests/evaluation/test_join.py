@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stagemaker_support.archives import content, member, packed, with_header
+from stagemaker_support.archives import content, member, replace_header, tarball
 from stagemaker_support.fuzzing import examples
 
 from recore.evaluation.submission import SubmissionFiles
@@ -24,7 +24,7 @@ def join(folder: Path, model: bytes) -> Path:
 
 def test_members_are_kept_and_the_submission_replaces_code(tmp_path: Path) -> None:
     directory_and_link = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
-    model = packed(
+    model = tarball(
         *directory_and_link, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"}
     )
     archive = join(tmp_path, model)
@@ -40,14 +40,14 @@ def test_owners_and_special_permissions_are_not_kept(tmp_path: Path) -> None:
     program, folder = member("program", tarfile.REGTYPE), member("folder", tarfile.DIRTYPE)
     for info in (program, folder):
         info.mode, info.uid, info.gid, info.uname, info.gname = 0o6777, 1000, 1000, "ana", "ana"
-    with tarfile.open(join(tmp_path, packed(program, folder, model=b"m"))) as tar:
+    with tarfile.open(join(tmp_path, tarball(program, folder, model=b"m"))) as tar:
         members = {info.name: (info.mode, info.uid, info.gid, info.uname, info.gname) for info in tar}
     assert members == dict.fromkeys(members, (0o644, 0, 0, "", "")) | dict.fromkeys(
         ("program", "folder"), (0o755, 0, 0, "", "")
     )
 
 
-@pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
+@pytest.mark.parametrize("model", [tarball(), tarball(member("a", tarfile.DIRTYPE)), tarball(member("code/x"))])
 def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job wrote no file to SM_MODEL_DIR"):
         join(tmp_path, model)
@@ -70,7 +70,7 @@ def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> 
 def test_only_files_and_relative_symbolic_links_outside_code_are_copied(
     ignored: tarfile.TarInfo, tmp_path: Path
 ) -> None:
-    with tarfile.open(join(tmp_path, packed(ignored, model=b"m"))) as tar:
+    with tarfile.open(join(tmp_path, tarball(ignored, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
@@ -95,9 +95,9 @@ def test_any_bytes_are_rejected(bytes_: bytes, tmp_path: Path) -> None:
 @given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
 def test_an_archive_with_a_broken_header_is_rejected_or_joined(offset: int, bytes_: bytes, tmp_path: Path) -> None:
-    whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
+    whole = tarball(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
-        files = content(join(tmp_path, with_header(whole, offset, bytes_)))
+        files = content(join(tmp_path, replace_header(whole, offset, bytes_)))
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either outcome is valid
     else:
@@ -105,7 +105,7 @@ def test_an_archive_with_a_broken_header_is_rejected_or_joined(offset: int, byte
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
-    whole = packed(model=random.Random(1).randbytes(200_000))
+    whole = tarball(model=random.Random(1).randbytes(200_000))
     for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="could not be read"):
             join(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
-from stagemaker_support.archives import archive_of, packed
+from stagemaker_support.archives import archive_of, tarball
 from support.checkout import ROOT, UPLOADED
 
 from recore.evaluation.job_requests import RunSettings, model_request
@@ -62,7 +62,7 @@ def image(tmp_path: Path) -> Image:
 
 
 def code_of(submission: Path, folder: Path) -> Path:
-    (folder / "trained.tar.gz").write_bytes(packed(model=b"m"))
+    (folder / "trained.tar.gz").write_bytes(tarball(model=b"m"))
     read_submission(submission).join(folder / "trained.tar.gz", folder / "model.tar.gz")
     with tarfile.open(folder / "model.tar.gz") as tar:
         tar.extractall(folder / "model", filter="data")

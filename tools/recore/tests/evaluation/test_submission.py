@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from recore_support.tiny_submission import SETUP, tiny, write
 from scripts.test_archive import DROPPED_FILES
-from stagemaker_support.archives import content, packed
+from stagemaker_support.archives import content, tarball
 from support.checkout import ROOT, UPLOADED, run
 
 from recore.evaluation.submission import read_submission
@@ -161,7 +161,7 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     tiny(folder, {"MANIFEST.in": f"exclude {name}\n"})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(folder)
-    (tmp_path / "src.tar.gz").write_bytes(packed(**{other: b""}))
+    (tmp_path / "src.tar.gz").write_bytes(tarball(**{other: b""}))
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(tmp_path / "src.tar.gz")
 

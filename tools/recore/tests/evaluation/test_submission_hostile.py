@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recore_support.tiny_submission import SETUP, tiny
-from stagemaker_support.archives import member, packed, with_header
+from stagemaker_support.archives import member, replace_header, tarball
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 
@@ -208,7 +208,7 @@ def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path
 def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
     hostile: tarfile.TarInfo, tmp_path: Path
 ) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
+    (tmp_path / "src.tar.gz").write_bytes(tarball(hostile, **BOTH))
     with pytest.raises(ValueError, match="neither a folder nor a submission's archive"):
         read_submission(tmp_path / "src.tar.gz")
 
@@ -218,11 +218,11 @@ def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
     info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
-    return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
+    return gzip.compress(raw + gzip.decompress(tarball(**BOTH)), 1)
 
 
 def make_negative_size() -> bytes:
-    before = gzip.decompress(packed(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
+    before = gzip.decompress(tarball(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
     return gzip.compress(before + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
 
@@ -232,7 +232,7 @@ def make_long_name() -> bytes:
         file.write(member("././@LongLink", tarfile.GNUTYPE_LONGNAME, size=400 << 20).tobuf(tarfile.GNU_FORMAT))
         for _ in range(400):
             file.write(b"a" * (1 << 20))
-        file.write(gzip.decompress(packed(**BOTH)))
+        file.write(gzip.decompress(tarball(**BOTH)))
     return packed_name.getvalue()
 
 
@@ -240,7 +240,7 @@ def make_long_name() -> bytes:
 @pytest.mark.parametrize(
     ("make_archive", "reason"),
     [
-        (lambda: packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH), "'x.npy' is a sparse file"),
+        (lambda: tarball(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH), "'x.npy' is a sparse file"),
         (
             lambda: make_sparse_archive({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
             "'x.npy' is a sparse file, or its size is wrong",
@@ -276,10 +276,10 @@ def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume
     assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
 
 
-WHOLE = packed(train=random.Random(1).randbytes(300), preprocess=b"")
+WHOLE = tarball(train=random.Random(1).randbytes(300), preprocess=b"")
 TRUNCATED = st.integers(1, 400).map(lambda cut: WHOLE[: max(len(WHOLE) - cut, 0)])
 WITH_A_BROKEN_HEADER = st.builds(
-    lambda offset, byte: gzip.compress(with_header(packed(other=b"o" * 700, **BOTH), offset, byte), 1),
+    lambda offset, byte: gzip.compress(replace_header(tarball(other=b"o" * 700, **BOTH), offset, byte), 1),
     st.integers(0, 123) | st.integers(136, 511),
     st.binary(min_size=1, max_size=1),
 )
@@ -299,7 +299,7 @@ def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: P
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
-    whole = bytearray(packed(train=random.Random(1).randbytes(200_000), preprocess=b""))
+    whole = bytearray(tarball(train=random.Random(1).randbytes(200_000), preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100
     for offset in range(20, 300_000, 5000):
         broken = whole.copy()

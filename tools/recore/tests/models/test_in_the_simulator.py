@@ -21,7 +21,7 @@ from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import completed
+from stagemaker_support.transform_jobs import run_batch
 
 from recore.model import LocalEnv
 from recore.model.classes import load_model
@@ -93,7 +93,7 @@ def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> N
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
-        single, batch = (json.loads(output_text) for output_text in completed(client, model, objects))
+        single, batch = (json.loads(output_text) for output_text in run_batch(client, model, objects))
     assert single["metadata"]["model_version"] == "kept-1.0"
     assert single["result"] == {"price": pytest.approx(10 * SLOPE)}
     assert [prediction["result"]["price"] for prediction in batch["predictions"]] == pytest.approx(

@@ -3,8 +3,8 @@ from typing import Any
 
 import boto3
 import pytest
-from stagemaker_support.archives import archive_of, member, packed
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.archives import archive_of, member, tarball
+from stagemaker_support.simulator_client import Client, counter
 
 from recore.model import LocalEnv, SageMakerEnvType
 from recore.model.errors import ConfigError, LocalEnvError, NamingError
@@ -13,7 +13,7 @@ from stagemaker.server import BUCKET
 
 @pytest.fixture
 def root(client: Client) -> str:
-    return f"local-{next(numbers)}"
+    return f"local-{next(counter)}"
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_dataset_is_downloaded(env: LocalEnv, client: Client, root: str) -> No
 
 
 def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root: str) -> None:
-    archive = packed(member("/outside.json"), house=b"2", validation=b"0.5")
+    archive = tarball(member("/outside.json"), house=b"2", validation=b"0.5")
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")
     names = sorted(path.name for path in env.model_folder().iterdir())
@@ -138,10 +138,10 @@ HOUSE_ARCHIVE = archive_of(**{"house.json": "2" * 5000})
         b"",
         b"no archive",
         HOUSE_ARCHIVE[:60],
-        packed(member("../outside.json")),
-        packed(member("link", b"2", "/etc/passwd")),
-        packed(member("device", b"3")),
-        packed(member("bomb", size=2**60)),
+        tarball(member("../outside.json")),
+        tarball(member("link", b"2", "/etc/passwd")),
+        tarball(member("device", b"3")),
+        tarball(member("bomb", size=2**60)),
     ],
     ids=["empty", "text", "cut off", "dots", "link", "device", "bomb"],
 )

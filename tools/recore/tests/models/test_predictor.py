@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models.house_prices import MakeEnv
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from recore.model import ModelPredictor
 from recore.model.errors import APIError, ClientError, ConfigError, ServerError, UploadError
@@ -35,7 +35,7 @@ def read_records(client: Client, root: str) -> dict[str, Any]:
 
 @pytest.fixture
 def root() -> str:
-    return f"predictor-{next(numbers)}"
+    return f"predictor-{next(counter)}"
 
 
 @pytest.fixture
@@ -58,10 +58,7 @@ def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
     prediction = DoublingPredictor(make_env()).invoke({"x": 2})
     after = datetime.datetime.now(datetime.UTC).timestamp()
     assert before <= prediction["metadata"].pop("timestamp") <= after
-    assert prediction == {
-        "metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"},
-        "result": {"twice": 4},
-    }
+    assert prediction == {"metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"}, "result": {"twice": 4}}
 
 
 def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:

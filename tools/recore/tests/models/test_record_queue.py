@@ -6,7 +6,7 @@ from collections.abc import Callable
 import boto3
 import pytest
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from recore.model import http_server
 from recore.model.record_queue import DRAIN_SECONDS, THREADS, RecordQueue
@@ -28,7 +28,7 @@ def record_names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]
 def test_all_records_are_written_when_the_queue_is_closed(
     put: Callable[[str, str, bytes], None], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    prefix = f"queue-{next(numbers)}"
+    prefix = f"queue-{next(counter)}"
     records = RecordQueue(put, drain_seconds=60)
     for number in range(40):
         records.put(BUCKET, f"{prefix}/{number:02}\u00e9", b'{"number": %d}' % number)
@@ -44,7 +44,7 @@ def test_all_records_are_written_when_the_queue_is_closed(
 def test_records_are_kept_until_their_bucket_exists(
     put: Callable[[str, str, bytes], None], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bucket = f"late-{next(numbers)}-{os.getpid()}"
+    bucket = f"late-{next(counter)}-{os.getpid()}"
     records = RecordQueue(put, drain_seconds=60, pauses=[60])
     for number in range(THREADS):
         records.put(bucket, f"records/{number}", b"{}")
@@ -60,7 +60,7 @@ def test_records_are_kept_until_their_bucket_exists(
 def test_records_that_s3_never_accepts_are_lost_and_do_not_stop_others(
     put: Callable[[str, str, bytes], None], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    prefix = f"queue-{next(numbers)}"
+    prefix = f"queue-{next(counter)}"
     records = RecordQueue(put, drain_seconds=60, pauses=[0, 0])
     for number in range(THREADS):
         records.put(BUCKET, f"{prefix}/refused by moto {number}\n", b"{}")

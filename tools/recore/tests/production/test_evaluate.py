@@ -13,7 +13,7 @@ import pytest
 from recore_support.held_out import score_held_out
 from recore_support.production_containers import CONTAINERS, Trained
 from recore_support.schema import TARGETS
-from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.archives import archive_of, member, tarball
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
@@ -86,7 +86,7 @@ NOT_WRITTEN = "there is no score: train.py did not write held_out.csv next to th
     ("archive", "reason"),
     [
         (archive_of(**{"model.pkl": b"m"}), NOT_WRITTEN),
-        (packed(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")), NOT_WRITTEN),
+        (tarball(member("held_out.csv", tarfile.SYMTYPE, "/etc/passwd")), NOT_WRITTEN),
         (archive_of(**{"held_out.csv": ""}), "held_out.csv: Empty CSV file"),
         (archive_of(**{"held_out.csv": "index,CuPPM\n1,2\n"}), "held_out.csv has 1 rows, but public.csv.gz has 30"),
         (archive_of(**{"held_out.csv": "index,x\n1,2\n"}), "public.csv.gz has none of the columns of held_out.csv"),

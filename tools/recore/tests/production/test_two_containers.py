@@ -11,7 +11,7 @@ from recore_support.production_containers import Trained, create_model, read_csv
 from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import completed
+from stagemaker_support.transform_jobs import run_batch
 
 from recore.production.batch_transform import ACCEPT, CONTENT_TYPE
 from recore.production.containers.expected_error import expected_error
@@ -62,7 +62,7 @@ def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
         "Input": LINES | {"ContentType": CONTENT_TYPE},
         "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
     }
-    [result] = completed(client, model, {"lines.csv": "".join(lines)}, **options)
+    [result] = run_batch(client, model, {"lines.csv": "".join(lines)}, **options)
     responses = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
     assert [number for number, row in enumerate(responses) if row[-1]] == [7]
     assert set(responses[7][:-1]) == {""}

@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.simulator_client import IMAGE, Client, counter
 from support.checkout import ROOT, copy_scripts, run
 
 from stagemaker.server import ROLE_ARN
@@ -39,17 +39,14 @@ def load_program(name: str) -> ModuleType:
 def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
     """Return a container definition that serves with a program from its model archive."""
     variables = {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    uri = client.put(f"production-models/{next(numbers)}/model.tar.gz", archive)
+    uri = client.put(f"production-models/{next(counter)}/model.tar.gz", archive)
     return {"Image": IMAGE, "ModelDataUrl": uri, "Environment": ENVIRONMENT | variables}
 
 
 def create_model(client: Client, features: bytes, model: bytes) -> str:
     """Create a model of two containers from their archives, and return its name."""
-    name = f"production-{next(numbers)}"
-    containers = [
-        container(client, "features.py", features),
-        container(client, "model.py", model),
-    ]
+    name = f"production-{next(counter)}"
+    containers = [container(client, "features.py", features), container(client, "model.py", model)]
     client.sagemaker.create_model(
         ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=containers, EnableNetworkIsolation=True
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
-    from stagemaker.archive_members import ARCHIVE_ERRORS, read_members, without_owner
+    from stagemaker.archive_members import ARCHIVE_ERRORS, read_members, remove_owner
     from stagemaker.images.family import CONTAINER
     from stagemaker.images.scikit_learn import container_packages
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
@@ -46,7 +46,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "parse_number",
     "printable",
     "read_members",
-    "without_owner",
+    "remove_owner",
     # requirements.txt, as jobs read it
     "RequirementLine",
     "read_requirements",
@@ -58,7 +58,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "machine",
 ]
 _MODULES = {
-    "archive_members": ("ARCHIVE_ERRORS", "read_members", "without_owner"),
+    "archive_members": ("ARCHIVE_ERRORS", "read_members", "remove_owner"),
     "images.family": ("CONTAINER",),
     "images.scikit_learn": ("container_packages",),
     "isolation.bubblewrap": ("NoSandboxError", "sandbox_works"),

@@ -26,11 +26,11 @@ ARCHIVE_ERRORS = (
 
 
 def read_members(
-    archive: Path, check: Callable[[], None] = lambda: None, to_end: bool = False
+    archive: Path, check: Callable[[], None] = lambda: None, read_to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a plain or gzip-compressed tar archive. Read each member before requesting the next one.
 
-    to_end: also read the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
+    read_to_end: also read the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -41,7 +41,7 @@ def read_members(
                 content.bytes_left = MAX_HEADER_BYTES
                 member = tar.next()
                 if member is None:
-                    if to_end:
+                    if read_to_end:
                         _read_padding(stream, check)
                     return
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
@@ -64,7 +64,7 @@ def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
     raise tarfile.ReadError(f"more than {MAX_PADDING >> 20} MiB of data follow the last file")
 
 
-def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def remove_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     """Return a copy of a member that belongs to root, as on AWS, and keeps only the permission to execute."""
     mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member.replace(uid=0, gid=0, uname="", gname="", mode=mode, deep=False)

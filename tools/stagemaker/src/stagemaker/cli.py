@@ -205,7 +205,7 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
         click.echo(f"stagemaker: TMPDIR ({tmpdir}) is not writable; using {used} instead", err=True)
     signals: SimpleQueue[int] = SimpleQueue()
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
-    handled = interrupts.handled_by(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
+    handled = interrupts.handle_with(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
     with handled, Simulator(**settings) as simulator:
         if not signals.empty():  # a signal arrived before the simulator was ready
             raise KeyboardInterrupt
@@ -269,28 +269,30 @@ def setup(images: tuple[str, ...]) -> None:
     from stagemaker.images.catalogue import FAMILIES, package_sets
 
     by_name = {packages.name: packages for packages in package_sets()}
-    newest = {family.name.lower(): next(iter(family.package_sets.values())) for family in FAMILIES}
-    known = newest | by_name
-    if unknown := [name for name in images if name.lower() not in (*known, "all")]:
-        raise click.UsageError(f"unknown image {unknown[0]!r}; choose from {', '.join(sorted(known))}, all")
-    chosen = [known[name.lower()] for name in images if name != "all"] or [next(iter(newest.values()))]
+    newest_sets = {family.name.lower(): next(iter(family.package_sets.values())) for family in FAMILIES}
+    known_sets = newest_sets | by_name
+    if unknown_names := [name for name in images if name.lower() not in (*known_sets, "all")]:
+        raise click.UsageError(f"unknown image {unknown_names[0]!r}; choose from {', '.join(sorted(known_sets))}, all")
+    selected_sets = [known_sets[name.lower()] for name in images if name != "all"] or [next(iter(newest_sets.values()))]
     if "all" in images:
-        chosen = list(by_name.values())
+        selected_sets = list(by_name.values())
     failed = False
-    for packages in dict.fromkeys(chosen):
+    for packages in dict.fromkeys(selected_sets):
         try:
             packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True))
         except OSError as error:
             failed = True
             click.echo(f"stagemaker: {error}", err=True)
         else:
-            click.echo(f"{packages.name}: {'the current environment' if packages.is_here else packages.folder}")
+            click.echo(f"{packages.name}: {'the current environment' if packages.is_installed else packages.folder}")
     raise SystemExit(int(failed))
 
 
 @main.command()
-@click.option("--all", "also_needed", is_flag=True, help="Also remove environments that the next job would recreate.")
-def clean(also_needed: bool) -> None:
+@click.option(
+    "--all", "include_needed", is_flag=True, help="Also remove environments that the next job would recreate."
+)
+def clean(include_needed: bool) -> None:
     """Remove the environments of images that are no longer needed.
 
     These are environments that only other versions of stagemaker need, or whose creation was interrupted. Environments
@@ -301,13 +303,13 @@ def clean(also_needed: bool) -> None:
       stagemaker clean
       stagemaker clean --all
     """
-    from stagemaker.images.kept_environments import remove_unneeded
+    from stagemaker.images.kept_environments import remove_environments
 
-    any_found = False
-    for folder, is_gone in remove_unneeded(also_needed):
-        any_found = True
-        click.echo(f"{folder}: {'removed' if is_gone else 'kept, because it is in use or being created'}")
-    if not any_found:
+    has_removed = False
+    for folder, is_removed in remove_environments(include_needed):
+        has_removed = True
+        click.echo(f"{folder}: {'removed' if is_removed else 'kept, because it is in use or being created'}")
+    if not has_removed:
         click.echo("nothing to remove")
 
 
@@ -321,7 +323,7 @@ def run() -> int:
 
     try:
         require_working_directory()
-        with interrupts.raised():
+        with interrupts.raise_on_signal():
             return int(main(standalone_mode=False) or 0)
     except KeyboardInterrupt:
         message, status = interrupts.line("stagemaker"), interrupts.STATUS

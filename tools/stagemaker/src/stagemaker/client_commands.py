@@ -14,7 +14,7 @@ from stagemaker.protocol.account import arn
 
 POLL_SECONDS = 0.5  # interval between requests for new log lines
 LOG_LIMIT = 10_000  # events in one response
-LATENESS = 10_000  # maximum delay of an event in milliseconds, except in the last part of a long output
+MAX_DELAY = 10_000  # maximum delay of an event in milliseconds, except in the last part of a long output
 EXECUTION = "/execution/"  # part of the name of each pipeline execution
 
 
@@ -64,7 +64,7 @@ JOBS = (
     Kind("tuning", "hyper_parameter_tuning_job", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
 )
 ENDPOINT = Kind("endpoint", "endpoint", "Endpoint", "delete_endpoint", "/aws/sagemaker/Endpoints")
-ENDED = ("Completed", "Failed", "Stopped", "Deleted", "OutOfService")
+END_STATUSES = ("Completed", "Failed", "Stopped", "Deleted", "OutOfService")
 selection_argument = click.argument(
     "selection", type=click.Choice(["all", "jobs", "endpoints", "pipelines"]), default="all"
 )
@@ -158,8 +158,8 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
             raise ValueError(f"{name} has no log; choose one of its training jobs from `stagemaker ls jobs`")
         events = LogEvents(cloudwatch, kind, name)
         while True:
-            is_last = description[f"{kind.member}Status"] in ENDED or not follow
-            for event in events.new(is_last):
+            is_last = description[f"{kind.member}Status"] in END_STATUSES or not follow
+            for event in events.read_new(is_last):
                 click.echo(event["message"])
             if is_last:
                 break
@@ -182,20 +182,20 @@ class LogEvents:
         self._request = {"logGroupName": kind.group, "logStreamNamePrefix": f"{name}/"}
         if kind is ENDPOINT:
             self._request = {"logGroupName": f"{kind.group}/{name}"}
-        self._last = 0  # the time of the last event in milliseconds
-        self._seen: set[str] = set()
+        self._last_time = 0  # the time of the last event in milliseconds
+        self._seen_ids: set[str] = set()
 
-    def new(self, are_last: bool) -> list[dict[str, Any]]:
+    def read_new(self, are_last: bool) -> list[dict[str, Any]]:
         """Return the new events, sorted by time. are_last: whether no more events will follow."""
-        start, events = 0 if are_last else max(0, self._last - LATENESS), []
+        start, events = 0 if are_last else max(0, self._last_time - MAX_DELAY), []
         paginator = self._cloudwatch.get_paginator("filter_log_events")
         try:
             for page in paginator.paginate(**self._request, startTime=start, limit=LOG_LIMIT):
-                events += [event for event in page["events"] if event["eventId"] not in self._seen]
+                events += [event for event in page["events"] if event["eventId"] not in self._seen_ids]
         except self._cloudwatch.exceptions.ResourceNotFoundException:  # nothing has been printed yet
             return []
-        self._seen.update(event["eventId"] for event in events)
-        self._last = max([self._last, *(event["timestamp"] for event in events)])
+        self._seen_ids.update(event["eventId"] for event in events)
+        self._last_time = max([self._last_time, *(event["timestamp"] for event in events)])
         return sorted(events, key=lambda event: event["timestamp"])
 
 
@@ -221,7 +221,7 @@ def stop(name: str, endpoint: str | None) -> None:
             click.echo(f"{name}: stopping")
             return
         kind, name, description = find(sagemaker, name)
-        if kind is not ENDPOINT and (status := description[f"{kind.member}Status"]) in ENDED:
+        if kind is not ENDPOINT and (status := description[f"{kind.member}Status"]) in END_STATUSES:
             raise ValueError(f"{name} is not running: its status is {status}")
         getattr(sagemaker, kind.stop)(**{f"{kind.member}Name": name})
         click.echo(f"{name}: {'deleting' if kind is ENDPOINT else 'stopping'}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 
 DISTRIBUTIONS = ("stagemaker",)
-PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?")
+REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?")
 EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 
@@ -18,7 +18,7 @@ def pinned_versions(content: str) -> Iterator[tuple[str, str | None]]:
     Options, URLs and lines with a condition are skipped.
     """
     for line in content.splitlines():
-        match = PINNED.match(line)
+        match = REQUIREMENT.match(line)
         if match and ";" not in line and "@" not in line:
             yield match[1], match[2]
 
@@ -44,10 +44,10 @@ def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DIS
 
     If several distributions require a package, the last one determines its version.
     """
-    pinned = {line: line.partition(";")[0].strip() for line in _requirements(distributions)}
-    by_name = {_normalise(line): pin for line, pin in pinned.items()}
+    pins = {line: line.partition(";")[0].strip() for line in _requirements(distributions)}
+    by_name = {_normalise(line): pin for line, pin in pins.items()}
     lines = [by_name.get(_normalise(name), name) for name in names]
-    lines += [pin for line, pin in pinned.items() if extra and (match := EXTRA.search(line)) and match[1] == extra]
+    lines += [pin for line, pin in pins.items() if extra and (match := EXTRA.search(line)) and match[1] == extra]
     return shlex.join([sys.executable, "-m", "pip", "install", *lines])
 
 
@@ -60,5 +60,5 @@ def _requirements(distributions: Iterable[str]) -> list[str]:
 
 
 def _normalise(requirement: str) -> str:
-    match = PINNED.match(requirement)
+    match = REQUIREMENT.match(requirement)
     return re.sub(r"[-_.]+", "-", match[1] if match else requirement).lower()

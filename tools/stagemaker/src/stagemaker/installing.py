@@ -19,16 +19,16 @@ from pathlib import Path
 from stagemaker.images.package_set import READY, lock_file
 
 UV = "0.13.8"
-UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
-INTERRUPTED = 130
+UNUSABLE_STATUS = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
+INTERRUPTED_STATUS = 130
 MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
 # Packages that jobs import, compiled here because jobs in a sandbox cannot store bytecode; others when first imported
-COMPILED = "bcrypt boto3 botocore certifi charset_normalizer click cloudpickle cryptography dateutil flask google"
-COMPILED += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals numpy"
-COMPILED += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
-COMPILED += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
-COMPILED += " werkzeug xgboost yaml"
-COMPILED += " brukeropus"  # its first import would print warnings about its source
+IMPORTS = "bcrypt boto3 botocore certifi charset_normalizer click cloudpickle cryptography dateutil flask google"
+IMPORTS += " gunicorn idna inotify_simple.py invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals numpy"
+IMPORTS += " packaging pandas paramiko pip psutil pyarrow pytz requests retrying.py rich s3transfer"
+IMPORTS += " sagemaker_inference sagemaker_training scipy six.py sklearn threadpoolctl.py typing_extensions.py urllib3"
+IMPORTS += " werkzeug xgboost yaml"
+IMPORTS += " brukeropus"  # its first import would print warnings about its source
 # by option of pip: uv's variable with the same meaning
 VARIABLES = {
     "cert": "SSL_CERT_FILE",
@@ -57,10 +57,10 @@ def set_up(
 
     sources: requirements files, and package folders (with extras in brackets), which are installed as editable; a later
     source may replace the packages of an earlier one. imports: comma-separated modules to compile with their imports,
-    instead of COMPILED. python: the Python that creates the environment. constraints: versions for package folders.
+    instead of IMPORTS. python: the Python that creates the environment. constraints: versions for package folders.
     """
     environment = Environment(folder, python)
-    if not environment.works():
+    if not environment.is_usable():
         say(f"creating {folder}")
         environment.make()
     marker = folder / MARKER
@@ -81,7 +81,7 @@ class Environment:
         self.python = folder / "bin/python"
         self.uv = folder / "bin/uv"
 
-    def works(self) -> bool:
+    def is_usable(self) -> bool:
         """Return whether its Python runs and has the right version, and no installation was interrupted."""
         code = "import sys; print(sys.version_info[:2])"
         version = _output(self.base, "-c", code)
@@ -113,8 +113,8 @@ class Environment:
         arguments = ["-r" if source.endswith(".txt") else "-e", source]
         if constraints and not source.endswith(".txt"):
             arguments += ["-c", constraints]
-        status = self._install_by_uv(arguments) if self._ensure_uv() else UNUSABLE
-        if status == UNUSABLE:
+        status = self._install_by_uv(arguments) if self._ensure_uv() else UNUSABLE_STATUS
+        if status == UNUSABLE_STATUS:
             say("uv failed (the reason is above); installing with pip instead, which takes minutes")
             status = self._pip("install", "--quiet", *arguments)
         if status:
@@ -141,14 +141,14 @@ class Environment:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
         except OSError as error:
             print(f"{self.uv}: {error}", file=sys.stderr)
-            return UNUSABLE
+            return UNUSABLE_STATUS
 
     def _pip(self, *arguments: str) -> int:
         return subprocess.run([*self._pip_command, "--disable-pip-version-check", *arguments]).returncode
 
     def compile(self) -> None:
         folders = list(self.folder.glob("lib/python3*/site-packages"))
-        paths = [str(path) for folder in folders for name in COMPILED.split() if (path := folder / name).exists()]
+        paths = [str(path) for folder in folders for name in IMPORTS.split() if (path := folder / name).exists()]
         # like pip, ignore a file with a different Python's syntax
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
@@ -224,7 +224,7 @@ def main() -> int:
                 raise SetUpError(f"C compiler: {compiler.result}. {compiler.cost} Fix: {compiler.fix}")
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_complete = arguments.once and (arguments.folder / READY).exists()
-        if is_complete and Environment(arguments.folder, arguments.python).works():
+        if is_complete and Environment(arguments.folder, arguments.python).is_usable():
             return 0
         set_up(arguments.folder, arguments.sources, arguments.imports, arguments.python, arguments.constraints)
         if arguments.once:
@@ -234,7 +234,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         say("interrupted; run `make` again to complete the environment")
-        return INTERRUPTED
+        return INTERRUPTED_STATUS
     finally:
         os.close(lock)
     return 0

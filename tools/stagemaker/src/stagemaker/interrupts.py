@@ -1,7 +1,7 @@
 """Make SIGINT, SIGTERM and SIGHUP interrupt a command: it cleans up, and ends with one line and status 130.
 
 An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in another,
-`deferred` and `allowed` do nothing. This file imports no slow module, because a command imports it first.
+`defer` and `allow` do nothing. This file imports no slow module, because a command imports it first.
 """
 
 import atexit
@@ -22,10 +22,10 @@ NOTICE_SECONDS = 0.5  # a command that has not stopped by then says that it is s
 RETRY_SECONDS = 0.02  # interval between attempts to interrupt an import
 
 _MAIN_THREAD = get_ident()  # the one that imports this file first
-_deferring = False  # whether the innermost context is `deferred` and not `allowed`
+_deferring = False  # whether the innermost context is `defer` and not `allow`
 _pending = False  # whether a signal has arrived meanwhile
 _notice = ""  # printed if the command does not stop at once; empty once a signal has arrived
-_ended: LockType  # released when the command has stopped
+_end_lock: LockType  # released when the command has stopped
 
 
 def line(program: str) -> str:
@@ -36,92 +36,92 @@ def line(program: str) -> str:
 def end_at_once(program: str) -> None:
     """Let a signal end this process immediately. Ignore signals once the command has ended."""
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(signum: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())
         os._exit(STATUS)
 
     def ignore() -> None:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        for signum in SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
 
-    for number in _not_ignored():
-        signal.signal(number, end)
+    for signum in _active_signals():
+        signal.signal(signum, end)
     atexit.register(ignore)  # functions that are registered first are called last
 
 
 @contextmanager
-def handled_by(
+def handle_with(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Within the context, let a function handle the signals, including one that `raised` has deferred.
+    """Within the context, let a function handle the signals, including one that `raise_on_signal` defers.
 
     ignored: signals that are handled even if they were ignored.
     """
-    before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
+    handlers = {signum: signal.signal(signum, handler) for signum in {*_active_signals(), signal.SIGALRM, *ignored}}
     try:
         yield
     finally:
-        for number, handler_before in before.items():
-            signal.signal(number, handler_before)
+        for signum, old_handler in handlers.items():
+            signal.signal(signum, old_handler)
 
 
 @contextmanager
-def raised(notice: str = "") -> Iterator[None]:
+def raise_on_signal(notice: str = "") -> Iterator[None]:
     """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
 
     notice: a line for stderr if the context does not end soon. An interrupted import may end with a different
     exception, or lack some of its imports.
     """
-    global _notice, _ended
-    _notice, _ended = notice, allocate_lock()
-    _ended.acquire()
-    hook_before = sys.unraisablehook
-    sys.unraisablehook = lambda error: _repeat(error, hook_before)
-    with handled_by(_interrupt):
+    global _notice, _end_lock
+    _notice, _end_lock = notice, allocate_lock()
+    _end_lock.acquire()
+    old_hook = sys.unraisablehook
+    sys.unraisablehook = lambda error: _repeat(error, old_hook)
+    with handle_with(_interrupt):
         try:
             yield
         finally:
             _notice = ""
-            _ended.release()
+            _end_lock.release()
             signal.setitimer(signal.ITIMER_REAL, 0)
-            sys.unraisablehook = hook_before
+            sys.unraisablehook = old_hook
 
 
-def deferred() -> AbstractContextManager[None]:
-    """Defer interrupts within a `raised` context until this context ends, even if it ends with an error."""
-    return _deferring_if(True)
+def defer() -> AbstractContextManager[None]:
+    """Defer interrupts within a `raise_on_signal` context until this context ends, even if it ends with an error."""
+    return _set_deferring(True)
 
 
-def allowed() -> AbstractContextManager[None]:
-    """Raise interrupts within a `deferred` context, including one that arrived earlier."""
-    return _deferring_if(False)
+def allow() -> AbstractContextManager[None]:
+    """Raise interrupts within a `defer` context, including one that arrived earlier."""
+    return _set_deferring(False)
 
 
 @contextmanager
-def deferred_at_both_ends(make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+def defer_at_both_ends(make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
     """Enter a context manager so that no interrupt is raised while it is created, entered or exited."""
-    ends = ExitStack()
+    exit_stack = ExitStack()
     try:
-        with deferred():
-            value = ends.enter_context(make())
+        with defer():
+            value = exit_stack.enter_context(make())
         yield value
     finally:
-        with deferred():
-            ends.close()
+        with defer():
+            exit_stack.close()
 
 
 @contextmanager
-def _deferring_if(deferring: bool) -> Iterator[None]:
+def _set_deferring(deferring: bool) -> Iterator[None]:
     global _deferring
     if get_ident() != _MAIN_THREAD:
         yield
         return
-    before, _deferring = _deferring, deferring
+    old_deferring, _deferring = _deferring, deferring
     try:
         _raise_pending()
         yield
     finally:
-        _deferring = before
+        _deferring = old_deferring
         _raise_pending()
 
 
@@ -132,10 +132,10 @@ def _raise_pending() -> None:
         raise KeyboardInterrupt
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(signum: int, frame: FrameType | None) -> None:
     global _pending, _notice
     if _notice:
-        start_new_thread(_print_notice, (_notice, _ended))
+        start_new_thread(_print_notice, (_notice, _end_lock))
         _notice = ""
     if _deferring:
         _pending = True
@@ -145,9 +145,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
-def _print_notice(notice: str, ended: LockType) -> None:
+def _print_notice(notice: str, end_lock: LockType) -> None:
     """Print a line unless the command has stopped. This runs in a thread: a signal handler may interrupt a print."""
-    if not ended.acquire(timeout=NOTICE_SECONDS):
+    if not end_lock.acquire(timeout=NOTICE_SECONDS):
         with suppress(OSError, ValueError):  # nobody reads stderr any more
             print(notice, file=sys.stderr, flush=True)
 
@@ -168,5 +168,5 @@ def _repeat(error: "sys.UnraisableHookArgs", hook: Callable[["sys.UnraisableHook
         hook(error)
 
 
-def _not_ignored() -> list[signal.Signals]:
-    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+def _active_signals() -> list[signal.Signals]:
+    return [signum for signum in SIGNALS if signal.getsignal(signum) != signal.SIG_IGN]

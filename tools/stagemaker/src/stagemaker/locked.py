@@ -13,27 +13,27 @@ from pathlib import Path
 TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
-class Locked:
+class FolderLock:
     """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
 
-    unsupported: whether the file system lacks locks.
+    is_unsupported: whether the file system lacks locks.
     """
 
     _descriptor = -1
 
     def __init__(self, folder: Path):
-        self.held = self.unsupported = False
+        self.is_held = self.is_unsupported = False
         try:
             with contextlib.suppress(FileNotFoundError):  # another process may remove it at the same time
                 self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.held = True
+                self.is_held = True
         except BlockingIOError:  # another process holds it
             pass
         except OSError:
             if self._descriptor < 0:
                 raise
-            self.unsupported = True
+            self.is_unsupported = True
 
     def close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1  # first, so that it is not closed twice after an interrupt
@@ -60,15 +60,15 @@ def temporary_folder(prefix: str) -> Iterator[str]:
         lock.close()
 
 
-def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
+def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, FolderLock]:
     """Create a locked folder, after removing matching folders whose processes have ended."""
     remove_abandoned(parent, f"{prefix}*{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         folder.mkdir(0o700)
-        lock = Locked(folder)
+        lock = FolderLock(folder)
         # before it was locked, another process could have removed it as abandoned
-        if (lock.held or lock.unsupported) and folder.is_dir():
+        if (lock.is_held or lock.is_unsupported) and folder.is_dir():
             return folder, lock
         lock.close()
 
@@ -78,14 +78,14 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
     for folder in parent.glob(pattern):
         with contextlib.suppress(OSError):  # another process may remove it at the same time
             if folder.lstat().st_uid == os.geteuid():
-                lock = Locked(folder)
-                if lock.held:
+                lock = FolderLock(folder)
+                if lock.is_held:
                     shutil.rmtree(folder, ignore_errors=True)
                 lock.close()
 
 
 @contextlib.contextmanager
-def held(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
+def hold_lock(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
     """Hold a lock in the context. on_wait: called if another thread holds it. check: called while waiting."""
     if not lock.acquire(blocking=False):
         on_wait()

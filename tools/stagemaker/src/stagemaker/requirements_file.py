@@ -95,17 +95,17 @@ def read_requirements(content: bytes) -> list[RequirementLine]:
 
 
 def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    joined, start = "", 0
-    for number, line in enumerate(lines, 1):
+    joined_line, start = "", 0
+    for index, line in enumerate(lines, 1):
         is_comment = COMMENT.match(line) is not None
-        start = start or number
+        start = start or index
         if line.endswith("\\") and not is_comment:
-            joined += line.strip("\\")
+            joined_line += line.strip("\\")
             continue
-        yield start, joined + (" " if is_comment else "") + line
-        joined, start = "", 0
-    if joined:
-        yield start, joined
+        yield start, joined_line + (" " if is_comment else "") + line
+        joined_line, start = "", 0
+    if joined_line:
+        yield start, joined_line
 
 
 def _split_options(options: str) -> tuple[str, ...]:

@@ -55,8 +55,8 @@ S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/
 SDK_SETTINGS = "sagemaker.yaml"
 CONFLICTING_VARIABLES = re.compile("AWS_(DEFAULT_)?PROFILE|AWS_ENDPOINT_URL_[A-Z0-9_]+")
 LOOPBACK, ANY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")  # noqa: S104
-TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})  # the role's trust policy
+TRUST_STATEMENT = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST_STATEMENT]})  # the role's trust policy
 CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
 
 
@@ -141,7 +141,7 @@ class Simulator:
         if self._state:
             self._store = self._state.records
         else:
-            self._store = Store(exit_stack.enter_context(contextlib.closing(Database.in_memory())))
+            self._store = Store(exit_stack.enter_context(contextlib.closing(Database.open_in_memory())))
         self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
             self._handle = self._state.write_through(self._handle)
@@ -325,7 +325,7 @@ def _choose_isolation(engine: str, isolation: str, jobs_can_call: bool, exit_sta
         client = exit_stack.enter_context(docker_client())
         sweep(client)
         # a job that calls the simulator could choose the registry, and thus an address, that the engine connects to
-        return Docker(client, pulls=not jobs_can_call)
+        return Docker(client, pull_images=not jobs_can_call)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
         raise NoSandboxError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-FIRST = (3, 11)
+FIRST_VERSION = (3, 11)
 
 
 def require_supported(
-    program: str, set_up: str, first: tuple[int, int] = FIRST, last: tuple[int, int] | None = None
+    program: str, set_up: str, first: tuple[int, int] = FIRST_VERSION, last: tuple[int, int] | None = None
 ) -> None:
     """Exit with one line and status 2 on Windows, and if Python is too old or too new.
 
@@ -18,9 +18,9 @@ def require_supported(
         problem = "Windows is not supported: use Linux, macOS, or Windows with WSL 2, which `wsl --install` in "
         problem += "PowerShell installs"
     elif sys.version_info[:2] < first or (last and sys.version_info[:2] > last):
-        needed, version = ".".join(map(str, first)), ".".join(map(str, sys.version_info[:3]))
-        later = "" if first == last else " or later"
-        problem = f"Python {needed}{later} is required, but {sys.executable} is Python {version}: {set_up}"
+        required, version = ".".join(map(str, first)), ".".join(map(str, sys.version_info[:3]))
+        suffix = "" if first == last else " or later"
+        problem = f"Python {required}{suffix} is required, but {sys.executable} is Python {version}: {set_up}"
     else:
         return
     print(f"{program}: {problem}", file=sys.stderr)

@@ -11,21 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.sdk import (
-    installed_client,
-    no_outside_lookups,
-    s3,
-    sandbox,
-    variables,
-)
+from stagemaker_support.sdk import installed_client, no_outside_lookups, s3, sandbox, variables
 
 __all__ = ["no_outside_lookups", "s3", "sandbox", "variables"]  # fixtures
 
 CLIENT = installed_client()
-SHARED = {"v3": ["sdk"], "v2": ["sdk", "xgboost", "notebooks"], "v1": ["xgboost", "notebooks"]}
-COLLECTED = [CLIENT, *SHARED.get(CLIENT, [])]
+SHARED_PREFIXES = {"v3": ["sdk"], "v2": ["sdk", "xgboost", "notebooks"], "v1": ["xgboost", "notebooks"]}
+PREFIXES = [CLIENT, *SHARED_PREFIXES.get(CLIENT, [])]
 collect_ignore = [
-    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in COLLECTED
+    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in PREFIXES
 ]
 
 if CLIENT == "airflow":  # it reads these when it is imported, and writes its settings into this folder

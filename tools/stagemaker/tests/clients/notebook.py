@@ -22,12 +22,12 @@ def main(path: str, *replacements: str) -> int | str:
     cells = json.loads(Path(path).read_text("utf-8"))["cells"]
     sys.path[0] = ""  # so that modules next to the notebook can be imported, as in Jupyter
     shell = Shell.instance()
-    for number, cell in enumerate(cells):
+    for index, cell in enumerate(cells):
         if cell["cell_type"] == "code":
-            print(f"cell {number}", flush=True)
-            code = new_code.get(str(number), "".join(cell["source"]))
+            print(f"cell {index}", flush=True)
+            code = new_code.get(str(index), "".join(cell["source"]))
             if not shell.run_cell(code, store_history=True).success:
-                return f"cell {number} failed"
+                return f"cell {index} failed"
     return 0
 
 

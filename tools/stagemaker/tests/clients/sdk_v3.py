@@ -47,7 +47,7 @@ from stagemaker_support.archives import archive_of
 from stagemaker_support.sdk import BUCKET, IMAGE, INSTANCE, ROLE
 
 TUNED = "{}"  # how a value of a CategoricalParameter is written
-numbers = itertools.count()
+counter = itertools.count()
 
 
 class Steps:
@@ -130,7 +130,7 @@ def make_outputs(outputs: Any) -> list[ProcessingOutput]:
     """outputs: triples of a name, a folder, and a URI or None."""
     processing_outputs = []
     for name, folder, uri in outputs:
-        uri = f"s3://{BUCKET}/processed/{next(numbers)}/output/{name}" if uri is None else uri
+        uri = f"s3://{BUCKET}/processed/{next(counter)}/output/{name}" if uri is None else uri
         output = ProcessingS3Output(s3_uri=uri, local_path=folder, s3_upload_mode="EndOfJob")
         processing_outputs.append(ProcessingOutput(output_name=name, s3_output=output))
     return processing_outputs
@@ -153,7 +153,7 @@ def wait_for_tuning(tuner: HyperparameterTuner) -> str:
 def register(script: Path, **members: Any) -> str:
     """Register a model that needs no data, and return the version's ARN."""
     builder = Jobs()._builder(script, upload_archive(none=""))
-    builder.build(model_name=f"built-{next(numbers)}")
+    builder.build(model_name=f"built-{next(counter)}")
     return builder.register(**members)
 
 
@@ -167,6 +167,6 @@ def make_channels(channels: dict[str, Any]) -> list[InputData]:
 
 def upload_archive(**files: str) -> str:
     """Upload an archive of files, and return its URI."""
-    key = f"archives/{next(numbers)}.tar.gz"
+    key = f"archives/{next(counter)}.tar.gz"
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_of(**files))
     return f"s3://{BUCKET}/{key}"

@@ -77,8 +77,8 @@ def test_a_name_that_is_in_use_is_changed_and_the_log_is_printed(
 ) -> None:
     config = make_definition(settings["sagemaker_submit_directory"], lines)  # noqa: F405
     config |= {"TrainingJobName": job["TrainingJobName"], "HyperParameters": settings | {"factor": "3"}}
-    printed = execute(SageMakerTrainingOperator, config=config, print_log=True, check_interval=1)["Training"]
-    assert printed["TrainingJobName"].startswith("fit-")
+    result = execute(SageMakerTrainingOperator, config=config, print_log=True, check_interval=1)["Training"]
+    assert result["TrainingJobName"].startswith("fit-")
 
 
 def test_a_pipeline_execution_is_started() -> None:

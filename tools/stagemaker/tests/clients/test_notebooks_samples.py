@@ -100,19 +100,19 @@ def row_count(variables: dict[str, str]) -> int:
 
 @pytest.mark.parametrize("name", SERIAL if installed_client() == "v2" else [])
 def test_a_notebook_of_version_2_runs(name: str, row_count: int, tmp_path: Path, s3: Any) -> None:
-    results, changed = SERIAL[name]
+    results, indices = SERIAL[name]
     folder = Path(shutil.copytree(Path(SAMPLES, f"{name}-demo"), tmp_path / f"{name}-demo"))
     notebook = folder / f"{name}-serial-batch-inference-demo.ipynb"
     contents = {number: "".join(cell["source"]) for number, cell in enumerate(read_cells(notebook))}
     replacements = {number: content.lstrip() for number, content in contents.items() if content.startswith(" %%")}
-    assert list(replacements) == changed
+    assert list(replacements) == indices
     run_notebook(notebook, replacements)
 
     config = json.loads((folder / "config.json").read_text())
     test = s3.get_object(Bucket=config["DEFAULT_BUCKET"], Key=f"{config['PREFIX']}/test/test.csv")["Body"]
     inputs = pandas.read_csv(test, header=None).to_numpy()
-    joined = pandas.read_csv(folder / results, header=None).to_numpy()
-    assert joined.shape == (len(inputs), 10)
-    assert numpy.array_equal(joined[:, :9], inputs)  # the rows are in the same order
-    assert numpy.isfinite(joined[:, 9]).all()
+    rows = pandas.read_csv(folder / results, header=None).to_numpy()
+    assert rows.shape == (len(inputs), 10)
+    assert numpy.array_equal(rows[:, :9], inputs)  # the rows are in the same order
+    assert numpy.isfinite(rows[:, 9]).all()
     assert len(inputs) == round(row_count * 0.33 + 0.5)

@@ -16,7 +16,7 @@ OUTPUT = "/opt/ml/processing"
 LOSS = ("loss", "loss=([0-9.]+)")
 FORMATS = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
 INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE]}
-PREPARE = """
+PREPARE_SCRIPT = """
 import json, pathlib
 pathlib.Path("/opt/ml/processing/rows/rows.csv").write_text("1,2\\n3,4\\n")
 metrics = {"rows": 2, "parts": [{"name": "first", "share": 0.25}]}
@@ -24,7 +24,7 @@ pathlib.Path("/opt/ml/processing/metrics/metrics.json").write_text(json.dumps(me
 """
 WORD = f"s3://{BUCKET}/endings/word"
 # The script of the step Middle, which runs after First and passes its output to After.
-MIDDLE = f"""
+MIDDLE_SCRIPT = f"""
 import pathlib, sys, time
 word = pathlib.Path("{OUTPUT}/in/word").read_text()
 while word == "wait":
@@ -34,28 +34,28 @@ if word == "fail":
 pathlib.Path("{OUTPUT}/out/result").write_text("done")
 """
 SCRIPTS = {
-    "prepare": PREPARE,
+    "prepare": PREPARE_SCRIPT,
     "model": MODEL,
-    "middle": MIDDLE,
+    "middle": MIDDLE_SCRIPT,
     "other": "print('done')",
     "fail": "raise SystemExit('no luck')",
 }
-numbers = itertools.count()
+counter = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     scripts = {}
-    for name, text in SCRIPTS.items():
+    for name, script in SCRIPTS.items():
         scripts[name] = tmp_path_factory.mktemp(name) / f"{name}.py"
-        scripts[name].write_text(text)
+        scripts[name].write_text(script)
     return scripts
 
 
 def make_pipeline(sdk: ModuleType, steps: list[Any], parameters: list[Any] | None = None, name: str = "") -> Any:
     """Create or update a pipeline."""
     pipeline = sdk.Pipeline(
-        name=name or f"pipeline-{next(numbers)}",
+        name=name or f"pipeline-{next(counter)}",
         parameters=parameters or [],
         steps=steps,
         sagemaker_session=sdk.PipelineSession(),
@@ -82,7 +82,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
         sdk.ParameterString("Mode", default_value="quick", enum_values=["quick", "full"]),
         sdk.ParameterFloat("Least", default_value=0.2),
     ]
-    factor, epochs, _, mode, least = parameters
+    factor, epochs, _, mode, minimum = parameters
     file = sdk.PropertyFile("Metrics", output_name="metrics", path="metrics.json")
     cache = sdk.CacheConfig(enable_caching=True, expire_after="P1D")
 
@@ -107,7 +107,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
     step_args = makes.train(script, settings, LOSS, channels)
     train = sdk.TrainingStep("Train", step_args=step_args, retry_policies=[retries], cache_config=cache)
     step_args = makes.train(script, {"factor": factor}, LOSS, {"rows": channels["named"]})
-    again = sdk.TrainingStep("Again", step_args=step_args, depends_on=[prepare], cache_config=cache)
+    cached_step = sdk.TrainingStep("Again", step_args=step_args, depends_on=[prepare], cache_config=cache)
     limits = {"strategy": "Grid", "objective_type": "Minimize", "max_parallel_jobs": 2}
     ranges = {"factor": sdk.CategoricalParameter([5, 2])}
     tuner = makes.tuner(script, {}, LOSS, ranges, f"s3://{BUCKET}/tuned", max_jobs=2, **limits)
@@ -116,7 +116,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
 
     data = train.properties.ModelArtifacts.S3ModelArtifacts
     models = {"Create": data} | {
-        name: tune.get_top_model_s3_uri(number, BUCKET, "tuned") for number, name in enumerate(("Best", "Second"))
+        name: tune.get_top_model_s3_uri(index, BUCKET, "tuned") for index, name in enumerate(("Best", "Second"))
     }
     create, best, second = (sdk.ModelStep(name, step_args=makes.create(script, uri)) for name, uri in models.items())
     register_args = makes.register(
@@ -161,14 +161,14 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
     ]
     share = sdk.JsonGet(step_name="Prepare", property_file="Metrics", json_path="parts[0].share")
     conditions = [
-        sdk.ConditionGreaterThanOrEqualTo(left=share, right=least),
+        sdk.ConditionGreaterThanOrEqualTo(left=share, right=minimum),
         sdk.ConditionNot(sdk.ConditionEquals(left=trained.TrainingJobStatus, right="Failed")),
     ]
-    reject = sdk.FailStep("Refuse", error_message=join(" ", "the share", share, "is below", least))
+    reject = sdk.FailStep("Refuse", error_message=join(" ", "the share", share, "is below", minimum))
     branches = [create, register, transform("Transform", create, variables.PIPELINE_EXECUTION_ID)]
     decide = check(sdk, "Check", *conditions, if_steps=branches, else_steps=[reject])
     transform_best = transform("TransformBest", best, "best", cache_config=cache)
-    return parameters, [*checks, transform_best, decide, second, best, tune, again, train, prepare]
+    return parameters, [*checks, transform_best, decide, second, best, tune, cached_step, train, prepare]
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +176,9 @@ def executions(sdk: ModuleType, scripts: dict[str, Path], sandbox: None) -> list
     """Run a pipeline twice, uploading its sources each time. The second execution ends in the step Refuse."""
     parameters, steps = make_every_step(sdk, scripts)
     executions = []
-    for least in (0.2, 0.8):
+    for minimum in (0.2, 0.8):
         pipeline = make_pipeline(sdk, steps, parameters, "every-step")
-        executions.append(pipeline.start({"Factor": 4.0, "Least": least}))
+        executions.append(pipeline.start({"Factor": 4.0, "Least": minimum}))
         wait_for_execution(executions[-1])
     assert len(pipeline.list_executions()["PipelineExecutionSummaries"]) == 2
     return executions
@@ -308,10 +308,10 @@ def test_an_execution_that_is_stopped_and_one_that_fails_are_retried(
     first = sdk.ProcessingStep("First", step_args=makes.process(scripts["other"]))
     files = {"inputs": [(WORD, f"{OUTPUT}/in")], "outputs": [("result", f"{OUTPUT}/out", None)]}
     step_args = makes.process(scripts["middle"], **files)
-    middle = sdk.ProcessingStep("Middle", step_args=step_args, depends_on=[first], retry_policies=policies)
-    result = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
+    middle_step = sdk.ProcessingStep("Middle", step_args=step_args, depends_on=[first], retry_policies=policies)
+    result = middle_step.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
     step_args = makes.process(scripts["other"], inputs=[(result, f"{OUTPUT}/in")])
-    steps = [sdk.ProcessingStep("After", step_args=step_args), middle, first]
+    steps = [sdk.ProcessingStep("After", step_args=step_args), middle_step, first]
     execution, first_step = None, {}
     endings = {
         "wait": ("Stopped", {"First": "Succeeded", "Middle": "Stopped"}),
@@ -329,13 +329,13 @@ def test_an_execution_that_is_stopped_and_one_that_fails_are_retried(
             execution.stop()
         description = wait_for_execution(execution)
         assert description["PipelineExecutionStatus"] == ending
-        after = steps_of(execution)
-        assert {name: step["StepStatus"] for name, step in after.items()} == statuses
-        assert after["Middle"]["AttemptCount"] == attempt
-        assert first_step.setdefault("First", after["First"]) == after["First"]
+        new_steps = steps_of(execution)
+        assert {name: step["StepStatus"] for name, step in new_steps.items()} == statuses
+        assert new_steps["Middle"]["AttemptCount"] == attempt
+        assert first_step.setdefault("First", new_steps["First"]) == new_steps["First"]
         if word == "fail":
             assert description["FailureReason"] == "Step failure: One or multiple steps failed."
-            reason = after["Middle"]["FailureReason"]
+            reason = new_steps["Middle"]["FailureReason"]
             assert reason.startswith("AlgorithmError: ")
             assert "no luck" in reason
 
@@ -353,16 +353,16 @@ def test_a_step_can_run_because_another_one_failed(sdk: ModuleType, scripts: dic
     if not hasattr(sdk, "StepDependency"):
         pytest.skip("version 2 of the SDK has no such dependencies")
     makes, outputs = sdk.Steps(), [(name, f"{OUTPUT}/{name}", None) for name in ("rows", "metrics")]
-    failing = sdk.ProcessingStep("Fails", step_args=makes.process(scripts["fail"]))
-    following = [
+    fail_step = sdk.ProcessingStep("Fails", step_args=makes.process(scripts["fail"]))
+    next_steps = [
         sdk.ProcessingStep(
             trigger.value,
             step_args=makes.process(scripts["prepare"], outputs=outputs),
-            depends_on=[sdk.StepDependency(failing, trigger)],
+            depends_on=[sdk.StepDependency(fail_step, trigger)],
         )
         for trigger in sdk.TriggerCondition
     ]
-    execution = make_pipeline(sdk, [*following, failing]).start()
+    execution = make_pipeline(sdk, [*next_steps, fail_step]).start()
     description = wait_for_execution(execution)
     assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
     assert description["FailureReason"] == "Step failure: One or multiple steps failed."

@@ -10,7 +10,7 @@ from stagemaker_support.sdk import BUCKET, INSTANCE, installed_client
 
 v2_only = pytest.mark.skipif(installed_client() != "v2", reason="version 3 of the SDK has no such methods")
 # Jobs are quick, because the result depends only on the hyperparameters. The model is the value of the objective.
-TUNED = """
+TUNED_SCRIPT = """
 import argparse, os, pathlib
 from helper import compute_score
 
@@ -40,7 +40,7 @@ class Tuners:
     """Creates tuners for a script. The SDK appends the time to the names of their jobs."""
 
     def __init__(self, sdk: ModuleType, folder: Path):
-        (folder / "fit.py").write_text(TUNED)
+        (folder / "fit.py").write_text(TUNED_SCRIPT)
         (folder / "helper.py").write_text(HELPER)
         boto3.client("s3").put_object(Bucket=BUCKET, Key="tuning/best.txt", Body="4")
         self.sdk, self._script = sdk, folder / "fit.py"
@@ -129,11 +129,11 @@ def test_a_tuner_is_attached_and_warm_started(tuner: Any, tuners: Tuners, sdk: M
     from sagemaker.analytics import HyperparameterTuningJobAnalytics
 
     name = tuner.latest_tuning_job.name
-    attached = sdk.HyperparameterTuner.attach(name, estimator_cls="sagemaker.sklearn.SKLearn")
-    assert attached.best_training_job() == tuner.best_training_job()
-    ranges = [item.hyperparameter_ranges()["IntegerParameterRanges"] for item in (attached, tuner)]
+    same_tuner = sdk.HyperparameterTuner.attach(name, estimator_cls="sagemaker.sklearn.SKLearn")
+    assert same_tuner.best_training_job() == tuner.best_training_job()
+    ranges = [item.hyperparameter_ranges()["IntegerParameterRanges"] for item in (same_tuner, tuner)]
     assert ranges[0] == ranges[1]  # the SDK itself loses scaling types other than Auto
-    assert attached.max_jobs == 2
+    assert same_tuner.max_jobs == 2
     analytics = HyperparameterTuningJobAnalytics(name)
     assert analytics.tuning_ranges["rate"]["ScalingType"] == "Logarithmic"
     assert len(analytics.training_job_summaries()) == 2

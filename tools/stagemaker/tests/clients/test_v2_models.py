@@ -139,8 +139,8 @@ def test_files_are_stored_in_a_separate_bucket(tmp_path: Path) -> None:
     uri = session.upload_data(str(tmp_path / "rows.csv"), key_prefix="rows")
     assert uri == "s3://sdk-v2-own/rows/rows.csv"
     assert session.default_bucket() == "sdk-v2-own"
-    more = S3Uploader.upload_string_as_file_body("3,4\n", "s3://sdk-v2-own/rows/more.csv", sagemaker_session=session)
-    assert sorted(S3Downloader.list("s3://sdk-v2-own/rows", sagemaker_session=session)) == [more, uri]
+    uri2 = S3Uploader.upload_string_as_file_body("3,4\n", "s3://sdk-v2-own/rows/more.csv", sagemaker_session=session)
+    assert sorted(S3Downloader.list("s3://sdk-v2-own/rows", sagemaker_session=session)) == [uri2, uri]
     S3Downloader.download("s3://sdk-v2-own/rows", str(tmp_path / "copy"), sagemaker_session=session)
     assert (tmp_path / "copy/more.csv").read_text() == session.read_s3_file("sdk-v2-own", "rows/more.csv") == "3,4\n"
 
@@ -152,10 +152,10 @@ def test_a_training_job_is_analysed_and_attached(estimator: SKLearn, session: Se
         assert set(frame["metric_name"]) == {"loss"}
         assert frame["value"].min() == pytest.approx(0.3)
     assert session.describe_training_job(name)["FinalMetricDataList"][0]["Value"] == pytest.approx(0.3)
-    attached = SKLearn.attach(name)
-    assert attached.model_data == estimator.model_data
-    assert attached.hyperparameters()["factor"] == "3.0"
-    assert attached.role == ROLE
+    same_estimator = SKLearn.attach(name)
+    assert same_estimator.model_data == estimator.model_data
+    assert same_estimator.hyperparameters()["factor"] == "3.0"
+    assert same_estimator.role == ROLE
 
 
 def test_the_log_lists_settings_that_have_no_effect(estimator: SKLearn, session: Session) -> None:
@@ -180,8 +180,8 @@ def test_an_estimator_is_deployed_for_each_serializer(estimator: SKLearn, sessio
     assert numpy.array(csv.predict(ROWS), dtype=float).ravel().tolist() == EXPECTED.tolist()
     assert numpy.array(csv.predict("1,2\n3,4\n"), dtype=float).ravel().tolist() == EXPECTED[:2].tolist()
     assert json.predict(ROWS.tolist(), target_variant="AllTraffic", inference_id="one") == EXPECTED.tolist()
-    streamed = io.BytesIO(b"".join(json.predict_stream(ROWS.tolist(), iterator=ByteIterator)))
-    assert JSONDeserializer().deserialize(streamed, "application/json") == EXPECTED.tolist()
+    stream = io.BytesIO(b"".join(json.predict_stream(ROWS.tolist(), iterator=ByteIterator)))
+    assert JSONDeserializer().deserialize(stream, "application/json") == EXPECTED.tolist()
     delete(predictor)
 
 
@@ -234,8 +234,8 @@ def test_an_estimator_and_an_inference_pipeline_are_deployed_and_transform_data(
     pipeline.delete_model()
     with pytest.raises(ClientError, match="Could not find model"):
         session.describe_model("v2-pipe")
-    joined = transform(make_pipeline("v2-transformed"), "pipeline", rows, session, join_source="Input")
-    assert joined.tolist() == numpy.column_stack([ROWS, 2 * EXPECTED]).tolist()
+    joined_rows = transform(make_pipeline("v2-transformed"), "pipeline", rows, session, join_source="Input")
+    assert joined_rows.tolist() == numpy.column_stack([ROWS, 2 * EXPECTED]).tolist()
     assert transform(estimator, "estimator", rows, session).tolist() == EXPECTED.tolist()
 
 

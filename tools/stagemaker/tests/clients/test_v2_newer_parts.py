@@ -47,15 +47,15 @@ def test_a_run_records_what_a_script_logs_and_the_jobs_in_it(script: str, tmp_pa
             script, framework_version=VERSION, instance_type=INSTANCE, role=ROLE, hyperparameters={"factor": 2.0}
         )
         estimator.fit()
-    with load_run(experiment_name="houses", run_name="first", sagemaker_session=session) as again:
-        again.log_parameter("checked", "yes")
-    described = session.sagemaker_client.describe_trial_component(TrialComponentName="houses-first")
-    assert described["Parameters"] == {
+    with load_run(experiment_name="houses", run_name="first", sagemaker_session=session) as loaded_run:
+        loaded_run.log_parameter("checked", "yes")
+    description = session.sagemaker_client.describe_trial_component(TrialComponentName="houses-first")
+    assert description["Parameters"] == {
         "depth": {"NumberValue": 3.0}, "kind": {"StringValue": "tree"}, "checked": {"StringValue": "yes"},
     }  # fmt: skip
-    [metric] = described["Metrics"]
+    [metric] = description["Metrics"]
     assert (metric["MetricName"], metric["Min"], metric["Last"], metric["Count"]) == ("loss", 0.25, 0.25, 2)
-    assert described["Status"]["PrimaryStatus"] == "Completed"
+    assert description["Status"]["PrimaryStatus"] == "Completed"
     assert [run.run_name for run in list_runs("houses", sagemaker_session=session)] == ["first"]
     job = estimator.latest_training_job.name
     frame = ExperimentAnalytics(experiment_name="houses", sagemaker_session=session).dataframe()
@@ -68,12 +68,12 @@ def test_a_multi_model_endpoint_serves_models_that_are_added_later(script: str, 
     model = SKLearnModel(
         model_data=None, role=ROLE, entry_point=script, framework_version=VERSION, sagemaker_session=session
     )
-    many = MultiDataModel("factors", f"s3://{BUCKET}/factors/", model=model, sagemaker_session=session)
-    predictor = many.deploy(1, INSTANCE, endpoint_name="factors", wait=False)
+    multi_model = MultiDataModel("factors", f"s3://{BUCKET}/factors/", model=model, sagemaker_session=session)
+    predictor = multi_model.deploy(1, INSTANCE, endpoint_name="factors", wait=False)
     session.wait_for_endpoint("factors", poll=1)
     for name, factor in (("two.tar.gz", 2.0), ("three.tar.gz", 3.0)):
-        many.add_model(str(model_archive(tmp_path, name, factor)), name)
-    assert sorted(many.list_models()) == ["three.tar.gz", "two.tar.gz"]
+        multi_model.add_model(str(model_archive(tmp_path, name, factor)), name)
+    assert sorted(multi_model.list_models()) == ["three.tar.gz", "two.tar.gz"]
     for name, factor in (("two.tar.gz", 2.0), ("three.tar.gz", 3.0)):
         assert numpy.allclose(predictor.predict(ROWS, target_model=name), factor * ROWS.sum(axis=1))
     predictor.delete_endpoint()

@@ -16,7 +16,7 @@ from stagemaker_support.sdk import BUCKET, INSTANCE, MODEL, ROLE, steps_of, wait
 
 VERSION = "1.2-1"
 ROWS = "/opt/ml/processing/rows"
-PREPARE = f"open('{ROWS}/rows.csv', 'w').write('1,2\\n3,4\\n')"
+PREPARE_SCRIPT = f"open('{ROWS}/rows.csv', 'w').write('1,2\\n3,4\\n')"
 FORMATS = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
 INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE]}
 
@@ -24,7 +24,7 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
-    (tmp_path / "prepare.py").write_text(PREPARE)
+    (tmp_path / "prepare.py").write_text(PREPARE_SCRIPT)
     (tmp_path / "train.py").write_text(MODEL)
     (tmp_path / "inference.py").write_text(MODEL)
     session = Session()

@@ -104,7 +104,7 @@ def test_a_model_is_trained_built_and_deployed(
     model.delete()
 
 
-def test_the_failure_reason_is_the_scripts_exception(source: Path) -> None:
+def test_the_failure_reason_is_the_exception_of_the_script(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
         make_trainer(source).train()
@@ -140,9 +140,9 @@ def test_pipelines_and_versions_are_resources(sdk: ModuleType, source: Path) -> 
 
     formats = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
     arn = sdk.register(source / "serve.py", model_package_group_name="resources", approval_status="Approved", **formats)
-    approved = {"model_package_group_name": "resources", "model_approval_status": "Approved"}
-    latest = next(iter(ModelPackage.get_all(**approved, sort_by="CreationTime", sort_order="Descending")))
-    assert (latest.model_package_arn, latest.model_package_version) == (arn, 1)
+    filters = {"model_package_group_name": "resources", "model_approval_status": "Approved"}
+    package = next(iter(ModelPackage.get_all(**filters, sort_by="CreationTime", sort_order="Descending")))
+    assert (package.model_package_arn, package.model_package_version) == (arn, 1)
     container = {"model_package_name": arn}
     model = Model.create(model_name="deployed", execution_role_arn=ROLE, primary_container=container)
     assert model.primary_container.model_package_name == arn

@@ -68,15 +68,15 @@ def builder(variables: dict[str, str]) -> Resources:
 
 
 def test_a_training_job_is_described_and_stopped(lines: str, settings: dict[str, str], job: dict[str, Any]) -> None:
-    described = TrainingJob.get(job["TrainingJobName"])
-    assert described.hyper_parameters["factor"] == "2"
-    assert [metric.value for metric in described.final_metric_data_list] == [18.0]
+    description = TrainingJob.get(job["TrainingJobName"])
+    assert description.hyper_parameters["factor"] == "2"
+    assert [metric.value for metric in description.final_metric_data_list] == [18.0]
     definition = make_definition(settings["sagemaker_submit_directory"], lines)  # noqa: F405
     request = {"TrainingJobName": "stopped", "HyperParameters": settings | {"factor": "2"}} | definition
-    stopped = TrainingJob.create(**snake_case(request))
-    stopped.stop()
-    stopped.wait(poll=1)
-    assert stopped.training_job_status == "Stopped"
+    stopped_job = TrainingJob.create(**snake_case(request))
+    stopped_job.stop()
+    stopped_job.wait(poll=1)
+    assert stopped_job.training_job_status == "Stopped"
 
 
 def test_the_variants_of_an_endpoint_are_rescaled(builder: Resources, container: dict[str, Any]) -> None:

@@ -93,9 +93,11 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
         button = tab.page.get_by_role("button", name="Approve")
         assert button.is_disabled()
         assert button.get_attribute("title") == "Read-only; see the bottom of the page"
-        described = tab.text("footer")
-        assert "stagemaker start --console-actions enables the buttons" in described
-        assert "not a security measure: anyone who can reach this port can call the API" in " ".join(described.split())
+        description = tab.text("footer")
+        assert "stagemaker start --console-actions enables the buttons" in description
+        assert "not a security measure: anyone who can reach this port can call the API" in " ".join(
+            description.split()
+        )
 
 
 def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
@@ -103,12 +105,12 @@ def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None
     tab.open()
     tab.page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     tab.page.wait_for_timeout(3000)
-    before = len(tab.requests)
+    request_count = len(tab.requests)
     tab.page.wait_for_timeout(4000)
-    assert len(tab.requests) == before
+    assert len(tab.requests) == request_count
     tab.page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     tab.page.wait_for_timeout(1000)
-    assert len(tab.requests) > before
+    assert len(tab.requests) > request_count
 
 
 def test_the_end_of_the_simulator_is_reported(chromium: Any) -> None:
@@ -173,13 +175,13 @@ def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: Con
     assert log.evaluate("log => [log.scrollTop, log === document.activeElement]") == [30, True]
 
 
-def lose_one(operation: str) -> Callable[[Any], None]:
+def drop_response(operation: str) -> Callable[[Any], None]:
     """Return a handler that aborts the first request for an operation and passes on all other requests."""
-    lost: list[str] = []
+    lost_names: list[str] = []
 
     def handle(route: Any) -> None:
-        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not lost:
-            lost.append(operation)
+        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not lost_names:
+            lost_names.append(operation)
             route.abort()
         else:
             route.continue_()
@@ -191,7 +193,7 @@ def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab
     name = client.train("print('loss=1;')", AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": METRICS})
     for operation in ("GetLogEvents", "GetMetricData", "DescribeTrainingJob"):
         tab.open("s3")
-        tab.page.route("**/*", lose_one(operation))
+        tab.page.route("**/*", drop_response(operation))
         tab.page.goto(f"{tab.address}#/training/{name['TrainingJobName']}")
         tab.wait_for("The simulator does not respond", "#problem")
         tab.wait_for("loss=1", "pre[aria-label=Log]")

@@ -2,7 +2,7 @@
 
 import pytest
 from stagemaker_support.console_tab import ConsoleTab
-from stagemaker_support.simulator_client import OUTPUT, Client, output_to
+from stagemaker_support.simulator_client import OUTPUT, Client, make_output
 from stagemaker_support.training_jobs import ALGORITHM, channel
 from stagemaker_support.transform_jobs import create_model, transform
 from stagemaker_support.tuning_jobs import METRICS, SCRIPT, Tuning, tuning_request
@@ -12,8 +12,8 @@ from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.machine
 COUNT = "import time\nfor number in range(600):\n    print('line', number, flush=True)\n    time.sleep(0.2)"
-SLEEP = "import time\ntime.sleep(600)"
-LEARN = """
+SLEEPING_SCRIPT = "import time\ntime.sleep(600)"
+LEARNING_SCRIPT = """
 import os, time
 for epoch in range(4):
     print(f"loss={1 / (1 + epoch)};", flush=True)
@@ -46,22 +46,22 @@ def test_a_user_finds_the_reason_why_a_job_failed(client: Client, tab: ConsoleTa
 
 
 def test_a_job_runs_others_wait_and_its_log_is_followed_until_it_is_stopped(client: Client, tab: ConsoleTab) -> None:
-    jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEP] * count_cores())]
-    last = jobs[-1]["TrainingJobName"]
+    jobs = [client.train(script, wait=False, seconds=600) for script in (COUNT, *[SLEEPING_SCRIPT] * count_cores())]
+    last_name = jobs[-1]["TrainingJobName"]
     tab.open("training")
     tab.wait_for("Waiting for a free CPU: position", "tbody")
-    waiting = next(cells for cells in tab.rows("Training jobs") if cells[0] == last)
-    assert waiting[1:4:2] == ["▶ InProgress", ""]
+    row = next(cells for cells in tab.rows("Training jobs") if cells[0] == last_name)
+    assert row[1:4:2] == ["▶ InProgress", ""]
     name = jobs[0]["TrainingJobName"]
     tab.open("training", name)
     log = "pre[aria-label=Log]"
     tab.wait_for("line 3\n", log)
-    shown = tab.text(log).splitlines()
+    log_lines = tab.text(log).splitlines()
     assert client.describe("TrainingJob", name)["TrainingJobStatus"] == "InProgress"
-    following = int(shown[-1].split()[1]) + 5
-    tab.wait_for(f"line {following}\n", log)  # without loading the page again
+    next_line = int(log_lines[-1].split()[1]) + 5
+    tab.wait_for(f"line {next_line}\n", log)  # without loading the page again
     lines = [line for line in tab.text(log).splitlines() if line.startswith("line ")]
-    assert lines == [f"line {number}" for number in range(len(lines))]
+    assert lines == [f"line {index}" for index in range(len(lines))]
     tab.press("Stop")
     tab.wait_for("Stopped", "h1")
     assert tab.page.get_by_role("button", name="Stop").count() == 0
@@ -77,7 +77,7 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
     uri = client.put("console/input/assays.csv", "depth,copper\n1,20\n")
     algorithm = ALGORITHM | {"MetricDefinitions": METRICS}
     inputs = [channel("training", uri.rpartition("/")[0])]
-    job = client.train(LEARN, AlgorithmSpecification=algorithm, InputDataConfig=inputs)
+    job = client.train(LEARNING_SCRIPT, AlgorithmSpecification=algorithm, InputDataConfig=inputs)
     tab.open("training", job["TrainingJobName"])
     assert "loss 4 values, last 0.25" in tab.text("figure")
     assert tab.page.locator("figure canvas").bounding_box()["width"] > 300
@@ -95,27 +95,27 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
 
 
 def test_processing_jobs_have_logs_and_reasons(client: Client, tab: ConsoleTab) -> None:
-    good = client.process("print('cleaned 12 rows')", **output_to(f"s3://{BUCKET}/console/clean"))
-    bad = client.process(f"open({OUTPUT + '/x'!r})\nraise SystemExit('no rows')")
-    tab.open("processing", good["ProcessingJobName"])
+    completed_job = client.process("print('cleaned 12 rows')", **make_output(f"s3://{BUCKET}/console/clean"))
+    failed_job = client.process(f"open({OUTPUT + '/x'!r})\nraise SystemExit('no rows')")
+    tab.open("processing", completed_job["ProcessingJobName"])
     tab.wait_for("cleaned 12 rows", "pre[aria-label=Log]")
     assert f"s3://{BUCKET}/console/clean" in tab.text("[data-key=objects]")
     rows = {cells[0]: cells for cells in tab.open("processing").rows("Processing jobs")}
-    assert rows[good["ProcessingJobName"]][1] == "✓ Completed"
-    assert rows[bad["ProcessingJobName"]][4]
+    assert rows[completed_job["ProcessingJobName"]][1] == "✓ Completed"
+    assert rows[failed_job["ProcessingJobName"]][4]
 
 
 def test_a_transform_job_leads_to_its_output(client: Client, tab: ConsoleTab) -> None:
-    good, out = transform(client, create_model(client, SERVE), {"rows.csv": "1,2"})
-    bad, _ = transform(client, create_model(client, SERVE), {"rows.csv": "no copper"})
+    job, uri = transform(client, create_model(client, SERVE), {"rows.csv": "1,2"})
+    failed_job, _ = transform(client, create_model(client, SERVE), {"rows.csv": "no copper"})
     rows = {cells[0]: cells for cells in tab.open("transform").rows("Transform jobs")}
-    assert rows[good["TransformJobName"]][1] == "✓ Completed"
-    tab.page.get_by_role("link", name=bad["TransformJobName"], exact=True).click()
+    assert rows[job["TransformJobName"]][1] == "✓ Completed"
+    tab.page.get_by_role("link", name=failed_job["TransformJobName"], exact=True).click()
     tab.wait_for("ValueError: no copper", "pre[aria-label=Log]")
-    assert tab.text("pre[aria-label='Failure reason']") == bad["FailureReason"]
-    tab.open("transform", good["TransformJobName"])
+    assert tab.text("pre[aria-label='Failure reason']") == failed_job["FailureReason"]
+    tab.open("transform", job["TransformJobName"])
     tab.wait_for("loaded", "pre[aria-label=Log]")
-    tab.page.get_by_role("link", name=out, exact=True).click()
+    tab.page.get_by_role("link", name=uri, exact=True).click()
     tab.page.get_by_role("link", name="rows.csv.out").click()
     tab.wait_for("1,2 rows", "pre[aria-label='First lines']")
 
@@ -135,18 +135,18 @@ def test_a_tuning_job_shows_its_objective_by_trial(client: Client, tab: ConsoleT
 
 
 def test_lists_are_filtered_by_the_api_and_paged(client: Client, tab: ConsoleTab) -> None:
-    for number in range(30):
-        client.sagemaker.create_model_package_group(ModelPackageGroupName=f"paged-{number:02}")
+    for index in range(30):
+        client.sagemaker.create_model_package_group(ModelPackageGroupName=f"paged-{index:02}")
     tab.open("registry")
     tab.page.get_by_label("Name contains").fill("paged-")
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_function("() => location.hash.endsWith('?name=paged-')")
     tab.wait_for("Page 1", ".controls")
-    newest = [cells[0] for cells in tab.rows("Groups")]
-    assert newest == [f"paged-{number:02}" for number in range(29, 4, -1)]
+    names = [cells[0] for cells in tab.rows("Groups")]
+    assert names == [f"paged-{index:02}" for index in range(29, 4, -1)]
     tab.press("Next")
     tab.wait_for("Page 2", ".controls")
-    assert [cells[0] for cells in tab.rows("Groups")] == [f"paged-{number:02}" for number in range(4, -1, -1)]
+    assert [cells[0] for cells in tab.rows("Groups")] == [f"paged-{index:02}" for index in range(4, -1, -1)]
     tab.press("Previous")
     tab.wait_for("Page 1", ".controls")
     assert tab.page.get_by_role("button", name="Previous").is_disabled()

@@ -26,9 +26,9 @@ from stagemaker.state.records import Store
 pytestmark = [pytest.mark.timing, pytest.mark.machine]
 MANY_JOBS = 10_000
 USERS = 35
-USERS_JOBS = 10 * USERS
+CROWD_JOBS = 10 * USERS
 SECONDS = 15
-LEARN = "import time\nfor loss in range(3600):\n    print(f'loss={loss};', flush=True)\n    time.sleep(1)"
+LEARNING_SCRIPT = "import time\nfor loss in range(3600):\n    print(f'loss={loss};', flush=True)\n    time.sleep(1)"
 Request = tuple[str, dict[str, str]]  # body and headers
 
 
@@ -43,21 +43,21 @@ def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
     record = store.get("TrainingJob", name)
     assert record
     with store.transaction():
-        for number in range(jobs):
-            copy = f"job-{number:05}"
+        for index in range(jobs):
+            copy = f"job-{index:05}"
             store.add("TrainingJob", copy, record | {"TrainingJobName": copy}, record.internal)
     database.close()
     with running("--state", state) as simulator:
         for _ in range(8):
             algorithm = ALGORITHM | {"MetricDefinitions": METRICS}
-            Client(simulator).train(LEARN, wait=False, seconds=3600, AlgorithmSpecification=algorithm)
+            Client(simulator).train(LEARNING_SCRIPT, wait=False, seconds=3600, AlgorithmSpecification=algorithm)
         yield simulator
 
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     """Return a simulator with its users' jobs."""
-    with simulator_with(USERS_JOBS, tmp_path_factory.mktemp("state")) as simulator:
+    with simulator_with(CROWD_JOBS, tmp_path_factory.mktemp("state")) as simulator:
         yield simulator
 
 
@@ -160,11 +160,11 @@ def test_lists_take_at_most_twice_as_long_with_a_console_per_user(
     simulator: SimulatorProcess, polls: list[Poll]
 ) -> None:
     percentile_of_lists(simulator)
-    without = percentile_of_lists(simulator)
+    baseline = percentile_of_lists(simulator)
     with open_consoles(simulator, polls):
         with_consoles = percentile_of_lists(simulator)
-    print(f"95th percentile of ListTrainingJobs: {1e3 * without:.1f} ms, with consoles {1e3 * with_consoles:.1f} ms")
-    assert with_consoles <= 2 * without
+    print(f"95th percentile of ListTrainingJobs: {1e3 * baseline:.1f} ms, with consoles {1e3 * with_consoles:.1f} ms")
+    assert with_consoles <= 2 * baseline
 
 
 def test_an_hour_of_polling_takes_no_memory(simulator: SimulatorProcess, polls: list[Poll]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.console_tab import ConsoleTab
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines, condition, equals, fail, get, model
 from stagemaker_support.simulator_client import Client
@@ -14,16 +14,16 @@ from stagemaker_support.simulator_client import Client
 from stagemaker.server import BUCKET
 
 pytestmark = pytest.mark.machine
-FAILING = NAMED.replace("return json", "raise ValueError('no such depth')\n    return json")
-CACHED = {"Enabled": True, "ExpireAfter": "P1D"}
+FAILING_SCRIPT = NAMER.replace("return json", "raise ValueError('no such depth')\n    return json")
+CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P1D"}
 
 
 @pytest.fixture
 def endpoint(client: Client) -> Iterator[str]:
     """Return an endpoint of two variants, one of which fails each request."""
     endpoints = Endpoints(client)
-    good, bad = endpoints.named("good"), endpoints.model(FAILING.format(name="bad"))
-    yield endpoints.create(endpoints.config(variant(good, "good", weight=3), variant(bad, "bad", weight=1)))
+    good_model, bad_model = endpoints.named("good"), endpoints.model(FAILING_SCRIPT.format(name="bad"))
+    yield endpoints.create(endpoints.config(variant(good_model, "good", weight=3), variant(bad_model, "bad", weight=1)))
     endpoints.delete_all()
 
 
@@ -70,7 +70,7 @@ def test_other_variants_have_other_curves(endpoint: str, client: Client, tab: Co
 
 def test_an_execution_is_a_graph_with_states_parameters_and_cache_hits(client: Client, tab: ConsoleTab) -> None:
     pipelines = Pipelines(client)
-    prepare = pipelines.processing("prepare", "print(1)", CacheConfig=CACHED)
+    prepare = pipelines.processing("prepare", "print(1)", CacheConfig=CACHE_CONFIG)
     decide = condition(
         "decide", [equals(get("Parameters.Choice"), "a")], [model("register")], [fail("reject", "too bad")], "prepare"
     )
@@ -139,7 +139,7 @@ def test_a_version_is_approved_with_one_click(client: Client, tab: ConsoleTab) -
 
 
 @pytest.mark.parametrize(
-    ("key", "body", "shown"),
+    ("key", "body", "content"),
     [
         ("console/a b/größe<i>.txt", "first\nsecond\n", "first\nsecond"),
         ("console/100%/a+b?c#d.csv", b"depth,copper\n" * 50_000, "depth,copper\ndepth,copper"),
@@ -150,7 +150,7 @@ def test_a_version_is_approved_with_one_click(client: Client, tab: ConsoleTab) -
     ],
 )
 def test_folders_lead_to_the_first_lines_of_a_text(
-    client: Client, tab: ConsoleTab, key: str, body: bytes, shown: str
+    client: Client, tab: ConsoleTab, key: str, body: bytes, content: str
 ) -> None:
     client.put(key, body)
     tab.open("s3", BUCKET)
@@ -159,7 +159,7 @@ def test_folders_lead_to_the_first_lines_of_a_text(
     name = key.rpartition("/")[2]
     tab.page.get_by_role("rowheader", name=name, exact=True).get_by_role("link").click()
     tab.wait_for(f"s3://{BUCKET}/{key}", "dl")
-    assert tab.text("pre[aria-label='First lines']").startswith(shown)
+    assert tab.text("pre[aria-label='First lines']").startswith(content)
     with tab.page.expect_download() as download:
         tab.page.get_by_role("link", name="Download").click()
     assert Path(download.value.path()).read_bytes() == (body if isinstance(body, bytes) else body.encode())

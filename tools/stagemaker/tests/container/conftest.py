@@ -95,7 +95,7 @@ Serve = Callable[..., Server]
 @pytest.fixture(scope="module")
 def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Return a function that starts a server, on a Unix socket or a port, and by default waits until it responds."""
-    running = []
+    servers = []
 
     def start(
         module: str = "",
@@ -126,7 +126,7 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
                 stderr=stderr or output,
             )
         server = Server(process, address, base, log)
-        running.append(server)
+        servers.append(server)
         deadline = time.monotonic() + 120
         while wait:
             try:
@@ -139,10 +139,10 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
         return server
 
     yield start
-    for server in running:
+    for server in servers:
         if server.process.poll() is None:
             server.process.terminate()
-    for server in running:
+    for server in servers:
         server.process.wait(60)
 
 

@@ -161,7 +161,7 @@ def test_a_worker_is_initialized_once(run: Run) -> None:
     run(SIMULTANEOUS_REQUESTS)
 
 
-def test_the_serving_environment_has_the_packages_attributes(run: Run) -> None:
+def test_the_serving_environment_has_the_attributes_of_the_package(run: Run) -> None:
     lines = run(
         """
 from sagemaker_containers.beta.framework import env, server
@@ -179,7 +179,7 @@ print(server.next_safe_port("5000-5010", "5003"))
     assert settings == ["application/json", "1", "8080", "5004"]
 
 
-def test_names_missing_from_the_packages_successor_are_available(run: Run) -> None:
+def test_names_missing_from_the_succeeding_package_are_available(run: Run) -> None:
     run("""
 import inspect
 from sagemaker_containers.beta.framework import errors, modules, params

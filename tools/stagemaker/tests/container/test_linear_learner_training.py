@@ -72,8 +72,8 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
     with caplog.at_level(logging.INFO):
         model = train(kind, mini_batch_size=200)
     assert "Hyperparameters that have no effect here: mini_batch_size." in caplog.text
-    matches = {name: found for name, pattern in METRICS.items() if (found := re.findall(pattern, caplog.text))}
-    values = {name: float(found[-1]) for name, found in matches.items()}
+    matches = {name: strings for name, pattern in METRICS.items() if (strings := re.findall(pattern, caplog.text))}
+    values = {name: float(strings[-1]) for name, strings in matches.items()}
     expected = {f"{data}:{name}" for data in ("validation", "test") for name in ["objective_loss", *names.split()]}
     expected |= {"train:objective_loss", "train:objective_loss:final", "validation:objective_loss:final"}
     assert expected <= values.keys()
@@ -90,15 +90,15 @@ def test_the_log_contains_the_metrics_that_sagemaker_documents(
         assert accuracy > 0.85
 
 
-def test_a_classifiers_threshold_follows_the_selection_criteria(train: Train) -> None:
+def test_the_threshold_of_a_classifier_follows_the_selection_criteria(train: Train) -> None:
     criteria = "recall_at_target_precision"
     model = train("binary_classifier", binary_classifier_model_selection_criteria=criteria, target_precision=0.99)
     rows = table("binary_classifier", *SIZES["validation"])
     scores = model.scores(rows[:, 1:])
     predicted = model.labels(scores) == 1
     assert rows[predicted, 0].mean() >= 0.99
-    more = scores >= scores[~predicted].max()  # a lower threshold would miss the target
-    assert rows[more, 0].mean() < 0.99
+    lower_predicted = scores >= scores[~predicted].max()  # a lower threshold would miss the target
+    assert rows[lower_predicted, 0].mean() < 0.99
 
 
 @pytest.fixture
@@ -178,11 +178,11 @@ def test_weighted_classes_are_predicted_more_often(fit: Callable[..., LinearMode
     ]
     assert shares[0] < shares[1] < shares[2]
     rows = table("multiclass_classifier", *SIZES["test"])[:, 1:]
-    rare = [
+    rare_counts = [
         (np.argmax(fit("multiclass_classifier", balance_multiclass_weights=flag).scores(rows), axis=1) == 2).mean()
         for flag in ("false", "true")
     ]
-    assert rare[0] < rare[1]
+    assert rare_counts[0] < rare_counts[1]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_the_path_of_the_environment_may_need_quotes_in_a_shell(job, tmp_path: P
     assert (result.code, result.stdout.splitlines()[-1]) == (0, str(job.python)), result.stderr
 
 
-def test_modules_next_to_the_script_may_share_names_with_the_containers_own_files(job) -> None:
+def test_modules_next_to_the_script_may_share_names_with_container_files(job) -> None:
     job.script("", sagemaker_program="train.py")
     files = {"train.py": "import training, serving\nprint(training.X + serving.X)"}
     files |= {"training.py": "X = 'a'", "serving.py": "X = 'b'"}

@@ -54,7 +54,7 @@ def test_a_request_that_ends_early_is_rejected(server) -> None:
     assert server.post("1").status == 200
 
 
-UNLOADABLE = {
+UNLOADABLE_MODELS = {
     "both": (
         MODEL + "def transform_fn(*_): ...\ndef predict_fn(*_): ...",
         "Cannot use transform_fn implementation in conjunction with",
@@ -83,9 +83,9 @@ UNLOADABLE = {
 }
 
 
-@pytest.mark.parametrize("name", UNLOADABLE)
+@pytest.mark.parametrize("name", UNLOADABLE_MODELS)
 def test_a_model_that_does_not_load_is_reported(serve, tmp_path: Path, name: str) -> None:
-    module, reason, *code = UNLOADABLE[name]
+    module, reason, *code = UNLOADABLE_MODELS[name]
     settings = {"code": code[0]} if code else {}
     if code == ["code"]:  # a module outside the model
         (tmp_path / "my").mkdir()
@@ -178,11 +178,11 @@ def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, mo
 )
 def test_a_traceback_is_written_in_a_single_write(serve, module: str) -> None:
     """The workers share a log, so one worker's lines may appear between two writes of another."""
-    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
-    with reading, writing:
-        reading.settimeout(10)
-        serve(module, stderr=writing).post("1")
-        log = next(log for log in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in log)
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
+    with reader, writer:
+        reader.settimeout(10)
+        serve(module, stderr=writer).post("1")
+        log = next(log for log in iter(lambda: reader.recv(1 << 16).decode(), "") if "ValueError" in log)
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', log), log
 
 
@@ -247,8 +247,8 @@ def test_a_request_that_takes_too_long_is_aborted(serve) -> None:
 
 @pytest.mark.parametrize("tcp", [False, True])
 def test_sigterm_ends_all_processes_also_during_a_request(serve, tcp: bool) -> None:
-    busy = MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n"
-    server = serve(busy, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
+    busy_script = MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n"
+    server = serve(busy_script, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     process = psutil.Process(server.process.pid)
     wait_until(lambda: len(process.children()) == 2)
     children = process.children()
@@ -296,7 +296,7 @@ class Model:
 def model_fn(model_dir):
     return Model()
 """
-FRAGILE = """
+FRAGILE_HOOKS = """
 import os, sys
 
 def model_fn(model_dir):
@@ -324,7 +324,7 @@ def defaults(serve):
 
 @pytest.fixture(scope="module")
 def fragile(serve):
-    return serve(FRAGILE)
+    return serve(FRAGILE_HOOKS)
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def test_csv_may_have_long_lines() -> None:
     ],
 )
 def test_inconsistent_libsvm_files_are_rejected(tmp_path: Path, files: list[str], reason: str) -> None:
-    for number, content in enumerate(files):
-        (tmp_path / f"part-{number}").write_text(content)
+    for index, content in enumerate(files):
+        (tmp_path / f"part-{index}").write_text(content)
     with pytest.raises(UserError, match=reason):
         read_dmatrix(data_files(tmp_path), "libsvm")
 

@@ -95,8 +95,8 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
     files = (tmp_path / "model", bytearray(model["file"]))
     for booster in (state, *(xgb.Booster(model_file=file) for file in files)):
         np.testing.assert_allclose(booster.predict(matrix), model["predictions"], 2e-6)
-        again = pickle.loads(pickle.dumps(booster))
-        np.testing.assert_array_equal(again.predict(matrix), booster.predict(matrix))
+        copy = pickle.loads(pickle.dumps(booster))
+        np.testing.assert_array_equal(copy.predict(matrix), booster.predict(matrix))
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
 )
 def test_a_damaged_model_is_rejected(version: str, writer: str) -> None:
     content = read(version)[1]["logistic"]["file"]
-    cut_off = [content[:size] for size in range(1, len(content), 7)]
-    for damaged in (*cut_off, content + b"0", content.replace(b"gb", b"GB")):
+    prefixes = [content[:size] for size in range(1, len(content), 7)]
+    for variant in (*prefixes, content + b"0", content.replace(b"gb", b"GB")):
         with pytest.raises(ValueError, match=r", and save it with save_model\(\"xgboost-model.json\"\)$") as failure:
-            to_json(damaged)
-        has_names = b"gbtree" in damaged  # which is necessary to recognise a binary model
+            to_json(variant)
+        has_names = b"gbtree" in variant  # which is necessary to recognise a binary model
         assert f" with {writer if has_names else 'the version of XGBoost that wrote it,'}" in str(failure.value)
 
 
@@ -151,17 +151,17 @@ def json_of_a_pickle(version: str) -> dict[str, Any]:
     return handle
 
 
-DELETED = struct.pack("<I", 2**32 - 1)
+DELETED_SPLIT = struct.pack("<I", 2**32 - 1)
 
 
-@pytest.mark.parametrize("claimed", [0, 1])
+@pytest.mark.parametrize("deleted_count", [0, 1])
 @pytest.mark.parametrize("child", [10**6, -1])
-def test_a_tree_that_leads_to_a_deleted_node_is_rejected(claimed: int, child: int) -> None:
+def test_a_tree_that_leads_to_a_deleted_node_is_rejected(deleted_count: int, child: int) -> None:
     content = bytearray(read("0.90")[1]["logistic"]["file"])
     leaf = content.index(struct.pack("<3i", -1, 1, 2)) + 20
-    content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED
+    content[leaf + 4 : leaf + 16] = struct.pack("<2i", child, child) + DELETED_SPLIT
     tree = leaf - 20 - 37 * 4
-    content[tree + 8 : tree + 12] = struct.pack("<i", claimed)
+    content[tree + 8 : tree + 12] = struct.pack("<i", deleted_count)
     with pytest.raises(ValueError, match="refers to deleted nodes"):
         to_json(content)
 
@@ -180,7 +180,7 @@ def test_a_link_in_json_that_leads_elsewhere_is_rejected(key: str, value: int) -
         to_json(json.dumps(model, separators=(",", ":")).encode())
 
 
-PREDICT = """
+PREDICT_SCRIPT = """
 import pickle, sys
 import numpy as np, xgboost as xgb
 for content in pickle.load(sys.stdin.buffer):
@@ -207,5 +207,5 @@ def test_mutated_trees_are_rejected_or_predict(version: str) -> None:
         with contextlib.suppress(ValueError):
             accepted.append(to_json(json.dumps({"Model": mutated}).encode()))
     assert accepted
-    result = subprocess.run([sys.executable, "-c", PREDICT], input=pickle.dumps(accepted), capture_output=True)
+    result = subprocess.run([sys.executable, "-c", PREDICT_SCRIPT], input=pickle.dumps(accepted), capture_output=True)
     assert result.returncode == 0, result.stderr.decode()

@@ -81,9 +81,9 @@ def test_absent_features_are_missing_values(
 def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
-    opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
+    inverse = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
     settings = {"objective": "binary:hinge", "nthread": 1}
-    boosters = [xgb.train(settings, matrix, 5) for matrix in (opposite, data, data)]
+    boosters = [xgb.train(settings, matrix, 5) for matrix in (inverse, data, data)]
     for number, booster in enumerate(boosters):
         save(tmp_path, booster, f"xgboost-model-{number}")
     for setting, index in (("true", 1), ("false", 0)):
@@ -97,17 +97,17 @@ def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_several_models_form_an_ensemble(tmp_path: Path) -> None:
     boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
-    for number, booster in enumerate(boosters):
-        save(tmp_path, booster, f"xgboost-model-{number}")
+    for index, booster in enumerate(boosters):
+        save(tmp_path, booster, f"xgboost-model-{index}")
     (tmp_path / "code").mkdir()
     (tmp_path / ".hidden").write_text("no model")
     predictions = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
     expected = np.mean([booster.predict(matrix(VALIDATION)) for booster in boosters], axis=0)
     np.testing.assert_array_equal(predictions, expected.astype(np.float32))
     (tmp_path / "xgboost-model-1").write_bytes(b"no model")
-    with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: ") as raised:
+    with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: ") as excinfo:
         XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
-    assert "Stack trace" not in str(raised.value)
+    assert "Stack trace" not in str(excinfo.value)
 
 
 def test_an_empty_model_is_rejected(tmp_path: Path) -> None:

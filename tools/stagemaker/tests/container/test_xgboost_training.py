@@ -62,10 +62,7 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Return a function that trains in this process in the same way as the image of a given version."""
 
     def run(
-        settings: dict[str, str],
-        channels: dict[str, Any],
-        content_type: str = "text/csv",
-        version: str | None = None,
+        settings: dict[str, str], channels: dict[str, Any], content_type: str = "text/csv", version: str | None = None
     ) -> TrainedJob:
         if version:
             monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
@@ -113,18 +110,18 @@ def test_training_on_libsvm_stops_early_by_a_metric(train: Train) -> None:
 
 def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train: Train) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
-    weighted = np.insert(TRAIN, 1, weights, axis=1)
+    weighted_rows = np.insert(TRAIN, 1, weights, axis=1)
     weighted_validation = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
     settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
-    job = train(settings, {"train": csv_of(weighted), "validation": csv_of(weighted_validation)})
+    job = train(settings, {"train": csv_of(weighted_rows), "validation": csv_of(weighted_validation)})
     assert job.status == 0, job.output
     assert "The train channel has no ContentType: its data is read as CSV. AWS would read it as libsvm." in job.output
     assert "dsplit has no effect" in job.output
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
     predictions = job.booster().predict(matrix(VALIDATION))
     np.testing.assert_array_equal(predictions, expected.predict(matrix(VALIDATION)))
-    last = next(line for line in job.output.splitlines() if line.startswith("[4]"))
-    error = float(last.partition("validation-rmse:")[2].partition("#")[0])
+    last_line = next(line for line in job.output.splitlines() if line.startswith("[4]"))
+    error = float(last_line.partition("validation-rmse:")[2].partition("#")[0])
     weighted_error = np.average((predictions - VALIDATION[:, 0]) ** 2, weights=np.arange(len(VALIDATION)))
     assert error == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
 
@@ -137,7 +134,7 @@ def make_parquet(**columns: Any) -> bytes:
 
 def test_parquet_is_read_like_csv(fit: Train) -> None:
     labels, *features = TRAIN.T
-    columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
+    columns = {f"f{index}": pa.array(values, from_pandas=True) for index, values in enumerate(features)}
     job = fit(hyperparameters(num_round=5), {"train": make_parquet(label=labels, **columns)}, "application/x-parquet")
     expected = xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION))
     np.testing.assert_array_equal(job.predictions(), expected)
@@ -232,7 +229,7 @@ def relevance_grades(values: np.ndarray) -> np.ndarray:
     return np.digitize(values[:, 0], [-1, 1])
 
 
-def with_queries(values: np.ndarray, rows: int) -> str:
+def add_queries(values: np.ndarray, rows: int) -> str:
     labelled = np.column_stack([relevance_grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
@@ -240,7 +237,7 @@ def with_queries(values: np.ndarray, rows: int) -> str:
 
 def test_ranking_uses_the_queries_in_libsvm_data(fit: Train) -> None:
     settings = hyperparameters(num_round=5, objective="rank:ndcg")
-    job = fit(settings, {"train": with_queries(TRAIN, 10)}, "libsvm", "1.7-1")
+    job = fit(settings, {"train": add_queries(TRAIN, 10)}, "libsvm", "1.7-1")
     assert "no groups" not in job.output
     data = xgb.DMatrix(TRAIN[:, 1:], label=relevance_grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
@@ -259,7 +256,7 @@ def test_early_stopping_before_1_3_uses_the_last_metric(fit: Train) -> None:
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "maximises"), ("ndcg@5", "minimises")])
 def test_early_stopping_has_the_same_direction_as_on_aws(fit: Train, metric: str, direction: str) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
-    data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
+    data = {"train": add_queries(TRAIN, 10), "validation": add_queries(VALIDATION, 10)}
     assert f"Early stopping {direction} {metric}, as on AWS" in fit(settings, data, "libsvm").output
 
 
@@ -294,7 +291,7 @@ def test_invalid_training_inputs_are_rejected(fit: Train, settings: dict, channe
         fit(settings, channels)
 
 
-def test_an_error_becomes_the_jobs_failure_reason(train: Train) -> None:
+def test_an_error_becomes_the_failure_reason_of_the_job(train: Train) -> None:
     job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert job.status == 1
     assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")

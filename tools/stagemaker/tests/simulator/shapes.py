@@ -67,10 +67,10 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 def _matching_strings(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
     """Generate strings that match a pattern. Some have the minimum or maximum length if the pattern allows it."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
-    compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
+    matcher = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
-    def fits(text: str) -> bool:
-        return low <= len(text) <= high and compiled.fullmatch(text, timeout=5) is not None
+    def fits(string: str) -> bool:
+        return low <= len(string) <= high and matcher.fullmatch(string, timeout=5) is not None
 
     def lengthen(pair: tuple[str, int]) -> str:
         text, length = pair

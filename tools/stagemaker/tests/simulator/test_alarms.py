@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection
+from stagemaker_support.simulator_client import Client, counter, rejection
 
 from stagemaker.services.alarms import TREATMENTS, alarm_state
 from stagemaker.services.moto_inside import cloudwatch
@@ -24,13 +24,13 @@ def alarm(comparison: str, periods: int, datapoints_to_alarm: int = 1, treatment
     )
 
 
-def points(text: str) -> list[float | None]:
+def parse_points(states: str) -> list[float | None]:
     """Convert the guide's notation to data points: X is breaching, 0 is not breaching, and - is missing."""
-    return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
+    return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in states.split()]
 
 
 @pytest.mark.parametrize(
-    ("datapoints_to_alarm", "text", "states"),
+    ("datapoints_to_alarm", "periods", "states"),
     [
         # Both tables of the guide. The states are in the order of TREATMENTS: missing, ignore, breaching, notBreaching.
         (3, "0 - X - X", "OK OK OK OK"),
@@ -57,9 +57,9 @@ def points(text: str) -> list[float | None]:
         (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
     ],
 )
-def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, text: str, states: str) -> None:
+def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, periods: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
-        result = alarm_state(alarm("GreaterThanThreshold", 3, datapoints_to_alarm, treatment), points(text))
+        result = alarm_state(alarm("GreaterThanThreshold", 3, datapoints_to_alarm, treatment), parse_points(periods))
         assert result == (None if state == "SAME" else state), treatment
 
 
@@ -79,7 +79,7 @@ def test_values_are_compared_with_the_threshold(comparison: str, breaching: list
 
 class WatchedMetric:
     def __init__(self, client: Client, **members: Any):
-        self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(numbers)}"
+        self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(counter)}"
         self.metric = {"Namespace": f"namespace-{self.name}", "MetricName": "metric"}
         self.put_alarm(**members)
 
@@ -160,12 +160,12 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
         for listed_state in (state, other_state):
             names = {alarm["AlarmName"] for alarm in describe(StateValue=listed_state)["MetricAlarms"]}
             assert (watched_metric.name in names) == (listed_state == state)
-        for described in (
+        for description in (
             describe(AlarmNamePrefix=watched_metric.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
             watched_metric.cloudwatch.describe_alarms_for_metric(**watched_metric.metric)["MetricAlarms"],
         ):
-            assert [alarm["StateValue"] for alarm in described] == [state]
+            assert [alarm["StateValue"] for alarm in description] == [state]
         watched_metric.put(Value=-9.0)
 
 
@@ -204,8 +204,8 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched_metric = WatchedMetric(client)
     watched_metric.start_drill()
     watched_metric.put_alarm(Threshold=7.0)
-    described = watched_metric.describe()
-    assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
+    response = watched_metric.describe()
+    assert (response["Threshold"], response["StateValue"], response["StateReason"]) == (7.0, "ALARM", "a drill")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from stagemaker_support.job_traces import until, wait_until
+from stagemaker_support.job_traces import poll, wait_until
 from stagemaker_support.model_packages import SPECIFICATION, Packages
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from stagemaker.protocol.account import ACCOUNT, REGION
 from stagemaker.resources.model_package import StateChanges
@@ -22,19 +22,19 @@ class History:
     def __init__(self, client: Client, group: str):
         self.group, self.logs, self.client = group, client.logs, client.simulator.client("events")
         pattern = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
-        text = json.dumps(pattern | {"detail": {"ModelPackageGroupName": [group]}})
+        content = json.dumps(pattern | {"detail": {"ModelPackageGroupName": [group]}})
         self.logs.create_log_group(logGroupName=group)
-        self.client.put_rule(Name=group, EventPattern=text)
+        self.client.put_rule(Name=group, EventPattern=content)
         arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
         self.client.put_targets(Rule=group, Targets=[{"Id": "1", "Arn": arn}])
         bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-        self.client.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=text)
+        self.client.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=content)
 
     def events(self, count: int) -> list[dict[str, Any]]:
         """Wait until `count` events have been delivered, and return all delivered events in order."""
         read = partial(self.logs.filter_log_events, logGroupName=self.group)
-        delivered = until(lambda: read()["events"], lambda events: len(events) >= count)
-        return [json.loads(event["message"]) for event in delivered]
+        received = poll(lambda: read()["events"], lambda events: len(events) >= count)
+        return [json.loads(event["message"]) for event in received]
 
 
 @pytest.fixture
@@ -60,25 +60,25 @@ def test_every_approval_status_change_emits_an_event_that_describes_the_version(
     packages.approve(package, "PendingManualApproval")
     packages.approve(package, ApprovalDescription='"quoted" <b>')
     events = history.events(5)
-    pending = "PendingManualApproval"
-    assert statuses(events) == [pending, "Approved", "Rejected", pending, "Approved"]
+    pending_status = "PendingManualApproval"
+    assert statuses(events) == [pending_status, "Approved", "Rejected", pending_status, "Approved"]
     archive = {"ArchiveName": history.group}
     wait_until(lambda: history.client.describe_archive(**archive)["EventCount"] == 5)
     assert [event["detail"]["ApprovalDescription"] for event in events[1:3]] == [
         "good on the northern holes",
         "bad on the southern holes",
     ]
-    event, described = events[-1], packages.describe(package)
-    assert described["ModelApprovalStatus"] == "Approved"  # the status after the last change
+    event, description = events[-1], packages.describe(package)
+    assert description["ModelApprovalStatus"] == "Approved"  # the status after the last change
     assert (event["source"], event["detail-type"]) == ("aws.sagemaker", "SageMaker Model Package State Change")
     assert (event["region"], event["resources"]) == (REGION, [package])
-    assert event["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert event["time"] == f"{description['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
     assert event["detail"] == {
         "ModelPackageGroupName": history.group,
         "ModelPackageVersion": 1,
         "ModelPackageArn": package,
         "ModelPackageDescription": "of copper",
-        "CreationTime": f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}",
+        "CreationTime": f"{description['CreationTime']:%Y-%m-%dT%H:%M:%SZ}",
         "LastModifiedTime": event["time"],
         "InferenceSpecification": SPECIFICATION,
         "ModelPackageStatus": "Completed",
@@ -94,18 +94,18 @@ def test_events_of_concurrent_changes_are_delivered_in_order(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package, put = packages.version(history.group), StateChanges.put
-    started = threading.Event()
+    has_started = threading.Event()
 
     def put_slowly(self: StateChanges, kind: str, arn: str, detail: dict[str, Any]) -> None:
         if detail["ModelApprovalStatus"] == "Approved":
-            started.set()
+            has_started.set()
             time.sleep(0.5)
         put(self, kind, arn, detail)
 
     monkeypatch.setattr(StateChanges, "put", put_slowly)
     approval = threading.Thread(target=packages.approve, args=(package,))
     approval.start()
-    assert started.wait(30)
+    assert has_started.wait(30)
     packages.approve(package, "Rejected")
     approval.join()
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
@@ -114,7 +114,7 @@ def test_events_of_concurrent_changes_are_delivered_in_order(
 
 def test_other_changes_emit_no_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
-    token = {"ClientToken": f"token-{next(numbers)}"}
+    token = {"ClientToken": f"token-{next(counter)}"}
     for _ in range(2):
         packages.approve(package, **token)
     packages.approve(package)

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import archive_of, member, packed
+from stagemaker_support.archives import archive_of, member, tarball
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
@@ -43,18 +43,18 @@ def header(
     return sign(result)
 
 
-def sign(changed: bytearray) -> bytes:
-    changed[148:156] = b" " * 8
-    changed[148:156] = b"%06o\0 " % sum(changed)
-    return bytes(changed)
+def sign(header: bytearray) -> bytes:
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
 
 
 def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     path = folder / "a.tar.gz"
     path.write_bytes(archive)
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         unpack(path, folder / "unpacked", Volume(volume))
-    message = str(caught.value)
+    message = str(excinfo.value)
     assert message.startswith("ClientError: a.tar.gz could not be unpacked: ")
     assert "\n" not in message
     return message
@@ -64,9 +64,9 @@ def unpack_error(archive: bytes, folder: Path, volume: int = MIB) -> str:
     ("archive", "volume", "count"),
     [
         (bomb(header("zeros", size=12 << 30), 12 << 30), 1 << 30, 0),  # it is rejected before it is written
-        (archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}), MIB, 3),
-        (packed(*(member(f"f{number}") for number in range(70))), 64 * BYTES_PER_FILE, 64),
-        (packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))), 20 * BYTES_PER_FILE, 0),
+        (archive_of(**{f"f{index}": bytes(300_000) for index in range(4)}), MIB, 3),
+        (tarball(*(member(f"f{index}") for index in range(70))), 64 * BYTES_PER_FILE, 64),
+        (tarball(*(member(f"{index}/{'d/' * 40}f") for index in range(10))), 20 * BYTES_PER_FILE, 0),
     ],
     ids=["bomb", "total size", "files", "folders implied by names"],
 )
@@ -80,7 +80,7 @@ def test_archives_that_need_more_space_than_the_volume_has_are_rejected(
 
 def test_several_archives_share_the_space_of_a_volume(tmp_path: Path) -> None:
     path, volume = tmp_path / "model.tar.gz", Volume(3 * MIB)
-    path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
+    path.write_bytes(archive_of(**{f"f{index}": bytes(300_000) for index in range(4)}))
     for name in ("once", "twice"):
         unpack(path, tmp_path / name, volume)
         assert len(list((tmp_path / name).iterdir())) == 4
@@ -149,53 +149,53 @@ def pax(**values: str) -> bytes:
     return tarfile.TarInfo.create_pax_global_header(values)
 
 
-MALFORMED = {
+MALFORMED_ARCHIVES = {
     "empty": b"",
     "not an archive": b"PK\3\4 hello",
     "truncated": archive_of(a=random.Random(1).randbytes(50_000))[:30_000],
     "truncated and not compressed": gzip.decompress(archive_of(a=bytes(50_000)))[:30_000],
     "damaged": archive_of(a=random.Random(1).randbytes(50_000))[:20_000] + bytes(9_000),
-    "headers within headers": packed(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
+    "headers within headers": tarball(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a hard link to a file that is not in the archive": packed(member("a", tarfile.LNKTYPE, "b")),
-    "a file used as a folder": packed(member("a"), member("a/b")),
-    "a name that is too long": packed(member("x" * 300)),
-    "a name with many folders": packed(member("d/" * 200_000 + "f")),
-    "a name outside the folder": packed(member("../../out")),
-    "a symbolic link to a file outside the folder": packed(member("a", tarfile.SYMTYPE, "../../out")),
-    "a name below a symbolic link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a name below a symbolic link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a hard link to a file on this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
-    "a hard link to a file that does not exist": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
-    "a name below a symbolic link to the folder above": packed(member("a", tarfile.SYMTYPE, ".."), member("a/out")),
-    "symbolic links that lead out step by step": packed(
+    "a hard link to a file that is not in the archive": tarball(member("a", tarfile.LNKTYPE, "b")),
+    "a file used as a folder": tarball(member("a"), member("a/b")),
+    "a name that is too long": tarball(member("x" * 300)),
+    "a name with many folders": tarball(member("d/" * 200_000 + "f")),
+    "a name outside the folder": tarball(member("../../out")),
+    "a symbolic link to a file outside the folder": tarball(member("a", tarfile.SYMTYPE, "../../out")),
+    "a name below a symbolic link": tarball(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a name below a link to a folder": tarball(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a hard link to a file on this machine": tarball(member("a", tarfile.LNKTYPE, sys.executable)),
+    "a hard link to a file that does not exist": tarball(member("a", tarfile.LNKTYPE, "/no/such/file")),
+    "a name below a symbolic link to the folder above": tarball(member("a", tarfile.SYMTYPE, ".."), member("a/out")),
+    "symbolic links that lead out step by step": tarball(
         member("d/a", tarfile.SYMTYPE, "."), member("d/a/b", tarfile.SYMTYPE, ".."), member("d/a/b/../../out")
     ),
-    "symbolic links in a cycle": packed(
+    "symbolic links in a cycle": tarball(
         member("a", tarfile.SYMTYPE, "b"), member("b", tarfile.SYMTYPE, "a"), member("a/out")
     ),
-    "a hard link to a symbolic link out": packed(
+    "a hard link to a symbolic link out": tarball(
         member("l", tarfile.SYMTYPE, "/etc/passwd"), member("h", tarfile.LNKTYPE, "l")
     ),
-    "a hard link to a file beside the folder": packed(member("h", tarfile.LNKTYPE, "../secret")),
-    "a device": packed(member("n", tarfile.CHRTYPE)),
-    "a pipe": packed(member("n", tarfile.FIFOTYPE)),
+    "a hard link to a file beside the folder": tarball(member("h", tarfile.LNKTYPE, "../secret")),
+    "a device": tarball(member("n", tarfile.CHRTYPE)),
+    "a pipe": tarball(member("n", tarfile.FIFOTYPE)),
     "a negative size": gzip.compress(header("a", changes={124: b"\xff" * 10 + b"\x80\x00"}) + bytes(1024)),
 }
 
 
-@pytest.mark.parametrize("kind", MALFORMED)
+@pytest.mark.parametrize("kind", MALFORMED_ARCHIVES)
 def test_malformed_and_unsafe_archives_are_rejected(kind: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
-    assert str(tmp_path.parent) not in unpack_error(MALFORMED[kind], tmp_path)
+    assert str(tmp_path.parent) not in unpack_error(MALFORMED_ARCHIVES[kind], tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.tar.gz", "secret", "unpacked"}
 
 
 def test_links_inside_an_archive_are_kept_and_absolute_names_are_below_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
-    path.write_bytes(packed(member("link", tarfile.SYMTYPE, "real.py"), member("/bin/f"), real=b"x"))
+    path.write_bytes(tarball(member("link", tarfile.SYMTYPE, "real.py"), member("/bin/f"), real=b"x"))
     unpack(path, tmp_path / "inside", Volume(MIB))
     assert (tmp_path / "inside/link").read_text() == "x"
     assert (tmp_path / "inside/bin/f").is_file()  # although /bin is a symbolic link on many machines
@@ -203,7 +203,7 @@ def test_links_inside_an_archive_are_kept_and_absolute_names_are_below_the_folde
 
 def test_archives_do_not_reveal_whether_a_local_file_exists(tmp_path: Path) -> None:
     kinds = "a hard link to a file on this machine", "a hard link to a file that does not exist"
-    assert len({unpack_error(MALFORMED[kind], tmp_path) for kind in kinds}) == 1
+    assert len({unpack_error(MALFORMED_ARCHIVES[kind], tmp_path) for kind in kinds}) == 1
 
 
 def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
             info = member(name, kind, "d", 700 if kind == tarfile.REGTYPE else 0)
             info.mtime = 1.5
             tar.addfile(info, io.BytesIO(bytes(info.size)))
-    for number in range(400):
+    for index in range(400):
         damaged_archive = bytearray(intact_archive.getvalue())
         for _ in range(rng.randint(1, 3)):
             damaged_archive[rng.randrange(5000)] = rng.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
@@ -221,9 +221,9 @@ def test_damaged_archives_are_unpacked_or_rejected(tmp_path: Path) -> None:
             if rng.random() < 0.5:
                 damaged_archive[block : block + 512] = sign(damaged_archive[block : block + 512])
         path = tmp_path / "a.tar.gz"
-        path.write_bytes(damaged_archive if number % 2 else zlib.compress(damaged_archive, 1, wbits=31))
+        path.write_bytes(damaged_archive if index % 2 else zlib.compress(damaged_archive, 1, wbits=31))
         with contextlib.suppress(JobFailed):
-            unpack(path, tmp_path / f"{number}", Volume(MIB))
+            unpack(path, tmp_path / f"{index}", Volume(MIB))
 
 
 LARGE_VOLUME = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}
@@ -245,7 +245,7 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
-def test_a_jobs_archives_larger_than_its_volume_are_rejected(client: Client, endpoints: Endpoints) -> None:
+def test_archives_larger_than_the_volume_of_a_job_are_rejected(client: Client, endpoints: Endpoints) -> None:
     uri = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     jobs = [(client.train("", HyperParameters={"sagemaker_submit_directory": uri}), 1)]
     for data in ({"ModelDataUrl": uri}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": uri}}):
@@ -267,6 +267,6 @@ def test_the_simulator_can_end_while_an_endpoint_unpacks_its_model() -> None:
         model = endpoints.model("", ModelDataUrl=archive)
         endpoints.create(endpoints.config(variant(model, VolumeSizeInGB=20)), wait=False)
         wait_until(lambda: list(simulator.folder.glob("job-*/*/container-1/ml/model/zeros")) != [])
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     assert not simulator.folder.exists()

@@ -171,10 +171,10 @@ def test_files_are_copied_to_and_from_s3(aws: Callable[..., str], folder: Path) 
 def test_jobs_are_listed_and_unknown_ones_are_reported(
     job: dict[str, Any], sagemaker: Callable[..., dict[str, Any]], rejection: Callable[..., str]
 ) -> None:
-    listed = sagemaker("list-training-jobs")["TrainingJobSummaries"]
-    assert {item["TrainingJobName"]: item["TrainingJobStatus"] for item in listed}["fit"] == "Completed"
-    described = sagemaker("describe-training-job", "--training-job-name", "fit")
-    assert described["SecondaryStatus"] == "Completed"
+    summaries = sagemaker("list-training-jobs")["TrainingJobSummaries"]
+    assert {item["TrainingJobName"]: item["TrainingJobStatus"] for item in summaries}["fit"] == "Completed"
+    description = sagemaker("describe-training-job", "--training-job-name", "fit")
+    assert description["SecondaryStatus"] == "Completed"
     assert "Requested resource not found" in rejection("describe-training-job", "--training-job-name", "none")
     assert "Could not find endpoint" in rejection("describe-endpoint", "--endpoint-name", "none")
 
@@ -218,8 +218,8 @@ def test_a_pipeline_registers_a_version_that_becomes_a_model(
     register = step(
         "Register", "RegisterModel", {"ModelPackageGroupName": "cli", "InferenceSpecification": specification}
     )
-    text = definition(register, Parameters=[{"Name": "Word", "Type": "String"}])
-    (folder / "definition.json").write_text(text)
+    document = definition(register, Parameters=[{"Name": "Word", "Type": "String"}])
+    (folder / "definition.json").write_text(document)
     pipeline_option, group_option = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli")
     request = ("--pipeline-definition", "file://definition.json", "--role-arn", ROLE_ARN)
     sagemaker("create-pipeline", *pipeline_option, *request, "--client-request-token", "x" * 32)
@@ -231,17 +231,17 @@ def test_a_pipeline_registers_a_version_that_becomes_a_model(
         Pipelines(client).wait(arn)
     execution = ("--pipeline-execution-arn", arn)
     assert sagemaker("describe-pipeline-execution", *execution)["PipelineExecutionStatus"] == "Succeeded"
-    latest, _ = sagemaker("list-model-packages", *group_option, "--sort-order", "Descending")["ModelPackageSummaryList"]
+    entry, _ = sagemaker("list-model-packages", *group_option, "--sort-order", "Descending")["ModelPackageSummaryList"]
     approval = ("--model-approval-status", "Approved", "--approval-description", "fine")
-    sagemaker("update-model-package", "--model-package-arn", latest["ModelPackageArn"], *approval)
-    approved = sagemaker("list-model-packages", *group_option, "--model-approval-status", "Approved")
-    assert [item["ModelPackageArn"] for item in approved["ModelPackageSummaryList"]] == [latest["ModelPackageArn"]]
-    container = ("--primary-container", f"ModelPackageName={latest['ModelPackageArn']}")
+    sagemaker("update-model-package", "--model-package-arn", entry["ModelPackageArn"], *approval)
+    summaries = sagemaker("list-model-packages", *group_option, "--model-approval-status", "Approved")
+    assert [item["ModelPackageArn"] for item in summaries["ModelPackageSummaryList"]] == [entry["ModelPackageArn"]]
+    container = ("--primary-container", f"ModelPackageName={entry['ModelPackageArn']}")
     sagemaker("create-model", "--model-name", "cli-latest", "--execution-role-arn", ROLE_ARN, *container)
-    described = sagemaker("describe-model", "--model-name", "cli-latest")
-    assert described["PrimaryContainer"]["ModelPackageName"] == latest["ModelPackageArn"]
+    description = sagemaker("describe-model", "--model-name", "cli-latest")
+    assert description["PrimaryContainer"]["ModelPackageName"] == entry["ModelPackageArn"]
     filters = ("--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]")
     results = sagemaker("search", "--resource", "ModelPackage", *filters)["Results"]
-    assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
+    assert entry["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
     sagemaker("delete-pipeline", *pipeline_option, "--client-request-token", "x" * 32)
     assert "Could not find pipeline" in rejection("describe-pipeline", *pipeline_option)

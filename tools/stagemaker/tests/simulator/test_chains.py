@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection
-from stagemaker_support.transform_jobs import completed, container, create_model, transform
+from stagemaker_support.simulator_client import IMAGE, Client, counter, rejection
+from stagemaker_support.transform_jobs import container, create_model, run_batch, transform
 
 from stagemaker.compute import transform_run as compute_transform
 from stagemaker.compute.deadline import Deadline
@@ -75,12 +75,12 @@ def test_each_output_is_the_next_input_and_each_container_has_its_own_model_and_
         ),
         container(any_client, reporting_script("three"), ContainerHostname="primary"),
     ]
-    without_effect = {
+    unused_members = {
         "InferenceExecutionConfig": {"Mode": "Serial"},
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
     }
-    model = create_model(any_client, *containers, **without_effect)
-    assert any_client.sagemaker.describe_model(ModelName=model).items() >= without_effect.items()
+    model = create_model(any_client, *containers, **unused_members)
+    assert any_client.sagemaker.describe_model(ModelName=model).items() >= unused_members.items()
     job, uri = transform(any_client, model, {"a": "start\n"}, **CSV)
     assert job["TransformJobStatus"] == "Completed", job
     first, *reports = any_client.get(f"{uri}/a.out").decode().splitlines()
@@ -162,7 +162,7 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., Chain]:
-    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
+    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(counter)}")
 
     def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
         model = {"Containers": [container(client, script) for script in scripts]}
@@ -171,7 +171,7 @@ def chain(client: Client, platform: Platform, tmp_path: Path) -> Callable[..., C
     return make_chain
 
 
-def test_containers_receive_the_callers_headers(chain: Callable[..., Chain]) -> None:
+def test_containers_receive_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
     caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS_SCRIPT, HEADERS_SCRIPT) as running_chain:
         running_chain.wait_until_ready()
@@ -192,9 +192,9 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
     ending_script = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
     with chain(reporting_script("one"), ending_script) as running_chain:
         running_chain.wait_until_ready()
-        with pytest.raises(NoResponse) as caught:
+        with pytest.raises(NoResponse) as excinfo:
             list(iter(lambda: running_chain.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
-        assert caught.value.container == "container-2"
+        assert excinfo.value.container == "container-2"
         wait_until(lambda: running_chain.failure() is not None)
         assert str(running_chain.failure()).startswith("AlgorithmError: The server of container 'container-2' failed")
 
@@ -214,9 +214,9 @@ with open(f"{base}/output/failure", "w") as failure:
 SERVER_ENDS and os.kill(os.getppid(), 9)
 time.sleep(600)
 """.replace("SERVER_ENDS", str(server_ends))
-    with pytest.raises(JobFailed) as caught, chain(script) as running_chain:
+    with pytest.raises(JobFailed) as excinfo, chain(script) as running_chain:
         running_chain.wait_until_ready()
-    assert ("after" if server_ends else "exited before it was ready: the weights are missing") in str(caught.value)
+    assert ("after" if server_ends else "exited before it was ready: the weights are missing") in str(excinfo.value)
 
 
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
@@ -265,9 +265,9 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
             "import time\ndef transform_fn(model, data, content_type, accept): return time.sleep(1) or data, accept\n"
         )
 
-    fitting, large = (create_model(client, holding_script(size), holding_script(600)) for size in (10, 400))
-    assert completed(client, fitting, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
-    job, _ = transform(client, large, {"a": "1"}, Input={"ContentType": "text/csv"})
+    small_model, large_model = (create_model(client, holding_script(size), holding_script(600)) for size in (10, 400))
+    assert run_batch(client, small_model, {"a": "1"}, Input={"ContentType": "text/csv"}) == [b"1"]
+    job, _ = transform(client, large_model, {"a": "1"}, Input={"ContentType": "text/csv"})
     assert job["FailureReason"] == (
         "AlgorithmError: The server of container 'container-2' needed more memory than its instance type has"
     )
@@ -301,7 +301,7 @@ def test_invalid_and_unsupported_models_are_rejected(client: Client, members: di
 
 
 def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
-    job, started = Job(tmp_path), time.monotonic()
+    job, start = Job(tmp_path), time.monotonic()
     sleeping_script = "import time\ndef model_fn(folder): time.sleep(600)\n"
     chains = [chain(sleeping_script, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
@@ -310,5 +310,5 @@ def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., 
 
     with pytest.raises(JobFailed, match=r"^1 is rejected$"):
         distribute(job, chains, [1, 2], work)
-    assert time.monotonic() - started < 120
+    assert time.monotonic() - start < 120
     assert all(chain.ending for chain in chains)

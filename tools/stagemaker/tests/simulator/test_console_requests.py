@@ -35,8 +35,8 @@ def ask(simulator: Simulator, path: str = "/", body: str | None = None, **header
 
 def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator) -> None:
     same_origin = SCRIPT | {"Origin": simulator.endpoint}
-    status, _, text = ask(simulator, body="{}", **LIST, **same_origin)
-    assert (status, json.loads(text)) == (200, {"TrainingJobSummaries": []})
+    status, _, content = ask(simulator, body="{}", **LIST, **same_origin)
+    assert (status, json.loads(content)) == (200, {"TrainingJobSummaries": []})
     assert BUCKET in ask(simulator, **SCRIPT | {"X-Stagemaker-Console": "s3"})[2]
     groups = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups", "X-Stagemaker-Console": "logs"}
     assert "logGroups" in ask(simulator, body="{}", **same_origin | groups)[2]
@@ -64,14 +64,14 @@ def test_the_script_calls_every_service_with_its_own_origin(simulator: Simulator
 )
 def test_other_pages_are_rejected(simulator: Simulator, change: dict[str, str | None]) -> None:
     change = {name: value and value.format(port=simulator.port) for name, value in change.items()}
-    status, _, text = ask(simulator, body="{}", **LIST | SCRIPT | {"Origin": simulator.endpoint} | change)
-    assert (status, json.loads(text)["__type"]) == (403, "AccessDeniedException")
+    status, _, content = ask(simulator, body="{}", **LIST | SCRIPT | {"Origin": simulator.endpoint} | change)
+    assert (status, json.loads(content)["__type"]) == (403, "AccessDeniedException")
 
 
 def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_them(simulator: Simulator) -> None:
-    status, headers, text = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
+    status, headers, content = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
     assert status == 200
-    assert '<script src="main.js"' in text
+    assert '<script src="main.js"' in content
     source = f"127.0.0.1:{simulator.port}/_stagemaker/console/"
     assert f"default-src 'none'; script-src {source}; style-src {source}" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]

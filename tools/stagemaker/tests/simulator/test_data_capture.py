@@ -73,11 +73,11 @@ def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, l
     return captured_lines(endpoints, folder)
 
 
-def captured(content_type: str, mode: str, encoding: str) -> dict[str, str]:
+def captured_body(content_type: str, mode: str, encoding: str) -> dict[str, str]:
     return {"observedContentType": content_type, "mode": mode, "data": "1,2\n", "encoding": encoding}
 
 
-def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str) -> None:
+def test_captured_lines_have_the_format_of_sagemaker(endpoints: Endpoints, model: str) -> None:
     capture = capture_config("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {
@@ -87,7 +87,7 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
         "DestinationS3Uri": capture["DestinationS3Uri"],
         "KmsKeyId": "",
     }
-    started = datetime.now(UTC).replace(microsecond=0)
+    start = datetime.now(UTC).replace(microsecond=0)
     endpoints.invoke(
         name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
     )
@@ -98,13 +98,13 @@ def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str)
     assert len(lines) == 2
     first, second = lines
     event = first.pop("eventMetadata")
-    assert started <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
+    assert start <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
     assert re.fullmatch("[0-9a-f-]{36}", event.pop("eventId"))
     assert event == {"inferenceId": "first"}
     assert first == {
         "captureData": {
-            "endpointInput": captured("text/csv; charset=utf-8", "INPUT", "CSV"),
-            "endpointOutput": captured("application/json", "OUTPUT", "JSON"),
+            "endpointInput": captured_body("text/csv; charset=utf-8", "INPUT", "CSV"),
+            "endpointOutput": captured_body("application/json", "OUTPUT", "JSON"),
         },
         "eventVersion": "0",
     }
@@ -126,8 +126,8 @@ def test_the_sampling_percentage_is_respected(endpoints: Endpoints, platform: Pl
 
 @pytest.mark.slow
 def test_an_update_changes_the_captured_data(endpoints: Endpoints, model: str) -> None:
-    without_capture, with_capture = capture_config("update", EnableCapture=False), capture_config("update")
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=without_capture))
+    disabled_config, enabled_config = capture_config("update", EnableCapture=False), capture_config("update")
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=disabled_config))
     assert endpoints.describe(name)["DataCaptureConfig"]["CaptureStatus"] == "Stopped"
 
     def update(capture: dict[str, Any], **members: Any) -> None:
@@ -137,11 +137,11 @@ def test_an_update_changes_the_captured_data(endpoints: Endpoints, model: str) -
         endpoints.invoke(name, "1", ContentType="text/csv")
 
     endpoints.invoke(name, "1", ContentType="text/csv")
-    update(with_capture, RetainAllVariantProperties=True)
+    update(enabled_config, RetainAllVariantProperties=True)
     assert endpoints.describe(name)["DataCaptureConfig"]["EnableCapture"] is False
     excluded_properties = [{"VariantPropertyType": "DataCaptureConfig"}]
-    update(with_capture, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded_properties)
-    update(without_capture)
+    update(enabled_config, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded_properties)
+    update(disabled_config)
     ((line,),) = wait_for_lines(endpoints, "update", 1).values()
     assert line["captureData"]["endpointInput"]["data"] == "1"
 
@@ -157,7 +157,7 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 @pytest.mark.slow
 def test_every_response_before_a_shutdown_is_captured_once(tmp_path: Path) -> None:
-    completed: Counter[tuple[str, str]] = Counter()
+    response_counts: Counter[tuple[str, str]] = Counter()
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
         model = endpoints.model(ECHO)
@@ -171,12 +171,12 @@ def test_every_response_before_a_shutdown_is_captured_once(tmp_path: Path) -> No
                     response = endpoints.invoke(name, body, ContentType="text/csv", InferenceId=body)
                 except (ClientError, BotoCoreError):
                     return
-                completed[f"{name}/{response['InvokedProductionVariant']}", body] += 1
+                response_counts[f"{name}/{response['InvokedProductionVariant']}", body] += 1
 
         with ThreadPoolExecutor(8) as pool:
             futures = [pool.submit(invoke, client) for client in range(8)]
             try:
-                wait_until(lambda: completed.total() > 100)
+                wait_until(lambda: response_counts.total() > 100)
                 simulator.end()
             finally:
                 simulator.kill()  # otherwise the clients would never stop
@@ -184,14 +184,14 @@ def test_every_response_before_a_shutdown_is_captured_once(tmp_path: Path) -> No
             future.result()
     with running("--state", tmp_path) as simulator:
         lines = captured_lines(Endpoints(Client(simulator)), "end")
-    captured = Counter()
+    captured_counts = Counter()
     for path, variant_lines in lines.items():
         for line in variant_lines:
             inference_id, data = line["eventMetadata"]["inferenceId"], line["captureData"]
-            captured[path, inference_id] += 1
+            captured_counts[path, inference_id] += 1
             assert data["endpointInput"]["data"] == inference_id
-    assert captured >= completed  # some captured responses may not have reached their clients
-    assert set(captured.values()) == {1}
+    assert captured_counts >= response_counts  # some captured responses may not have reached their clients
+    assert set(captured_counts.values()) == {1}
 
 
 def test_an_invocation_waits_only_until_there_is_space_for_its_data(endpoints: Endpoints, platform: Platform) -> None:
@@ -217,9 +217,9 @@ def test_a_captured_body_can_be_decoded(body: bytes, content_type: str | None, s
     response = Response(200, {"content-type": content_type} if content_type is not None else {}, body)
     line = CapturedInvocation("s3://b/e/v", config, request, response, datetime.now(UTC)).line()
     assert line.count(b"\n") == 1
-    captured = json.loads(line)["captureData"]
-    assert captured.keys() == {f"endpoint{part}" for part in ("Input", "Output") if {part, "InputAndOutput"} & {*modes}}
-    for part in captured.values():
+    entry = json.loads(line)["captureData"]
+    assert entry.keys() == {f"endpoint{part}" for part in ("Input", "Output") if {part, "InputAndOutput"} & {*modes}}
+    for part in entry.values():
         assert part.get("observedContentType") == (content_type or None)
         data = base64.b64decode(part["data"]) if part["encoding"] == "BASE64" else part["data"].encode()
         assert data == body

@@ -37,7 +37,7 @@ def processing(
 ) -> DataProcessing:
     source = {"ContentType": kind, "SplitType": split}
     target = {"Accept": kind if accept is None else accept, "AssembleWith": assemble}
-    return DataProcessing.of({"DataProcessing": members, "TransformInput": source, "TransformOutput": target})
+    return DataProcessing.from_request({"DataProcessing": members, "TransformInput": source, "TransformOutput": target})
 
 
 def input_of(kind: str, path: str, body: bytes, limit: int = MAX_BODY_SIZE) -> bytes:
@@ -57,7 +57,7 @@ def join(kind: str, body: bytes, response: bytes, **members: str) -> bytes:
     return processing(kind, JoinSource="Input", **members).result(body, response, MAX_BODY_SIZE)
 
 
-def with_peak(work: Callable[[], T]) -> tuple[T, int]:
+def measure_peak(work: Callable[[], T]) -> tuple[T, int]:
     """Return the result of `work` and its peak memory use in bytes."""
     tracemalloc.start()
     try:
@@ -66,13 +66,13 @@ def with_peak(work: Callable[[], T]) -> tuple[T, int]:
         tracemalloc.stop()
 
 
-def as_csv(table: list[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
-    return text.getvalue().encode()
+def to_csv(table: list[list[str]]) -> bytes:
+    file = io.StringIO(newline="")
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(table)
+    return file.getvalue().encode()
 
 
-def from_csv(body: bytes) -> list[list[str]]:
+def parse_csv(body: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(body.decode(), newline="")))
 
 
@@ -84,7 +84,7 @@ def from_csv(body: bytes) -> list[list[str]]:
     ],
 )  # fmt: skip
 def test_filters_select_columns(path: str, columns: str) -> None:
-    assert from_csv(select(CSV, path, b"a,b,c\n")) == [[*columns]]
+    assert parse_csv(select(CSV, path, b"a,b,c\n")) == [[*columns]]
 
 
 PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0, "x,y": None}
@@ -174,11 +174,11 @@ def test_joined_rows_have_the_input_columns_followed_by_the_results(
     table: list[list[str]], data: st.DataObject
 ) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
-    body, response = as_csv(table), as_csv(results)
+    body, response = to_csv(table), to_csv(results)
     join_processing = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
-    assert from_csv(join_processing.request_body(body, MAX_BODY_SIZE)) == from_csv(as_csv([row[1:] for row in table]))
+    assert parse_csv(join_processing.request_body(body, MAX_BODY_SIZE)) == parse_csv(to_csv([row[1:] for row in table]))
     expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
-    assert from_csv(join_processing.result(body, response, MAX_BODY_SIZE)) == from_csv(as_csv(expected))
+    assert parse_csv(join_processing.result(body, response, MAX_BODY_SIZE)) == parse_csv(to_csv(expected))
 
 
 @given(st.lists(documents, min_size=1, max_size=4), st.data())
@@ -257,7 +257,7 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
         with pytest.raises(JobFailed, match=message.format("InputFilter")):
             input_of(kind, path, body, limit)
 
-    assert with_peak(filter_input)[1] < 32 << 20
+    assert measure_peak(filter_input)[1] < 32 << 20
     with pytest.raises(JobFailed, match=message.format("OutputFilter")):
         output_of(kind, path, body, limit)
 
@@ -290,7 +290,7 @@ def test_the_processing_of_a_body_can_be_stopped(kind: str, members: dict[str, s
 @pytest.mark.parametrize("body", [b"\n" * (1 << 16), b"0\n" * (1 << 14)], ids=["empty", "short"])
 @pytest.mark.parametrize("kind", [CSV, JSON_LINES])
 def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
-    joined, peak = with_peak(lambda: join(kind, body, body))
+    joined, peak = measure_peak(lambda: join(kind, body, body))
     assert peak < 4 * (len(body) + len(joined))
 
 

@@ -5,7 +5,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from stagemaker_support.model_packages import SPECIFICATION, packaged
 from stagemaker_support.pipelines import Pipelines, step
-from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, input_from
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, Client, make_input
 
 from stagemaker.resources.registry import KINDS, EmptyLists
 from stagemaker.server import ROLE_ARN
@@ -24,7 +24,7 @@ def test_a_processing_job_may_run_for_a_day(client: Client) -> None:
 def test_two_inputs_cannot_have_one_folder(client: Client) -> None:
     folder, inputs = "/opt/ml/processing/one", []
     for name, path in (("a", folder), ("b", "/opt/ml/processing/two"), ("c", f"{folder}/")):
-        [each] = input_from("s3://bucket/key", path)["ProcessingInputs"]
+        [each] = make_input("s3://bucket/key", path)["ProcessingInputs"]
         inputs.append(each | {"InputName": name})
     with pytest.raises(ClientError, match=f"the inputs a and c have the same LocalPath, {folder}"):
         client.process("", ProcessingInputs=inputs)
@@ -49,8 +49,8 @@ def test_a_pipeline_and_its_model_package_have_default_members(client: Client) -
 
 def test_lists_of_unsimulated_kinds_are_empty(client: Client) -> None:
     assert client.sagemaker.list_monitoring_schedules(EndpointName="any")["MonitoringScheduleSummaries"] == []
-    simulated = {name for kind in KINDS for name in kind.operations()}
-    names = [xform_name(name) for name in EmptyLists.operations() if name not in simulated]
+    operations = {name for kind in KINDS for name in kind.operations()}
+    names = [xform_name(name) for name in EmptyLists.operations() if name not in operations]
     assert len(names) > 50
     for name in names:
         assert [value for value in getattr(client.sagemaker, name)().values() if isinstance(value, list)] == [[]], name

@@ -24,7 +24,7 @@ def alarms(*names: str) -> dict[str, Any]:
     return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in names]}}
 
 
-INVALID = [
+INVALID_CONFIGS = [
     (config("CANARY"), "traffic routing of Type CANARY requires CanarySize"),
     (config("LINEAR"), "traffic routing of Type LINEAR requires LinearStepSize"),
     (config("LINEAR", CanarySize=size(10)), "CanarySize cannot be used with traffic routing of Type LINEAR"),
@@ -50,7 +50,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-INVALID_FOR_AN_UPDATE = [  # these would be valid for a different number of instances
+INVALID_UPDATES = [  # these would be valid for a different number of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
     (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "must be at most 50% of the instance count"),
     (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the instance"),
@@ -79,11 +79,11 @@ def endpoint_name(endpoints: Endpoints) -> str:
 
 def test_invalid_deployment_configs_are_rejected(endpoints: Endpoints, endpoint_name: str) -> None:
     four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
-    unchecked_client = endpoints.client.unchecked()
-    for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:
+    unchecked_client = endpoints.client.raw_client()
+    for deployment, reason in [*INVALID_CONFIGS, *INVALID_UPDATES]:
         members = {"EndpointName": endpoint_name, "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
         assert reason in rejection(unchecked_client.update_endpoint, **members), deployment
-    for deployment, reason in INVALID:
+    for deployment, reason in INVALID_CONFIGS:
         members = {"EndpointName": "another", "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
         assert reason in rejection(unchecked_client.create_endpoint, **members), deployment
     assert endpoints.describe(endpoint_name)["EndpointStatus"] == "InService"

@@ -15,7 +15,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, run_each_kind
 from stagemaker_support.transform_jobs import container, create_model, transform
 
-from stagemaker.isolation.containers import LABEL, NOBODY, build, process_label, sweep
+from stagemaker.isolation.containers import LABEL, NOBODY_ID, build, process_label, sweep
 from stagemaker.server import Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
@@ -55,7 +55,7 @@ print(json.dumps({
     job, log = run_job(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
     environment = json.loads(log)
-    assert environment["user"] == (psutil.Process().uids().real or NOBODY)
+    assert environment["user"] == (psutil.Process().uids().real or NOBODY_ID)
     assert environment["host"] == "algo-1"
     assert environment["self"] == "127.0.0.1"
     assert environment["network"] == ["lo"]

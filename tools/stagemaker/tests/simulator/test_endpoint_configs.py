@@ -20,11 +20,11 @@ def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> 
     del two["InitialVariantWeight"]
     tags = [{"Key": "a", "Value": "b"}]
     name = endpoints.config(one, two, Tags=tags, ExecutionRoleArn=ROLE_ARN)
-    described = sagemaker.describe_endpoint_config(EndpointConfigName=name)
-    assert described["ProductionVariants"] == [one, two | {"InitialVariantWeight": 1.0}]
-    assert described["EndpointConfigArn"].endswith(f":endpoint-config/{name}")
-    assert described["ExecutionRoleArn"] == ROLE_ARN
-    assert sagemaker.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == tags
+    description = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert description["ProductionVariants"] == [one, two | {"InitialVariantWeight": 1.0}]
+    assert description["EndpointConfigArn"].endswith(f":endpoint-config/{name}")
+    assert description["ExecutionRoleArn"] == ROLE_ARN
+    assert sagemaker.list_tags(ResourceArn=description["EndpointConfigArn"])["Tags"] == tags
     message = rejection(sagemaker.create_endpoint_config, EndpointConfigName=name, ProductionVariants=[one])
     assert "Cannot create already existing endpoint config" in message
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
@@ -98,5 +98,5 @@ def test_settings_that_are_switched_off_are_accepted(endpoints: Endpoints, model
         DataCaptureConfig=CAPTURE | {"EnableCapture": False},
         EnableNetworkIsolation=False,
     )
-    described = endpoints.sagemaker.describe_endpoint_config(EndpointConfigName=name)
-    assert described["DataCaptureConfig"]["EnableCapture"] is False
+    description = endpoints.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert description["DataCaptureConfig"]["EnableCapture"] is False

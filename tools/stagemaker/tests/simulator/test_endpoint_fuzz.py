@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import KNOWN_STRINGS, modified_documents, valid_values
 from stagemaker_support.control_plane import call_operation
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.simulator_client import IMAGE, Client
 
@@ -35,7 +35,7 @@ def endpoints() -> Iterator[Endpoints]:
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=NAMED.format(name="m"))
+        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=NAMER.format(name="m"))
         container = {"Image": IMAGE, "Environment": variables}
         for name in NAMES:
             endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
@@ -48,9 +48,9 @@ def endpoints() -> Iterator[Endpoints]:
         assert json.loads(endpoints.invoke(name)["Body"].read())[0] == "m"
 
 
-def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
+def add_names(document: Any) -> st.SearchStrategy[Any]:
     if isinstance(document, list):
-        return st.tuples(*map(with_existing_names, document)).map(list)
+        return st.tuples(*map(add_names, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     members = {
@@ -58,14 +58,14 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
         if name.endswith("Name") and isinstance(value, str)
         else st.integers(1, 3)
         if name.endswith("InstanceCount")
-        else with_existing_names(value)
+        else add_names(value)
         for name, value in document.items()
     }
     return st.fixed_dictionaries(members)
 
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
-    values = valid_values(shape).flatmap(with_existing_names)
+    values = valid_values(shape).flatmap(add_names)
     return values | values.flatmap(modified_documents)
 
 

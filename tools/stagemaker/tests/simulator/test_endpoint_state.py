@@ -11,13 +11,13 @@ from typing import Any
 
 import psutil
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.state import SimulatorProcess, running
 
 from stagemaker.server import BUCKET
 
-SLEEP = "import time\ntime.sleep(2)\n"
+SLEEP_CODE = "import time\ntime.sleep(2)\n"
 
 
 @contextmanager
@@ -31,9 +31,9 @@ def serving_model(endpoints: Endpoints, name: str) -> str:
 
 
 def assert_in_service(endpoints: Endpoints, name: str, config: str) -> dict[str, Any]:
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
-    return described
+    description = endpoints.settle(name)
+    assert (description["EndpointStatus"], description["EndpointConfigName"]) == ("InService", config)
+    return description
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.rescale(serving_endpoint, *entries)
         archive = endpoints.client.source(weights="x = 1")
         lost_endpoint = endpoints.create(
-            endpoints.config(variant(endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive)))
+            endpoints.config(variant(endpoints.model(NAMER.format(name="lost"), ModelDataUrl=archive)))
         )
         failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
         reason = endpoints.settle(failed_endpoint)["FailureReason"]
@@ -55,18 +55,18 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         serving_models = {serving_model(endpoints, serving_endpoint) for _ in range(10)}
         assert serving_models == {"one"}  # the endpoint serves at once, with the new weights
-        described = endpoints.settle(serving_endpoint)
-        assert described["EndpointStatus"] == "InService"
-        assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
-        described = endpoints.settle(lost_endpoint)
-        assert described["EndpointStatus"] == "Failed"
-        assert archive in described["FailureReason"]
+        description = endpoints.settle(serving_endpoint)
+        assert description["EndpointStatus"] == "InService"
+        assert [item["CurrentWeight"] for item in description["ProductionVariants"]] == [1, 0]
+        description = endpoints.settle(lost_endpoint)
+        assert description["EndpointStatus"] == "Failed"
+        assert archive in description["FailureReason"]
         assert endpoints.describe(failed_endpoint)["FailureReason"] == reason
         endpoints.delete(lost_endpoint, failed_endpoint)
         assert simulator.end() in (0, -signal.SIGTERM)
     with endpoints_of(tmp_path) as (_, endpoints):
-        listed = endpoints.sagemaker.list_endpoints()["Endpoints"]
-        assert [item["EndpointName"] for item in listed] == [serving_endpoint]
+        summaries = endpoints.sagemaker.list_endpoints()["Endpoints"]
+        assert [item["EndpointName"] for item in summaries] == [serving_endpoint]
         assert serving_model(endpoints, serving_endpoint) == "one"
         endpoints.settle(serving_endpoint)
         endpoints.delete(serving_endpoint)
@@ -86,34 +86,34 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
         archive = endpoints.client.source(weights="x = 1")
         models = (
             endpoints.named("first"),
-            endpoints.model(SLEEP + NAMED.format(name="slow")),
+            endpoints.model(SLEEP_CODE + NAMER.format(name="slow")),
             endpoints.model("1 / 0"),
-            endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive),
+            endpoints.model(NAMER.format(name="lost"), ModelDataUrl=archive),
         )
         first, slow, failing, lost = (endpoints.config(variant(model)) for model in models)
-        updated, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))
+        updated_name, without_old_fleet, deleted, serving = map(endpoints.create, (first, lost, first, slow))
         rescaled = endpoints.create(slow, **deployment)
         endpoints.update(rescaled, failing, **deployment)
         assert "ZeroDivisionError" in endpoints.settle(rescaled)["FailureReason"]
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         created = endpoints.create(slow, wait=False)
-        for name in (updated, without_old_fleet):
+        for name in (updated_name, without_old_fleet):
             endpoints.update(name, slow)
         endpoints.rescale(rescaled, {"VariantName": "one", "DesiredInstanceCount": 2})
         endpoints.sagemaker.delete_endpoint(EndpointName=deleted)
         assert endpoints.describe(created)["EndpointStatus"] == "Creating"
-        for name in (updated, without_old_fleet, rescaled):
+        for name in (updated_name, without_old_fleet, rescaled):
             assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
         assert endpoints.describe(serving)["EndpointStatus"] == "SystemUpdating"
         with pytest.raises(Exception, match="in status SystemUpdating"):
             endpoints.update(serving, first)
-        assert serving_model(endpoints, updated) in ("first", "slow")
-        for name in (created, updated, without_old_fleet, rescaled, serving):
-            described = assert_in_service(endpoints, name, slow)
-            assert "FailureReason" not in described
-            assert described["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)
+        assert serving_model(endpoints, updated_name) in ("first", "slow")
+        for name in (created, updated_name, without_old_fleet, rescaled, serving):
+            description = assert_in_service(endpoints, name, slow)
+            assert "FailureReason" not in description
+            assert description["ProductionVariants"][0]["CurrentInstanceCount"] == (2 if name == rescaled else 1)
             assert serving_model(endpoints, name) == "slow"
         assert deleted not in [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
 
@@ -139,14 +139,14 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         serving_models = {serving_model(endpoints, name) for name in (finished_endpoint, rolled_back_endpoint)}
         assert serving_models <= {"old", "new"}
-        described = assert_in_service(endpoints, finished_endpoint, new_config)
+        description = assert_in_service(endpoints, finished_endpoint, new_config)
         while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         metric = [{"MetricName": "m", "Value": 9.0}]
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
-        described = assert_in_service(endpoints, rolled_back_endpoint, old_config)
+        description = assert_in_service(endpoints, rolled_back_endpoint, old_config)
         reason = "The CloudWatch alarm 'mine' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
-        assert reason in described["FailureReason"]
+        assert reason in description["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 

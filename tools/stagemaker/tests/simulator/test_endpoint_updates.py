@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from stagemaker_support.crowd import CLIENTS, Crowd
-from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 
@@ -36,7 +36,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
     """Clients invoke an endpoint during updates, rescaling, kills of its servers and another endpoint's deletion."""
     old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
-    marked_model = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
+    marked_model = endpoints.model(NAMER.format(name="new 1"), {"MARKER": "killed"})
     new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))
     name, other_endpoint = endpoints.create(old_config), endpoints.create(old_config)
     with Crowd(endpoints, name).invoking() as crowd:
@@ -55,8 +55,8 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
             {"VariantName": "two", "DesiredWeight": 0},
         ]
         endpoints.rescale(name, *entries)
-        described = endpoints.settle(name)["ProductionVariants"]
-        assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
+        description = endpoints.settle(name)["ProductionVariants"]
+        assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in description] == [(1, 2), (0, 1)]
         endpoints.delete(other_endpoint)
         responses_before = crowd.responses.copy()
         crowd.wait_for(100)
@@ -83,15 +83,15 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return "ending", accept
 """
-FAILING_SCRIPT = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
+FAILING_SCRIPT = NAMER.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "other_script", "reason"),
     [
-        (FAILING_SCRIPT, NAMED.format(name="new"), "one did not pass the ping health check.*LookupError: bad model"),
-        (ENDING_SCRIPT, "import time\ntime.sleep(4)\n" + NAMED.format(name="slow"), "one did not pass the ping health"),
+        (FAILING_SCRIPT, NAMER.format(name="new"), "one did not pass the ping health check.*LookupError: bad model"),
+        (ENDING_SCRIPT, "import time\ntime.sleep(4)\n" + NAMER.format(name="slow"), "one did not pass the ping health"),
     ],
     ids=["does not start", "ends before the shift"],
 )
@@ -103,8 +103,8 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints, script: str, o
         crowd.wait_for(50)
         endpoints.update(name, bad_config)
         statuses = set()
-        while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
-            statuses.add(described["EndpointStatus"])
+        while (description := endpoints.describe(name))["EndpointStatus"] != "InService":
+            statuses.add(description["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.responses) == {("one", "good")}
         endpoints.update(name, endpoints.config(variant(endpoints.named("good again"))))
@@ -112,16 +112,16 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints, script: str, o
         crowd.wait_for(50)
     assert set(crowd.responses) == {("one", "good"), ("one", "good again")}
     assert statuses == {"Updating", "RollingBack"}
-    assert described["EndpointConfigName"] == good_config
-    assert re.search(f"Production variant {reason}", described["FailureReason"], re.DOTALL)
-    assert "PendingDeploymentSummary" not in described
+    assert description["EndpointConfigName"] == good_config
+    assert re.search(f"Production variant {reason}", description["FailureReason"], re.DOTALL)
+    assert "PendingDeploymentSummary" not in description
     endpoints.delete(name)
 
 
 def test_a_request_in_progress_completes_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
     two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other responds until traffic shifts
-    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file)), two_workers))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITER.format(path=str(go_file)), two_workers))))
     new_config = endpoints.config(variant(endpoints.named("new")))
     responses: list[str] = []
 
@@ -155,8 +155,8 @@ def two_variant_config(
     )
 
 
-def properties(described: dict[str, Any]) -> list[tuple[float, int]]:
-    return [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described["ProductionVariants"]]
+def properties(description: dict[str, Any]) -> list[tuple[float, int]]:
+    return [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in description["ProductionVariants"]]
 
 
 @pytest.mark.slow
@@ -167,9 +167,9 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     new_config = two_variant_config(endpoints, "new", (0.5, 0.5))
     endpoints.update(name, new_config, RetainAllVariantProperties=True)
-    pending = endpoints.describe(name)["PendingDeploymentSummary"]
-    assert pending["EndpointConfigName"] == new_config
-    assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
+    summary = endpoints.describe(name)["PendingDeploymentSummary"]
+    assert summary["EndpointConfigName"] == new_config
+    assert [item["DesiredInstanceCount"] for item in summary["ProductionVariants"]] == [2, 1]
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     excluded = {"ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredInstanceCount"}]}
     endpoints.update(name, new_config, RetainAllVariantProperties=True, **excluded)
@@ -182,19 +182,19 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
 def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     """The model's archive was deleted after the endpoint was created, so no additional instance can start."""
     archive = endpoints.client.source(weights="x = 1")
-    name = endpoints.create(endpoints.config(variant(endpoints.model(NAMED.format(name="m"), ModelDataUrl=archive))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(NAMER.format(name="m"), ModelDataUrl=archive))))
     bucket, _, key = archive.removeprefix("s3://").partition("/")
     endpoints.client.s3.delete_object(Bucket=bucket, Key=key)
     entries = [{"VariantName": "one", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
     endpoints.rescale(name, *entries)
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], properties(described)) == ("InService", [(1, 1)])
-    assert archive in described["FailureReason"]
+    description = endpoints.settle(name)
+    assert (description["EndpointStatus"], properties(description)) == ("InService", [(1, 1)])
+    assert archive in description["FailureReason"]
     assert endpoints.invoke(name)["InvokedProductionVariant"] == "one"
     endpoints.delete(name)
 
 
-SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMER.format(name="slow")
 
 
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,9 +203,9 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreenPolicy(time_limit=0.3))
     slow_config = endpoints.config(variant(endpoints.model(SLOW_SCRIPT)))
     endpoints.update(name, slow_config)
-    described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"] == slow_config) == ("InService", False)
-    assert described["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
+    response = endpoints.settle(name)
+    assert (response["EndpointStatus"], response["EndpointConfigName"] == slow_config) == ("InService", False)
+    assert response["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
     endpoints.delete(name)
 
 
@@ -214,7 +214,7 @@ def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old_config, new_config = (
-        endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n")
+        endpoints.config(variant(endpoints.model(NAMER.format(name=n), {"MARKER": n}))) for n in ("o", "n")
     )
     name = endpoints.create(old_config, DeploymentConfig=policy)
     assert endpoints.describe(name)["LastDeploymentConfig"] == policy

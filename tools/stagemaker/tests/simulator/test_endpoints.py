@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.simulator_client import IMAGE, rejection
 
 from stagemaker.resources import endpoint
 from stagemaker.server import BUCKET
 
-EXCEEDED = "ResourceLimitExceeded"
+LIMIT_ERROR = "ResourceLimitExceeded"
 pytestmark = pytest.mark.everywhere
 
 
@@ -35,10 +35,10 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     assert (created["EndpointStatus"], created["EndpointConfigName"]) == ("Creating", config)
     assert "ProductionVariants" not in created
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    described = endpoints.describe(name)
-    assert "FailureReason" not in described
-    assert described["LastModifiedTime"] > described["CreationTime"]
-    one, two = described["ProductionVariants"]
+    description = endpoints.describe(name)
+    assert "FailureReason" not in description
+    assert description["LastModifiedTime"] > description["CreationTime"]
+    one, two = description["ProductionVariants"]
     [image] = one.pop("DeployedImages")
     assert (image["SpecifiedImage"], image["ResolvedImage"]) == (IMAGE, IMAGE)
     counts = {"CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
@@ -48,7 +48,7 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
         response = endpoints.invoke(name, "x", TargetVariant=target)
         assert response["InvokedProductionVariant"] == target
         assert json.loads(response["Body"].read())[0] == model
-    assert sagemaker.list_tags(ResourceArn=described["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert sagemaker.list_tags(ResourceArn=description["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     sagemaker.delete_endpoint_config(EndpointConfigName=config)
     for model in models:
         sagemaker.delete_model(ModelName=model)
@@ -58,18 +58,18 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     rejection(endpoints.invoke, name, code="ValidationError")
     assert "Could not find endpoint" in rejection(endpoints.describe, name)
-    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
+    assert "not found" in rejection(sagemaker.list_tags, ResourceArn=description["EndpointArn"])
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
-    script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
+    script = NAMER.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
-    described = endpoints.settle(name)
-    assert described["EndpointStatus"] == "Failed"
-    assert "Production variant one did not pass the ping health check" in described["FailureReason"]
-    assert "inference.py" in described["FailureReason"]
-    assert "LookupError: no weights here" in described["FailureReason"]
-    assert "ProductionVariants" not in described
+    description = endpoints.settle(name)
+    assert description["EndpointStatus"] == "Failed"
+    assert "Production variant one did not pass the ping health check" in description["FailureReason"]
+    assert "inference.py" in description["FailureReason"]
+    assert "LookupError: no weights here" in description["FailureReason"]
+    assert "ProductionVariants" not in description
     rejection(endpoints.invoke, name, code="ValidationError")
     update = endpoints.sagemaker.update_endpoint
     assert "in status Failed" in rejection(update, EndpointName=name, EndpointConfigName=config)
@@ -82,7 +82,7 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
 @pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "missing"])
 def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoints, is_broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
-    model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
+    model = endpoints.model(NAMER.format(name="m"), ModelDataUrl=url)
     if not is_broken:
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key="models/broken/model.tar.gz")
     reason = endpoints.failure_reason(model)
@@ -92,7 +92,7 @@ def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoin
 
 def test_operations_are_rejected_while_another_is_in_progress(endpoints: Endpoints, config: str) -> None:
     sagemaker = endpoints.sagemaker
-    slow_model = endpoints.model("import time\ntime.sleep(3)\n" + NAMED.format(name="slow"))
+    slow_model = endpoints.model("import time\ntime.sleep(3)\n" + NAMER.format(name="slow"))
     name = endpoints.create(endpoints.config(variant(slow_model)), wait=False)
     weights = [{"VariantName": "one", "DesiredWeight": 2}]
     calls: list[tuple[Any, dict[str, Any]]] = [
@@ -135,7 +135,7 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
     assert f'Cannot create already existing endpoint "{arn}".' in message
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7"
     message = rejection(
-        endpoints.create, endpoints.config(variant(endpoints.model(NAMED.format(name="m"), Image=image)))
+        endpoints.create, endpoints.config(variant(endpoints.model(NAMER.format(name="m"), Image=image)))
     )
     assert "Only images of the scikit-learn, XGBoost, linear-learner and PyTorch families" in message
     model = endpoints.named("gone")
@@ -154,13 +154,13 @@ def test_invalid_requests_are_rejected(endpoints: Endpoints, config: str, endpoi
 def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
-    message = rejection(endpoints.create, config, code=EXCEEDED)
+    message = rejection(endpoints.create, config, code=LIMIT_ERROR)
     assert f"All endpoints together can have at most {limit}" in message
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=EXCEEDED)
-    described = endpoints.describe(endpoint_in_service)
-    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+    rejection(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries, code=LIMIT_ERROR)
+    description = endpoints.describe(endpoint_in_service)
+    assert description["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
 
 @pytest.mark.slow
@@ -169,9 +169,9 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used_instances = sum(
         item["CurrentInstanceCount"]
-        for described in map(endpoints.describe, names)
-        for item in described.get("ProductionVariants", [])
-        if described["EndpointStatus"] != "Failed"
+        for description in map(endpoints.describe, names)
+        for item in description.get("ProductionVariants", [])
+        if description["EndpointStatus"] != "Failed"
     )
     monkeypatch.setattr(endpoint, "MAX_INSTANCES", used_instances + 3)
     failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)
@@ -180,14 +180,14 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
     one_instance, two_instances = (endpoints.config(variant(model, count=count)) for count in (1, 2))
     name = endpoints.create(two_instances)
     update = endpoints.sagemaker.update_endpoint
-    rejection(update, EndpointName=name, EndpointConfigName=two_instances, code=EXCEEDED)
+    rejection(update, EndpointName=name, EndpointConfigName=two_instances, code=LIMIT_ERROR)
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}
     endpoints.update(name, one_instance, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
     while endpoints.describe(name).get("PendingDeploymentSummary"):
-        rejection(endpoints.create, one_instance, code=EXCEEDED)
+        rejection(endpoints.create, one_instance, code=LIMIT_ERROR)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
-    rejection(endpoints.create, one_instance, code=EXCEEDED)
+    rejection(endpoints.create, one_instance, code=LIMIT_ERROR)
     endpoints.settle(name)
     endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 

@@ -19,7 +19,7 @@ from stagemaker.server import BUCKET, ROLE_ARN, Simulator
 PAGE = Path(__file__).parents[2] / "docs/errors.md"
 ROWS = re.findall(r"^\| (`.*?) \| `(\w+)` \| (.*?) \| .*? \|$", PAGE.read_text("utf-8"), re.MULTILINE)
 CASES = [(row, operation) for row, _, _ in ROWS for operation in re.findall(r"`(\w+)`", row)]
-ABSENT = f"s3://{BUCKET}/nothing/here"
+NO_URI = f"s3://{BUCKET}/nothing/here"
 INPUT = f"s3://{BUCKET}/error-texts/input"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:[a-z-]+/"
 Request = dict[str, Any]
@@ -60,7 +60,7 @@ def client() -> Iterator[Client]:
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
         client.put(INPUT.removeprefix(f"s3://{BUCKET}/"), "1,2\n")
-        client.put(f"{ABSENT}/".removeprefix(f"s3://{BUCKET}/"), "")  # an empty folder, as S3's console creates it
+        client.put(f"{NO_URI}/".removeprefix(f"s3://{BUCKET}/"), "")  # an empty folder, as S3's console creates it
         for operation, request in requests().items():
             getattr(client.sagemaker, xform_name(operation))(**request)
         client.sagemaker.stop_transform_job(TransformJobName="taken")
@@ -73,9 +73,9 @@ def faulty_request(row: str, operation: str) -> Request:
     """Return a request that must cause the error in this row of the tables."""
     verb, kind = re.fullmatch("([A-Z][a-z]+)(.*)", operation).groups()
     if "absent model data" in row:
-        return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": ABSENT}}
+        return {"ModelName": "absent", "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": NO_URI}}
     if "absent input data" in row:
-        return requests(ABSENT)[operation]
+        return requests(NO_URI)[operation]
     if "repeated" in row:
         output = {"S3Uri": INPUT, "LocalPath": "/opt/ml/processing/o", "S3UploadMode": "EndOfJob"}
         outputs = [{"OutputName": "nobody", "S3Output": output}] * 2
@@ -95,29 +95,29 @@ def faulty_request(row: str, operation: str) -> Request:
     return {f"{kind.removesuffix('Policy')}Name": "nobody"}
 
 
-def test_there_are_rows() -> None:
+def test_the_table_has_rows() -> None:
     assert len(ROWS) == PAGE.read_text("utf-8").count("\n| `") > 20
 
 
 @pytest.mark.parametrize(("row", "operation"), CASES, ids=[operation for _, operation in CASES])
 def test_the_error_is_the_documented_one(client: Client, row: str, operation: str) -> None:
     service = client.simulator.client("sagemaker-runtime") if operation == "InvokeEndpoint" else client.sagemaker
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         getattr(service, xform_name(operation))(**faulty_request(row, operation))
-    error = caught.value.response["Error"]
-    [(code, text)] = [(code, text) for other_row, code, text in ROWS if other_row == row]
-    name = "taken" if "already" in text or "no policy" in row else "nobody"
-    parts = {"NAME": name, "ARN": ARN + name, "URI": ABSENT, "BUCKET": BUCKET, "ROLE": ROLE_ARN, "STATUS": "Failed"}
-    pattern = re.sub("|".join(parts), lambda match: parts[match[0]], re.escape(text))
+    error = excinfo.value.response["Error"]
+    [(code, message)] = [(code, message) for other_row, code, message in ROWS if other_row == row]
+    name = "taken" if "already" in message or "no policy" in row else "nobody"
+    parts = {"NAME": name, "ARN": ARN + name, "URI": NO_URI, "BUCKET": BUCKET, "ROLE": ROLE_ARN, "STATUS": "Failed"}
+    pattern = re.sub("|".join(parts), lambda match: parts[match[0]], re.escape(message))
     assert error["Code"] == code
     assert re.fullmatch(pattern, error["Message"]), error["Message"]
 
 
 def test_a_model_can_lack_a_role_and_a_folder_can_lack_data(client: Client) -> None:
     client.sagemaker.create_model(ModelName="no-role", PrimaryContainer={"Image": IMAGE})
-    message = rejection(client.sagemaker.create_transform_job, **requests(ABSENT, name="no-role")["CreateTransformJob"])
+    message = rejection(client.sagemaker.create_transform_job, **requests(NO_URI, name="no-role")["CreateTransformJob"])
     assert "and that the model's role has" in message
-    source = {"S3Uri": f"{ABSENT}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    source = {"S3Uri": f"{NO_URI}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
     container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
     message = rejection(client.sagemaker.create_model, ModelName="absent", PrimaryContainer=container)
     assert "Could not find model data" in message
@@ -128,7 +128,7 @@ ACCOUNT_ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 EXECUTION = {"PipelineExecutionArn": f"{ACCOUNT_ARN}pipeline/nothing/execution/abcdefghijkl"}
 PACKAGE = {"ModelPackageArn": f"{ACCOUNT_ARN}model-package/nothing/1"}
 INVALID, MISSING = "ValidationException", "ResourceNotFound"
-UNDOCUMENTED = [
+UNDOCUMENTED_ERRORS = [
     (PIPELINE, MISSING, "DeletePipeline DescribePipeline ListPipelineExecutions ListPipelineVersions"),
     (PIPELINE, MISSING, "StartPipelineExecution UpdatePipeline"),
     (EXECUTION, MISSING, "DescribePipelineDefinitionForExecution DescribePipelineExecution RetryPipelineExecution"),
@@ -148,7 +148,7 @@ def error(client: Client, operation: str, code: str, request: Request) -> None:
     assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, message
 
 
-@pytest.mark.parametrize(("request_members", "code", "operations"), UNDOCUMENTED)
+@pytest.mark.parametrize(("request_members", "code", "operations"), UNDOCUMENTED_ERRORS)
 def test_requests_for_missing_resources_return_modelled_errors(
     client: Client, request_members: Request, code: str, operations: str
 ) -> None:
@@ -158,12 +158,12 @@ def test_requests_for_missing_resources_return_modelled_errors(
 
 def test_requests_for_resources_in_use_return_modelled_errors(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
-    name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
+    name, document = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
     pipeline_name = {"PipelineName": name}
     first_execution = {"PipelineExecutionArn": pipelines.start(name)}
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
-    duplicate = pipeline_name | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    duplicate = pipeline_name | {"PipelineDefinition": document, "RoleArn": ROLE_ARN}
     error(client, "CreatePipeline", INVALID, duplicate)
     error(client, "CreateModelPackageGroup", INVALID, group)
     error(client, "DeletePipeline", "ConflictException", pipeline_name)

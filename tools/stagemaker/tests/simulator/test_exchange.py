@@ -22,9 +22,9 @@ from stagemaker.isolation.containers import build
 from stagemaker.isolation.sandbox import Launch
 from stagemaker.server import Simulator
 
-CHANGES_THE_MACHINE = ("mode in /proc", "time in /dev")  # without a sandbox
+MACHINE_MEANS = ("mode in /proc", "time in /dev")  # without a sandbox
 # Locks on files that both jobs can read, and times of device files, which only root can mount read-only
-OPEN = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
+OPEN_MEANS = {"flock", "record lock"} | ({"time in /dev"} if os.geteuid() else set())
 
 
 def exchange_data(client: Client, omitted: tuple[str, ...] = ()) -> set[str]:
@@ -43,11 +43,11 @@ def exchange_data(client: Client, omitted: tuple[str, ...] = ()) -> set[str]:
 
 @needs_sandbox
 def test_jobs_in_sandboxes_exchange_no_data(client):
-    assert exchange_data(client) == OPEN
+    assert exchange_data(client) == OPEN_MEANS
 
 
 def test_jobs_without_a_sandbox_exchange_data(unsandboxed_client):
-    received = exchange_data(unsandboxed_client, CHANGES_THE_MACHINE)
+    received = exchange_data(unsandboxed_client, MACHINE_MEANS)
     assert {"SysV queue", "POSIX memory", "file", "port", "process", "flock", "record lock"} <= received
     assert "session keyring" not in received
 
@@ -71,17 +71,17 @@ def test_a_job_does_not_share_the_session_keyring_of_its_caller(tmp_path):
     folder = Path(exchange.__file__).parent
     script = f"import sys; sys.path.append({str(folder)!r}); import exchange; exchange.call(*{search!r})"
     process = SupervisedProcess(Launch([sys.executable, "-c", script], dict(os.environ), str(tmp_path)), tmp_path)
-    printed = process.output.read()
+    output = process.output.read()
     assert process.wait().code == 1
-    assert b"Required key not available" in printed
+    assert b"Required key not available" in output
 
 
-DENIED = {name for name, (_, _, decision) in system_calls.CALLS.items() if len(decision) == 1}
+DENIED_CALLS = {name for name, (_, _, decision) in system_calls.CALLS.items() if len(decision) == 1}
 ENOSYS, EPERM, EINVAL, EAFNOSUPPORT = errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.EAFNOSUPPORT
 CLONE_NEWUSER, THREAD = 0x10000000, 0x3D0F00  # THREAD: the flags for a new thread
 # Calls with their arguments, and the error of each, or 0 if the call is allowed
 DECISIONS = [
-    *[(name, (), EPERM if name in ("unshare", "setns") else ENOSYS) for name in sorted(DENIED)],
+    *[(name, (), EPERM if name in ("unshare", "setns") else ENOSYS) for name in sorted(DENIED_CALLS)],
     ("clone", (CLONE_NEWUSER | 17,), EPERM), ("clone", (0x20000000,), EPERM), ("clone", (17,), 0),
     ("clone", (THREAD,), 0), ("clone", (0x40020011,), EPERM),
     *[("socket", (family,), 0) for family in (1, 2, 10, 16)],
@@ -108,7 +108,7 @@ def decide(program: bytes, architecture: int, number: int, arguments: tuple[int,
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_the_filter_denies_calls_on_each_architecture(machine):
-    assert {"syslog", "inotify_init1", "fanotify_init", "perf_event_open", "bpf"} <= DENIED
+    assert {"syslog", "inotify_init1", "fanotify_init", "perf_event_open", "bpf"} <= DENIED_CALLS
     program, architecture = system_calls.build_filter(machine), system_calls.ARCHITECTURES[machine]
     for name, arguments, error in DECISIONS:
         if (number := system_calls.number(name, machine)) is not None:
@@ -121,14 +121,14 @@ def test_the_filter_denies_calls_on_each_architecture(machine):
 
 
 @pytest.mark.parametrize(("machine", "path"), [("x86_64", "x86_64-linux-gnu/asm"), ("aarch64", "asm-generic")])
-def test_the_numbers_of_calls_are_the_kernels(machine, path):
+def test_system_call_numbers_match_the_kernel(machine, path):
     headers = list(Path("/usr/include", path).glob("unistd*.h"))
     if not headers:
         pytest.skip("the kernel's headers are not installed")
-    text = "".join(
+    content = "".join(
         header.read_text("utf-8") for header in headers if header.name not in ("unistd_32.h", "unistd_x32.h")
     )
-    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text))
+    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", content))
     for name in system_calls.CALLS:
         if (number := system_calls.number(name, machine)) is not None:
             assert numbers[name] == str(number), name

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.pipelines import Pipelines, get, model
-from stagemaker_support.simulator_client import Client, numbers, output_to, rejection
+from stagemaker_support.simulator_client import Client, counter, make_output, rejection
 
 from stagemaker.server import BUCKET
 
@@ -15,7 +15,7 @@ TIME = 1_700_000_000
 @pytest.fixture
 def names(client: Client) -> tuple[str, str, str]:
     """Return the names of an experiment, its trial, and a trial component that is associated with the trial."""
-    experiment, trial, component = (f"{kind}-{next(numbers)}" for kind in ("experiment", "trial", "Component"))
+    experiment, trial, component = (f"{kind}-{next(counter)}" for kind in ("experiment", "trial", "Component"))
     sagemaker = client.sagemaker
     sagemaker.create_experiment(ExperimentName=experiment, Description="d", Tags=[{"Key": "k", "Value": "v"}])
     sagemaker.create_trial(TrialName=trial, ExperimentName=experiment)
@@ -46,13 +46,13 @@ def test_recorded_runs_are_described_listed_and_found(client: Client, names: tup
         Status={"PrimaryStatus": "Completed"},
         OutputArtifacts={"model": {"Value": "s3://b/model"}},
     )
-    described = sagemaker.describe_experiment(ExperimentName=experiment)
-    assert (described["DisplayName"], described["Description"]) == ("shown", "d")
+    description = sagemaker.describe_experiment(ExperimentName=experiment)
+    assert (description["DisplayName"], description["Description"]) == ("shown", "d")
     assert sagemaker.describe_trial(TrialName=trial)["ExperimentName"] == experiment
-    described = sagemaker.describe_trial_component(TrialComponentName=component)
-    assert described["Parameters"] == {"depth": {"NumberValue": 3.0}, "rate": {"NumberValue": 0.5}}
-    assert described["Status"] == {"PrimaryStatus": "Completed"}
-    assert described["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
+    description = sagemaker.describe_trial_component(TrialComponentName=component)
+    assert description["Parameters"] == {"depth": {"NumberValue": 3.0}, "rate": {"NumberValue": 0.5}}
+    assert description["Status"] == {"PrimaryStatus": "Completed"}
+    assert description["OutputArtifacts"] == {"model": {"Value": "s3://b/model"}}
     assert experiment in [item["ExperimentName"] for item in sagemaker.list_experiments()["ExperimentSummaries"]]
     for filters in ({"ExperimentName": experiment}, {"TrialComponentName": component}):
         assert [item["TrialName"] for item in sagemaker.list_trials(**filters)["TrialSummaries"]] == [trial]
@@ -69,13 +69,13 @@ def test_recorded_runs_are_described_listed_and_found(client: Client, names: tup
     assert result["Experiment"]["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
-def test_the_statistics_of_metrics(client: Client, names: tuple[str, str, str]) -> None:
+def test_metrics_have_statistics(client: Client, names: tuple[str, str, str]) -> None:
     metrics = client.simulator.client("sagemaker-metrics")
     for time, values in ((TIME - 9, [3.0]), (TIME, [1.0, 2.0]), (TIME - 1, [6.0])):
         data = [{"MetricName": "loss", "Timestamp": time, "Step": 1, "Value": value} for value in values]
         assert metrics.batch_put_metrics(TrialComponentName=names[2].lower(), MetricData=data)["Errors"] == []
-    described = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
-    [loss] = described["Metrics"]
+    description = client.sagemaker.describe_trial_component(TrialComponentName=names[2])
+    [loss] = description["Metrics"]
     assert {name: loss[name] for name in ("MetricName", "Min", "Max", "Last", "Count", "Avg")} == {
         "MetricName": "loss", "Min": 1.0, "Max": 6.0, "Last": 2.0, "Count": 4, "Avg": 3.0,
     }  # fmt: skip
@@ -112,7 +112,7 @@ def test_resources_that_others_need_cannot_be_deleted(client: Client, names: tup
 
 def test_jobs_of_pipelines_have_components(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    name = f"Of-Pipelines-{next(numbers)}"
+    name = f"Of-Pipelines-{next(counter)}"
     names = {"ExperimentName": name, "TrialName": get("Execution.PipelineExecutionId")}
     steps = pipelines.processing("P", "pass"), pipelines.training("T", "pass", "P"), model("M")
     pipeline = pipelines.create(*steps, PipelineExperimentConfig=names)
@@ -148,43 +148,43 @@ def test_a_job_has_a_component(client: Client, names: tuple[str, str, str]) -> N
     [name] = components(client, SourceArn=job["TrainingJobArn"])
     assert name == f"{job['TrainingJobName']}-aws-training-job"
     assert name in components(client, TrialName=trial)
-    described = client.sagemaker.describe_trial_component(TrialComponentName=name)
-    assert described["DisplayName"] == "shown"
-    assert described["Source"] == {"SourceArn": job["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
-    assert described["Status"]["PrimaryStatus"] == "Completed"
-    assert described["EndTime"] == job["TrainingEndTime"]
-    assert described["Parameters"]["depth"] == {"NumberValue": 3.0}
-    assert described["Parameters"]["kind"] == {"StringValue": "tree"}
-    assert described["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
-    [loss] = described["Metrics"]
+    response = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert response["DisplayName"] == "shown"
+    assert response["Source"] == {"SourceArn": job["TrainingJobArn"], "SourceType": "SageMakerTrainingJob"}
+    assert response["Status"]["PrimaryStatus"] == "Completed"
+    assert response["EndTime"] == job["TrainingEndTime"]
+    assert response["Parameters"]["depth"] == {"NumberValue": 3.0}
+    assert response["Parameters"]["kind"] == {"StringValue": "tree"}
+    assert response["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"] == job["ModelArtifacts"]["S3ModelArtifacts"]
+    [loss] = response["Metrics"]
     assert [loss[name] for name in ("MetricName", "Last", "Min", "Max", "Count")] == ["loss", 0.25, 0.125, 0.5, 3]
     client.sagemaker.update_trial_component(TrialComponentName=name, ParametersToRemove=["depth"])
     client.sagemaker.delete_training_job(TrainingJobName=job["TrainingJobName"])
-    kept = client.sagemaker.describe_trial_component(TrialComponentName=name)
-    del described["Parameters"]["depth"]
-    unchanged = described.keys() - {"ResponseMetadata", "LastModifiedTime"}
-    assert {name: kept[name] for name in unchanged} == {name: described[name] for name in unchanged}
+    new_response = client.sagemaker.describe_trial_component(TrialComponentName=name)
+    del response["Parameters"]["depth"]
+    members = response.keys() - {"ResponseMetadata", "LastModifiedTime"}
+    assert {name: new_response[name] for name in members} == {name: response[name] for name in members}
     missing = {"ExperimentName": experiment, "TrialName": "nowhere"}
     with pytest.raises(client.sagemaker.exceptions.ResourceNotFound, match="Trial 'nowhere' does not exist"):
         client.process("pass", ExperimentConfig=missing)
 
 
 def test_each_job_component_has_a_separate_trial_and_name(client: Client, names: tuple[str, str, str]) -> None:
-    experiment, other = names[0], f"experiment-{next(numbers)}"
+    experiment, other = names[0], f"experiment-{next(counter)}"
     client.sagemaker.create_experiment(ExperimentName=other)
-    members = {"ExperimentConfig": {"ExperimentName": experiment}, **output_to(f"s3://{BUCKET}/of-component")}
+    members = {"ExperimentConfig": {"ExperimentName": experiment}, **make_output(f"s3://{BUCKET}/of-component")}
     job = client.process("pass", **members)
     [first] = components(client, SourceArn=job["ProcessingJobArn"])
     assert components(client, TrialName=first) == [first]
-    described = client.sagemaker.describe_trial_component(TrialComponentName=first)
-    assert described["InputArtifacts"]["script"]["Value"].endswith("/job.py")
-    assert described["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
+    description = client.sagemaker.describe_trial_component(TrialComponentName=first)
+    assert description["InputArtifacts"]["script"]["Value"].endswith("/job.py")
+    assert description["OutputArtifacts"]["o"]["Value"] == f"s3://{BUCKET}/of-component"
     client.sagemaker.delete_processing_job(ProcessingJobName=job["ProcessingJobName"])
     names_again = ("ProcessingJobName", "RoleArn", "AppSpecification", "ProcessingResources", "ExperimentConfig")
     client.sagemaker.create_processing_job(**{name: job[name] for name in names_again})  # without the script
     assert client.end(job)["ProcessingJobStatus"] == "Failed"
     assert components(client, SourceArn=job["ProcessingJobArn"]) == [f"{first}-2", first]
-    assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == described["Status"]
+    assert client.sagemaker.describe_trial_component(TrialComponentName=first)["Status"] == description["Status"]
     with pytest.raises(ClientError, match=f"the trial '{names[1]}' belongs to the experiment '{experiment}'"):
         client.process("pass", ExperimentConfig={"ExperimentName": other, "TrialName": names[1]})
 
@@ -194,6 +194,6 @@ def test_names_are_not_case_sensitive(client: Client, names: tuple[str, str, str
     assert "already exists" in rejection(client.sagemaker.create_experiment, ExperimentName=experiment.upper())
     client.sagemaker.update_trial(TrialName=trial.upper(), DisplayName="shown")
     client.sagemaker.update_trial_component(TrialComponentName=component.upper(), DisplayName="shown")
-    described = client.sagemaker.describe_trial(TrialName=trial.upper())
-    assert (described["TrialName"], described["DisplayName"]) == (trial, "shown")
+    description = client.sagemaker.describe_trial(TrialName=trial.upper())
+    assert (description["TrialName"], description["DisplayName"]) == (trial, "shown")
     assert components(client, TrialName=trial.upper(), ExperimentName=experiment.upper()) == [component]

@@ -50,13 +50,13 @@ def feeding(tmp_path: Path) -> Feeding:
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize(
-    "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
+    "content", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
-def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: Path) -> None:
+def test_lines_are_returned_unchanged(content: bytes, concurrency: int, tmp_path: Path) -> None:
     settings = {"split": "Line", "max_megabytes": 2, "concurrency": concurrency, "assemble": "Line"}
     for strategy in ("MultiRecord", "SingleRecord"):
         feeding = Feeding(tmp_path)
-        assert feeding.feed(text, strategy=strategy, **settings).rstrip(b"\n") == text.rstrip(b"\n")
+        assert feeding.feed(content, strategy=strategy, **settings).rstrip(b"\n") == content.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in feeding.bodies)
         if strategy == "SingleRecord":
             assert all(body.count(b"\n") <= 1 for body in feeding.bodies)
@@ -71,7 +71,7 @@ def test_a_record_over_the_limit_is_rejected_before_it_is_sent(feeding: Feeding)
 def test_a_job_can_be_stopped_while_its_filter_runs(feeding: Feeding) -> None:
     types = {"ContentType": "application/json", "Accept": "application/json"}
     request = {"TransformInput": types, "TransformOutput": types}
-    processing = DataProcessing.of(request | {"DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}})
+    processing = DataProcessing.from_request(request | {"DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}})
     with pytest.raises(JobStopped):
         feeding.feed(b"[" * 8 + b"0,0" + b"]" * 8, stop_when(lambda: bool(feeding.bodies)), processing=processing)
     assert len(feeding.bodies) == 1
@@ -101,17 +101,17 @@ def test_short_lines_take_little_memory(feeding: Feeding) -> None:
         tracemalloc.stop()
 
 
-BROKEN = "An object is not a gzip file or is corrupted: "
+GZIP_ERROR = "An object is not a gzip file or is corrupted: "
 TOO_LARGE = "larger than the MaxPayloadInMB of 6"
 
 
 @pytest.mark.parametrize(
     ("content", "split", "error"),
     [
-        (b"1,2\n", "Line", f"{BROKEN}Not a gzipped file"),
-        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Line", f"{BROKEN}Compressed file ended before"),
-        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "Line", f"{BROKEN}CRC check failed"),
-        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Line", f"{BROKEN}Error -3"),
+        (b"1,2\n", "Line", f"{GZIP_ERROR}Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "Line", f"{GZIP_ERROR}Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "Line", f"{GZIP_ERROR}CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "Line", f"{GZIP_ERROR}Error -3"),
         (gzip.compress(b"0" * (1 << 26)), "Line", TOO_LARGE),
         (gzip.compress(b"0" * (1 << 26)), "None", TOO_LARGE),
     ],

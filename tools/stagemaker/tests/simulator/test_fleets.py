@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import container
@@ -30,9 +30,9 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(platform: P
     fleet.end()
 
 
-SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMER.format(name="slow")
 HANGING_INSTALLATION = {
-    "serve_me.py": NAMED.format(name="m"),
+    "serve_me.py": NAMER.format(name="m"),
     "requirements.txt": "./package\n",
     "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
     "package/hanging.py": "import time\ntime.sleep(600)\n",
@@ -63,13 +63,13 @@ HANGING_INSTALLATION = {
 def test_a_start_that_exceeds_a_time_limit_fails(
     client: Client, platform: Platform, files: dict[str, str], limit: dict[str, int], reason: str
 ) -> None:
-    served = container(client, "", Variables={"SAGEMAKER_SUBMIT_DIRECTORY": client.source(**files)})
-    members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [served]}}
+    item = container(client, "", Variables={"SAGEMAKER_SUBMIT_DIRECTORY": client.source(**files)})
+    members = {"VariantName": "one", "InstanceType": "ml.m5.large", "Model": {"Containers": [item]}}
     fleet = Fleet(platform, "endpoint", members | limit)
     fleet.scale(1)
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         wait_until(fleet.is_ready)
-    assert reason in str(caught.value)
+    assert reason in str(excinfo.value)
     fleet.end()
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from scipy.stats import binom
 from stagemaker_support.crowd import MODEL_ERROR, Crowd
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import numbers
+from stagemaker_support.simulator_client import counter
 
 from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 from stagemaker.orchestration.endpoints.endpoint_work import GradualUpdate
@@ -21,7 +21,7 @@ CLIENTS = 16
 REQUESTS_PER_STEP = 300
 FALSE_FAILURE_PROBABILITY = 1e-6  # per assertion about a share
 HOUR = 3600  # seconds
-FAILING_SCRIPT = NAMED.format(name="failing").replace(
+FAILING_SCRIPT = NAMER.format(name="failing").replace(
     "    return json", "    raise ValueError('bad model')\n    return json"
 )
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ class Target:
         self.name = endpoints.create(self.old)
 
     def put_alarm(self, **members: Any) -> str:
-        name = f"rollback-{next(numbers)}"
+        name = f"rollback-{next(counter)}"
         alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
         alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
         self.cloudwatch.put_metric_alarm(AlarmName=name, **alarm | members)
@@ -82,19 +82,19 @@ class Target:
         return Crowd(self.endpoints, self.name, clients, **members).invoking()
 
     def stage(self) -> tuple[str, str]:
-        described = self.endpoints.describe(self.name)
-        assert described["EndpointStatus"] == "Updating", described
-        [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
+        description = self.endpoints.describe(self.name)
+        assert description["EndpointStatus"] == "Updating", description
+        [status] = description["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
         return status["Status"], status["StatusMessage"]
 
     def wait_for_step(self, percent: float) -> None:
         wait_until(lambda: self.stage() == ("Baking", f"{percent:g}% of the invocations"), 120)
 
     def assert_rolled_back(self, reason: str) -> None:
-        described = self.endpoints.settle(self.name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", self.old), described
-        assert reason in described["FailureReason"]
-        assert "PendingDeploymentSummary" not in described
+        response = self.endpoints.settle(self.name)
+        assert (response["EndpointStatus"], response["EndpointConfigName"]) == ("InService", self.old), response
+        assert reason in response["FailureReason"]
+        assert "PendingDeploymentSummary" not in response
         assert json.loads(self.endpoints.invoke(self.name)["Body"].read())[0] == "old"
 
 
@@ -123,9 +123,9 @@ def test_a_canary_gets_its_share_of_the_requests(target: Target, gate: threading
         waiter = target.endpoints.sagemaker.get_waiter("endpoint_in_service")
         waiter.wait(EndpointName=target.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         assert crowd.sample(50) == {"new": 50}
-    described = target.endpoints.describe(target.name)
-    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, canary)
-    assert "FailureReason" not in described
+    description = target.endpoints.describe(target.name)
+    assert (description["EndpointConfigName"], description["LastDeploymentConfig"]) == (four_instances, canary)
+    assert "FailureReason" not in description
     gate.release()
     target.endpoints.update(target.name, target.old)
     assert target.endpoints.settle(target.name)["EndpointConfigName"] == target.old

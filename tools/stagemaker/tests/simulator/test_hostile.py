@@ -74,7 +74,7 @@ def test_a_command_that_does_not_exist_fails_the_job(any_client):
 
 
 def test_long_arguments_and_environment_variables_are_accepted(any_client):
-    variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
+    variables = {f"V{index}": "\u00e9" * 256 for index in range(90)}
     image = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "-c", "import os, sys; assert len(os.environ['V89']) == 256, len(sys.argv)"],
@@ -116,10 +116,10 @@ def test_only_the_start_of_a_regular_file_is_read(tmp_path, monkeypatch, kind):
     for folder in (host, path.parent):
         folder.mkdir()
     (host / "failure").write_text("written on the host")
-    write, text = FAILURE_FILES[kind]
+    write, message = FAILURE_FILES[kind]
     write(path, host)
-    assert read_text(path).startswith(text)
-    assert len(read_text(path)) == len(text) or kind == "binary"
+    assert read_text(path).startswith(message)
+    assert len(read_text(path)) == len(message) or kind == "binary"
 
 
 @pytest.mark.parametrize("name", ["huge", "link"])
@@ -150,7 +150,7 @@ def test_a_job_inherits_no_open_files_from_its_supervisor(any_client):
     assert any_client.log(job) == "[0, 1, 2]"
 
 
-FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
+FREEZER = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
 
 
 @pytest.mark.parametrize("end", ["stop", "time limit", "simulator"])
@@ -161,7 +161,7 @@ def test_a_job_that_freezes_its_supervisor_ends(monkeypatch, end):
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
         seconds = 4 if end == "time limit" else 600
-        job = client.process(FREEZE, wait=False, seconds=seconds, Environment=mark.environment)
+        job = client.process(FREEZER, wait=False, seconds=seconds, Environment=mark.environment)
         if end != "time limit":
             wait_until(lambda: "frozen" in client.log(job))
         if end == "stop":
@@ -169,8 +169,8 @@ def test_a_job_that_freezes_its_supervisor_ends(monkeypatch, end):
         if end != "simulator":
             assert status_of(client.end(job)) == "Stopped"
             assert_no_trace(client, mark)
-        started = time.monotonic()
-    assert time.monotonic() - started < 120  # the job would run for ten minutes
+        start = time.monotonic()
+    assert time.monotonic() - start < 120  # the job would run for ten minutes
     assert not mark.processes()
     assert not simulator.folder.exists()
 
@@ -191,7 +191,7 @@ for fd in pipes:
     [(b"not JSON\n", True), (b"{}\n", False), (b"[1]\n", True), (b"\xff\x00", False), (b"x" * 60_000, True)],
     ids=lambda value: value[:8] if isinstance(value, bytes) else value,
 )
-def test_a_job_that_writes_to_its_supervisors_pipe_fails(unsandboxed_client, content, holds_pipe):
+def test_a_job_that_writes_to_the_pipe_of_its_supervisor_fails(unsandboxed_client, content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
     assert_ends(unsandboxed_client.process, script, "")

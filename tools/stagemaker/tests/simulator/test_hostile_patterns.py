@@ -31,7 +31,7 @@ def client(simulator: SimulatorProcess) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
+    ("pattern", "match", "strings"),
     [
         (STARS, "a" * 30 + "b", [TEXT]),
         ("*/img/*.png", "x/img/.png", ["x/img.png", "/img/a.jpg"]),
@@ -41,7 +41,9 @@ def client(simulator: SimulatorProcess) -> Callable[[str], Any]:
         ("ab*ba", "abba", ["aba"]),
     ],
 )
-def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matching: str, others: list[str]) -> None:
+def test_a_wildcard_in_a_rule_is_fast(
+    client: Callable[[str], Any], pattern: str, match: str, strings: list[str]
+) -> None:
     events, logs = client("events"), client("logs")
     group = f"rule-{abs(hash(pattern))}"
     logs.create_log_group(logGroupName=group)
@@ -49,15 +51,15 @@ def test_the_wildcard_of_a_rule(client: Callable[[str], Any], pattern: str, matc
         events.put_rule(Name=name, EventPattern=json.dumps({"detail": {"name": [rule]}}))
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     events.put_targets(Rule="wildcard", Targets=[{"Id": "1", "Arn": arn}])
-    for text in (*others, matching):
-        entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": text})}
+    for string in (*strings, match):
+        entry = {"Source": "own", "DetailType": "t", "Detail": json.dumps({"name": string})}
         assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
     messages = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
-    assert [message["detail"]["name"] for message in messages] == [matching]
+    assert [message["detail"]["name"] for message in messages] == [match]
     events.remove_targets(Rule="wildcard", Ids=["1"])
 
 
-def test_a_bucket_policy(client: Callable[[str], Any]) -> None:
+def test_a_bucket_policy_is_fast(client: Callable[[str], Any]) -> None:
     s3, deny = client("s3"), {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
     s3.put_object(Bucket=BUCKET, Key=TEXT, Body=b"")
     for resource in (f"arn:aws:s3:::{BUCKET}/{STARS}", EXPRESSION):
@@ -67,7 +69,7 @@ def test_a_bucket_policy(client: Callable[[str], Any]) -> None:
     s3.delete_bucket_policy(Bucket=BUCKET)
 
 
-def test_a_checksum(client: Callable[[str], Any]) -> None:
+def test_a_checksum_header_is_fast(client: Callable[[str], Any]) -> None:
     s3, body = client("s3"), b"x-amz-checksum-a:" * 20_000
 
     def set_headers(request: Any, **_: Any) -> None:
@@ -78,14 +80,14 @@ def test_a_checksum(client: Callable[[str], Any]) -> None:
     assert s3.get_object(Bucket=BUCKET, Key="checksum")["Body"].read() == body
 
 
-def test_the_names_of_rules(client: Callable[[str], Any]) -> None:
+def test_prefixes_of_rule_names_are_no_patterns(client: Callable[[str], Any]) -> None:
     events = client("events")
     events.put_rule(Name="a" * 60, ScheduleExpression="rate(1 day)")
     assert events.list_rules(NamePrefix="(a+)+$b")["Rules"] == []
     assert len(events.list_rules(NamePrefix="a" * 9)["Rules"]) == 1
 
 
-def test_the_path_of_a_target(client: Callable[[str], Any]) -> None:
+def test_only_simple_target_paths_are_accepted(client: Callable[[str], Any]) -> None:
     events = client("events")
     events.put_rule(Name="path", EventPattern=json.dumps({"source": ["own"]}))
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:paths"
@@ -104,7 +106,7 @@ def test_the_path_of_a_target(client: Callable[[str], Any]) -> None:
     events.remove_targets(Rule="path", Ids=["1"])
 
 
-def test_the_filters_of_repositories(client: Callable[[str], Any]) -> None:
+def test_repository_filters_are_fast(client: Callable[[str], Any]) -> None:
     ecr = client("ecr")
     rule = {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filter": STARS, "filterType": "WILDCARD"}]}
     ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[rule])
@@ -117,7 +119,7 @@ def test_the_filters_of_repositories(client: Callable[[str], Any]) -> None:
         )
 
 
-def test_the_filter_of_logs(client: Callable[[str], Any]) -> None:
+def test_a_log_filter_is_fast(client: Callable[[str], Any]) -> None:
     logs = client("logs")
     logs.create_log_group(logGroupName="filter")
     logs.create_log_stream(logGroupName="filter", logStreamName="s")

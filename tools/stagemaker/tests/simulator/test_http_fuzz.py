@@ -15,7 +15,7 @@ import psutil
 import pytest
 from stagemaker_support.fuzzing import TIMES, generator
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, input_from, output_to
+from stagemaker_support.simulator_client import Client, make_input, make_output
 from stagemaker_support.simulator_process import simulator_process
 
 pytestmark = pytest.mark.fuzz
@@ -139,13 +139,13 @@ def test_valid_requests_get_a_response_within_a_second(count: int, behaviours: t
         client = Client(simulator)
         client.process("print('warm')")
         files, threads = process.num_fds(), process.num_threads()
-        folders = input_from(client.put("input/file", CONTENT)) | output_to(f"s3://{BUCKET}/output")
+        folders = make_input(client.put("input/file", CONTENT)) | make_output(f"s3://{BUCKET}/output")
         job = client.process(JOB_SCRIPT, wait=False, seconds=int(DURATION_SECONDS) + 120, **folders)
         ended, rounds = threading.Event(), []
         seeds = generator("clients")
         crowd = []
-        for number in range(count):
-            rng, chosen = Random(seeds.getrandbits(64)), behaviours if number % 5 else (send_half,)
+        for index in range(count):
+            rng, chosen = Random(seeds.getrandbits(64)), behaviours if index % 5 else (send_half,)
             crowd.append(threading.Thread(target=misbehave, args=(simulator.port, rng, ended, chosen)))
         for member in crowd:
             member.start()

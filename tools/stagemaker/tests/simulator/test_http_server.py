@@ -19,11 +19,11 @@ from stagemaker_support.simulator_process import simulator_process
 from stagemaker.api.http_server import HttpServer
 from stagemaker.server import BUCKET
 
-SIGNED = (
+HEADERS = (
     b"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, "
     b"SignedHeaders=host, Signature=0\r\n"
 )
-PUT = f"PUT /{BUCKET}/cut-off HTTP/1.1\r\n".encode() + SIGNED
+PUT_HEAD = f"PUT /{BUCKET}/cut-off HTTP/1.1\r\n".encode() + HEADERS
 
 
 @contextlib.contextmanager
@@ -65,10 +65,10 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        PUT + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
-        PUT + b"Transfer-Encoding: chunked\r\n\r\n4",
-        PUT + b"Content-Length: 10\r\n\r\nxx",
-        PUT,
+        PUT_HEAD + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
+        PUT_HEAD + b"Transfer-Encoding: chunked\r\n\r\n4",
+        PUT_HEAD + b"Content-Length: 10\r\n\r\nxx",
+        PUT_HEAD,
         b"PUT /buck",
     ],
 )
@@ -145,8 +145,8 @@ def test_keys_may_contain_any_characters(client: Client, key: str) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
     assert client.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] == 0
     for name in (key, f"keys/{key}"):
-        listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]
-        assert name in [item["Key"] for item in listed]
+        summaries = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]
+        assert name in [item["Key"] for item in summaries]
         client.s3.delete_object(Bucket=BUCKET, Key=name)
 
 
@@ -155,7 +155,9 @@ def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str)
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"content")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
         host = f"Host: localhost:{client.simulator.port}".encode()
-        head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED.replace(b"Host: localhost", host) + b"\r\n"
+        head = (
+            f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + HEADERS.replace(b"Host: localhost", host) + b"\r\n"
+        )
         assert exchange(client.simulator.port, head)[::2] == (200, b"content")
 
 
@@ -177,8 +179,8 @@ def test_files_and_streams_are_uploaded(client: Client) -> None:
 def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
     with serve(echo, workers=5) as port, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(port)) for _ in range(30)]
-        for number, connection in enumerate(connections):
-            connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
+        for index, connection in enumerate(connections):
+            connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][index % 3])
         # if no worker were free, this request would time out before the server disconnects the silent clients
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:
@@ -203,11 +205,11 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
 
 
 def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
-    started, may_end = threading.Semaphore(0), threading.Event()
+    has_started, may_end = threading.Semaphore(0), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/other":
-            started.release()
+            has_started.release()
             assert may_end.wait(60)
         start_response("200 OK", [("Content-Length", "2")])
         return [b"ok"]
@@ -226,9 +228,9 @@ def test_an_invocation_gets_a_thread_however_its_url_is_written() -> None:
         stack.callback(may_end.set)
         connections = [stack.enter_context(connect(port)) for _ in urls]
         for connection, url in zip(connections, urls, strict=True):
-            connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + SIGNED + b"Content-Length: 2\r\n\r\nok")
+            connection.sendall(b"POST " + url + b" HTTP/1.1\r\n" + HEADERS + b"Content-Length: 2\r\n\r\nok")
         for _ in urls:
-            assert started.acquire(timeout=30)
+            assert has_started.acquire(timeout=30)
         assert exchange(port, b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"ok"
         may_end.set()
         assert {read_response(connection)[0] for connection in connections} == {200}
@@ -242,10 +244,10 @@ def test_a_client_that_falls_silent_is_disconnected() -> None:
 
 
 def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
-    large_body, started = bytes(32 << 20), threading.Event()
+    large_body, has_started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        started.set()
+        has_started.set()
         time.sleep(0.5)
         start_response("200 OK", [])
         return [large_body]
@@ -256,7 +258,7 @@ def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: responses.append(read_response(connection)))
         reader.start()
-        assert started.wait(60)
+        assert has_started.wait(60)
         idle_client.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
@@ -281,7 +283,7 @@ def test_large_bodies_are_stored_on_disk_and_removed(tmp_path: Path) -> None:
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:
             files_before = files_below(tmp_path)
-            head = b"PUT /b/large HTTP/1.1\r\n" + SIGNED + b"Content-Length: 300000000\r\n\r\n"
+            head = b"PUT /b/large HTTP/1.1\r\n" + HEADERS + b"Content-Length: 300000000\r\n\r\n"
             with connect(simulator.port) as connection:
                 connection.sendall(head + bytes(50_000_000))
                 descriptors, deadline = Path(f"/proc/{simulator.process.pid}/fd"), time.monotonic() + 60

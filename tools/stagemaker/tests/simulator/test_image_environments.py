@@ -24,8 +24,8 @@ from stagemaker.server import Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
-OLD = "scikit-learn-1.4-2"
-SETUP = [sys.executable, "-m", "stagemaker", "setup", OLD]
+OLD_NAME = "scikit-learn-1.4-2"
+SETUP = [sys.executable, "-m", "stagemaker", "setup", OLD_NAME]
 TRAIN = "import os, sklearn\nprint(sklearn.__version__)\nopen(os.environ['SM_MODEL_DIR'] + '/v', 'w')\n"
 
 
@@ -52,30 +52,30 @@ def test_the_first_job_reports_that_its_environment_is_created_and_the_time_does
             messages |= {each["StatusMessage"] for each in job["SecondaryStatusTransitions"]}
             time.sleep(0.1)
         assert job["TrainingJobStatus"] == "Completed", job
-        assert f"creating the environment of {OLD}, once for all simulators" in messages
+        assert f"creating the environment of {OLD_NAME}, once for all simulators" in messages
         assert client.train(TRAIN, seconds=10)["TrainingJobStatus"] == "Completed"
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert errors.count("once for all simulators") == 1
-    assert [path.name for path in (cache / "stagemaker").glob(f"{OLD}-*/{READY}")] == [READY]
+    assert [path.name for path in (cache / "stagemaker").glob(f"{OLD_NAME}-*/{READY}")] == [READY]
 
 
 def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Path) -> None:
-    killed = setup(tmp_path, start_new_session=True)
+    first_process = setup(tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("stagemaker/*/lib/python3*/site-packages/*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.communicate()
-    both = [setup(tmp_path), setup(tmp_path)]
-    outputs = [process.communicate(timeout=600) for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    os.killpg(first_process.pid, signal.SIGKILL)
+    first_process.communicate()
+    processes = [setup(tmp_path), setup(tmp_path)]
+    outputs = [process.communicate(timeout=600) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
     [folder] = (tmp_path / "stagemaker").glob("[!.]*")
-    assert all(output == f"{OLD}: {folder}\n" for output, _ in outputs)
-    again = setup(tmp_path)
-    assert again.communicate(timeout=60) == (f"{OLD}: {folder}\n", "")
+    assert all(output == f"{OLD_NAME}: {folder}\n" for output, _ in outputs)
+    last_process = setup(tmp_path)
+    assert last_process.communicate(timeout=60) == (f"{OLD_NAME}: {folder}\n", "")
 
 
 KINDS = """
@@ -143,9 +143,9 @@ def test_models_of_a_version_predict_the_same_to_the_last_digit(
     original = tmp_path / "original/bin/python"
     subprocess.run([uv, "pip", "install", "--quiet", "--python", original, *pins], check=True)
     (tmp_path / "models").mkdir()
-    made = subprocess.run([original, "-c", KINDS, tmp_path / "models"], capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    expected = json.loads(made.stdout)
+    result = subprocess.run([original, "-c", KINDS, tmp_path / "models"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    expected = json.loads(result.stdout)
     files = {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()}
     assert len(files) == 5
     client = endpoints.client

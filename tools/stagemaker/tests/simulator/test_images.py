@@ -58,7 +58,7 @@ def error_of(client: Client, image: str, **members: Any) -> str:
 
 AWS = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 BUILT_IN = "{} is a built-in algorithm of SageMaker; only XGBoost and Linear Learner are simulated. Only "
-UNSIMULATED = "{} is a SageMaker image that is not simulated. Only images of the "
+SIMULATION_ERROR = "{} is a SageMaker image that is not simulated. Only images of the "
 UNKNOWN_FAMILY = "families can run as processes, not 'somebody/else:1.0'"
 
 
@@ -66,8 +66,8 @@ UNKNOWN_FAMILY = "families can run as processes, not 'somebody/else:1.0'"
     ("image", "message"),
     [
         *((f"{AWS}/{name}:1", BUILT_IN.format(name)) for name in ("kmeans", "forecasting-deepar", "blazingtext")),
-        (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", UNSIMULATED.format("tensorflow-training")),
-        (f"{AWS}/autogluon-training:1.4.0-cpu-py311", UNSIMULATED.format("autogluon-training")),
+        (f"{AWS}/tensorflow-training:2.19.0-cpu-py312", SIMULATION_ERROR.format("tensorflow-training")),
+        (f"{AWS}/autogluon-training:1.4.0-cpu-py311", SIMULATION_ERROR.format("autogluon-training")),
         ("somebody/else:1.0", UNKNOWN_FAMILY),
         (f"{REGISTRY}/sagemaker-xgboost:9.9", "tags such as 1.7-1 and 3.0-5, not '9.9'"),
     ],
@@ -156,7 +156,7 @@ def test_the_environment_contains_the_xgboost_image_version(image: str, version:
 
 
 def test_the_development_environment_has_the_packages_of_the_newest_images() -> None:
-    assert [packages.name for packages in package_sets() if packages.is_here] == ["scikit-learn-1.9-0", "xgboost"]
+    assert [packages.name for packages in package_sets() if packages.is_installed] == ["scikit-learn-1.9-0", "xgboost"]
 
 
 def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_the_log_names_the_differences_from_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
-    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST})
+    family = replace(pytorch.FAMILY, package_sets={"": scikit_learn.NEWEST_SET})
     _, line = family.remarks("pytorch-training:99.0-gpu-py3")
     assert line.endswith("is for GPUs, but this job runs on CPUs.")
 
@@ -218,12 +218,12 @@ def test_settings_without_effect_are_logged(client: Client) -> None:
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
     """Checkpoints are not kept, but a program that writes them must not fail. Each job has its own folder."""
-    outside = f"{tmp_path}/outside"
+    outside_folder = f"{tmp_path}/outside"
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/checkpoints/1', 'w').close()"
     jobs = [client.train(script, CheckpointConfig={"S3Uri": "s3://bucket/c"})]
     for path, command in (
         ("/opt/ml/mine/of/all", "echo 1 > /opt/ml/mine/of/all/1"),
-        (f"/opt/ml/{outside}", f"echo 1 > /opt/ml/{outside}/1"),  # /opt/ml is followed by two slashes
+        (f"/opt/ml/{outside_folder}", f"echo 1 > /opt/ml/{outside_folder}/1"),  # /opt/ml is followed by two slashes
         ("/tmp/own", "true"),
         ("/opt/ml/input/config/hyperparameters.json", "true"),
         (f"/opt/ml/{'x' * 300}", "true"),
@@ -233,11 +233,11 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
         checkpoints = {"S3Uri": "s3://bucket/c", "LocalPath": path}
         jobs.append(train(client, AlgorithmSpecification=algorithm, CheckpointConfig=checkpoints))
     assert [job["TrainingJobStatus"] for job in jobs] == ["Completed"] * 7, jobs
-    assert not Path(outside).exists()
+    assert not Path(outside_folder).exists()
 
 
 @pytest.mark.slow
-def test_the_sdks_repacking_step_installs_no_requirements(any_client: Client) -> None:
+def test_the_repacking_step_of_the_sdk_installs_no_requirements(any_client: Client) -> None:
     job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
         any_client,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import NAMED, WAITING, Endpoints, variant
+from stagemaker_support.endpoints import NAMER, WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client
 from stagemaker_support.transform_jobs import create_model
@@ -78,9 +78,9 @@ def command_endpoint(endpoints: Endpoints) -> str:
 
 
 def error_response(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments, **request)
-    return caught.value.response
+    return excinfo.value.response
 
 
 @pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))
@@ -167,7 +167,7 @@ def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, 
     assert response["LogStreamArn"].startswith(arn)
 
 
-def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_an_error_in_a_hook_is_a_model_error(endpoints: Endpoints, command_endpoint: str) -> None:
     for body, kind, message in (
         ("raise", "text/csv", "LookupError: the request asked for an error"),
         ("x", "text/unknown", "ValueError: no text/unknown here"),
@@ -179,11 +179,11 @@ def test_a_hooks_error_is_a_model_error(endpoints: Endpoints, command_endpoint: 
 
 
 def test_an_error_names_its_container(endpoints: Endpoints) -> None:
-    failing_script = NAMED.format(name="second").replace(
+    failing_script = NAMER.format(name="second").replace(
         "    return json", "    raise LookupError('in the second')\n    return json"
     )
     name = endpoints.create(
-        endpoints.config(variant(create_model(endpoints.client, NAMED.format(name="first"), failing_script)))
+        endpoints.config(variant(create_model(endpoints.client, NAMER.format(name="first"), failing_script)))
     )
     assert len(endpoints.describe(name)["ProductionVariants"][0]["DeployedImages"]) == 2
     response = error_response(endpoints.invoke, name, "x")
@@ -234,7 +234,7 @@ def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, comm
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
-    models = [endpoints.named("other"), endpoints.model(WAITING.format(path=str(go_file)))]
+    models = [endpoints.named("other"), endpoints.model(WAITER.format(path=str(go_file)))]
     other_endpoint, name = (endpoints.create(endpoints.config(variant(model))) for model in models)
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(endpoints, name, 4, b"wait")) for _ in range(WORKERS + 20)]
@@ -261,7 +261,7 @@ def invoked(endpoints: Endpoints) -> str:
     Before the last invocations, one invocation ended its server, was repeated, and ended a second server.
     """
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=3)))
-    for body in (*(f"number {number}" for number in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
+    for body in (*(f"number {index}" for index in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):
         with contextlib.suppress(ClientError):
             endpoints.invoke(name, body)
     response = error_response(endpoints.invoke, name, "exit")
@@ -310,7 +310,7 @@ def test_logs_have_one_stream_per_instance_and_show_that_a_request_is_repeated_o
         return [event["message"] for event in events if event["message"].startswith(f"asked for {word}")]
 
     wait_until(lambda: all(len(lines(stream, "number")) == 2 for stream in streams))
-    numbers = sorted(line for stream in streams for line in lines(stream, "number"))
-    assert numbers == [f"asked for number {number}" for number in range(6)]
+    messages = sorted(line for stream in streams for line in lines(stream, "number"))
+    assert messages == [f"asked for number {index}" for index in range(6)]
     wait_until(lambda: sorted(len(lines(stream, "exit")) for stream in streams) == [0, 1, 1])
     wait_until(lambda: sum(len(lines(stream, "x")) for stream in streams) == 3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.job_traces import Mark, assert_no_trace
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import IMAGE, OUTPUT, output_to
+from stagemaker_support.simulator_client import IMAGE, OUTPUT, make_output
 from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.images.family import CONTAINER
@@ -39,7 +39,7 @@ def test_a_reason_says_that_a_path_in_a_script_needs_a_sandbox(unsandboxed_clien
     assert explanation not in job["FailureReason"]  # a sandbox would not help
 
 
-def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any_client):
+def test_paths_in_arguments_and_environment_variables_lead_to_job_files(any_client):
     app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/script/job.py"],
@@ -51,7 +51,7 @@ def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
         AppSpecification=app_specification,
         Environment={"TO": OUTPUT, "URI": "s3://bucket/opt/ml/model"},
-        **output_to(f"s3://{BUCKET}/paths"),
+        **make_output(f"s3://{BUCKET}/paths"),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert any_client.get(f"s3://{BUCKET}/paths/found") == b"here"
@@ -120,14 +120,14 @@ for path in (*(folder + '/{name}' for folder in system), *files):
 open('/dev/null', 'w').write('x')
 assert len(open('/dev/urandom', 'rb').read(1)) == 1
 """
-    written = [path for path, is_written in run_script(client, script).items() if is_written]
-    assert not [path for path in written if path.endswith(name) and Path(path).exists()]
+    written_paths = [path for path, is_written in run_script(client, script).items() if is_written]
+    assert not [path for path in written_paths if path.endswith(name) and Path(path).exists()]
     # Writes to these paths go to a layer that only this job sees.
     layered_paths = {f"{folder}/{name}" for folder in ("/", "/etc", "/tmp", "/var", "/opt/ml/processing")}
-    assert f"/tmp/{name}" in written
-    assert set(written) <= layered_paths | {"/etc/passwd"}
-    visible = run_script(client, f"result = [path for path in {written!r} if os.path.exists(path)]")
-    assert set(visible) <= {"/etc/passwd"}
+    assert f"/tmp/{name}" in written_paths
+    assert set(written_paths) <= layered_paths | {"/etc/passwd"}
+    visible_paths = run_script(client, f"result = [path for path in {written_paths!r} if os.path.exists(path)]")
+    assert set(visible_paths) <= {"/etc/passwd"}
 
 
 @needs_sandbox
@@ -158,8 +158,8 @@ def test_a_sandbox_reveals_few_host_paths(client):
     assert sorted(job_mounts.values()) == ["/", "/opt/ml"]
     assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in job_mounts}) == 1
     programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
-    read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
-    assert [target for source, target in mounts if not target.startswith(read_only)] == ["/", "/opt/ml"]
+    folders = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
+    assert [target for source, target in mounts if not target.startswith(folders)] == ["/", "/opt/ml"]
 
 
 def test_no_environment_variable_of_this_process_reaches_a_job(any_client, monkeypatch):

@@ -120,7 +120,7 @@ def test_an_environment_variable_reaches_only_the_job(
 
 
 @needs_sandbox
-def test_numeric_libraries_use_as_many_threads_as_the_simulators(environments) -> None:
+def test_numeric_libraries_use_as_many_threads_as_in_the_simulator(environments) -> None:
     job_environment, _ = environments
     assert job_environment["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
 

@@ -8,7 +8,7 @@ from stagemaker_support.docker_engine import IMAGE, REPOSITORY, engine
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from stagemaker_support.simulator_client import Client
-from stagemaker_support.transform_jobs import completed, container, create_model
+from stagemaker_support.transform_jobs import container, create_model, run_batch
 
 from stagemaker.isolation.containers import build
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
@@ -66,7 +66,7 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
     endpoint = endpoints.create(endpoints.config(variant(model)))
     response = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
     assert response["Body"].read() == b"by a job"
-    assert completed(client, model, {"key.csv": "written"}) == [b"by a job"]
+    assert run_batch(client, model, {"key.csv": "written"}) == [b"by a job"]
 
 
 @pytest.mark.machine

@@ -70,12 +70,12 @@ def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, mon
         failed_endpoint = endpoints.create(second_config, wait=False)
         endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
         for name, status in ((failed_endpoint, "Failed"), (endpoint_in_service, "InService")):
-            described = endpoints.describe(name)
-            assert (described["EndpointStatus"], described["EndpointConfigName"]) == (
+            description = endpoints.describe(name)
+            assert (description["EndpointStatus"], description["EndpointConfigName"]) == (
                 status,
                 first_config if name == endpoint_in_service else second_config,
             )
-            assert "can't start new thread" in described["FailureReason"]
+            assert "can't start new thread" in description["FailureReason"]
     assert b"first" in endpoints.invoke(endpoint_in_service, "x")["Body"].read()
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
     assert endpoints.settle(endpoint_in_service)["EndpointStatus"] == "InService"
@@ -122,19 +122,19 @@ def raise_unexpected_error():
 @pytest.mark.parametrize("end", [dict, fail, raise_unexpected_error], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
 def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path, kind, end):
-    done, stopped = threading.Event(), threading.Event()
+    may_end, has_stopped = threading.Event(), threading.Event()
 
     def run(self):
-        done.set()
-        assert stopped.wait(30)
+        may_end.set()
+        assert has_stopped.wait(30)
         end()
 
     jobs = JobQueue(tmp_path)
     resource, name = jobs_of(kind, run, jobs, client, tmp_path), f"{kind.kind}Name"
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
-    assert done.wait(30)
+    assert may_end.wait(30)
     resource.stop(f"Stop{kind.kind}", {name: "j"})
-    stopped.set()
+    has_stopped.set()
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] not in ("InProgress", "Stopping"))
     job = resource.store.get(kind.kind, "j")
     assert job[f"{kind.kind}Status"] == "Stopped"
@@ -168,9 +168,9 @@ def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, 
 def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
     acknowledged_count = 0
-    for number in range(12):
+    for index in range(12):
         job = client.process("", wait=False, AppSpecification=image)
-        time.sleep(0.04 * number)
+        time.sleep(0.04 * index)
         try:
             client.stop(job)
         except client.sagemaker.exceptions.ClientError:
@@ -186,38 +186,38 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
 def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, cpus):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cpus))
     queue = JobQueue(tmp_path)
-    computed, finished = [], threading.Semaphore(0)
+    results, finish_count = [], threading.Semaphore(0)
 
     def orchestrate(number):
         def work(job):
             events = [threading.Event() for _ in range(3)]
             for index, event in enumerate(events):
-                queue.submit(f"{number}-{index}", lambda job, event=event: (computed.append(1), event.set()))
+                queue.submit(f"{number}-{index}", lambda job, event=event: (results.append(1), event.set()))
             assert all(event.wait(120) for event in events)
-            finished.release()
+            finish_count.release()
 
         return work
 
     for number in range(8):  # more jobs than CPUs
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
-        assert finished.acquire(timeout=120)
-    assert len(computed) == 24
+        assert finish_count.acquire(timeout=120)
+    assert len(results) == 24
     queue.close()
 
 
-@pytest.mark.parametrize(("limit", "started"), [("max 100000", [4, 2, 1, 1]), ("150000 100000", [2, 1])])
-def test_jobs_that_compute_at_once_share_the_cores(limit, started, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("limit", "start_count"), [("max 100000", [4, 2, 1, 1]), ("150000 100000", [2, 1])])
+def test_jobs_that_compute_at_once_share_the_cores(limit, start_count, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(4))
     monkeypatch.setattr(machine, "CONTROL_GROUP", tmp_path)
     (tmp_path / "cpu.max").write_text(limit)
     queue, shares, end = JobQueue(tmp_path / "jobs"), [], threading.Event()
-    for number in range(5):
-        queue.submit(f"job-{number}", lambda job: (shares.append(job.cores), end.wait(60)))
-        wait_until(lambda count=number + 1: len(shares) == min(count, len(started)))
-    assert shares == started
-    assert [queue.position(f"job-{number}") for number in range(5)] == (
-        [0] * len(started) + list(range(1, 6 - len(started)))
+    for index in range(5):
+        queue.submit(f"job-{index}", lambda job: (shares.append(job.cores), end.wait(60)))
+        wait_until(lambda count=index + 1: len(shares) == min(count, len(start_count)))
+    assert shares == start_count
+    assert [queue.position(f"job-{index}") for index in range(5)] == (
+        [0] * len(start_count) + list(range(1, 6 - len(start_count)))
     )
     end.set()
     wait_until(lambda: len(shares) == 5)

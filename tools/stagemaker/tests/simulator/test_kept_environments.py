@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagemaker.images.catalogue import package_sets
-from stagemaker.images.kept_environments import environments, remove_unneeded, size_of
+from stagemaker.images.kept_environments import environments, remove_environments, size_of
 from stagemaker.images.package_set import READY, NoEnvironmentError, PackageSet, find_python
 
 
@@ -29,30 +29,30 @@ def make_folder(folder: Path, is_ready: bool = True) -> Path:
     return folder
 
 
-def packages(tmp_path: Path, text: str, **members: object) -> PackageSet:
-    (tmp_path / "packages.txt").write_text(text)
+def packages(tmp_path: Path, content: str, **members: object) -> PackageSet:
+    (tmp_path / "packages.txt").write_text(content)
     return PackageSet("tiny", (tmp_path / "packages.txt",), **{"pythons": ("3.12",)} | members)
 
 
 def test_installed_packages_need_no_environment(tmp_path: Path) -> None:
-    installed = packages(tmp_path, f"# of the tests\npytest=={pytest.__version__}\n")
-    assert installed.is_here
-    assert installed.find().version_of("pytest") == pytest.__version__
-    assert not packages(tmp_path, "pytest==0.1\n").is_here
-    assert not packages(tmp_path, f"pytest=={pytest.__version__}\nno-such-package==1.0\n").is_here
-    assert not packages(tmp_path, f"pytest=={pytest.__version__}\n", pythons=("3.99",)).is_here
+    available = packages(tmp_path, f"# of the tests\npytest=={pytest.__version__}\n")
+    assert available.is_installed
+    assert available.find().version_of("pytest") == pytest.__version__
+    assert not packages(tmp_path, "pytest==0.1\n").is_installed
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\nno-such-package==1.0\n").is_installed
+    assert not packages(tmp_path, f"pytest=={pytest.__version__}\n", pythons=("3.99",)).is_installed
 
 
 def test_only_a_complete_environment_is_used(tmp_path: Path, cache: Path) -> None:
-    tiny = packages(tmp_path, "no-such-package==1.0\n")
-    assert tiny.folder.parent == cache
-    folder = make_folder(tiny.folder, is_ready=False)
-    assert tiny.find() is None
-    assert tiny.environment().packages == ()
+    tiny_set = packages(tmp_path, "no-such-package==1.0\n")
+    assert tiny_set.folder.parent == cache
+    folder = make_folder(tiny_set.folder, is_ready=False)
+    assert tiny_set.find() is None
+    assert tiny_set.environment().packages == ()
     (folder / READY).touch()
-    assert tiny.find().prefix == folder
+    assert tiny_set.find().prefix == folder
     (folder / "bin/python").unlink()  # as after an upgrade of the Python that created it
-    assert tiny.find() is None
+    assert tiny_set.find() is None
     other = packages(tmp_path, "no-such-package==1.1\n")
     assert other.folder != folder
     assert other.find() is None
@@ -67,39 +67,39 @@ def test_a_missing_python_is_reported() -> None:
 
 
 def test_unneeded_environments_are_removed_unless_they_are_in_use(cache: Path) -> None:
-    needed = [make_folder(each.folder) for each in package_sets()]
-    unneeded, half = make_folder(cache / "scikit-learn-0.1-0123456789ab"), cache / "pytorch-0123456789ab"
-    make_folder(half, is_ready=False)
-    used = make_folder(cache / "used-0123456789ab")
+    new_folders = [make_folder(each.folder) for each in package_sets()]
+    old_folder, incomplete = make_folder(cache / "scikit-learn-0.1-0123456789ab"), cache / "pytorch-0123456789ab"
+    make_folder(incomplete, is_ready=False)
+    used_folder = make_folder(cache / "used-0123456789ab")
     for other in ("notes", "notes-0123456789abc"):
         (cache / other).mkdir()
     (cache / "link-0123456789ab").symlink_to(cache / "notes")
-    with open(used / READY) as file:
+    with open(used_folder / READY) as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        assert set(remove_unneeded(False)) == {(unneeded, True), (half, True), (used, False)}
-        assert environments() == sorted([*needed, used])
-    assert size_of(used) >= 100_000
-    assert {folder for folder, is_gone in remove_unneeded(True) if is_gone} == {*needed, used}
+        assert set(remove_environments(False)) == {(old_folder, True), (incomplete, True), (used_folder, False)}
+        assert environments() == sorted([*new_folders, used_folder])
+    assert size_of(used_folder) >= 100_000
+    assert {folder for folder, is_gone in remove_environments(True) if is_gone} == {*new_folders, used_folder}
     assert environments() == []
     assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
 
 
 def test_an_environment_that_this_process_uses_stays_until_it_is_recreated(tmp_path: Path, cache: Path) -> None:
-    tiny = packages(tmp_path, "no-such-package==1.0\n")
-    make_folder(tiny.folder)
-    assert tiny.find()
-    assert list(remove_unneeded(True)) == [(tiny.folder, False)]
-    (tiny.folder / READY).unlink()  # by hand
-    assert tiny.find() is None
-    assert list(remove_unneeded(True)) == [(tiny.folder, True)]
+    tiny_set = packages(tmp_path, "no-such-package==1.0\n")
+    make_folder(tiny_set.folder)
+    assert tiny_set.find()
+    assert list(remove_environments(True)) == [(tiny_set.folder, False)]
+    (tiny_set.folder / READY).unlink()  # by hand
+    assert tiny_set.find() is None
+    assert list(remove_environments(True)) == [(tiny_set.folder, True)]
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Path) -> None:
-    tiny = packages(tmp_path, "no-such-package==1.0\n")
-    make_folder(tiny.folder)
+    tiny_set = packages(tmp_path, "no-such-package==1.0\n")
+    make_folder(tiny_set.folder)
     cache.chmod(0o777)
-    assert tiny.find() is None
-    assert tiny.problem() == f"{cache}: other users can write to this folder; remove their write permission"
+    assert tiny_set.find() is None
+    assert tiny_set.problem() == f"{cache}: other users can write to this folder; remove their write permission"
 
 
 def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
-from stagemaker_support.simulator_client import HOOKS, Client, input_from, numbers, output_to, rejection
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
+from stagemaker_support.simulator_client import HOOKS, Client, counter, make_input, make_output, rejection
 from stagemaker_support.training_jobs import channel
 from stagemaker_support.transform_jobs import create_model, transform
 
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.transfers import download, is_address, only_file, parse
+from stagemaker.compute.files.transfers import download, get_archive, is_address, parse
 from stagemaker.server import BUCKET
 
 LONG_PATH = f"/opt/ml/{'x' * 300}"
@@ -28,7 +28,7 @@ def test_objects_have_addresses_on_the_web(host: str) -> None:
 
 
 def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
-    folder = f"s3-us-east-1.amazonaws.com/{BUCKET}/web-{next(numbers)}"
+    folder = f"s3-us-east-1.amazonaws.com/{BUCKET}/web-{next(counter)}"
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
     job = client.train(script, OutputDataConfig={"S3OutputPath": f"https://{folder}/"})
     assert job["TrainingJobStatus"] == "Completed", job
@@ -38,16 +38,16 @@ def test_jobs_write_to_addresses_on_the_web(client: Client) -> None:
     job, _ = transform(client, model, {"a": "1\n"}, Output={"S3OutputPath": f"https://{folder}/out"})
     assert job["TransformJobStatus"] == "Completed", job
     assert client.get(f"s3://{folder.partition('/')[2]}/out/a.out") == b"model 1\n"
-    elsewhere = {"S3OutputPath": "https://example.com/bucket/out"}
-    assert "must be an S3 URI" in rejection(client.train, "", OutputDataConfig=elsewhere)
-    assert "must be an S3 URI" in rejection(transform, client, model, {"a": "1\n"}, Output=elsewhere)
-    assert "must be an S3 URI" in rejection(client.process, "", **output_to(elsewhere["S3OutputPath"]))
+    config = {"S3OutputPath": "https://example.com/bucket/out"}
+    assert "must be an S3 URI" in rejection(client.train, "", OutputDataConfig=config)
+    assert "must be an S3 URI" in rejection(transform, client, model, {"a": "1\n"}, Output=config)
+    assert "must be an S3 URI" in rejection(client.process, "", **make_output(config["S3OutputPath"]))
 
 
 def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
-    assert only_file(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
+    assert get_archive(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def s3_object(uri: str) -> dict[str, object]:
     ids=["folder above", "folders above", "long", "null", "file and folder", "empty", "folder alone"],
 )
 def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, keys: list[str], reason: str) -> None:
-    root = f"keys-{next(numbers)}"
+    root = f"keys-{next(counter)}"
     for key in keys:
         client.put(f"{root}/{key}", "x")
     with pytest.raises(JobFailed, match=f"^ClientError: .*{reason}"):
@@ -86,7 +86,7 @@ def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, 
 
 def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints) -> None:
     client = endpoints.client
-    uri = client.put(f"{next(numbers)}/a/..", archive_of(a="1"))
+    uri = client.put(f"{next(counter)}/a/..", archive_of(a="1"))
     message = f"The key {uri.removeprefix(f's3://{BUCKET}/')!r} points outside its folder"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
     models = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
@@ -95,7 +95,7 @@ def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     jobs = [
         transform(client, models[0], {"a": "1"})[0],
-        client.process("", **input_from(uri)),
+        client.process("", **make_input(uri)),
         client.train("", HyperParameters=settings),
         client.train("", InputDataConfig=[channel("a", uri)]),
     ]
@@ -104,10 +104,10 @@ def test_a_key_that_cannot_be_a_file_is_named_in_the_reason(endpoints: Endpoints
 
 
 def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
-    client, folder = endpoints.client, next(numbers)
+    client, folder = endpoints.client, next(counter)
     for name in ("m", "m.old", "mm"):
         client.put(f"{folder}/{name}", "1")
-    script = NAMED.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
+    script = NAMER.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
     name = endpoints.create(
         endpoints.config(variant(endpoints.model(script, **s3_object(f"s3://{BUCKET}/{folder}/m"))))
     )
@@ -131,11 +131,11 @@ def test_submit_directories_that_cannot_be_folders_are_rejected(endpoints: Endpo
 def test_local_paths_that_cannot_be_folders_are_rejected(unsandboxed_client: Client, name: str) -> None:
     uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
-        unsandboxed_client.process("", **input_from(uri, f"/opt/ml/processing/{name}"))
+        unsandboxed_client.process("", **make_input(uri, f"/opt/ml/processing/{name}"))
 
 
 def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -> None:
-    folder = f"drivers/{next(numbers)}"
+    folder = f"drivers/{next(counter)}"
     unsandboxed_client.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
     job = unsandboxed_client.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
     assert job["TrainingJobStatus"] == "Completed", job
@@ -154,7 +154,7 @@ def model_fn(model_dir):
 }
 
 
-def test_a_jobs_failure_reason_contains_no_local_folder(unsandboxed_client: Client) -> None:
+def test_the_failure_reason_of_a_job_contains_no_local_folder(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
     for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
@@ -165,7 +165,7 @@ def test_a_jobs_failure_reason_contains_no_local_folder(unsandboxed_client: Clie
 
 
 @pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
-def test_an_endpoints_failure_reason_contains_no_local_folder(endpoints: Endpoints, script: str) -> None:
+def test_the_failure_reason_of_an_endpoint_contains_no_local_folder(endpoints: Endpoints, script: str) -> None:
     reason = endpoints.failure_reason(endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason
     assert str(endpoints.client.simulator.folder) not in reason

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from stagemaker_support.documented_tables import assert_documented
 
-from stagemaker.compute.ineffective_settings import INEFFECTIVE
+from stagemaker.compute.ineffective_settings import UNUSED_SETTINGS
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import sagemaker_model
 from stagemaker.resources.pipeline_execution import PipelineExecutions
@@ -30,10 +30,10 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_settings_without_effect_are_documented() -> None:
-    parts = {reason: [each.partition(".") for each in settings.split()] for reason, settings in INEFFECTIVE.items()}
+    parts = {reason: [each.partition(".") for each in settings.split()] for reason, settings in UNUSED_SETTINGS.items()}
     assert_documented(
         "\n".join(
-            f"- {reason}: {', '.join(f'{kind} `{name}`' for kind, _, name in named)}" for reason, named in parts.items()
+            f"- {reason}: {', '.join(f'{kind} `{name}`' for kind, _, name in paths)}" for reason, paths in parts.items()
         )
     )
 
@@ -62,8 +62,8 @@ def operations_table() -> str:
     """Return the table in tools/stagemaker/docs/operations.md: one row per kind, and one for all other operations."""
     rows = ["| resource | simulated | recorded only | not supported |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
-    supported = (kind.operations() for kind in (*kinds, EmptyLists))
-    other_operations = set(sagemaker_model().operation_names).difference(*supported)
+    operations = (kind.operations() for kind in (*kinds, EmptyLists))
+    other_operations = set(sagemaker_model().operation_names).difference(*operations)
     for kind in kinds:
         supported_operations = kind.operations()
         missing_operations = sorted(name for name in other_operations if _noun(name) == kind.kind)

@@ -51,11 +51,11 @@ def open_resources() -> Counter[str]:
     )
 
 
-def added_since(before: Counter[str]) -> Counter[str]:
+def find_new(resources: Counter[str]) -> Counter[str]:
     deadline = time.monotonic() + 60
-    while (added := open_resources() - before) and time.monotonic() < deadline:
+    while (new_resources := open_resources() - resources) and time.monotonic() < deadline:
         time.sleep(0.01)
-    return added
+    return new_resources
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
@@ -96,16 +96,16 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
         pipelines.wait_for(execution, "Sleeps")
     resources_before, line = open_resources(), 1
     while location := interrupt_start(folder, line, error):
-        assert not added_since(resources_before), location
+        assert not find_new(resources_before), location
         line += 1
     assert line > 50
     assert not os.listdir(tempfile.gettempdir())  # a folder that an interrupted start leaves is removed by the next one
-    assert not added_since(resources_before)
+    assert not find_new(resources_before)
     with Simulator(isolation="off", state=folder) as simulator:
         pipelines = Pipelines(Client(simulator))
         pipelines.wait_for(execution, "Sleeps")
-        described = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        assert described["PipelineExecutionStatus"] == "Executing"
+        description = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        assert description["PipelineExecutionStatus"] == "Executing"
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind_permanently(
 def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Path) -> None:
     resources_before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
-    assert not added_since(resources_before)
+    assert not find_new(resources_before)
     assert not (tmp_path / "state").exists()
     assert not list(temporary_folder.iterdir())
 

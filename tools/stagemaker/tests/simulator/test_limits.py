@@ -11,7 +11,7 @@ import pytest
 from stagemaker_support.archives import content
 from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import input_from, status_of
+from stagemaker_support.simulator_client import make_input, status_of
 from stagemaker_support.training_jobs import SUCCESS
 
 from stagemaker.compute import job_run
@@ -59,9 +59,9 @@ def test_a_stopped_training_job_keeps_its_model(any_client, reaches_limit):
         wait_until(lambda: "sleepingnow" in any_client.log(job))
         any_client.stop(job)
         job = any_client.end(job)
-    ends = ["Uploading", "MaxRuntimeExceeded"] if reaches_limit else ["Stopping", "Stopped"]
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", ends[-1])
-    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], *ends]
+    statuses = ["Uploading", "MaxRuntimeExceeded"] if reaches_limit else ["Stopping", "Stopped"]
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", statuses[-1])
+    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], *statuses]
     assert content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"saved": b"in time"}
     assert_no_trace(any_client, mark)
 
@@ -140,8 +140,8 @@ def test_a_job_can_be_stopped_while_it_waits(any_client):
     last_job = any_client.train("print('never')", wait=False)
 
     def position():
-        *_, last = any_client.describe("TrainingJob", last_job["TrainingJobName"])["SecondaryStatusTransitions"]
-        return last["StatusMessage"]
+        *_, transition = any_client.describe("TrainingJob", last_job["TrainingJobName"])["SecondaryStatusTransitions"]
+        return transition["StatusMessage"]
 
     assert position() == "Waiting for a free CPU: position 2 in the queue"
     any_client.stop(waiting_job)
@@ -157,9 +157,9 @@ def test_a_job_can_be_stopped_while_it_waits(any_client):
 
 
 def test_a_job_can_be_stopped_while_it_downloads(client):
-    for number in range(200):
-        client.put(f"many/{number}", "x")
-    job = client.process("print('never')", wait=False, **input_from(f"s3://{BUCKET}/many/"))
+    for index in range(200):
+        client.put(f"many/{index}", "x")
+    job = client.process("print('never')", wait=False, **make_input(f"s3://{BUCKET}/many/"))
     wait_until(lambda: "ProcessingStartTime" in client.describe("ProcessingJob", job["ProcessingJobName"]))
     client.stop(job)
     assert status_of(client.end(job)) == "Stopped"

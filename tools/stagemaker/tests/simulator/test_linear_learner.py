@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of, content
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.linear_data import IMAGE, csv_of, hyperparameters, table
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 from stagemaker_support.training_jobs import channel, submit, train
-from stagemaker_support.transform_jobs import completed, create_model
+from stagemaker_support.transform_jobs import create_model, run_batch
 from stagemaker_support.tuning_jobs import tuning_request
 
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
@@ -23,7 +23,7 @@ TEST = table("regressor", 20, 3)
 def channels(client: Client) -> list[dict[str, Any]]:
     data = {"train": table("regressor", 200, 1), "validation": table("regressor", 50, 2)}
     return [
-        channel(name, client.put(f"linear/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
+        channel(name, client.put(f"linear/{next(counter)}/{name}.csv", csv_of(values)), ContentType="text/csv")
         for name, values in data.items()
     ]
 
@@ -58,14 +58,14 @@ def test_an_endpoint_responds_with_json(client: Client, endpoints: Endpoints, jo
     endpoint = endpoints.create(endpoints.config(variant(model)))
     response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv")
     assert response["ContentType"] == "application/json"
-    found = np.array(scores(response["Body"].read().decode()))
-    assert np.sqrt(np.mean((found - TEST[:, 0]) ** 2)) < 0.8
+    predicted = np.array(scores(response["Body"].read().decode()))
+    assert np.sqrt(np.mean((predicted - TEST[:, 0]) ** 2)) < 0.8
     with pytest.raises(ClientError, match="x-recordio-protobuf is not simulated: use text/csv"):
         endpoints.invoke(endpoint, b"\n#\xd7\xce", ContentType="application/x-recordio-protobuf")
 
 
-def test_a_models_script_is_rejected(client: Client, endpoints: Endpoints) -> None:
-    archive = client.put(f"linear/{next(numbers)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
+def test_the_script_of_a_model_is_rejected(client: Client, endpoints: Endpoints) -> None:
+    archive = client.put(f"linear/{next(counter)}.tar.gz", archive_of(**{"code/inference.py": b"1 / 0"}))
     model = model_of(client, archive, SAGEMAKER_PROGRAM="inference.py")
     assert "this image does not run scripts: remove SAGEMAKER_PROGRAM" in endpoints.failure_reason(model)
 
@@ -93,7 +93,7 @@ def test_a_failed_job_names_the_unknown_hyperparameter(client: Client, channels:
 def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> None:
     model = model_of(client, job["ModelArtifacts"]["S3ModelArtifacts"])
     for accept, output in (({}, {}), ({"Accept": "application/jsonlines"}, {"AssembleWith": "Line"})):
-        [result] = completed(
+        [result] = run_batch(
             client,
             model,
             {"test.csv": csv_of(TEST[:, 1:])},
@@ -101,5 +101,5 @@ def test_a_transform_job_writes_json(client: Client, job: dict[str, Any]) -> Non
             Output=accept | output,
         )
         body = result.decode()
-        found = [json.loads(line)["score"] for line in body.splitlines()] if accept else scores(body)
-        assert np.corrcoef(found, TEST[:, 0])[0, 1] > 0.95
+        predicted = [json.loads(line)["score"] for line in body.splitlines()] if accept else scores(body)
+        assert np.corrcoef(predicted, TEST[:, 0])[0, 1] > 0.95

@@ -37,7 +37,7 @@ INVALID_TOKENS = [
     "x" * 9000,
 ]
 
-EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
+EARLY_TIME, LATE_TIME = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
 FILTERS = {  # for each filter, a value that matches a record in `one_of_each_kind`, and a value that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
@@ -49,8 +49,8 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     "ManagedBy": ("CUSTOMER", "AWS"),
     "SourceArn": ("arn:one", "arn:other"),
     **{f"{name}Name": ("one", "other") for name in ("Experiment", "Trial", "TrialComponent")},
-    **{f"{time}After": (EARLY, LATE) for time in ("CreationTime", "LastModifiedTime", "Created")},
-    **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
+    **{f"{time}After": (EARLY_TIME, LATE_TIME) for time in ("CreationTime", "LastModifiedTime", "Created")},
+    **{f"{time}Before": (LATE_TIME, EARLY_TIME) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
 EMPTY_LIST = "ListPipelineVersions"  # always empty, because versions are not simulated
@@ -61,7 +61,7 @@ REQUIRED_MEMBERS = {  # members that requests require, such as the resource whos
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-REFUSALS = {  # the error messages for other values of these members
+REJECTIONS = {  # the error messages for other values of these members
     "HyperParameterTuningJobName": "can't find a tuning job called",
     "PipelineName": "Could not find pipeline",
     "PipelineExecutionArn": "Could not find pipeline execution",
@@ -121,8 +121,8 @@ REQUESTS = st.fixed_dictionaries(
 
 def expected_jobs(jobs: list[Record], request: Record) -> list[Record]:
     for member in ("CreationTime", "LastModifiedTime"):
-        jobs = [job for job in jobs if job[member] > request.get(f"{member}After", EARLY)]
-        jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE)]
+        jobs = [job for job in jobs if job[member] > request.get(f"{member}After", EARLY_TIME)]
+        jobs = [job for job in jobs if job[member] < request.get(f"{member}Before", LATE_TIME)]
     jobs = [job for job in jobs if request.get("NameContains", "").lower() in job["TrainingJobName"].lower()]
     jobs = [job for job in jobs if job["TrainingJobStatus"] == request.get("StatusEquals", job["TrainingJobStatus"])]
     return sorted(jobs, key=lambda job: rank(job, request), reverse=request.get("SortOrder") == "Descending")
@@ -148,35 +148,35 @@ def all_names(listed_pages: list[list[str]]) -> list[str]:
 
 
 def pages(resource: Jobs, request: Record) -> list[list[str]]:
-    listed = [resource.page("ListTrainingJobs", request)]
-    while "NextToken" in listed[-1]:
-        listed.append(resource.page("ListTrainingJobs", request | {"NextToken": listed[-1]["NextToken"]}))
-    return [names(page["TrainingJobSummaries"]) for page in listed]
+    responses = [resource.page("ListTrainingJobs", request)]
+    while "NextToken" in responses[-1]:
+        responses.append(resource.page("ListTrainingJobs", request | {"NextToken": responses[-1]["NextToken"]}))
+    return [names(page["TrainingJobSummaries"]) for page in responses]
 
 
 @given(jobs=JOBS, request=REQUESTS)
 def test_pages_hold_the_selected_records_in_order(jobs: list[Record], request: Record) -> None:
     expected, size = names(expected_jobs(jobs, request)), request["MaxResults"]
-    split = [expected[start : start + size] for start in range(0, len(expected), size)]
-    assert pages(resource_of(jobs), request) == (split or [[]])
+    parts = [expected[start : start + size] for start in range(0, len(expected), size)]
+    assert pages(resource_of(jobs), request) == (parts or [[]])
 
 
-@given(before=JOBS, after=JOBS, request=REQUESTS)
+@given(old_jobs=JOBS, jobs=JOBS, request=REQUESTS)
 def test_changes_between_pages_skip_and_repeat_no_record(
-    before: list[Record], after: list[Record], request: Record
+    old_jobs: list[Record], jobs: list[Record], request: Record
 ) -> None:
-    response = resource_of(before).page("ListTrainingJobs", request)
+    response = resource_of(old_jobs).page("ListTrainingJobs", request)
     if "NextToken" in response:
-        last = rank(response["TrainingJobSummaries"][-1], request)
+        limit = rank(response["TrainingJobSummaries"][-1], request)
         is_after = operator.lt if request.get("SortOrder") == "Descending" else operator.gt
-        remaining_names = names([job for job in expected_jobs(after, request) if is_after(rank(job, request), last)])
-        listed_pages = pages(resource_of(after), request | {"NextToken": response["NextToken"]})
+        remaining_names = names([job for job in expected_jobs(jobs, request) if is_after(rank(job, request), limit)])
+        listed_pages = pages(resource_of(jobs), request | {"NextToken": response["NextToken"]})
         assert all_names(listed_pages) == remaining_names
 
 
 def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None:
     word, hour, now = uuid.uuid4().hex[:8], datetime.timedelta(hours=1), datetime.datetime.now(datetime.UTC)
-    models = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
+    models = [f"{word}-{chr(97 + index * 7 % 25)}" for index in range(25)]
     for name in models:
         client.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "image"})
 
@@ -198,7 +198,7 @@ def test_boto3_lists_models_newest_first_in_pages_of_ten(client: Client) -> None
 
 @pytest.mark.timing
 def test_ten_thousand_records_are_listed_in_seconds() -> None:
-    jobs = [{"TrainingJobName": f"job-{number}", "CreationTime": EARLY} for number in range(10_000)]
+    jobs = [{"TrainingJobName": f"job-{index}", "CreationTime": EARLY_TIME} for index in range(10_000)]
     resource, start = resource_of(jobs), time.monotonic()
     assert len(all_names(pages(resource, {"MaxResults": 100}))) == 10_000
     assert time.monotonic() - start < 30
@@ -212,25 +212,25 @@ def test_an_invalid_token_is_rejected(token: str) -> None:
 
 def test_a_token_from_another_request_returns_a_page() -> None:
     resource = resource_of([])
-    for number in range(11):
-        resource.add({"TrainingJobName": f"job-{number}"}, TrainingJobStatus="Completed")
+    for index in range(11):
+        resource.add({"TrainingJobName": f"job-{index}"}, TrainingJobStatus="Completed")
     token = resource.page("ListTrainingJobs", {})["NextToken"]
     for sort_key in ("Name", "Status", "CreationTime"):
         page = resource.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})
         assert page["TrainingJobSummaries"] is not None
-    past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert resource.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
+    last_token = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
+    assert resource.page("ListTrainingJobs", {"NextToken": last_token}) == {"TrainingJobSummaries": []}
 
 
 def test_max_results_outside_its_range_is_rejected(client: Client) -> None:
     for number in (0, -1, 101, 10**12):
         for kind in ("models", "training_jobs", "processing_jobs", "transform_jobs"):
-            rejection(getattr(client.unchecked(), f"list_{kind}"), MaxResults=number)
+            rejection(getattr(client.raw_client(), f"list_{kind}"), MaxResults=number)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[Resource]) -> None:
-    resource = kind(SimpleNamespace(store=one_of_each_kind()))
+    resource = kind(SimpleNamespace(store=make_store()))
     for operation in [name for name in kind.operations() if name.startswith("List") and name != EMPTY_LIST]:
 
         def count(operation: str = operation, **request: Any) -> int:
@@ -240,7 +240,7 @@ def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[
             if name in FILTERS:
                 assert [count(**{name: value}) for value in FILTERS[name]] == [1, 0], f"{operation}: {name}"
             elif name in REQUIRED_MEMBERS.get(operation, {}):
-                with pytest.raises(ServiceError, match=f"{REFUSALS[name]}.*other"):
+                with pytest.raises(ServiceError, match=f"{REJECTIONS[name]}.*other"):
                     count(**{name: "other"})
             elif name == "NextToken":
                 with pytest.raises(ValidationException, match="Invalid NextToken"):
@@ -253,7 +253,7 @@ def test_every_member_of_a_list_request_works_or_is_rejected_by_name(kind: type[
                     count(**{name: "x"})
 
 
-def one_of_each_kind() -> Store:
+def make_store() -> Store:
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORD_MEMBERS.get(kind.kind, {})}
@@ -281,6 +281,6 @@ def test_waiters_wait_until_jobs_end_and_fail_for_missing_ones(client: Client) -
         with pytest.raises(botocore.exceptions.WaiterError, match="ValidationException"):
             wait(kind, "nobody")
     response = client.sagemaker.list_training_jobs(StatusEquals="Stopped", NameContains=stopped_job)
-    listed = response["TrainingJobSummaries"]
-    assert [job["TrainingJobName"] for job in listed] == [stopped_job]
-    assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(listed[0])
+    summaries = response["TrainingJobSummaries"]
+    assert [job["TrainingJobName"] for job in summaries] == [stopped_job]
+    assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(summaries[0])

@@ -46,14 +46,12 @@ sys.exit('too much')
     job = client.process(script, seconds=300)
     end = "\n".join([*["x" * 1000] * 4, "too much"])[-900:]
     assert job["FailureReason"] == f"AlgorithmError: {end}, exit code: 1"
-    text = client.log(job)
-    assert len(text) <= log_stream.MAX_OUTPUT_BYTES
-    assert text.startswith("first\nxxx")
-    assert text.endswith("xxx\ntoo much")
-    (left_out,) = re.findall(
-        r"(?m)^\[([\d,.]+) MiB of output omitted here; the first and last [\d.]+ MiB are kept\]$", text
-    )
-    assert float(left_out.replace(",", "")) == pytest.approx(megabytes - len(text) / (1 << 20), abs=0.1)
+    log = client.log(job)
+    assert len(log) <= log_stream.MAX_OUTPUT_BYTES
+    assert log.startswith("first\nxxx")
+    assert log.endswith("xxx\ntoo much")
+    (size,) = re.findall(r"(?m)^\[([\d,.]+) MiB of output omitted here; the first and last [\d.]+ MiB are kept\]$", log)
+    assert float(size.replace(",", "")) == pytest.approx(megabytes - len(log) / (1 << 20), abs=0.1)
 
 
 def test_a_log_keeps_the_first_and_the_last_part_of_an_output(client, monkeypatch):
@@ -73,17 +71,17 @@ def test_short_lines_count_with_their_overhead(client, monkeypatch):
     monkeypatch.setattr(process, "READ_SIZE", 1 << 10)
     job = client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = client.log(job)
-    assert text.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
-    assert re.search(r"\n\[0\.\d MiB of output omitted here; the first and last 0\.5 MiB are kept\]\n", text)
+    log = client.log(job)
+    assert log.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
+    assert re.search(r"\n\[0\.\d MiB of output omitted here; the first and last 0\.5 MiB are kept\]\n", log)
 
 
 def test_events_are_found_by_a_log_stream_prefix(client):
-    names = [client.process(f"print('from job {number}')")["ProcessingJobName"] for number in range(2)]
+    names = [client.process(f"print('from job {index}')")["ProcessingJobName"] for index in range(2)]
     group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
-    for number, name in enumerate(names):
+    for index, name in enumerate(names):
         response = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
-        assert [event["message"] for event in response["events"]] == [f"from job {number}"]
+        assert [event["message"] for event in response["events"]] == [f"from job {index}"]
     assert client.logs.filter_log_events(**group, logStreamNamePrefix="no-such-stream")["events"] == []
     with pytest.raises(ClientError, match="InvalidParameterException"):
         client.logs.filter_log_events(**group, logStreamNamePrefix="a", logStreamNames=["b"])
@@ -102,15 +100,15 @@ def test_short_lines_take_little_memory(client):
 def test_a_line_of_100_megabytes_is_split(client):
     job = client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = client.log(job).splitlines()
-    assert "[84.1 MiB of output omitted here; the first and last 8 MiB are kept]" in text
-    assert text[-1].endswith("end")
-    assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT_BYTES
+    lines = client.log(job).splitlines()
+    assert "[84.1 MiB of output omitted here; the first and last 8 MiB are kept]" in lines
+    assert lines[-1].endswith("end")
+    assert max(map(len, lines)) <= 2 * log_stream.MAX_EVENT_BYTES
 
 
 def test_a_job_can_print_binary_output(client):
-    noise = "bytes(range(256)) + b'\\n' + random.Random(1).randbytes(1 << 16) + b'\\nend\\n'"
-    script = f"import random, sys\nsys.stdout.buffer.write({noise})"
+    noise_code = "bytes(range(256)) + b'\\n' + random.Random(1).randbytes(1 << 16) + b'\\nend\\n'"
+    script = f"import random, sys\nsys.stdout.buffer.write({noise_code})"
     job = client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
     assert client.log(job).endswith("end")
@@ -167,7 +165,7 @@ def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch)
     monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1000)
     monkeypatch.setattr(log_stream, "time", clock)
     log = log_stream.JobLog(client.logs, "/endless", "one", period=0.5).create()
-    parts = [b"early %d\n" % number for number in range(20)]
+    parts = [b"early %d\n" % index for index in range(20)]
 
     def parts_until_the_next_period(*_):
         yield from parts
@@ -178,6 +176,6 @@ def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch)
     log.read(None)
     events = client.logs.get_log_events(logGroupName="/endless", logStreamName="one")["events"]
     messages = [event["message"] for event in events]
-    early = [part.decode().strip() for part in parts]
-    left_out = "[0.0 MiB of output omitted here; the first and last 0.000476837 MiB are kept]"
-    assert messages == [*early[:4], left_out, *early[-2:], "late"]
+    lines = [part.decode().strip() for part in parts]
+    note = "[0.0 MiB of output omitted here; the first and last 0.000476837 MiB are kept]"
+    assert messages == [*lines[:4], note, *lines[-2:], "late"]

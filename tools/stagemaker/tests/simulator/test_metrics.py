@@ -88,8 +88,8 @@ def test_values_are_sent_in_batches(client):
     training_metrics._cloudwatch.meta.events.register(
         "before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1)
     )
-    for number in range(1200):
-        training_metrics.measure(f"loss={number};")
+    for index in range(1200):
+        training_metrics.measure(f"loss={index};")
     training_metrics.deliver()
     training_metrics.deliver()
     assert len(calls) == 3
@@ -98,8 +98,8 @@ def test_values_are_sent_in_batches(client):
 def test_the_number_of_values_is_limited(client, monkeypatch):
     monkeypatch.setattr(metrics, "MAX_VALUES", 10)
     training_metrics = make_metrics(client, "endless", loss="loss=(.*?);")
-    for number in range(100):
-        training_metrics.measure(f"loss={number};")
+    for index in range(100):
+        training_metrics.measure(f"loss={index};")
     assert len(training_metrics._waiting_data) == 10
     assert training_metrics.final_values()[0]["Value"] == 99
     assert training_metrics.warnings == ["[only the first 10 metric values and the last value of each metric are kept]"]
@@ -109,7 +109,7 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
     monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no line exceeds the time limit for one line
     monkeypatch.setattr(metrics, "MAX_SLOW_SECONDS", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
-    started = time.thread_time()
+    start = time.thread_time()
     for length in range(10, 40):
         line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
@@ -117,7 +117,7 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
             break
     for _ in range(1000):
         training_metrics.measure(line)
-    assert time.thread_time() - started < 15  # another thousand lines would take 20 s
+    assert time.thread_time() - start < 15  # another thousand lines would take 20 s
     assert training_metrics.warnings == [
         "[the metric slow is no longer collected: its regular expression takes too long]"
     ]
@@ -125,19 +125,19 @@ def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, mo
 
 def test_a_value_is_found_while_another_thread_computes(client):
     training_metrics = make_metrics(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
-    done = threading.Event()
+    has_ended = threading.Event()
 
     def compute():
-        while not done.is_set():
+        while not has_ended.is_set():
             sum(range(10**7))  # runs longer than PATIENCE without letting another thread run
 
     thread = threading.Thread(target=compute)
     thread.start()
     try:
-        for number in range(10):
-            training_metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, and lets other threads run
+        for index in range(10):
+            training_metrics.measure("b" * 700 + f"loss={index};")  # takes milliseconds, and lets other threads run
     finally:
-        done.set()
+        has_ended.set()
         thread.join()
     assert len(training_metrics._waiting_data) == 10
     assert training_metrics.warnings == []

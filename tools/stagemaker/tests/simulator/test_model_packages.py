@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages, packaged
-from stagemaker_support.simulator_client import numbers, rejection
+from stagemaker_support.simulator_client import counter, rejection
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 QUALITY = {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/statistics.json"}}
@@ -47,8 +47,8 @@ def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
             "CreatedBy": {},
         }
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    listed = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
-    assert name in [item["ModelPackageGroupName"] for item in listed]
+    summaries = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
+    assert name in [item["ModelPackageGroupName"] for item in summaries]
     sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
     rejection(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
     assert "not found" in rejection(sagemaker.list_tags, ResourceArn=arn)
@@ -81,8 +81,8 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
     package = packages.version(f"{ARN}model-package-group/{group}", **OPTIONAL_MEMBERS)
     assert package == f"{ARN}model-package/{group}/1"
     for name in (package, f"{group}/1"):
-        described = packages.describe(name)
-        assert omit(described, "CreationTime", "LastModifiedTime") == OPTIONAL_MEMBERS | {
+        description = packages.describe(name)
+        assert omit(description, "CreationTime", "LastModifiedTime") == OPTIONAL_MEMBERS | {
             "InferenceSpecification": SPECIFICATION,
             "ModelPackageGroupName": group,
             "ModelPackageVersion": 1,
@@ -130,7 +130,7 @@ def test_rejected_versions_use_no_number_and_deleted_numbers_are_not_reused(pack
 
 
 def test_repeated_requests_with_one_client_token_register_one_version(packages: Packages) -> None:
-    group, token = packages.group(), f"token-{next(numbers)}"
+    group, token = packages.group(), f"token-{next(counter)}"
     with ThreadPoolExecutor(8) as pool:
         versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
     assert versions == {f"{ARN}model-package/{group}/1"}
@@ -148,16 +148,16 @@ def test_repeated_requests_with_one_client_token_register_one_version(packages: 
 
 
 def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packages) -> None:
-    name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
+    name, tags = f"package-{next(counter)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
     approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status although it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    described = packages.describe(name)
-    assert described["ModelPackageArn"] == arn
-    assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
+    description = packages.describe(name)
+    assert description["ModelPackageArn"] == arn
+    assert not description.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
     assert "not a version" in rejection(packages.approve, package=arn)
     [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
         "BatchDescribeModelPackageErrorMap"
@@ -186,7 +186,7 @@ def test_invalid_or_unsupported_packages_are_rejected(packages: Packages, member
 
 
 def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
-    sagemaker, group, model = packages.sagemaker, packages.group(), f"source-{next(numbers)}"
+    sagemaker, group, model = packages.sagemaker, packages.group(), f"source-{next(counter)}"
     data = packages.client.put("model.tar.gz", "")
     containers = [{"Image": "first", "Environment": {"A": "b"}}, {"Image": "second", "ModelDataUrl": data}]
     described_containers = [packaged("first", Environment={"A": "b"}), packaged("second", ModelDataUrl=data)]
@@ -205,8 +205,8 @@ def test_a_version_takes_its_specification_from_its_source(packages: Packages) -
     sagemaker.update_model_package(ModelPackageArn=from_version, SourceUri=model_arn)
     assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
     assert "either a SourceUri" in rejection(packages.version, group=group, SourceUri=model_arn)
-    both_members = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
-    assert "either a SourceUri" in rejection(sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members)
+    members = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
+    assert "either a SourceUri" in rejection(sagemaker.update_model_package, ModelPackageArn=from_s3, **members)
     for uri in (f"{model_arn}-2", f"{from_version}0", model_arn.replace("us-east-1", "eu-west-1")):
         message = rejection(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
         assert f"could not find '{uri}'" in message
@@ -214,21 +214,21 @@ def test_a_version_takes_its_specification_from_its_source(packages: Packages) -
 
 def test_approval_is_recorded(packages: Packages) -> None:
     package = packages.version(packages.group())
-    before = packages.describe(package)
-    assert before["ModelApprovalStatus"] == "PendingManualApproval"
-    assert "ApprovalDescription" not in before
+    old_package = packages.describe(package)
+    assert old_package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert "ApprovalDescription" not in old_package
     for status, reason in (("Approved", "the best so far"), ("Rejected", "drifts"), ("Approved", "retrained")):
         packages.approve(package, status, ApprovalDescription=reason)
-        after = packages.describe(package)
+        new_package = packages.describe(package)
         changed_members = {"ModelApprovalStatus": status, "ApprovalDescription": reason, "LastModifiedBy": {}}
-        assert omit(after, "LastModifiedTime") == omit(before, "LastModifiedTime") | changed_members
-        assert after["LastModifiedTime"] >= before["LastModifiedTime"]
+        assert omit(new_package, "LastModifiedTime") == omit(old_package, "LastModifiedTime") | changed_members
+        assert new_package["LastModifiedTime"] >= old_package["LastModifiedTime"]
 
 
 def test_an_update_changes_only_the_members_that_it_contains(packages: Packages) -> None:
     package = packages.version(packages.group(), **OPTIONAL_MEMBERS)
     update = packages.sagemaker.update_model_package
-    before = packages.describe(package)
+    old_package = packages.describe(package)
     added_specification = {"Name": "third", "Containers": [packaged("third-image")]}
     other_specification = SPECIFICATION | {"Containers": [packaged("another")]}
     update(
@@ -241,31 +241,31 @@ def test_an_update_changes_only_the_members_that_it_contains(packages: Packages)
         ModelCard={"ModelCardStatus": "Approved"},
         ModelPackageRegistrationType="Logged",
     )
-    after = packages.describe(package)
+    new_package = packages.describe(package)
     changed_members = {
         "CustomerMetadataProperties": {"score": "0.8", "reviewer": "you"},
-        "AdditionalInferenceSpecifications": [*before["AdditionalInferenceSpecifications"], added_specification],
+        "AdditionalInferenceSpecifications": [*old_package["AdditionalInferenceSpecifications"], added_specification],
         "InferenceSpecification": other_specification,
         "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Done"},
         "ModelCard": OPTIONAL_MEMBERS["ModelCard"] | {"ModelCardStatus": "Approved"},
         "ModelPackageRegistrationType": "Logged",
         "LastModifiedBy": {},
     }
-    assert omit(after, "LastModifiedTime") == omit(before, "LastModifiedTime") | changed_members
-    removed = ["score", "reviewer"]
-    update(ModelPackageArn=package, CustomerMetadataPropertiesToRemove=removed, SourceUri="s3://bucket/source")
+    assert omit(new_package, "LastModifiedTime") == omit(old_package, "LastModifiedTime") | changed_members
+    removed_keys = ["score", "reviewer"]
+    update(ModelPackageArn=package, CustomerMetadataPropertiesToRemove=removed_keys, SourceUri="s3://bucket/source")
     assert packages.describe(package)["SourceUri"] == "s3://bucket/source"
     assert packages.describe(package)["InferenceSpecification"] == other_specification
     assert "CustomerMetadataProperties" not in packages.describe(package)
 
 
 def test_rejected_updates_change_nothing(packages: Packages) -> None:
-    properties = {f"key-{number}": "x" for number in range(50)}
-    additional = [{"Name": f"name-{number}", "Containers": [{"Image": "i"}]} for number in range(15)]
+    properties = {f"key-{index}": "x" for index in range(50)}
+    additional = [{"Name": f"name-{index}", "Containers": [{"Image": "i"}]} for index in range(15)]
     package = packages.version(
         packages.group(), CustomerMetadataProperties=properties, AdditionalInferenceSpecifications=additional
     )
-    before, update = packages.describe(package), packages.sagemaker.update_model_package
+    old_package, update = packages.describe(package), packages.sagemaker.update_model_package
     for invalid_members, reason in (
         ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50 properties are allowed, not 51"),
         ({"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]}, "are allowed, not 16"),
@@ -273,7 +273,7 @@ def test_rejected_updates_change_nothing(packages: Packages) -> None:
     ):
         members = {"ModelLifeCycle": {"Stage": "a", "StageStatus": "b"}} | invalid_members
         assert reason in rejection(update, ModelPackageArn=package, **members)
-    assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
+    assert packages.describe(package) | {"ResponseMetadata": None} == old_package | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
     missing_arn = package.replace("/1", "/2")
     assert f"Could not find model package {missing_arn}" in rejection(update, ModelPackageArn=missing_arn)

@@ -51,7 +51,7 @@ def test_an_existing_name_is_rejected(client: Client, name: str) -> None:
         {"ExecutionRoleArn": "arn:aws:s3:::no-role-at-all"},
         {"PrimaryContainer": {"ModelDataUrl": "ftp://host/key"}},
         {"Tags": [tag("semi;colon")]},
-        {"Tags": [tag(f"key-{number}") for number in range(51)]},
+        {"Tags": [tag(f"key-{index}") for index in range(51)]},
         {"Tags": [tag("aws:name")]},
         {"Containers": [CONTAINER]},
         {"PrimaryContainer": None},
@@ -85,7 +85,7 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
 
 def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
     arn = client.sagemaker.create_model(
-        ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{number}") for number in range(50)]
+        ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{index}") for index in range(50)]
     )["ModelArn"]
     client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag("key-7", "again")])
     assert "50 tags" in rejection(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
@@ -122,7 +122,7 @@ def test_sts_and_iam_describe_the_caller(client: Client) -> None:
     assert iam.get_role(RoleName=ROLE)["Role"]["Arn"] == ROLE_ARN
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.get_role(RoleName="nobody")
-    actions = [f"s3:Act{number}" for number in range(12)]
+    actions = [f"s3:Act{index}" for index in range(12)]
     results = iam.simulate_principal_policy(PolicySourceArn=ROLE_ARN, ActionNames=actions)["EvaluationResults"]
     assert [result["EvalActionName"] for result in results] == actions
     assert {result["EvalDecision"] for result in results} == {"allowed"}

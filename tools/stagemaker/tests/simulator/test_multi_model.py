@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
-from stagemaker_support.job_traces import until
-from stagemaker_support.simulator_client import IMAGE, Client, numbers, rejection
+from stagemaker_support.job_traces import poll
+from stagemaker_support.simulator_client import IMAGE, Client, counter, rejection
 
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.job import Job
@@ -48,7 +48,7 @@ def put_model(client: Client, path: str, **settings: Any) -> None:
 
 @pytest.fixture(scope="module")
 def prefix(client: Client) -> str:
-    prefix = f"models-{next(numbers)}"
+    prefix = f"models-{next(counter)}"
     for name, settings in {
         "a.tar.gz": {},
         "in/folder:b.tar.gz": {},
@@ -63,9 +63,9 @@ def prefix(client: Client) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint(endpoints: Endpoints, prefix: str) -> str:
-    uri, name = endpoints.client.put(f"{prefix}/", "").rstrip("/"), f"models-{next(numbers)}"
-    several = {"Mode": "MultiModel", "MultiModelConfig": {"ModelCacheSetting": "Enabled"}, "ModelDataUrl": uri}
-    container = endpoints.client.container(SCRIPT) | several
+    uri, name = endpoints.client.put(f"{prefix}/", "").rstrip("/"), f"models-{next(counter)}"
+    members = {"Mode": "MultiModel", "MultiModelConfig": {"ModelCacheSetting": "Enabled"}, "ModelDataUrl": uri}
+    container = endpoints.client.container(SCRIPT) | members
     endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=[container])
     return endpoints.create(endpoints.config(variant(name, count=2)))
 
@@ -83,14 +83,14 @@ def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
 def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
     """On other endpoints, a module without an input_fn gets a 1-D array."""
     hooks = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return list(data.shape)\n"
-    prefix = f"models-{next(numbers)}"
+    prefix = f"models-{next(counter)}"
     put_model(endpoints.client, f"{prefix}/a.tar.gz")
     uri = endpoints.client.put(f"{prefix}/", "")
-    several, one = endpoints.model(hooks, Mode="MultiModel", ModelDataUrl=uri), endpoints.model(hooks)
+    multi_model, single_model = endpoints.model(hooks, Mode="MultiModel", ModelDataUrl=uri), endpoints.model(hooks)
     buffer = io.BytesIO()
     np.save(buffer, np.arange(3.0))
     bodies = {"application/x-npy": buffer.getvalue(), "text/csv": b"0,1,2\n", "application/json": b"[0, 1, 2]"}
-    for model, members, shape in ((several, {"TargetModel": "a.tar.gz"}, [1, 3]), (one, {}, [3])):
+    for model, members, shape in ((multi_model, {"TargetModel": "a.tar.gz"}, [1, 3]), (single_model, {}, [3])):
         name = endpoints.create(endpoints.config(variant(model)))
         for content_type, body in bodies.items():
             response = endpoints.invoke(name, body, ContentType=content_type, **members)
@@ -98,20 +98,20 @@ def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
 
 
 def error(call: Callable[..., Any], *arguments: str) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments)
-    stream = caught.value.response.get("LogStreamArn", "")
+    stream = excinfo.value.response.get("LogStreamArn", "")
     assert ":" not in stream.partition(":log-stream:")[2]
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+    return excinfo.value.response["Error"]["Code"], excinfo.value.response["Error"]["Message"]
 
 
 def test_each_model_has_a_separate_server_that_stays(invoke: Callable[..., list[str]]) -> None:
     first = invoke("a.tar.gz")  # alone, because otherwise both instances could load the model at once
     with ThreadPoolExecutor(3) as pool:
-        second, *again = pool.map(invoke, ["in/folder:b.tar.gz", "a.tar.gz", "a.tar.gz"])
+        second, *others = pool.map(invoke, ["in/folder:b.tar.gz", "a.tar.gz", "a.tar.gz"])
     assert [first[0], second[0]] == ["a.tar.gz:", "folder:b.tar.gz:"]
     assert first[2] != second[2]
-    assert [each[2] for each in again] == [first[2]] * 2
+    assert [each[2] for each in others] == [first[2]] * 2
     assert [invoke("/a.tar.gz")[2], invoke("a.tar.gz")[2]] == [first[2]] * 2, "of two instances, that which holds it"
 
 
@@ -149,8 +149,8 @@ def test_the_target_model_is_for_multi_model_endpoints(endpoints: Endpoints, end
         "ValidationError",
         f"Endpoint {endpoint} is a multi-model endpoint: TargetModel is required",
     )
-    single = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
-    code, message = error(lambda: endpoints.invoke(single, TargetModel="a.tar.gz"))
+    other_endpoint = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
+    code, message = error(lambda: endpoints.invoke(other_endpoint, TargetModel="a.tar.gz"))
     assert (code, "is not a multi-model endpoint" in message) == ("ValidationError", True)
 
 
@@ -180,13 +180,13 @@ def test_unsupported_multi_model_containers_are_rejected(endpoints: Endpoints) -
 @pytest.fixture
 def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[MultiModelServer]:
     """Return a server with memory for two of the models a, b and c, or for d alone."""
-    prefix = f"large-{next(numbers)}"
+    prefix = f"large-{next(counter)}"
     put_model(client, f"{prefix}/broken.tar.gz", error="not today")
     for name, megabytes in {"a": 200, "b": 200, "c": 300, "d": 600}.items():
         put_model(client, f"{prefix}/{name}.tar.gz", megabytes=megabytes)
     url = client.put(f"{prefix}/", "")
     model = {"PrimaryContainer": client.container(SCRIPT, Mode="MultiModel", ModelDataUrl=url)}
-    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"models-{next(numbers)}").create()
+    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"models-{next(counter)}").create()
     with MultiModelServer(platform, Job(tmp_path), model, log, Instance(800 << 20, 2), "servers", 60) as server:
         yield server
 
@@ -199,7 +199,7 @@ def test_the_least_recently_used_models_are_evicted(server: MultiModelServer) ->
         return response.text.split()[2]
 
     def wait_until_measured(count: int) -> None:
-        until(server.memory_in_use, lambda shares: len([share for share in shares if share > 200 << 20]) == count)
+        poll(server.memory_in_use, lambda shares: len([share for share in shares if share > 200 << 20]) == count)
 
     first = invoke("a")
     wait_until_measured(1)
@@ -225,7 +225,7 @@ def test_a_model_that_does_not_load_leaves_nothing(server: MultiModelServer, tmp
 
 def test_a_model_that_loads_for_longer_than_an_invocation_waits_continues_to_load(server: MultiModelServer) -> None:
     headers = {TARGET_MODEL: "a.tar.gz", "Content-Type": "text/csv"}
-    with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as caught:
+    with pytest.raises(ServiceError, match=r"still loading after 0\.01 s") as excinfo:
         server.invoke(b"x", headers, Deadline(0.01))
-    assert (caught.value.code, caught.value.status) == ("ModelNotReadyException", 429)
+    assert (excinfo.value.code, excinfo.value.status) == ("ModelNotReadyException", 429)
     assert server.invoke(b"x", headers, Deadline(60)).status == 200

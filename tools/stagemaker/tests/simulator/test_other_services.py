@@ -58,9 +58,9 @@ def test_the_table_in_operations_md_lists_these_services() -> None:
     ],
 )
 def test_other_services_are_rejected_by_name(service: str, operation: str, client: Client) -> None:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         getattr(client.simulator.client(service), operation)()
-    error = caught.value.response
+    error = excinfo.value.response
     assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == ("NotImplemented", 501)
     assert f"does not support {service}; besides SageMaker, it supports ecr, events, iam" in error["Error"]["Message"]
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
@@ -88,11 +88,11 @@ def test_only_the_aws_services_in_the_table_respond(client: Client) -> None:
     session = botocore.session.get_session()
     names = {session.get_service_model(name).signing_name for name in ("batch", "lambda", "sns", "sqs", "events")}
     names |= {path.name for path in Path(botocore.__file__).with_name("data").iterdir() if path.is_dir()}
-    rejected = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
-    rejected -= {name for name in rejected if name.startswith("sagemaker")}
-    assert len(rejected) > 300
+    rejected_names = names - SERVICES.keys() - {"sagemaker", "sagemaker-runtime", "sagemaker-metrics"}
+    rejected_names -= {name for name in rejected_names if name.startswith("sagemaker")}
+    assert len(rejected_names) > 300
     port = client.simulator.port
-    assert {name for name in rejected if send(port, "/", name) != 501} == set()
+    assert {name for name in rejected_names if send(port, "/", name) != 501} == set()
     for service in ("lambda", "batch", "sns"):
         credential = f"x%2F20260101%2Fus-east-1%2F{service}%2Faws4_request"
         assert send(port, f"/?X-Amz-Credential={credential}", method="GET") == 501
@@ -119,7 +119,7 @@ BATCH = call("batch", "create_compute_environment", computeEnvironmentName="x", 
 DESTINATION = {"ConnectionArn": ARN % ("events", "connection/x/1"), "InvocationEndpoint": "https://page.example"}
 KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "x", "ApiKeyValue": "x"}}
 SUBSCRIPTION = {"logGroupName": "x", "filterName": "x", "filterPattern": ""}
-LEADING_OUT = [
+OUTBOUND_REQUESTS = [
     BATCH,
     call("events", "create_api_destination", Name="x", HttpMethod="GET", **DESTINATION),
     call("events", "create_connection", Name="x", AuthorizationType="API_KEY", AuthParameters=KEY),
@@ -139,7 +139,7 @@ def test_connections_to_other_hosts_are_rejected(client: Client) -> None:
     events = client.simulator.client("events")
     events.put_rule(Name="other", EventPattern='{"source": ["x"]}')
     events.create_archive(ArchiveName="kept", EventSourceArn=BUS)
-    for ask in LEADING_OUT:
+    for ask in OUTBOUND_REQUESTS:
         assert "The simulator does not support" in rejection(ask, client.simulator.client, code="NotImplemented")
     assert client.put("afterwards", b"x")  # a notification would be sent now
 
@@ -168,14 +168,14 @@ def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path
 
 
 def test_a_page_cannot_make_the_simulator_record_requests(client: Client) -> None:
-    before = os.listdir()
+    files = os.listdir()
     for site in ("cross-site", "same-site"):
         for path in ("/moto-api/recorder/start-recording", "/moto-api/", "/", f"/{BUCKET}/key"):
             assert send(client.simulator.port, path, method="GET", Sec_Fetch_Site=site) == 403
     for path in ("/moto-api", "/moto-api/", "/moto-api/data.json", "/moto-api/recorder/start-recording"):
         assert send(client.simulator.port, path, method="GET") == 501
     client.put("recorded", b"x")
-    assert os.listdir() == before
+    assert os.listdir() == files
 
 
 def test_a_presigned_url_reaches_its_service(client: Client) -> None:

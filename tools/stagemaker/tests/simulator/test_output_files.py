@@ -16,7 +16,7 @@ import pytest
 from stagemaker_support.archives import content
 from stagemaker_support.checkout import ROOT, environment
 from stagemaker_support.job_traces import Mark, assert_no_trace
-from stagemaker_support.simulator_client import OUTPUT, Client, output_to, status_of
+from stagemaker_support.simulator_client import OUTPUT, Client, make_output, status_of
 
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.archives import pack
@@ -41,10 +41,10 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
     """Return a folder of output data, which is this process's current folder during the test."""
     folder = OutputFolder((tmp_path / "ml").resolve(), DATA)
     folder.path.mkdir(parents=True)
-    before = os.getcwd()
+    cwd = os.getcwd()
     os.chdir(folder.path)
     yield folder
-    os.chdir(before)
+    os.chdir(cwd)
     remove(folder.ml)
     assert not folder.ml.exists()
 
@@ -63,7 +63,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
     script = f"import os, socket\nfolder = os.environ[{VARIABLES.get(folder, 'FOLDER')!r}]\n{script}"
     if folder == OUTPUT:
         variables = mark.environment | {"FOLDER": OUTPUT}
-        job = client.process(script, Environment=variables, **output_to(uri) | members)
+        job = client.process(script, Environment=variables, **make_output(uri) | members)
     else:
         members = {"OutputDataConfig": {"S3OutputPath": uri}} | members
         job = client.train(script, Environment=mark.environment, **members)
@@ -77,9 +77,9 @@ def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
     """Return two errors: why a folder cannot be packed, and why it cannot be uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
-        with pytest.raises(JobFailed) as caught:
+        with pytest.raises(JobFailed) as excinfo:
             save(VOLUME)
-        reasons.append(str(caught.value))
+        reasons.append(str(excinfo.value))
         assert_states_a_reason(reasons[-1], folder.ml)
     assert client.keys(uri) == []
     return reasons
@@ -112,10 +112,10 @@ def test_a_file_name_that_cannot_be_a_key_is_reported_after_the_other_uploads(
     for name in (*names, b"a", b"z"):
         os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
         Path(os.fsdecode(name)).touch()
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(JobFailed) as excinfo:
         upload_folder(client.s3, folder, uri, VOLUME)
-    assert str(caught.value).startswith(f"ClientError: Artifact upload failed: {DATA}: the file ")
-    assert reason in str(caught.value)
+    assert str(excinfo.value).startswith(f"ClientError: Artifact upload failed: {DATA}: the file ")
+    assert reason in str(excinfo.value)
     assert client.keys(uri) == ["a", "z"]
 
 
@@ -125,7 +125,7 @@ def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all
 ) -> None:
     outputs = []
     for name in ("o", "good"):
-        [output] = output_to(uri + name, f"{OUTPUT[:-1]}{name}")["ProcessingOutputConfig"]["Outputs"]
+        [output] = make_output(uri + name, f"{OUTPUT[:-1]}{name}")["ProcessingOutputConfig"]["Outputs"]
         outputs.append(output | {"OutputName": name})
     write = "for name in 'a\x01b', 'z':\n    open(folder + '/' + name, 'w').close()\n"
     script = f"{write}open(folder[:-1] + 'good/x', 'w').close()"
@@ -133,10 +133,10 @@ def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all
     model = run_job(
         client, uri, MODEL, write, OutputDataConfig={"S3OutputPath": f"{uri}models", "CompressionType": "NONE"}
     )
-    for failed, folder in ((job, OUTPUT), (model, MODEL)):
+    for failed_job, folder in ((job, OUTPUT), (model, MODEL)):
         reason = rf"{folder}: the file 'a\x01b' cannot be stored as an object: {CONTROL}"
-        assert failed["FailureReason"] == f"ClientError: Artifact upload failed: {reason}"
-        assert failed["FailureReason"] in client.log(failed)
+        assert failed_job["FailureReason"] == f"ClientError: Artifact upload failed: {reason}"
+        assert failed_job["FailureReason"] in client.log(failed_job)
     path = f"models/{model['TrainingJobName']}/output/model/"
     assert client.keys(uri) == ["good/x", f"{path}z", "o/z"]
     assert model["ModelArtifacts"]["S3ModelArtifacts"] == f"{uri}{path}"
@@ -290,14 +290,14 @@ def test_links_pipes_sockets_and_devices_reveal_no_host_data(any_client: Client,
     script += "".join(f"    {line}\n" for line in LINKS_SCRIPT.splitlines())
     job = run_job(any_client, uri, DATA, script, OutputDataConfig={"S3OutputPath": uri, "CompressionType": "NONE"})
     assert status_of(job) == "Completed", job
-    uploaded = any_client.keys(model_uri := job["ModelArtifacts"]["S3ModelArtifacts"])
+    output_keys = any_client.keys(model_uri := job["ModelArtifacts"]["S3ModelArtifacts"])
     body = any_client.get(model_uri.replace("/model/", "/output.tar.gz"))
     with tarfile.open(fileobj=io.BytesIO(body)) as tar:
         links = {member.name: member.linkname for member in tar}
-    for keys in (uploaded, links):
+    for keys in (output_keys, links):
         if not any_client.simulator.isolation_enforced and "hard" in keys:
-            keys.remove("hard") if keys is uploaded else links.pop("hard")  # such a job could also copy the file
-    assert uploaded == ["alias", "real", "second", "shut/file"]
+            keys.remove("hard") if keys is output_keys else links.pop("hard")  # such a job could also copy the file
+    assert output_keys == ["alias", "real", "second", "shut/file"]
     assert sorted(links) == ["alias", "dangling", "empty", "here", "real", "second", "shut", "shut/file"]
     assert links["alias"] == links["second"] == "real"
     assert set(content(body).values()) >= {b"real", b"x"}

@@ -11,7 +11,7 @@ import pytest
 from stagemaker_support import SEARCH_PATH
 from stagemaker_support.job_traces import Mark, assert_no_trace, wait_until
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import OUTPUT, Client, input_from, output_to, status_of
+from stagemaker_support.simulator_client import OUTPUT, Client, make_input, make_output, status_of
 from stagemaker_support.small_disk import FULL_DISK, run_on_a_small_disk
 
 from stagemaker.compute.deadline import Deadline
@@ -23,10 +23,10 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.server import BUCKET, Simulator
 
-WRITTEN = "print('written', flush=True)\n"
-MANY_FILES = f"for number in range(10_000):\n    open(f'{{folder}}/{{number:05d}}', 'w').close()\n{WRITTEN}"
-LARGE_FILE = f"open(folder + '/large', 'wb').truncate(1_000_000_000)\n{WRITTEN}"  # sparse, so this takes no time
-WAIT = "import time\ntime.sleep(600)"
+PRINT_CODE = "print('written', flush=True)\n"
+MANY_FILES = f"for number in range(10_000):\n    open(f'{{folder}}/{{number:05d}}', 'w').close()\n{PRINT_CODE}"
+LARGE_FILE = f"open(folder + '/large', 'wb').truncate(1_000_000_000)\n{PRINT_CODE}"  # sparse, so this takes no time
+WAIT_CODE = "import time\ntime.sleep(600)"
 MODEL = {"CompressionType": "GZIP"}
 MODEL_FILES = {"CompressionType": "NONE"}
 
@@ -43,18 +43,18 @@ def fail_at_call(count: int) -> Callable[[], None]:
 
 
 def test_a_transfer_checks_between_chunks_whether_to_continue(client: Client, tmp_path: Path) -> None:
-    size, large, part = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
-    large.write_bytes(bytes(size))
+    size, large_file, part_file = 5 * CHUNK_SIZE, tmp_path / "large", tmp_path / "part"
+    large_file.write_bytes(bytes(size))
     uri = f"s3://{BUCKET}/chunks/whole"
     with pytest.raises(JobStopped):
-        upload_file(client.s3, large, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
-    upload_file(client.s3, large, uri)
+        upload_file(client.s3, large_file, f"s3://{BUCKET}/chunks/cut", fail_at_call(4))
+    upload_file(client.s3, large_file, uri)
     assert client.keys(f"s3://{BUCKET}/chunks/") == ["whole"]
     with pytest.raises(JobStopped):
-        download_file(client.s3, *parse(uri), part, fail_at_call(4))
-    assert part.stat().st_size == 3 * CHUNK_SIZE
-    download_file(client.s3, *parse(uri), part, fail_at_call(6))
-    assert part.read_bytes() == bytes(size)
+        download_file(client.s3, *parse(uri), part_file, fail_at_call(4))
+    assert part_file.stat().st_size == 3 * CHUNK_SIZE
+    download_file(client.s3, *parse(uri), part_file, fail_at_call(6))
+    assert part_file.read_bytes() == bytes(size)
 
 
 def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def start_job(client: Client, script: str, model: dict[str, str] | None = None, 
     else:
         members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
         script = f"import os\nfolder = os.environ['FOLDER']\n{script}"
-        job = client.process(script, wait=False, **output_to(uri), **members)
+        job = client.process(script, wait=False, **make_output(uri), **members)
     return job, uri
 
 
@@ -99,9 +99,9 @@ def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(
     client: Client, script: str, model: dict[str, str] | None
 ) -> None:
     client.stop(job := start_upload(client, script, model))
-    started = time.monotonic()
+    start = time.monotonic()
     job = client.end(job, 300)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - start < 3
     assert status_of(job) == job.get("SecondaryStatus", "Stopped") == "Stopped"
     assert "FailureReason" not in job
     wait_until(lambda: not list(client.simulator.folder.glob("job-*")))
@@ -112,8 +112,8 @@ def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(
 def test_the_simulator_can_shut_down_while_outputs_are_uploaded(script: str) -> None:
     with Simulator() as simulator:
         start_upload(Client(simulator), script)
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     assert not simulator.folder.exists()
 
 
@@ -149,7 +149,9 @@ def test_a_job_that_has_ended_early_has_some_time_to_save_its_outputs(tmp_path: 
 
 @pytest.mark.slow
 def test_outputs_of_a_stopped_job_are_still_uploaded(any_client: Client) -> None:
-    job, uri = start_job(any_client, f"open(folder + '/kept', 'w').write('so far')\n{WRITTEN}{WAIT}", seconds=600)
+    job, uri = start_job(
+        any_client, f"open(folder + '/kept', 'w').write('so far')\n{PRINT_CODE}{WAIT_CODE}", seconds=600
+    )
     wait_until(lambda: "written" in any_client.log(job))
     any_client.stop(job)
     assert status_of(any_client.end(job)) == "Stopped"
@@ -179,8 +181,8 @@ def test_an_output_that_is_too_large_for_one_request_is_rejected(client: Client,
 
 
 def test_too_many_output_files_are_rejected(client: Client, tmp_path: Path) -> None:
-    for number in range(10_001):
-        (tmp_path / str(number)).touch()
+    for index in range(10_001):
+        (tmp_path / str(index)).touch()
     uri = f"s3://{BUCKET}/many-outputs"
     with pytest.raises(JobFailed, match="contains more than 10,000 files, the maximum for an upload"):
         upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))
@@ -191,7 +193,7 @@ def test_too_many_output_files_are_rejected(client: Client, tmp_path: Path) -> N
 def test_inputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
     uri, inputs = client.put("half/object", b"x" * (360 << 20)), []
     for name in ("a", "b", "c"):
-        inputs += input_from(uri, f"/opt/ml/processing/input/{name}")["ProcessingInputs"]
+        inputs += make_input(uri, f"/opt/ml/processing/input/{name}")["ProcessingInputs"]
         inputs[-1]["InputName"] = name
     job = client.process("print('never')", ProcessingInputs=inputs)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -200,9 +202,9 @@ def test_inputs_larger_than_the_volume_fail_the_job(client: Client) -> None:
     client.s3.delete_object(Bucket=BUCKET, Key="half/object")
 
 
-FILL = "os.posix_fallocate(os.open({path}, os.O_CREAT | os.O_RDWR), 0, 1200 << 20)"
+FILL_CODE = "os.posix_fallocate(os.open({path}, os.O_CREAT | os.O_RDWR), 0, 1200 << 20)"
 FILLING_SCRIPTS = {
-    "a file in /tmp": FILL.format(path="os.environ['TMPDIR'] + '/f'"),
+    "a file in /tmp": FILL_CODE.format(path="os.environ['TMPDIR'] + '/f'"),
     "an unnamed open file": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
     "a file in a folder whose path is too long": f"""
@@ -210,9 +212,9 @@ os.chdir(os.environ['FOLDER'])
 for _ in range(40):
     os.mkdir('d' * 200)
     os.chdir('d' * 200)
-{FILL.format(path="'f'")}
+{FILL_CODE.format(path="'f'")}
 """,
-    "a model": FILL.format(path="os.environ['SM_MODEL_DIR'] + '/f'"),
+    "a model": FILL_CODE.format(path="os.environ['SM_MODEL_DIR'] + '/f'"),
 }
 
 
@@ -223,9 +225,9 @@ def test_a_running_job_that_fills_its_volume_fails(any_client: Client, kind: str
     script = f"import os, tempfile, time\n{FILLING_SCRIPTS[kind]}\ntime.sleep(600)"
     variables = mark.environment | {"FOLDER": "/opt/ml/processing"}
     run = any_client.train if kind == "a model" else any_client.process
-    started = time.monotonic()
+    start = time.monotonic()
     job = run(script, seconds=300, Environment=variables)
-    assert time.monotonic() - started < 120  # although the job's time limit is five minutes
+    assert time.monotonic() - start < 120  # although the job's time limit is five minutes
     reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
     assert (status_of(job), job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
     assert_no_trace(any_client, mark)

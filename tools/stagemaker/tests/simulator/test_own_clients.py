@@ -78,7 +78,7 @@ def proxy() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
-def test_a_client_with_the_simulators_environment_variables_uses_no_proxy(
+def test_a_client_with_the_environment_variables_uses_no_proxy(
     client: Client, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -120,9 +120,9 @@ def test_threads_get_the_same_exception_classes() -> None:
         patch.object(ClientExceptionsFactory, "_create_client_exceptions") as make,
     ):
         client = simulator.client("sagemaker")
-        made = make.call_count
+        call_count = make.call_count
         assert client.exceptions
-        assert make.call_count == made > 0
+        assert make.call_count == call_count > 0
 
 
 # Like the SDK, this program uses explicit regional addresses.
@@ -148,11 +148,11 @@ def run_program(program: str, **variables: str) -> tuple[list[str], str]:
 
 def test_only_explicit_aws_addresses_of_its_services_are_redirected_to_the_simulator(client: Client) -> None:
     aws = (STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn", None)
-    others = [("sts", "https://sts.example.com"), ("iam", STS_ADDRESS)]
-    addresses = [*(("sts", address) for address in aws), *others]
+    other_urls = [("sts", "https://sts.example.com"), ("iam", STS_ADDRESS)]
+    addresses = [*(("sts", address) for address in aws), *other_urls]
     lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=addresses), **client.simulator.variables())
     role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
-    assert lines == [*[client.simulator.endpoint, f"123456789012 {role}"] * 5, *(address for _, address in others)]
+    assert lines == [*[client.simulator.endpoint, f"123456789012 {role}"] * 5, *(address for _, address in other_urls)]
 
 
 def test_without_an_endpoint_nothing_is_redirected() -> None:
@@ -179,7 +179,7 @@ def test_a_failing_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> N
     assert "LookupError: theirs" in results[0][1]
 
 
-def test_the_callers_python_path_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_path_of_the_caller_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/a:/b")
     assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"
     monkeypatch.setenv("PYTHONPATH", client.simulator.variables()["PYTHONPATH"])

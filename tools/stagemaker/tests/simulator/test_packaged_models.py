@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.model_packages import SPECIFICATION, UNVERSIONED, Packages
-from stagemaker_support.simulator_client import IMAGE, numbers, rejection
-from stagemaker_support.transform_jobs import completed, container
+from stagemaker_support.simulator_client import IMAGE, counter, rejection
+from stagemaker_support.transform_jobs import container, run_batch
 from stagemaker_support.transform_jobs import create_model as create_model_of
 
 from stagemaker.server import ROLE_ARN
@@ -21,9 +21,9 @@ def transform_fn(model, data, content_type, accept): return str(model * float(da
 
 
 def create_model(packages: Packages, package: str, **members: Any) -> str:
-    name = f"packaged-{next(numbers)}"
-    primary = {"ModelPackageName": package} | members
-    packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
+    name = f"packaged-{next(counter)}"
+    container = {"ModelPackageName": package} | members
+    packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return name
 
 
@@ -40,10 +40,10 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
     client = packages.client
     model = create_model_of(client, {"ModelPackageName": package}, multiplier_container(packages, 7))
     packages.sagemaker.delete_model_package(ModelPackageName=package)
-    assert completed(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
+    assert run_batch(client, model, {"a": "3"}, Input={"ContentType": "text/csv"}) == [b"210.0"]
 
 
-def test_a_models_environment_variables_override_its_packages_variables(packages: Packages) -> None:
+def test_environment_variables_of_a_model_override_those_of_its_package(packages: Packages) -> None:
     group = packages.group()
     additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(
@@ -60,8 +60,8 @@ def test_a_models_environment_variables_override_its_packages_variables(packages
     ]
     endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
     description = packages.sagemaker.describe_model(ModelName=models[1])  # as it was requested
-    requested = {"ModelPackageName": f"{group}/1", "Environment": {"FACTOR": "3"}, "Mode": "SingleModel"}
-    assert description["PrimaryContainer"] == requested
+    container = {"ModelPackageName": f"{group}/1", "Environment": {"FACTOR": "3"}, "Mode": "SingleModel"}
+    assert description["PrimaryContainer"] == container
     assert not description.keys() & {"Containers", "Served"}
     responses = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
     assert responses == [b"2.0", b"3.0", b"10.0"]
@@ -79,7 +79,7 @@ def test_a_version_must_be_approved_but_not_a_package_without_a_group(packages: 
         assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
     packages.approve(package)
     create_model(packages, package)
-    name = f"package-{next(numbers)}"
+    name = f"package-{next(counter)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     create_model(packages, name)
 

@@ -59,31 +59,31 @@ def archive(content: str, time: int) -> bytes:
 @pytest.mark.slow
 def test_a_processing_step_is_cached_until_its_result_is_changed_or_deleted(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    first_uri = pipelines.environment(cached.first_execution, "M")["A"]
-    assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
-    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first_execution}
-    assert pipelines.environment(cached.execution, "M")["A"] == first_uri  # M received the first result
+    pipeline = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
+    first_uri = pipelines.environment(pipeline.first_execution, "M")["A"]
+    assert pipeline.hits(process(pipelines), model("M", A=uri)) == {"P"}
+    assert pipeline.sources["P"] == {"SourcePipelineExecutionArn": pipeline.first_execution}
+    assert pipelines.environment(pipeline.execution, "M")["A"] == first_uri  # M received the first result
     assert pipelines.client.keys(first_uri) == ["/job.py"]
     pipelines.client.put(f"{first_uri}/job.py".removeprefix(f"s3://{BUCKET}/"), "changed")
-    assert cached.hits() == set()
-    result = f"{pipelines.environment(cached.execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
-    assert cached.hits() == {"P"}
+    assert pipeline.hits() == set()
+    result = f"{pipelines.environment(pipeline.execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
+    assert pipeline.hits() == {"P"}
     pipelines.client.s3.delete_object(Bucket=BUCKET, Key=result)
-    assert cached.hits() == set()
-    assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
-    assert cached.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
-    assert cached.hits(process(pipelines, OTHER="1")) == set()
-    assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
-    expired = cached.execution
-    assert cached.hits(process(pipelines)) == {"P"}
-    assert cached.sources["P"] == {"SourcePipelineExecutionArn": expired}  # a newer result replaced the expired one
-    assert cached.hits(process(pipelines) | {"Name": "Q"}) == set()
+    assert pipeline.hits() == set()
+    assert pipeline.hits(process(pipelines, cache={"Enabled": False})) == set()
+    assert pipeline.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
+    assert pipeline.hits(process(pipelines, OTHER="1")) == set()
+    assert pipeline.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
+    old_arn = pipeline.execution
+    assert pipeline.hits(process(pipelines)) == {"P"}
+    assert pipeline.sources["P"] == {"SourcePipelineExecutionArn": old_arn}  # a newer result replaced the expired one
+    assert pipeline.hits(process(pipelines) | {"Name": "Q"}) == set()
     other_pipeline = CachedPipeline(pipelines, process(pipelines))
     assert "CacheHitResult" not in pipelines.steps(other_pipeline.first_execution)["P"]
     pipelines.sagemaker.delete_pipeline(PipelineName=other_pipeline.name)
-    text = definition(process(pipelines))
-    pipelines.sagemaker.create_pipeline(PipelineName=other_pipeline.name, PipelineDefinition=text, RoleArn=ROLE_ARN)
+    document = definition(process(pipelines))
+    pipelines.sagemaker.create_pipeline(PipelineName=other_pipeline.name, PipelineDefinition=document, RoleArn=ROLE_ARN)
     assert other_pipeline.hits() == set()  # deleting the pipeline deleted its results
 
 
@@ -95,11 +95,11 @@ def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pi
     pipelines.wait_for(first_execution, "P")
     pipelines.client.put(source, "pass")
     pipelines.wait(first_execution)
-    for text, is_hit in (("import time\ntime.sleep(1)", False), ("pass", False), ("pass", True)):
-        pipelines.client.put(source, text)
+    for script, is_hit in (("import time\ntime.sleep(1)", False), ("pass", False), ("pass", True)):
+        pipelines.client.put(source, script)
         execution = pipelines.start(name)
         pipelines.wait(execution)
-        assert ("CacheHitResult" in pipelines.steps(execution)["P"]) is is_hit, text
+        assert ("CacheHitResult" in pipelines.steps(execution)["P"]) is is_hit, script
 
 
 @pytest.mark.slow
@@ -115,9 +115,9 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
     manifest = client.put("pipelines/manifest", f'[{{"prefix": "s3://{BUCKET}/pipelines/cached/"}}, "lines.csv"]')
     source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}}
 
-    def steps(text: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
+    def steps(code: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
         number = next(numbers)
-        uri = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
+        uri = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(code, number))
         train = pipelines.training("T", script, CacheConfig=CACHE_CONFIG)
         arguments = train["Arguments"]
         arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{uri}"', **settings}
@@ -137,14 +137,14 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
         }
         return [train, create, step("X", "Transform", arguments, CacheConfig=CACHE_CONFIG)]
 
-    cached = CachedPipeline(pipelines, *steps())
-    assert cached.hits(*steps()) == {"T", "X"}
-    assert cached.hits(*steps(depth="3")) == {"X"}  # a different training job with the same model
-    assert "T" not in cached.hits(*steps(f"{script}\n"))
-    assert "T" not in cached.hits(*steps(image=f"{IMAGE}-other"))
-    assert cached.hits(*steps()) == {"T", "X"}
+    pipeline = CachedPipeline(pipelines, *steps())
+    assert pipeline.hits(*steps()) == {"T", "X"}
+    assert pipeline.hits(*steps(depth="3")) == {"X"}  # a different training job with the same model
+    assert "T" not in pipeline.hits(*steps(f"{script}\n"))
+    assert "T" not in pipeline.hits(*steps(image=f"{IMAGE}-other"))
+    assert pipeline.hits(*steps()) == {"T", "X"}
     client.put("pipelines/cached/lines.csv", "2\n")
-    assert cached.hits(*steps()) == {"T"}
+    assert pipeline.hits(*steps()) == {"T"}
 
 
 def archive_with_large_header() -> bytes:
@@ -156,19 +156,19 @@ def archive_with_large_header() -> bytes:
 @pytest.mark.timing
 def test_an_archive_bomb_uses_little_memory(pipelines: Pipelines) -> None:
     pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     uri = f"s3://{BUCKET}/pipelines/large-header/"
     assert step_cache.content_digests(pipelines.client.s3, uri, lambda: None) is not None
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 32 << 10  # KiB
 
 
 def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines) -> None:
     def digests(uri: str, *limits: Any) -> Any:
         return step_cache.content_digests(pipelines.client.s3, uri, lambda: None, *limits)
 
-    for number in range(2):
-        pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))
-    first, second = (f"s3://{BUCKET}/pipelines/bomb-{number}/" for number in range(2))
+    for index in range(2):
+        pipelines.client.put(f"pipelines/bomb-{index}/a.tar.gz", archive("x" * 5000, index))
+    first, second = (f"s3://{BUCKET}/pipelines/bomb-{index}/" for index in range(2))
     assert digests(first) == digests(second)
     for limits in ((10, 5000, 9), (10**6, 4000, 9), (10**6, 5000, 0)):
         assert digests(first, limits) != digests(second, limits)

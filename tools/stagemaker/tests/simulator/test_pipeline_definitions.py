@@ -58,7 +58,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
     return {"Std:JsonGet": {"PropertyFile": get(f"Steps.P.PropertyFiles.{name}"), "Path": path}}
 
 
-def step_with(value: Any) -> dict[str, Any]:
+def make_step(value: Any) -> dict[str, Any]:
     return model("M", A=value)
 
 
@@ -68,7 +68,7 @@ def fail_after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
 
 def step_with_outputs(count: int) -> dict[str, Any]:
     s3_output = S3_OUTPUT | {"S3Uri": get("Parameters.S")}
-    items = [{"OutputName": f"o{number}", "S3Output": s3_output} for number in range(count)]
+    items = [{"OutputName": f"o{index}", "S3Output": s3_output} for index in range(count)]
     return process() | with_arguments(ProcessingOutputConfig={"Outputs": items})
 
 
@@ -94,29 +94,29 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
         "Step B: the step can never run, because it needs steps of both branches of C",
     ),
     ([train("A", "B")], "Step A: DependsOn: no step is named 'B'"),
-    ([step_with(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
-    ([step_with(get("Parameters.X"))], "no parameter is named 'X'"),
-    ([step_with(get("Execution.Name"))], "no execution variable is named 'Name'"),
-    ([step_with(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
-    ([step_with(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
-    ([train(), step_with(get("Steps.T.Model"))], "the property 'Model' does not exist"),
-    ([train(), step_with(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3'; choose from S3ModelArtifacts"),
-    ([train(), step_with(get("Steps.T.RoleArn.X"))], "has no property or item"),
-    ([train(), step_with(get("Steps.T.SecondaryStatusTransitions['a'].Status"))], "this list is indexed by numbers"),
+    ([make_step(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
+    ([make_step(get("Parameters.X"))], "no parameter is named 'X'"),
+    ([make_step(get("Execution.Name"))], "no execution variable is named 'Name'"),
+    ([make_step(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
+    ([make_step(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
+    ([train(), make_step(get("Steps.T.Model"))], "the property 'Model' does not exist"),
+    ([train(), make_step(get("Steps.T.ModelArtifacts.S3"))], "unknown property 'S3'; choose from S3ModelArtifacts"),
+    ([train(), make_step(get("Steps.T.RoleArn.X"))], "has no property or item"),
+    ([train(), make_step(get("Steps.T.SecondaryStatusTransitions['a'].Status"))], "this list is indexed by numbers"),
     (
-        [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
+        [process(), make_step(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
         "the step's arguments have no item 'other'",
     ),
     ([STEP_WITH_FILE | with_arguments(ProcessingOutputConfig="abc")], "P: PropertyFiles: the step has no output 'out'"),
     ([STEP_WITH_FILE | with_arguments(ProcessingOutputConfig={"Outputs": 5})], "the step has no output 'out'"),
-    ([process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))], "have no item '1'"),
-    ([train(), step_with(get("Steps.T.HyperParameters['a']"))], "have no item 'a'"),
-    ([train(), step_with(get("Steps.T.["))], "is not a valid property path"),
+    ([process(), make_step(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))], "have no item '1'"),
+    ([train(), make_step(get("Steps.T.HyperParameters['a']"))], "have no item 'a'"),
+    ([train(), make_step(get("Steps.T.["))], "is not a valid property path"),
     (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
         "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds must be of type integer, not string",
     ),
-    ([train(), step_with(get("Steps.T.ModelArtifacts"))], "must be of type string, not structure"),
+    ([train(), make_step(get("Steps.T.ModelArtifacts"))], "must be of type string, not structure"),
     (
         [step("R", "RegisterModel", {"InferenceSpecification": {"SupportedTransformInstanceTypes": []}})],
         "SupportedTransformInstanceTypes must have 1 or more items, not 0",
@@ -127,9 +127,9 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
         "Arguments.InputDataConfig must be of type InputDataConfig, not ContainerEntrypoint",
     ),
-    ([step_with(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
+    ([make_step(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
     ([fail("F"), model("M", "F")], "the step can never run, because step F ends"),
-    ([fail("F"), step_with(get("Steps.F.ErrorMessage"))], "the property 'ErrorMessage' does not exist"),
+    ([fail("F"), make_step(get("Steps.F.ErrorMessage"))], "the property 'ErrorMessage' does not exist"),
     ([train(ResourceConfig=get("Execution.PipelineArn"))], "must be of type structure"),
     ([train(), train()], "Step T: two steps have this name"),
     ([condition("C", [equals(1, 1)], [model("M")], []), model("M")], "Step M: two steps have this name"),
@@ -154,14 +154,14 @@ INVALID_STEPS: list[tuple[list[Any], str]] = [
         [train(), fail_after("T", "Failed", get("Steps.T.RoleArn"))],
         "Step F: the step can never run, because it requires step 'T' to end in two different ways",
     ),
-    ([step_with({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
-    ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
-    ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    ([step_with(join(["a"]))], "expected a scalar value, Get"),
-    ([step_with(NESTED_JOIN)], "at most 64 levels of nesting"),
-    ([STEP_WITH_FILE, step_with(json_get("a", "g"))], "has no such property file"),
-    ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
-    ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "must not exceed 256 characters"),
+    ([make_step({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
+    ([make_step({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
+    ([train(), make_step(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
+    ([make_step(join(["a"]))], "expected a scalar value, Get"),
+    ([make_step(NESTED_JOIN)], "at most 64 levels of nesting"),
+    ([STEP_WITH_FILE, make_step(json_get("a", "g"))], "has no such property file"),
+    ([STEP_WITH_FILE, make_step(json_get("a..b["))], "is not supported"),
+    ([STEP_WITH_FILE, make_step(json_get("a" * 1000))], "must not exceed 256 characters"),
     ([process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])], "the step has no output 'x'"),
     ([train() | {"PropertyFiles": [PROPERTY_FILE]}], "PropertyFiles is unknown or not simulated"),
     ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),

@@ -29,7 +29,7 @@ from stagemaker.orchestration.pipelines.step_cache import StepCache
 from stagemaker.orchestration.pipelines.step_resource import StepResource
 from stagemaker.server import BUCKET, ROLE_ARN
 
-SOME_FAILED = "Step failure: One or multiple steps failed."
+STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> 
         Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}],
         status="Failed",
     )
-    assert pipelines.describe(execution)["FailureReason"] == SOME_FAILED
-    assert summary(pipelines, execution)["PipelineExecutionFailureReason"] == SOME_FAILED
+    assert pipelines.describe(execution)["FailureReason"] == STEP_FAILURE
+    assert summary(pipelines, execution)["PipelineExecutionFailureReason"] == STEP_FAILURE
     steps = pipelines.steps(execution)
     assert set(steps) == {"Fails", "Alone", "AfterAlone", "Rejected", "Invalid"}
     assert "EndTime" in steps["Fails"]
@@ -201,7 +201,7 @@ def test_an_error_in_the_execution_itself_stops_its_jobs(pipelines: Pipelines, m
 
 def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    retried_step, set_gate = pipelines.gated("Again")
+    retried_step, set_gate = pipelines.gated_step("Again")
     sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
     execution = pipelines.start(pipelines.create(model("First"), retried_step, sleeping_step, model("After", "Again")))
     pipelines.wait_for(execution, "Again", "Failed")
@@ -210,35 +210,35 @@ def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     assert "FailureReason" not in pipelines.stop(execution)  # it may be stopping already
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
     assert "is in status Stopped" in rejection(sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
-    before = pipelines.steps(execution)
+    old_steps = pipelines.steps(execution)
     set_gate("yes")
     token = uuid.uuid4().hex
     for _ in range(2):  # a repeated request is carried out only once
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution, ClientRequestToken=token)
     pipelines.wait_for(execution, "After", "Succeeded")
-    after = pipelines.steps(execution)
-    assert after["First"] == before["First"]
-    assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
-    assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
+    new_steps = pipelines.steps(execution)
+    assert new_steps["First"] == old_steps["First"]
+    assert (old_steps["Again"]["AttemptCount"], new_steps["Again"]["AttemptCount"]) == (1, 2)
+    assert new_steps["Again"]["Metadata"] != old_steps["Again"]["Metadata"]
     message = rejection(sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     assert "in status Executing; only a failed or stopped execution" in message
     pipelines.stop(execution)
 
 
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
-    retried_step, set_gate = pipelines.gated("Again")
+    retried_step, set_gate = pipelines.gated_step("Again")
     triggered_steps = [triggered_step(trigger, trigger, "Again") for trigger in ("Failed", "Any")]
     other_steps = [model("AfterFailed", "Failed"), model("After", "Again"), model("Alone")]
     execution = pipelines.run(retried_step, *triggered_steps, *other_steps, status="CompletedWithFailures")
-    before = pipelines.steps(execution)
-    assert set(before) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}
+    old_steps = pipelines.steps(execution)
+    assert set(old_steps) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}
     set_gate("yes")
     pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     pipelines.wait(execution)
-    after = pipelines.steps(execution)
-    assert set(after) == {"Again", "After", "Any", "Alone"}
-    assert after["Alone"] == before["Alone"]
-    assert after["Any"]["Metadata"] != before["Any"]["Metadata"]
+    new_steps = pipelines.steps(execution)
+    assert set(new_steps) == {"Again", "After", "Any", "Alone"}
+    assert new_steps["Alone"] == old_steps["Alone"]
+    assert new_steps["Any"]["Metadata"] != old_steps["Any"]["Metadata"]
 
 
 def test_only_errors_in_a_retry_policy_are_retried(pipelines: Pipelines) -> None:
@@ -294,7 +294,7 @@ def test_only_steps_with_a_matching_trigger_run_after_a_failed_or_successful_ste
     steps = [triggered_step(f"{trigger}{name}", trigger, name) for name in "FM" for trigger in TRIGGERS]
     steps += [model("AfterFailed", "FailedF"), model("After", "F"), model("M"), transform("F")]
     execution = pipelines.run(*steps, status="CompletedWithFailures")
-    assert pipelines.describe(execution)["FailureReason"] == SOME_FAILED
+    assert pipelines.describe(execution)["FailureReason"] == STEP_FAILURE
     successful_steps = ("M", "FailedF", "AnyF", "AfterFailed", "CompletedM", "AnyM")
     assert pipelines.statuses(execution) == {"F": "Failed"} | dict.fromkeys(successful_steps, "Succeeded")
     assert summary(pipelines, execution)["PipelineExecutionStatus"] == "CompletedWithFailures"

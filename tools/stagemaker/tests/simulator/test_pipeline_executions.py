@@ -101,8 +101,8 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
     ]
     names = [item["Name"] for item in parameters]
     values = {name: get(f"Parameters.{name}") for name in names}
-    repeated = join(join("a", 1.5, True), "b")
-    step = model("M", **values, Joined=join(*values.values(), on=","), Again=repeated)
+    nested_join = join(join("a", 1.5, True), "b")
+    step = model("M", **values, Joined=join(*values.values(), on=","), Again=nested_join)
     pipeline = pipelines.create(step, Parameters=parameters)
     for passed, expected in (
         # an Integer that is a Float's default value has the same effect as one passed by an execution
@@ -111,14 +111,14 @@ def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> No
     ):
         execution = pipelines.start(pipeline, **passed)
         pipelines.wait(execution)
-        resolved = dict(zip(names, expected.split(","), strict=True))
+        outcome = dict(zip(names, expected.split(","), strict=True))
         environment = pipelines.environment(execution, "M")
-        assert environment == resolved | {"Joined": expected, "Again": "a1.5trueb"}
+        assert environment == outcome | {"Joined": expected, "Again": "a1.5trueb"}
         pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
             PipelineExecutionArn=execution, PaginationConfig={"PageSize": 2}
         )
-        listed = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
-        assert listed == list(resolved.items())
+        pairs = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
+        assert pairs == list(outcome.items())
 
 
 def test_invalid_parameter_values_are_rejected(pipelines: Pipelines) -> None:
@@ -203,16 +203,16 @@ def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: st
         ],
     }
     steps = [
-        condition(f"{outcome}{number}", [case], [], [])
+        condition(f"{outcome}{index}", [case], [], [])
         for outcome, items in cases.items()
-        for number, case in enumerate(items)
+        for index, case in enumerate(items)
     ]
     steps.append(condition("TrueAll", [true_condition, true_condition], [], []))
     steps.append(condition("FalseAll", [true_condition, false_condition], [], []))
     parameters = [parameter("Five", "Integer", 5), parameter("Text", "String", "10")]
-    listed = pipelines.steps(pipelines.run(*steps, Parameters=parameters))
-    assert listed.keys() == {step["Name"] for step in steps}
-    for name, item in listed.items():
+    results = pipelines.steps(pipelines.run(*steps, Parameters=parameters))
+    assert results.keys() == {step["Name"] for step in steps}
+    for name, item in results.items():
         assert name.startswith(item["Metadata"]["Condition"]["Outcome"]), name
 
 

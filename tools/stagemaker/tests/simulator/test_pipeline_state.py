@@ -20,7 +20,7 @@ while Path(__file__).with_name("go").read_text() != "yes":
 def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        waiting_step, set_gate = pipelines.gated("Waits", WAITING_SCRIPT)
+        waiting_step, set_gate = pipelines.gated_step("Waits", WAITING_SCRIPT)
         arguments = {"ModelPackageGroupName": "group", "InferenceSpecification": SPECIFICATION}
         references = {"A": get("Steps.Quick.ProcessingJobArn"), "B": get("Steps.Waits.ProcessingJobName")}
         steps = [pipelines.processing("Quick", "pass"), model("First"), step("Registered", "RegisterModel", arguments)]
@@ -29,28 +29,28 @@ def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
         for name in ("Quick", "First", "Registered"):
             pipelines.wait_for(execution, name, "Succeeded")
         pipelines.wait_for(execution, "Waits")
-        before = pipelines.steps(execution)
+        old_steps = pipelines.steps(execution)
         set_gate("yes")
         simulator.kill()
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
         description = pipelines.wait(execution)
-        after = pipelines.steps(execution)
-        assert [after[name] for name in ("Quick", "First", "Registered")] == [
-            before[name] for name in ("Quick", "First", "Registered")
+        new_steps = pipelines.steps(execution)
+        assert [new_steps[name] for name in ("Quick", "First", "Registered")] == [
+            old_steps[name] for name in ("Quick", "First", "Registered")
         ]
-        assert (after["Waits"]["AttemptCount"], after["After"]["StepStatus"]) == (2, "Succeeded")
+        assert (new_steps["Waits"]["AttemptCount"], new_steps["After"]["StepStatus"]) == (2, "Succeeded")
         sagemaker = pipelines.sagemaker
         assert len(sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]) == 1
         assert len(sagemaker.list_models()["Models"]) == 2
         assert len(sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == 3
         environment = pipelines.environment(execution, "After")
-        assert environment["A"].endswith(before["Quick"]["Metadata"]["ProcessingJob"]["Arn"])
-        assert environment["B"] == created_by(after["Waits"])
+        assert environment["A"].endswith(old_steps["Quick"]["Metadata"]["ProcessingJob"]["Arn"])
+        assert environment["B"] == created_by(new_steps["Waits"])
         simulator.end()
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        assert pipelines.steps(execution) == after
+        assert pipelines.steps(execution) == new_steps
         pipelines.sagemaker.delete_pipeline(PipelineName=description["PipelineArn"].rpartition("/")[2])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stagemaker_support.archives import archive_of, make_wheel
 from stagemaker_support.sandbox import needs_sandbox
-from stagemaker_support.simulator_client import IMAGE, OUTPUT, input_from, output_to
+from stagemaker_support.simulator_client import IMAGE, OUTPUT, make_input, make_output
 
 from stagemaker.compute import job_run
 from stagemaker.isolation.instances import Instance
@@ -20,10 +20,10 @@ PRELUDE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\
 
 
 def test_a_missing_bucket_fails_the_job(client):
-    job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
+    job = client.process("print('never')", **make_input("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
-        PRELUDE + "open(ml + '/processing/output/o/x', 'w').write('x')", **output_to("s3://no-such-bucket-here/o")
+        PRELUDE + "open(ml + '/processing/output/o/x', 'w').write('x')", **make_output("s3://no-such-bucket-here/o")
     )
     assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' could not be written to")
 
@@ -44,7 +44,7 @@ def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, 
         "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
         f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{last_statement}"
     )
-    job = any_client.process(script, **input_from(f"s3://{BUCKET}/{root}"), **output_to(target))
+    job = any_client.process(script, **make_input(f"s3://{BUCKET}/{root}"), **make_output(target))
     assert job["ProcessingJobStatus"] == status
     assert job["ExitMessage"] == "\u00e9" * 512
     assert any_client.get(f"{target}/x") == b"done so far"
@@ -78,12 +78,12 @@ def installed_libraries(client):
 
 
 def test_requirements_that_are_already_installed_are_not_installed_again(any_client):
-    before = installed_libraries(any_client)
-    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
-    text += "nope; sys_platform == 'none'\n"
-    job = train(any_client, text)
+    libraries = installed_libraries(any_client)
+    content = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
+    content += "nope; sys_platform == 'none'\n"
+    job = train(any_client, content)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert installed_libraries(any_client) == before
+    assert installed_libraries(any_client) == libraries
 
 
 def framework_inputs(client, archive, script=None):
@@ -92,7 +92,7 @@ def framework_inputs(client, archive, script=None):
         if body is not None:
             folder, _, _ = path.partition("/")
             uri = client.put(f"source/{uuid.uuid4().hex}/{path}", body)
-            inputs += input_from(uri, f"/opt/ml/processing/input/{folder}")["ProcessingInputs"]
+            inputs += make_input(uri, f"/opt/ml/processing/input/{folder}")["ProcessingInputs"]
             inputs[-1]["InputName"] = folder
     return inputs
 
@@ -115,7 +115,7 @@ def test_a_framework_processor_script_has_its_files_and_requirements(any_client)
         "",
         ProcessingInputs=framework_inputs(any_client, archive_of(**files | PACKAGE), script),
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command, "ContainerArguments": [OUTPUT]},
-        **output_to(uri),
+        **make_output(uri),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert any_client.get(f"{uri}/x") == b"beside it"
@@ -131,24 +131,24 @@ def test_an_invalid_framework_processor_archive_fails_the_job(client):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source_is_installed(client, line):
-    before = installed_libraries(client)
+    libraries = installed_libraries(client)
     job = train(client, f"numpy\n{line}\n", USE_PACKAGE, **PACKAGE)
     assert job["TrainingJobStatus"] == "Completed", job
     assert "hello from the package" in client.log(job)
-    assert len(installed_libraries(client) - before) == 1
+    assert len(installed_libraries(client) - libraries) == 1
     assert not list(Path(sys.prefix).rglob("tiny_example*"))
 
 
 @pytest.mark.slow
 def test_an_installation_is_reused_only_for_the_same_content(client):
     other_content = {"pkg/tiny_example.py": "text = 'another text'"}
-    before = installed_libraries(client)
+    libraries = installed_libraries(client)
     logs = []
     for files in (PACKAGE, PACKAGE | other_content, PACKAGE):
         job = train(client, "./pkg  # kept", USE_PACKAGE, **files)
         logs.append(client.log(job))
-    assert len(installed_libraries(client) - before) == 2
-    assert ["another text" in text for text in logs] == [False, True, False]
+    assert len(installed_libraries(client) - libraries) == 2
+    assert ["another text" in log for log in logs] == [False, True, False]
 
 
 @pytest.mark.parametrize(

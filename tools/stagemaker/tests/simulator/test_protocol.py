@@ -25,8 +25,8 @@ from stagemaker.resources.tuning_job import TuningJobs
 
 OPERATIONS = sagemaker_model().operation_names
 KINDS_OF_RESOURCES = (*KINDS, EmptyLists, Tags, Searches)
-SUPPORTED = {name for kind in KINDS_OF_RESOURCES for name in kind.operations()}
-WITH_TESTS_OF_THEIR_OWN = {name for kind in (TuningJobs, Pipelines, PipelineExecutions) for name in kind.operations()}
+OPERATION_NAMES = {name for kind in KINDS_OF_RESOURCES for name in kind.operations()}
+SEPARATE_NAMES = {name for kind in (TuningJobs, Pipelines, PipelineExecutions) for name in kind.operations()}
 
 
 def test_a_request_needs_only_its_target_header(client: Client) -> None:
@@ -60,7 +60,7 @@ FOREIGN_HOSTS = [
     *("127.0.0.1:1", "127.0.0.1", "page.example", "127.0.0.1.page.example:80", "localhost.page.example"),
     *("page-localhost", "[::2]", "127.0.0.1@page.example", ""),
 ]
-REFUSED: dict[tuple[int, str], list[dict[str, Any]]] = {
+REJECTED_REQUESTS: dict[tuple[int, str], list[dict[str, Any]]] = {
     (405, "UnknownOperationException"): [{"method": "GET", "body": None}, {"method": "PUT"}],
     (400, "UnknownOperationException"): [
         *({"target": f"SageMaker.{name}"} for name in ("Dig", "", "__init__")),
@@ -79,14 +79,14 @@ REFUSED: dict[tuple[int, str], list[dict[str, Any]]] = {
 
 
 def test_wrong_targets_methods_and_headers_are_rejected(client: Client) -> None:
-    for outcome, requests in REFUSED.items():
+    for outcome, requests in REJECTED_REQUESTS.items():
         for request in requests:
             status, document = send_request(client, **request)
             assert (status, document["__type"]) == outcome, request
 
 
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "bucket.s3.localhost", "127.0.0.1"])
-def test_local_host_names_with_the_simulators_port_are_accepted(client: Client, name: str) -> None:
+def test_local_host_names_with_the_port_are_accepted(client: Client, name: str) -> None:
     assert send_request(client, **{"Host": f"{name}:{client.simulator.port}", "Sec-Fetch-Site": "none"})[0] == 200
 
 
@@ -120,14 +120,14 @@ def test_every_operation_is_supported_or_returns_not_implemented(client: Client)
         status, document = send_request(client, f"SageMaker.{name}")
         outcome = (status, document.get("__type"))
         assert outcome in {(200, None), (400, "ValidationException"), (501, "NotImplemented")}, name
-        assert (status == 501) == (name not in SUPPORTED), name
+        assert (status == 501) == (name not in OPERATION_NAMES), name
 
 
 @examples(50)
 @given(data=st.data())
 def test_any_request_gets_a_response(client: Client, data: st.DataObject) -> None:
     """No request starts a job, because no generated image is a scikit-learn image."""
-    name = data.draw(st.sampled_from(sorted(SUPPORTED - WITH_TESTS_OF_THEIR_OWN)))
+    name = data.draw(st.sampled_from(sorted(OPERATION_NAMES - SEPARATE_NAMES)))
     document = data.draw(valid_values(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified_documents(document))
     status, response = send_request(client, f"SageMaker.{name}", json.dumps(document).encode())
@@ -141,9 +141,9 @@ def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> N
     assert send_request(client, target)[0] == 400
 
 
-def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:
-    before = random.getstate()
+def test_a_simulator_does_not_affect_random_numbers(client: Client) -> None:
+    state = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()
     client.put("random", b"x")
-    assert random.getstate() == before
+    assert random.getstate() == state

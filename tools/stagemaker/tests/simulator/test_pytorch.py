@@ -11,7 +11,7 @@ from stagemaker_support.archives import archive_of
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
 from stagemaker_support.repacking import repack
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 from stagemaker_support.training_jobs import ALGORITHM, train
 from stagemaker_support.transform_jobs import create_model
 
@@ -132,7 +132,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
+    uri = client.put(f"pytorch/{next(counter)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     for accept in ("application/json", "text/csv"):
@@ -140,16 +140,16 @@ def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Clien
         assert response["ContentType"] == accept
         calls = ["pre_model_fn", "model_fn None", "model_warmup_fn"]
         assert json.loads(response["Body"].read()) == {"sum": 15.0, "attributes": "hole=7", "called": calls}
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         endpoints.invoke(name, "rejected", ContentType="text/csv")
-    assert caught.value.response["OriginalStatusCode"] == 422
-    assert caught.value.response["OriginalMessage"].startswith("cannot be read\n")
+    assert excinfo.value.response["OriginalStatusCode"] == 422
+    assert excinfo.value.response["OriginalMessage"].startswith("cannot be read\n")
     with pytest.raises(ClientError, match="could not convert string to float: 'deep'"):
         endpoints.invoke(name, "deep", ContentType="text/csv")
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         endpoints.invoke(name, "unnamed", ContentType="text/csv")
-    assert caught.value.response["OriginalStatusCode"] == 500
-    assert caught.value.response["OriginalMessage"].startswith("日本 → ")
+    assert excinfo.value.response["OriginalStatusCode"] == 500
+    assert excinfo.value.response["OriginalMessage"].startswith("日本 → ")
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:

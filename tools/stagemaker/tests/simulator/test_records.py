@@ -154,12 +154,12 @@ def test_threads_do_not_interfere_with_each_other(database: Database) -> None:
     store = Store(database)
 
     def work(thread: int) -> bool:
-        for number in range(25):
-            name = f"{thread}/{number}"
-            assert store.add("Model", name, {"step": number})
-            assert store.update("Model", name, again=number) == {"step": number, "again": number}
+        for index in range(25):
+            name = f"{thread}/{index}"
+            assert store.add("Model", name, {"step": index})
+            assert store.update("Model", name, again=index) == {"step": index, "again": index}
             store.change("Counter", "shared", lambda old: {"count": old["count"] + 1}, {"count": 0})
-            assert number % 2 == 0 or store.delete("Model", name)
+            assert index % 2 == 0 or store.delete("Model", name)
         return store.add("Race", "shared", {})
 
     with ThreadPoolExecutor(8) as pool:
@@ -203,8 +203,8 @@ def make_database(path: Path, records: int = 200) -> None:
     database = Database.open(path)
     store = Store(database)
     with store.transaction():
-        for number in range(records):
-            store.add("Model", f"model-{number}", {"Environment": {"text": "x" * 200}})
+        for index in range(records):
+            store.add("Model", f"model-{index}", {"Environment": {"text": "x" * 200}})
     database.close()
 
 
@@ -257,13 +257,13 @@ def test_a_damaged_or_foreign_file_is_rejected_and_not_changed(kind: str, tmp_pa
     path = tmp_path / "state.sqlite"
     make_database(path)
     damage(path, kind)
-    before = file_contents(tmp_path)
-    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as caught:
+    contents = file_contents(tmp_path)
+    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as excinfo:
         Database.open(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "use another folder" in str(caught.value) or "or another folder" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert file_contents(tmp_path).items() >= before.items()
+    assert str(excinfo.value).startswith(f"{path}: ")
+    assert "use another folder" in str(excinfo.value) or "or another folder" in str(excinfo.value)
+    assert "\n" not in str(excinfo.value)
+    assert file_contents(tmp_path).items() >= contents.items()
 
 
 def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
@@ -276,11 +276,11 @@ def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
         shutil.copy(tmp_path / name, copied_folder)
     database.close()
     damage(copied_folder / "state.sqlite", "0.5")
-    before = file_contents(copied_folder)
-    assert len(before[copied_folder / "state.sqlite-wal"]) > 0
+    contents = file_contents(copied_folder)
+    assert len(contents[copied_folder / "state.sqlite-wal"]) > 0
     with pytest.raises(OSError, match="it is damaged"):
         Database.open(copied_folder / "state.sqlite")
-    assert file_contents(copied_folder).items() >= before.items()
+    assert file_contents(copied_folder).items() >= contents.items()
 
 
 def test_a_partially_created_file_is_replaced(tmp_path: Path) -> None:

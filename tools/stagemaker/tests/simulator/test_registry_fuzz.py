@@ -108,16 +108,16 @@ def check_simulator_still_works(packages: Packages) -> Iterator[None]:
     assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*arns}
 
 
-def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
+def add_meaning(document: Any) -> st.SearchStrategy[Any]:
     if isinstance(document, list):
-        return st.tuples(*map(with_meaningful_values, document)).map(list)
+        return st.tuples(*map(add_meaning, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     return st.fixed_dictionaries(
         {
-            name: st.one_of(*[st.sampled_from(MEANINGFUL_VALUES[name])] * 3, with_meaningful_values(value))
+            name: st.one_of(*[st.sampled_from(MEANINGFUL_VALUES[name])] * 3, add_meaning(value))
             if name in MEANINGFUL_VALUES
-            else with_meaningful_values(value)
+            else add_meaning(value)
             for name, value in document.items()
         }
     )
@@ -127,7 +127,7 @@ def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_request_succeeds_or_fails_with_a_modelled_error(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid_values(operation_model(name).input_shape).flatmap(with_meaningful_values)
+    requests = valid_values(operation_model(name).input_shape).flatmap(add_meaning)
     typical_requests = requests.map(lambda document: document | TYPICAL_MEMBERS.get(name, {}))
     document = data.draw(typical_requests | requests | typical_requests.flatmap(modified_documents))
     status, _ = call_operation(packages.client, name, document)

@@ -30,7 +30,7 @@ def test_changes_acknowledged_under_load_survive_a_kill_and_version_numbers_cont
             simulator.client(name, config=Config(retries={"max_attempts": 0})) for name in ("sagemaker", "s3")
         )
         group = packages.group()
-        enough_stored = threading.Event()
+        has_versions = threading.Event()
 
         def register(number: int) -> None:
             with contextlib.suppress(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):  # by the kill
@@ -43,21 +43,21 @@ def test_changes_acknowledged_under_load_survive_a_kill_and_version_numbers_cont
                     s3.delete_object(Bucket=BUCKET, Key=arn)
                     objects[arn] = None
                 if len(objects) >= count:
-                    enough_stored.set()
+                    has_versions.set()
 
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert enough_stored.wait(120)
+            assert has_versions.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
         existing_arns = packages.listed(ModelPackageGroupName=group)
         assert [int(arn.rpartition("/")[2]) for arn in existing_arns] == list(range(len(existing_arns), 0, -1))
-        stored = objects_of(packages.client.s3).get(BUCKET, {})
-        assert objects == {arn: stored.get(arn) for arn in objects}
-        assert stored.keys() | objects.keys() <= {*existing_arns}
+        bodies = objects_of(packages.client.s3).get(BUCKET, {})
+        assert objects == {arn: bodies.get(arn) for arn in objects}
+        assert bodies.keys() | objects.keys() <= {*existing_arns}
         assert packages.version(group).endswith(f"/{len(existing_arns) + 1}")
 
 
@@ -73,12 +73,12 @@ def test_a_registry_keeps_its_contents_after_a_kill(tmp_path: Path) -> None:
         packages.sagemaker.delete_model_package(ModelPackageName=deleted_package)
         packages.approve(package, ApprovalDescription="good")
         packages.sagemaker.create_model(ModelName="m", PrimaryContainer={"ModelPackageName": package})
-        before = packages.describe(package)
+        old_package = packages.describe(package)
         simulator.kill()
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
-        after = packages.describe(package)
-        assert after | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
+        new_package = packages.describe(package)
+        assert new_package | {"ResponseMetadata": None} == old_package | {"ResponseMetadata": None}
         assert packages.listed(ModelPackageGroupName=group) == [package]
         stored_policy = packages.sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)
         assert stored_policy["ResourcePolicy"] == policy

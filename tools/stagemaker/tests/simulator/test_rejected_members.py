@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import Shape
 from stagemaker_support.documented_tables import assert_documented
-from stagemaker_support.simulator_client import CLUSTER, IMAGE, input_from, training_members
+from stagemaker_support.simulator_client import CLUSTER, IMAGE, make_input, training_members
 from stagemaker_support.training_jobs import channel
 
 from stagemaker.protocol.service_model import value_problems
@@ -53,7 +53,7 @@ BASES: dict[str, dict[str, Any]] = {
     "CreateTrainingJob": TRAINING | {"InputDataConfig": [*CHANNELS, channel("..", "s3://b/k")]},
     "CreateProcessingJob": {
         "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"]},
-        **input_from("s3://b/k"),
+        **make_input("s3://b/k"),
         "ProcessingResources": {"ClusterConfig": CLUSTER | {"InstanceCount": 2}},
     },
     "CreatePipeline": {"PipelineDefinition": json.dumps({"Version": "2020-12-01", "Steps": [STEP]})},
@@ -81,11 +81,11 @@ BASE_ERRORS = {
 
 def test_the_docs_list_every_rejected_member() -> None:
     with Simulator(isolation="off") as simulator:
-        table = rejected_table(simulator)
+        table = rejection_table(simulator)
     assert_documented(table)
 
 
-def rejected_table(simulator: Simulator) -> str:
+def rejection_table(simulator: Simulator) -> str:
     rows = ["| operation | rejected members and values |", "|---|---|"]
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
@@ -96,25 +96,25 @@ def rejected_table(simulator: Simulator) -> str:
     operations += [(runtime, name) for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")]
     for service, operation in sorted(operations, key=operator.itemgetter(1)):
         shape = service.meta.service_model.operation_model(operation).input_shape
-        if shape and (rejected := list(_rejected_by(service, operation, shape))):
-            rows.append(_row(f"`{operation}`", rejected))
+        if shape and (names := list(_rejected_by(service, operation, shape))):
+            rows.append(_row(f"`{operation}`", names))
         if operation == "CreateModel":
             rows.append(_row("`CreateModel` from a model package", list(_rejected_packaged_members(service))))
     return "\n".join(rows)
 
 
-def _row(title: str, rejected: list[str]) -> str:
-    return f"| {title} | {', '.join(f'`{member}`' for member in rejected)} |"
+def _row(title: str, names: list[str]) -> str:
+    return f"| {title} | {', '.join(f'`{member}`' for member in names)} |"
 
 
 def _rejected_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
     """Yield the members and values that an operation rejects. shape: the shape of its requests."""
-    numbers = itertools.count()
+    counter = itertools.count()
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
         # each created resource has a separate name
-        return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
+        return _error(service, operation, request | dict.fromkeys(name_members, f"x-{next(counter)}"))
 
     base = smallest_value(shape) | BASES.get(operation, {})
     if operation in BASES:
@@ -123,12 +123,12 @@ def _rejected_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
 
 
 def _rejected_packaged_members(service: Any) -> Iterator[str]:
-    numbers = itertools.count()
+    counter = itertools.count()
     base = BASES["CreateModelPackage"]
     specification = base["InferenceSpecification"]
 
     def send(container: dict[str, Any]) -> str:
-        name = f"packaged-{next(numbers)}"
+        name = f"packaged-{next(counter)}"
         package = {"ModelPackageName": name, "InferenceSpecification": specification | {"Containers": [container]}}
         service.create_model_package(**base | package)
         model = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": {"ModelPackageName": name}}
@@ -151,24 +151,24 @@ def _error(service: Any, operation: str, request: dict[str, Any]) -> str:
 
 
 def _rejected_members(
-    shape: Shape, value: dict[str, Any], send: Callable[[dict[str, Any]], str], prefix: str, seen: set[str]
+    shape: Shape, value: dict[str, Any], send: Callable[[dict[str, Any]], str], prefix: str, seen_names: set[str]
 ) -> Iterator[str]:
-    if shape.name in seen:
+    if shape.name in seen_names:
         return
-    seen.add(shape.name)
+    seen_names.add(shape.name)
     for name, member in shape.members.items():
-        inner = value.get(name) or smallest_value(member)
-        if name not in value and re.search(rf"\b{name} (is|are) not simulated", send(value | {name: inner})):
+        content = value.get(name) or smallest_value(member)
+        if name not in value and re.search(rf"\b{name} (is|are) not simulated", send(value | {name: content})):
             yield f"{prefix}{name}"
             continue
         if member.type_name == "structure":
             yield from _rejected_members(
-                member, inner, lambda item, name=name: send(value | {name: item}), f"{prefix}{name}.", seen
+                member, content, lambda item, name=name: send(value | {name: item}), f"{prefix}{name}.", seen_names
             )
         elif member.type_name == "list" and member.member.type_name == "structure":
-            first, *others = inner
+            first, *others = content
             send_item = lambda item, name=name, others=others: send(value | {name: [item, *others]})  # noqa: E731
-            yield from _rejected_members(member.member, first, send_item, f"{prefix}{name}.", seen)
+            yield from _rejected_members(member.member, first, send_item, f"{prefix}{name}.", seen_names)
         # all of the hundreds of instance types are accepted
         choices = () if member.name.endswith("InstanceType") else getattr(member, "enum", ())
         for choice in choices:
@@ -186,9 +186,9 @@ def smallest_value(shape: Shape) -> Any:
         return [smallest_value(shape.member)] * max(1, shape.metadata.get("min", 1))
     if shape.type_name == "string":
         deadline = time.thread_time() + 60
-        allowed = [text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline)]
-        assert allowed, f"add a string to STRINGS that {shape.name} allows: {shape.metadata}"
-        return allowed[0]
-    numbers = {"integer": 1, "long": 1, "float": 0.5, "double": 0.5, "timestamp": 0}
-    values = {name: max(number, shape.metadata.get("min", number)) for name, number in numbers.items()}
+        strings = [text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline)]
+        assert strings, f"add a string to STRINGS that {shape.name} allows: {shape.metadata}"
+        return strings[0]
+    minimums = {"integer": 1, "long": 1, "float": 0.5, "double": 0.5, "timestamp": 0}
+    values = {name: max(minimum, shape.metadata.get("min", minimum)) for name, minimum in minimums.items()}
     return (values | {"map": {}, "boolean": True, "blob": b""})[shape.type_name]

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from stagemaker_support.archives import member, packed
-from stagemaker_support.endpoints import NAMED, Endpoints, variant
+from stagemaker_support.archives import member, tarball
+from stagemaker_support.endpoints import NAMER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, input_from, numbers
+from stagemaker_support.simulator_client import Client, counter, make_input
 
 from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.files.output_files import OutputFolder
@@ -34,20 +34,20 @@ TOO_LARGE = "AlgorithmError: requirements.txt could not be installed: the file i
 @pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
     """Return the URI of an endpoint's source; the endpoint is building a package from this source during the test."""
-    started, go = tmp_path / "started", tmp_path / "go"
+    start_file, go_file = tmp_path / "started", tmp_path / "go"
     files = {
-        "inference.py": NAMED.format(name="m"),
+        "inference.py": NAMER.format(name="m"),
         "requirements.txt": "./package\n",
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
-        "package/waiting.py": WAITING_BACKEND.format(started=str(started), go=str(go)),
+        "package/waiting.py": WAITING_BACKEND.format(started=str(start_file), go=str(go_file)),
     }
     endpoints, source = Endpoints(unsandboxed_client), unsandboxed_client.source(**files)
     model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
-    wait_until(started.exists)
+    wait_until(start_file.exists)
     yield source
     assert endpoints.describe(name)["EndpointStatus"] == "Creating"
-    go.touch()
+    go_file.touch()
     endpoints.settle(name)
     endpoints.delete(name)
 
@@ -56,8 +56,8 @@ def test_different_requirements_are_installed_in_parallel(unsandboxed_client: Cl
     source = unsandboxed_client.source(job="", **{"requirements.txt": "./not-there"})
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
-    last = [each["StatusMessage"] for each in job["SecondaryStatusTransitions"] if each["Status"] == "Downloading"][-1]
-    assert last == "Installing requirements.txt: ./not-there"  # and not a message about downloading data
+    line = [each["StatusMessage"] for each in job["SecondaryStatusTransitions"] if each["Status"] == "Downloading"][-1]
+    assert line == "Installing requirements.txt: ./not-there"  # and not a message about downloading data
 
 
 def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
@@ -75,16 +75,16 @@ def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endp
     source = client.source(job="", **files)
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
-    uri = client.put(f"source/{next(numbers)}/sourcedir.tar.gz", client.get(source))
-    job = client.process("", **input_from(uri, "/opt/ml/processing/input/code/"))
+    uri = client.put(f"source/{next(counter)}/sourcedir.tar.gz", client.get(source))
+    job = client.process("", **make_input(uri, "/opt/ml/processing/input/code/"))
     assert job["FailureReason"] == TOO_LARGE
     model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     assert any_endpoints.failure_reason(model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
 def test_a_requirements_file_of_the_maximum_size_is_accepted(client: Client) -> None:
-    text = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the byte order mark has three bytes
-    source = client.source(job="", **{"requirements.txt": text})
+    content = "\ufeffnumpy\r\n".ljust(MAX_REQUIREMENTS_BYTES - 2, "#")  # the byte order mark has three bytes
+    source = client.source(job="", **{"requirements.txt": content})
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["TrainingJobStatus"] == "Completed"
 
@@ -114,7 +114,7 @@ def test_symbolic_links_must_not_leave_the_source(tmp_path: Path) -> None:
 def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_endpoints: Endpoints) -> None:
     link = member("code/requirements.txt", b"2", "../../model/needs.txt")
     link.linkname = "../needs.txt"
-    body = packed(member("needs.txt"), member("code", b"5"), link)
+    body = tarball(member("needs.txt"), member("code", b"5"), link)
     model = any_endpoints.model(
         "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
     )
@@ -126,29 +126,29 @@ def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no
     unsandboxed_client: Client,
 ) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
-    archive = packed(member("requirements.txt", b"2", "below/needs.py"), **files)
+    archive = tarball(member("requirements.txt", b"2", "below/needs.py"), **files)
     linked_source = unsandboxed_client.put("linked.tar.gz", archive)
     absolute_source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
-    for source, text in ((linked_source, "was run"), (absolute_source, "/opt/ml/code/none")):
+    for source, output in ((linked_source, "was run"), (absolute_source, "/opt/ml/code/none")):
         job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
         log = unsandboxed_client.log(job)
         assert "requirements.txt could not be installed" in job["FailureReason"]
-        assert text in log
+        assert output in log
         assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"] + log
-    assert text in job["FailureReason"]
+    assert output in job["FailureReason"]
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
-    for number in range(5):
-        (source := tmp_path / f"{number}").mkdir()
+    for index in range(5):
+        (source := tmp_path / f"{index}").mkdir()
         (source / "a").write_text("x")
-        if number == 0:
+        if index == 0:
             (source / "b").write_text("y")
-        elif number == 1:
+        elif index == 1:
             (source / "a").write_text("x\0b\0y")
-        elif number in (2, 3):
-            (source / "b").symlink_to("a" if number == 2 else "nowhere")
+        elif index in (2, 3):
+            (source / "b").symlink_to("a" if index == 2 else "nowhere")
         else:
             (source / "a").chmod(0o755)
         digests.append(digest_of("image", b"./a", OutputFolder(source, "/opt/ml"), lambda: None))

@@ -79,11 +79,11 @@ INVALID_RESPONSES = [
 
 @pytest.mark.parametrize(("data", "reason"), INVALID_RESPONSES, ids=lambda value: repr(value)[:70])
 def test_invalid_responses_are_rejected(data: bytes, reason: str) -> None:
-    with pytest.raises(NoResponse, match=f"^the server's response is not valid HTTP: ({reason})") as caught:
+    with pytest.raises(NoResponse, match=f"^the server's response is not valid HTTP: ({reason})") as excinfo:
         read(data)
-    assert type(caught.value) is NoResponse
-    assert str(caught.value).isascii()
-    assert str(caught.value).isprintable()
+    assert type(excinfo.value) is NoResponse
+    assert str(excinfo.value).isascii()
+    assert str(excinfo.value).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -55,23 +55,23 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     second = datetime.timedelta(seconds=1)
     series = {name: [{"Name": "d", "Value": name}] for name in "ab"}
     data: list[dict[str, Any]] = [
-        {"Timestamp": start + number * second, "Value": float(number), "Dimensions": dimensions}
+        {"Timestamp": start + index * second, "Value": float(index), "Dimensions": dimensions}
         for start in starts
-        for number in range(1200)
+        for index in range(1200)
         for dimensions in series.values()
     ]
-    data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
+    data += [{"Timestamp": NOW - index * second, "Value": 1.0} for index in range(100)]
     statistic_values = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
     data += [{"Timestamp": starts[0], "StatisticValues": statistic_values, "Dimensions": series["a"]}] * 2
     data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
-    before = metric.points(86_400, Dimensions=series["a"])
+    old_points = metric.points(86_400, Dimensions=series["a"])
     Metric(client).put([{"Values": [1.0], "Counts": [retention.CLEANUP_DATA_POINTS]}])
-    after = metric.points(86_400, Dimensions=series["a"])
-    assert after == before
+    new_points = metric.points(86_400, Dimensions=series["a"])
+    assert new_points == old_points
     assert metric.count_data_points() == 2 * (20 + 4 + 1) + 100
-    assert [point["SampleCount"] for point in after] == [1206.0, 1200.0, 1200.0][::-1]
+    assert [point["SampleCount"] for point in new_points] == [1206.0, 1200.0, 1200.0][::-1]
 
 
 def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None:
@@ -88,16 +88,16 @@ def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None
 
 def test_only_the_newest_data_points_are_kept() -> None:
     now = datetime.datetime(2026, 1, 1)
-    data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
+    data = [MetricDatum("n", "m", float(index), [], now, None) for index in range(25)]
     assert [datum.value for datum in retention.age_data(data, now, merge=max, limit=10)] == [
-        float(number) for number in range(15, 25)
+        float(index) for index in range(15, 25)
     ]
 
 
 def test_the_newest_events_of_the_most_recently_written_streams_are_kept() -> None:
     group = SimpleNamespace(account_id=ACCOUNT, region=REGION, name="group", subscription_filters={})
     streams = [LogStream(group, name) for name in ("first", "second", "last")]
-    messages = [f"{number:03} {'x' * 1000}" for number in range(300)]
+    messages = [f"{index:03} {'x' * 1000}" for index in range(300)]
     for stream, count in zip(streams, (40, 40, 300), strict=True):
         stream.put_log_events([{"timestamp": 1, "message": message} for message in messages[:count]])
     size = retention.event_size(messages[0])
@@ -184,10 +184,10 @@ def test_data_of_several_metrics_are_read_at_once(client: Client) -> None:
     assert metric.cloudwatch.get_metric_data(MetricDataQueries=[], **window)["MetricDataResults"] == []
     assert (results[0]["Timestamps"][1] - results[0]["Timestamps"][0]).total_seconds() == 300
     decades = {"StartTime": datetime.datetime(1970, 1, 1), "EndTime": datetime.datetime(2038, 1, 1)}
-    for rejected, limit in (
+    for request, limit in (
         ([query("q")], decades),
         ([query(f"q{n}", 1) for n in range(20)], window),
         ([query("q", 61)], window),
     ):
         with pytest.raises(ClientError, match=r"exceeds the limit of 100800|Period must be"):
-            metric.cloudwatch.get_metric_data(MetricDataQueries=rejected, **limit)
+            metric.cloudwatch.get_metric_data(MetricDataQueries=request, **limit)

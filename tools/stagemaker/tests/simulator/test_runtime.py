@@ -16,9 +16,9 @@ AUTHORIZATION = (
 
 def test_an_async_invocation_is_not_simulated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint_async
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         invoke(EndpointName="x", InputLocation="s3://bucket/key")
-    response = caught.value.response
+    response = excinfo.value.response
     assert response["Error"]["Code"] == "NotImplemented"
     assert "does not support InvokeEndpointAsync" in response["Error"]["Message"]
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -40,12 +40,12 @@ def test_large_objects_are_kept_in_closed_files(client: Client) -> None:
     process, content = psutil.Process(), bytes(MAX_BYTES_IN_MEMORY + 1)
     client.s3.put_object(Bucket=BUCKET, Key="first", Body=content)
     files_before, descriptors_before = count_files(), process.num_fds()
-    for number in range(20):
-        client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
+    for index in range(20):
+        client.s3.put_object(Bucket=BUCKET, Key=f"many/{index}", Body=content)
     assert process.num_fds() <= descriptors_before + 5  # other connections may have been opened
     assert count_files() == files_before + 20
-    for number in range(20):
-        client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
+    for index in range(20):
+        client.s3.delete_object(Bucket=BUCKET, Key=f"many/{index}")
     assert count_files() == files_before
 
 
@@ -92,10 +92,10 @@ def test_the_folder_is_removed_when_the_last_simulator_ends(tmp_path: Path) -> N
 def test_an_object_that_is_replaced_while_it_is_read_is_read_to_its_end(client: Client, size: int) -> None:
     backend, data = s3_backends["123456789012"]["aws"], os.urandom(size)
     client.s3.put_object(Bucket=BUCKET, Key="replaced", Body=data)
-    being_read = backend.get_object(BUCKET, "replaced")
+    old_object = backend.get_object(BUCKET, "replaced")
     client.s3.put_object(Bucket=BUCKET, Key="replaced", Body=b"another")
-    assert being_read.value == data
-    assert being_read.etag == f'"{hashlib.md5(data).hexdigest()}"'
+    assert old_object.value == data
+    assert old_object.etag == f'"{hashlib.md5(data).hexdigest()}"'
     assert client.s3.get_object(Bucket=BUCKET, Key="replaced")["Body"].read() == b"another"
 
 
@@ -104,8 +104,8 @@ def test_threads_can_read_the_same_content_independently(client: Client, size: i
     content, data = Content(), os.urandom(size)
     content.write(data)
     content.seek(0)
-    beginning = content.read(10)
+    start = content.read(10)
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(content.read).result() == data
-    assert beginning + content.read(20) + content.read() == data
+    assert start + content.read(20) + content.read() == data
     content.close()

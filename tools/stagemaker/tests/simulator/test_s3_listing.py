@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 from stagemaker.services.moto_inside.s3 import SortedKeys, entries, make_s3_bucket, put_s3_object, s3_buckets
 
@@ -17,7 +17,7 @@ ATTRIBUTES = {"storage": "STANDARD", "etag": "0" * 32, "metadata": {}, "checksum
 KEYS = st.sets(st.text("ab/é\U0010ffff", min_size=1, max_size=6), max_size=30)
 
 
-def entries_one_by_one(keys: set[str], prefix: str, delimiter: str) -> list[str]:
+def list_entries(keys: set[str], prefix: str, delimiter: str) -> list[str]:
     """Return a listing's entries by looking at every key, as moto does."""
     results = set()
     for key in keys:
@@ -29,11 +29,11 @@ def entries_one_by_one(keys: set[str], prefix: str, delimiter: str) -> list[str]
 
 @given(KEYS, st.text("ab/", max_size=2), st.sampled_from(["", "/", "b", "//"]), st.integers(1, 5))
 def test_pages_have_all_entries_in_order(keys: set[str], prefix: str, delimiter: str, size: int) -> None:
-    expected, results, after = entries_one_by_one(keys, prefix, delimiter), [], ""
-    ordered = SortedKeys(lambda: keys).get()
-    while page := list(itertools.islice(entries(ordered, prefix, delimiter, after), size)):
+    expected, results, marker = list_entries(keys, prefix, delimiter), [], ""
+    sorted_keys = SortedKeys(lambda: keys).get()
+    while page := list(itertools.islice(entries(sorted_keys, prefix, delimiter, marker), size)):
         results += [entry for entry, _, _ in page]
-        after = results[-1]
+        marker = results[-1]
         for entry, is_prefix, its_keys in page:
             assert its_keys == sorted(key for key in keys if (key.startswith(entry) if is_prefix else key == entry))
     assert results == expected
@@ -41,7 +41,7 @@ def test_pages_have_all_entries_in_order(keys: set[str], prefix: str, delimiter:
 
 @pytest.fixture
 def bucket(client: Client) -> str:
-    name = f"listed-{next(numbers)}"
+    name = f"listed-{next(counter)}"
     client.s3.create_bucket(Bucket=name)
     return name
 
@@ -61,13 +61,13 @@ def test_objects_and_common_prefixes_are_paged(client: Client, bucket: str) -> N
     client.s3.delete_object(Bucket=bucket, Key="a+b")
     keys.remove("a+b")
     for operation, size in itertools.product(("list_objects", "list_objects_v2"), (1, 100)):
-        listed = list(pages(client, operation, bucket, "Contents", size))
-        assert [item["Key"] for item in listed] == keys
-        assert listed[0].items() >= {"Size": 4, "StorageClass": "STANDARD"}.items()
-        assert listed[0]["ETag"].startswith('"')
-        below = {"Delimiter": "/", "Prefix": "e/"}
-        assert [item["Key"] for item in pages(client, operation, bucket, "Contents", size, **below)] == ["e/g"]
-        prefixes = pages(client, operation, bucket, "CommonPrefixes", size, **below)
+        objects = list(pages(client, operation, bucket, "Contents", size))
+        assert [item["Key"] for item in objects] == keys
+        assert objects[0].items() >= {"Size": 4, "StorageClass": "STANDARD"}.items()
+        assert objects[0]["ETag"].startswith('"')
+        filters = {"Delimiter": "/", "Prefix": "e/"}
+        assert [item["Key"] for item in pages(client, operation, bucket, "Contents", size, **filters)] == ["e/g"]
+        prefixes = pages(client, operation, bucket, "CommonPrefixes", size, **filters)
         assert [item["Prefix"] for item in prefixes] == ["e/f/"]
 
 
@@ -102,8 +102,8 @@ def test_versions_are_listed_on_pages_newest_first(size: int, client: Client, ve
 
 def test_a_response_has_at_most_a_thousand_objects(client: Client, bucket: str) -> None:
     moto_bucket = s3_buckets()[bucket]
-    for number in range(1001):
-        put_s3_object(moto_bucket, f"{number:04}", b"", ATTRIBUTES | {"time": moto_bucket.creation_date})
+    for index in range(1001):
+        put_s3_object(moto_bucket, f"{index:04}", b"", ATTRIBUTES | {"time": moto_bucket.creation_date})
     response = client.s3.list_objects_v2(Bucket=bucket, MaxKeys=100_000)
     assert (response["KeyCount"], response["IsTruncated"]) == (1000, True)
     response = client.s3.list_objects_v2(Bucket=bucket, MaxKeys=0)
@@ -112,9 +112,9 @@ def test_a_response_has_at_most_a_thousand_objects(client: Client, bucket: str) 
 
 @pytest.mark.timing
 def test_100_000_objects_are_listed_in_20_seconds(client: Client) -> None:
-    bucket = make_s3_bucket(f"large-{next(numbers)}", "123456789012", "aws", "us-east-1")
-    for number in range(100_000):
-        put_s3_object(bucket, f"{number % 100}/{number}", b"x", ATTRIBUTES | {"time": bucket.creation_date})
+    bucket = make_s3_bucket(f"large-{next(counter)}", "123456789012", "aws", "us-east-1")
+    for index in range(100_000):
+        put_s3_object(bucket, f"{index % 100}/{index}", b"x", ATTRIBUTES | {"time": bucket.creation_date})
     start = time.monotonic()
     assert sum(1 for _ in pages(client, "list_objects_v2", bucket.name, "Contents", 1000)) == 100_000
     assert time.monotonic() - start < 20

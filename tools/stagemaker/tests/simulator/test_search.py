@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.model_packages import Packages
 from stagemaker_support.pipelines import Pipelines, model
-from stagemaker_support.simulator_client import Client, numbers, rejection
+from stagemaker_support.simulator_client import Client, counter, rejection
 
 from stagemaker.resources.paging import sort_key
 from stagemaker.resources.resource import Resource
@@ -29,7 +29,7 @@ ORDER = ("Equals", "NotEquals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan
 WORDS = st.sampled_from(["a", "b"])
 TIMES = st.integers(0, 2).map(lambda hour: datetime.datetime(2026, 1, 1, hour, tzinfo=datetime.UTC))
 # A job's properties in the naive model, each with its values and the operators of filters on it.
-SINGLE: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
+FIELDS: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
     "TrainingJobStatus": (WORDS, ("Equals", "NotEquals", "In")),
     "BillableTimeInSeconds": (st.integers(0, 2), ORDER),
     "Metrics.loss": (st.sampled_from([-2.5, 0.5, 10]), ORDER),
@@ -42,7 +42,7 @@ CHANNEL = {f"InputDataConfig.{name}": (WORDS, ("Equals", "NotEquals")) for name 
 # a job in the naive model: a value or None for each property, and a list of the channels' pairs of values
 JOBS = st.lists(
     st.fixed_dictionaries(
-        {name: st.none() | values for name, (values, _) in SINGLE.items()}
+        {name: st.none() | values for name, (values, _) in FIELDS.items()}
         | {"LastModifiedTime": TIMES, "channels": st.lists(st.tuples(WORDS, WORDS), max_size=3)}
     ),
     max_size=8,
@@ -66,7 +66,7 @@ def filters(properties: dict[str, tuple[st.SearchStrategy[Any], tuple[str, ...]]
 
 def expressions(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
-        {"Operator": st.sampled_from(["And", "Or"]), "Filters": filters(SINGLE | CHANNEL)},
+        {"Operator": st.sampled_from(["And", "Or"]), "Filters": filters(FIELDS | CHANNEL)},
         optional={"NestedFilters": filters(CHANNEL), **members},
     )
 
@@ -81,15 +81,15 @@ def values_of(job: Record, name: str) -> list[Any]:
 
 
 def is_satisfied(job: Record, expression: Record) -> bool:
-    results = [holds(job, *item) for item in expression["Filters"]]
+    results = [is_true(job, *item) for item in expression["Filters"]]
     if "NestedFilters" in expression:
         channels = [{"channels": [channel]} for channel in job["channels"]]
-        results.append(any(all(holds(item, *nested) for nested in expression["NestedFilters"]) for item in channels))
+        results.append(any(all(is_true(item, *nested) for nested in expression["NestedFilters"]) for item in channels))
     results += [is_satisfied(job, item) for item in expression.get("SubExpressions", [])]
     return any(results) if expression["Operator"] == "Or" else all(results)
 
 
-def holds(job: Record, name: str, comparison: str, operand: Any = None) -> bool:
+def is_true(job: Record, name: str, comparison: str, operand: Any = None) -> bool:
     values = values_of(job, name)
     if comparison in ("Exists", "NotExists"):
         return bool(values) == (comparison == "Exists")
@@ -101,8 +101,8 @@ def holds(job: Record, name: str, comparison: str, operand: Any = None) -> bool:
 def requested(expression: Record) -> Record:
     members = expression | {"Filters": [condition(*item) for item in expression["Filters"]]}
     if "NestedFilters" in expression:
-        nested = [condition(*item) for item in expression["NestedFilters"]]
-        members["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": nested}]
+        conditions = [condition(*item) for item in expression["NestedFilters"]]
+        members["NestedFilters"] = [{"NestedPropertyName": "InputDataConfig", "Filters": conditions}]
     if "SubExpressions" in expression:
         members["SubExpressions"] = [requested(item) for item in expression["SubExpressions"]]
     return members
@@ -125,8 +125,8 @@ class Recorded(Resource):
     def __init__(self, kind: str, *records: Record):
         self.kind = kind  # type: ignore[misc]
         super().__init__(SimpleNamespace(store=Store()))
-        for number, record in enumerate(records):
-            arn = f"{number:02}"
+        for index, record in enumerate(records):
+            arn = f"{index:02}"
             self.store.add(kind, arn, {f"{kind}Arn": arn} | record)
             self.store.add("Tags", arn, {"Tags": record.get("Tags", [])})
 
@@ -169,7 +169,7 @@ def test_in_compares_complete_values() -> None:
     expression=st.none() | EXPRESSIONS,
     order=st.fixed_dictionaries(
         {},
-        optional={"SortBy": st.sampled_from(list(SINGLE)), "SortOrder": st.sampled_from(["Ascending", "Descending"])},
+        optional={"SortBy": st.sampled_from(list(FIELDS)), "SortOrder": st.sampled_from(["Ascending", "Descending"])},
     ),
 )
 def test_a_search_finds_matches_in_order(jobs: list[Record], expression: Record | None, order: Record) -> None:
@@ -263,13 +263,13 @@ def test_a_result_contains_the_resource_and_its_tags(client: Client) -> None:
     job = client.train("print('loss=1.5')", AlgorithmSpecification=algorithm, Tags=tags)
     expression = {"Filters": [condition("TrainingJobName", "Equals", job["TrainingJobName"])]}
     [result] = client.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
-    described = {name: value for name, value in job.items() if name in result["TrainingJob"]}
-    assert result == {"TrainingJob": described | {"Tags": tags}}
+    description = {name: value for name, value in job.items() if name in result["TrainingJob"]}
+    assert result == {"TrainingJob": description | {"Tags": tags}}
     assert result["TrainingJob"].keys() > {"SecondaryStatusTransitions", "FinalMetricDataList", "ModelArtifacts"}
 
 
 def test_groups_are_found_by_their_tags(packages: Packages) -> None:
-    word = f"team-{next(numbers)}"
+    word = f"team-{next(counter)}"
     groups = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
     arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in groups]
     team = ("Tags.team", "Equals", word)
@@ -299,7 +299,7 @@ def filtered(*filter_: str) -> Record:
 
 
 EXISTS, CONTAINS = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
-NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [EXISTS]}
+FILTER = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [EXISTS]}
 
 
 @pytest.mark.parametrize(
@@ -328,8 +328,8 @@ NESTED = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": 
         (filtered("CertifyForMarketplace", "LessThan", "true"), "LessThan is not supported"),
         (filtered("CreationTime", "LessThan", "yesterday"), "'yesterday' of the filter on CreationTime is not a time"),
         (filtered("InferenceSpecification", "Equals", "x"), "Equals is not supported"),
-        ({"SearchExpression": {"NestedFilters": [NESTED]}}, "must be on a property below the NestedPropertyName"),
-        ({"SearchExpression": {"NestedFilters": [NESTED | {"NestedPropertyName": "ModelPackageName"}]}}, "not a list"),
+        ({"SearchExpression": {"NestedFilters": [FILTER]}}, "must be on a property below the NestedPropertyName"),
+        ({"SearchExpression": {"NestedFilters": [FILTER | {"NestedPropertyName": "ModelPackageName"}]}}, "not a list"),
         (
             {"SearchExpression": {"Filters": [CONTAINS], "SubExpressions": [{"Filters": [CONTAINS]}]}},
             "usage limit of 1",

@@ -56,16 +56,16 @@ def test_steps_without_predecessors_need_no_source(pipelines: Pipelines, pipelin
 
 
 def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) -> None:
-    failed = pipelines.run(pipelines.processing("Stop", FAILING_SCRIPT), model("After", "Stop"), status="Failed")
-    other = failed.partition("/execution")[0].rpartition("/")[2]
+    failed_arn = pipelines.run(pipelines.processing("Stop", FAILING_SCRIPT), model("After", "Stop"), status="Failed")
+    pipeline_name = failed_arn.partition("/execution")[0].rpartition("/")[2]
 
     def reason(*arguments: Any, **members: Any) -> str:
         return rejection(lambda: start(pipelines, *arguments, **members))
 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
     assert "step 'First' needs a SourcePipelineExecutionArn; select it, too" in reason(pipeline, "Second")
-    assert "step 'Stop' did not succeed in the source execution" in reason(other, "After", source=failed)
+    assert "step 'Stop' did not succeed in the source execution" in reason(pipeline_name, "After", source=failed_arn)
     source = pipelines.start(pipeline)
     pipelines.wait(source)
     assert "step 'Second' is between selected steps" in reason(pipeline, "First", "Third", source=source)
-    assert "is an execution of a different pipeline" in reason(pipeline, "Second", source=failed)
+    assert "is an execution of a different pipeline" in reason(pipeline, "Second", source=failed_arn)

@@ -19,7 +19,7 @@ import pytest
 from stagemaker_support.archives import archive_of
 from stagemaker_support.pipelines import Pipelines
 from stagemaker_support.pytorch_images import NEEDS_PYTORCH
-from stagemaker_support.repacking import LAUNCHER, REPACK
+from stagemaker_support.repacking import LAUNCHER, REPACK_CODE
 from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN, Simulator
@@ -127,9 +127,9 @@ PYTORCH = Recording(
 
 
 def make_table() -> str:
-    numbers, lines = random.Random(0), ["a,b,c,target"]
+    rng, lines = random.Random(0), ["a,b,c,target"]
     for _ in range(90):
-        a, b, c = (round(numbers.uniform(-5, 5), 3) for _ in range(3))
+        a, b, c = (round(rng.uniform(-5, 5), 3) for _ in range(3))
         lines.append(f"{a},{b},{c},{2 * a - 3 * b + c / 2 + 7:.4f}")
     return "\n".join(lines) + "\n"
 
@@ -142,7 +142,7 @@ def create_pipeline(client: Client, recording: Recording) -> None:
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
-    scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK}
+    scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK_CODE}
     sources = archive_of(**scripts, **{"features.py": FEATURES, "model.py": MODEL})
     for key in re.findall(rf's3://{recording.bucket}/([^"\\]+/(?:sourcedir\.tar\.gz|runproc\.sh))', definition):
         objects[key] = RUNPROC_SCRIPT if key.endswith(".sh") else sources
@@ -164,7 +164,7 @@ def client() -> Iterator[Client]:
 @pytest.mark.parametrize(
     "recording", [SKLEARN, pytest.param(PYTORCH, marks=NEEDS_PYTORCH)], ids=["scikit-learn", "PyTorch"]
 )
-def test_a_notebooks_requests_succeed(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
     pipelines = Pipelines(client)
     execution = pipelines.start(recording.pipeline)

@@ -79,7 +79,7 @@ def test_an_endpoint_has_its_volume_size(endpoints: Endpoints) -> None:
     assert endpoints.failure_reason(model, VolumeSizeInGB=1).endswith("more than the VolumeSizeInGB of 1")
 
 
-def test_a_models_containers_share_the_volume(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_containers_of_a_model_share_the_volume(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
         client, *(WRITING_SCRIPT.format(folder=folder, size=40 * MIB) for folder in ("model", "sockets"))

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from stagemaker_support.endpoints import WAITING, Endpoints, variant
+from stagemaker_support.endpoints import WAITER, Endpoints, variant
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, rejection
 
 from stagemaker.server import ROLE_ARN
 
-LARGE = """
+LARGE_SCRIPT = """
 import time
 def model_fn(model_dir):
     memory = b"x" * (1100 << 20)
@@ -28,38 +28,38 @@ def serverless_variant(model: str, **members: Any) -> dict[str, Any]:
 
 def test_invocations_beyond_the_limit_are_throttled(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, may_end = Endpoints(unsandboxed_client), tmp_path / "may end"
-    model = endpoints.model(WAITING.format(path=str(may_end)))
+    model = endpoints.model(WAITER.format(path=str(may_end)))
     endpoint = endpoints.create(endpoints.config(serverless_variant(model)))
-    (described,) = endpoints.describe(endpoint)["ProductionVariants"]
-    assert described["CurrentServerlessConfig"] == SERVERLESS
-    assert described["CurrentInstanceCount"] == 0
-    assert "DesiredInstanceCount" not in described
+    (description,) = endpoints.describe(endpoint)["ProductionVariants"]
+    assert description["CurrentServerlessConfig"] == SERVERLESS
+    assert description["CurrentInstanceCount"] == 0
+    assert "DesiredInstanceCount" not in description
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
+        future = pool.submit(endpoints.invoke, endpoint, "wait", ContentType="text/csv")
         try:
             group = f"/aws/sagemaker/Endpoints/{endpoint}"
             logs = endpoints.client.logs
             wait_until(lambda: logs.filter_log_events(logGroupName=group, filterPattern="waits")["events"])
-            with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as caught:
+            with pytest.raises(ClientError, match="Rate exceeded: variant one has a MaxConcurrency of 1") as excinfo:
                 endpoints.invoke(endpoint, "now", ContentType="text/csv")
-            assert caught.value.response["Error"]["Code"] == "ThrottlingException"
-            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+            assert excinfo.value.response["Error"]["Code"] == "ThrottlingException"
+            assert excinfo.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         finally:
             may_end.touch()
-        assert waiting.result()["Body"].read() == b'["waiting"]'
+        assert future.result()["Body"].read() == b'["waiting"]'
     assert endpoints.invoke(endpoint, "now", ContentType="text/csv")["Body"].read() == b'["waiting"]'
     capacity = {"VariantName": "one", "DesiredInstanceCount": 4}
     assert "has no instances" in rejection(lambda: endpoints.rescale(endpoint, capacity))
     endpoints.update(endpoint, endpoints.config(variant(model, count=2)), RetainAllVariantProperties=True)
-    (described,) = endpoints.settle(endpoint)["ProductionVariants"]
-    assert described["CurrentInstanceCount"] == 2
+    (description,) = endpoints.settle(endpoint)["ProductionVariants"]
+    assert description["CurrentInstanceCount"] == 2
     config = endpoints.config(serverless_variant(model))
     assert "cannot be updated to a serverless one" in rejection(lambda: endpoints.update(endpoint, config))
     endpoints.delete(endpoint)
 
 
 def test_a_model_has_the_requested_memory(endpoints: Endpoints) -> None:
-    model = endpoints.model(LARGE)
+    model = endpoints.model(LARGE_SCRIPT)
     name = endpoints.create(endpoints.config(serverless_variant(model)), wait=False)
     assert "memory" in endpoints.settle(name)["FailureReason"]
 
@@ -80,13 +80,13 @@ def test_invalid_variants_are_rejected(endpoints: Endpoints, members: dict[str, 
 
 
 def test_some_models_are_not_for_serverless_variants(endpoints: Endpoints) -> None:
-    isolated, subnet = "not-serverless", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    name, subnet = "not-serverless", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
     container = endpoints.client.container("")
     for members, reason in (
         ({"PrimaryContainer": container, "EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"PrimaryContainer": container, "VpcConfig": subnet}, "a VpcConfig"),
         ({"Containers": [container, container]}, "several containers"),
     ):
-        endpoints.sagemaker.create_model(ModelName=isolated, ExecutionRoleArn=ROLE_ARN, **members)
-        assert reason in rejection(endpoints.config, serverless_variant(isolated))
-        endpoints.sagemaker.delete_model(ModelName=isolated)
+        endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **members)
+        assert reason in rejection(endpoints.config, serverless_variant(name))
+        endpoints.sagemaker.delete_model(ModelName=name)

@@ -20,17 +20,17 @@ OPERATIONS = sagemaker_model().operation_names
 
 
 def error_message(name: str, document: Any) -> str:
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(ServiceError) as excinfo:
         read_request(operation_model(name), document)
-    assert caught.value.code == "ValidationException"
-    return str(caught.value)
+    assert excinfo.value.code == "ValidationException"
+    return str(excinfo.value)
 
 
 def test_every_pattern_of_the_service_model_compiles() -> None:
     shapes = [sagemaker_model().shape_for(name) for name in sagemaker_model().shape_names]
     patterns = {shape.metadata["pattern"] for shape in shapes if "pattern" in shape.metadata}
     compiled = [service_model._compile_pattern(pattern) for pattern in patterns]
-    matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN_STRINGS) for pattern in compiled]
+    matches = [any(pattern.fullmatch(string, timeout=5) for string in KNOWN_STRINGS) for pattern in compiled]
     assert sum(matches) > len(patterns) / 2 > 100
 
 
@@ -79,10 +79,10 @@ def test_values_must_match_their_shape(shape: dict[str, Any], good_values: list[
         (result,) = read_request(operation, {"X": value}).values()
         assert (result.timestamp() if isinstance(result, datetime.datetime) else result) == value
     for value in bad_values:
-        with pytest.raises(ServiceError) as caught:
+        with pytest.raises(ServiceError) as excinfo:
             read_request(operation, {"X": value})
-        assert caught.value.code == "ValidationException", value
-        assert len(str(caught.value)) < 1000, value
+        assert excinfo.value.code == "ValidationException", value
+        assert len(str(excinfo.value)) < 1000, value
 
 
 TEXT, LIST = {"shape": "Text"}, {"shape": "List"}
@@ -119,9 +119,9 @@ def test_constraints_apply_at_every_depth(
     inner = {"Text": STRING | constraint, "Any": STRING, "List": {"type": "list", "member": TEXT}, "Pair": pair}
     operation = model_of(X=shape, **inner)
     assert read_request(operation, {"X": wrap(good)}) == {"X": wrap(good)}
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(ServiceError) as excinfo:
         read_request(operation, {"X": wrap(bad)})
-    assert caught.value.code == "ValidationException"
+    assert excinfo.value.code == "ValidationException"
 
 
 def test_a_message_names_the_member_and_the_constraint() -> None:
@@ -162,7 +162,7 @@ def test_only_cpu_time_counts_towards_the_time_limit_of_patterns() -> None:
     assert read_request(operation, {"X": Stalled("stalled")}, 0.1) == {"X": "stalled"}
 
 
-def test_responses_contain_only_the_shapes_members_and_json_values() -> None:
+def test_responses_contain_only_members_of_the_shape_and_json_values() -> None:
     shape = operation_model("DescribeTrainingJob").output_shape
     record = {
         "TrainingJobName": "x",
@@ -181,19 +181,19 @@ def as_json(value: Any) -> Any:
     return pytest.approx(value.timestamp(), abs=1e-3) if isinstance(value, datetime.datetime) else value
 
 
-def without_nulls(shape: Shape | None, value: Any) -> Any:
+def remove_nulls(shape: Shape | None, value: Any) -> Any:
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
-        return {name: without_nulls(shape.members[name], item) for name, item in members.items()}
+        return {name: remove_nulls(shape.members[name], item) for name, item in members.items()}
     if shape is not None and shape.type_name == "list":
-        return [without_nulls(shape.member, item) for item in value]
+        return [remove_nulls(shape.member, item) for item in value]
     if shape is not None and shape.type_name == "map":
-        return {key: without_nulls(shape.value, item) for key, item in value.items()}
+        return {key: remove_nulls(shape.value, item) for key, item in value.items()}
     return value
 
 
 def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
-    expected = without_nulls(operation.input_shape, document) if operation.input_shape else {}
+    expected = remove_nulls(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
 

@@ -30,7 +30,7 @@ def test_models_tags_and_interrupted_jobs_survive_a_kill(tmp_path: Path) -> None
         arn = arn.replace("gone", "a")
         tags = [{"Key": "a", "Value": "2"}, {"Key": "ü", "Value": "3"}]
         sagemaker.add_tags(ResourceArn=arn, Tags=tags)
-        before = sagemaker.describe_model(ModelName="a")
+        old_model = sagemaker.describe_model(ModelName="a")
         sagemaker.create_processing_job(
             ProcessingJobName="cut",
             RoleArn=ROLE_ARN,
@@ -41,8 +41,8 @@ def test_models_tags_and_interrupted_jobs_survive_a_kill(tmp_path: Path) -> None
         sagemaker = simulator.client("sagemaker")
         assert sorted(model["ModelName"] for model in sagemaker.list_models()["Models"]) == ["a", "b", "c"]
         assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-        after = sagemaker.describe_model(ModelName="a")
-        assert {**after, "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
+        new_model = sagemaker.describe_model(ModelName="a")
+        assert {**new_model, "ResponseMetadata": 0} == {**old_model, "ResponseMetadata": 0}
         job = sagemaker.describe_processing_job(ProcessingJobName="cut")
         assert job["ProcessingJobStatus"] == "Failed"
         assert "The simulator stopped before the job ended" in job["FailureReason"]
@@ -115,12 +115,12 @@ def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
         with Simulator(state=tmp_path, isolation="off") as simulator:
             simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE_BODY)
     make_unusable(tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    old_files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     line = error_line(tmp_path)
     assert problem.format(folder=tmp_path) in line
     assert advice in line
-    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert after.items() >= before.items()
+    new_files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert new_files.items() >= old_files.items()
 
 
 def test_a_file_instead_of_the_folder_is_rejected(tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_a_file_instead_of_the_folder_is_rejected(tmp_path: Path) -> None:
 
 
 @needs_sandbox
-@pytest.mark.parametrize("used_before", [False, True])
-def test_a_read_only_folder_is_reported(used_before: bool, tmp_path: Path) -> None:
-    if used_before:
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_read_only_folder_is_reported(is_used: bool, tmp_path: Path) -> None:
+    if is_used:
         with State(tmp_path):
             pass
     line = error_line(tmp_path, "bwrap", "--dev-bind", "/", "/", "--ro-bind", tmp_path, tmp_path)

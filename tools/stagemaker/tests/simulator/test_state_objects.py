@@ -40,7 +40,7 @@ PROPERTIES = {
 }
 
 
-def heads(s3: Any) -> list[dict[str, Any]]:
+def head_objects(s3: Any) -> list[dict[str, Any]]:
     keys = ("described", "plain", "parts")
     responses = [s3.head_object(Bucket="metadata", Key=key, ChecksumMode="ENABLED") for key in keys]
     return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in responses]
@@ -63,12 +63,12 @@ def test_unusual_keys_and_bucket_names_and_the_metadata_of_objects_are_kept(tmp_
         upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
         etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
-        before = heads(s3)
+        old_heads = head_objects(s3)
     expected["metadata"] = dict.fromkeys(("described", "plain", "parts"), b"1")
     time.sleep(1.1)  # LastModified is in whole seconds
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
-        assert heads(s3) == before
+        assert head_objects(s3) == old_heads
         assert objects_of(s3) == expected
 
 
@@ -155,8 +155,8 @@ def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path
         return []
 
     def work(random: Random) -> None:
-        for number in range(20):
-            value = f"{id(random)}-{number}-{random.choice([1, 1, 4000]):05}"
+        for index in range(20):
+            value = f"{id(random)}-{index}-{random.choice([1, 1, 4000]):05}"
             change = partial(
                 random.choice([put] * 6 + [delete] * 3 + [recreate]), random.choice(names), random.choice("ab")
             )
@@ -183,15 +183,15 @@ def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path
 
 
 def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
-    stored = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
-    assert stored == {name: {key: item.value for key, item in keys.items()} for name, keys in buckets.items()}
+    snapshot = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
+    assert snapshot == {name: {key: item.value for key, item in keys.items()} for name, keys in buckets.items()}
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
         rows = connection.execute(
             "SELECT bucket, key, attributes FROM objects WHERE bucket LIKE 'interrupted%'"
         ).fetchall()
     for bucket, key, attributes in rows:
         value = json.loads(attributes)["metadata"]["x-amz-meta-value"]
-        assert stored[bucket][key] == value.encode() * int(value[-5:])
+        assert snapshot[bucket][key] == value.encode() * int(value[-5:])
 
 
 @pytest.mark.timing

@@ -42,7 +42,7 @@ def upload_in_parts(case: ChangeCase) -> Snapshot:
     parts = [case.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]
     source = {"Bucket": case.bucket, "Key": "source"}
     parts.append(case.s3.upload_part_copy(**upload, PartNumber=2, CopySource=source)["CopyPartResult"])
-    numbered_parts = [{"ETag": part["ETag"], "PartNumber": number} for number, part in enumerate(parts, 1)]
+    numbered_parts = [{"ETag": part["ETag"], "PartNumber": index} for index, part in enumerate(parts, 1)]
     case.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered_parts})
     return {case.bucket: {"source": b"s", "whole": b"x" * (5 << 20) + b"s"}}
 
@@ -50,8 +50,8 @@ def upload_in_parts(case: ChangeCase) -> Snapshot:
 def put_with_a_presigned_url(case: ChangeCase) -> Snapshot:
     for method, key in (("put_object", "stays"), ("put_object", "goes"), ("delete_object", "goes")):
         url = case.s3.generate_presigned_url(method, Params={"Bucket": case.bucket, "Key": key})
-        split = urllib.parse.urlsplit(url)
-        case.send(method.partition("_")[0].upper(), f"{split.path}?{split.query}", b"1")
+        parts = urllib.parse.urlsplit(url)
+        case.send(method.partition("_")[0].upper(), f"{parts.path}?{parts.query}", b"1")
     return {case.bucket: {"stays": b"1"}}
 
 
@@ -177,8 +177,8 @@ CHANGES = [
 def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
     expected: Snapshot = {}
     with running("--state", tmp_path) as simulator:
-        for number, change in enumerate(CHANGES):
-            expected |= change(ChangeCase(simulator, tmp_path, f"change-{number}"))
+        for index, change in enumerate(CHANGES):
+            expected |= change(ChangeCase(simulator, tmp_path, f"change-{index}"))
             assert stored_objects(tmp_path) == expected, change.__name__
         large_count = sum(len(content) > 65536 for objects in expected.values() for content in objects.values())
         assert len(list((tmp_path / "s3").iterdir())) == large_count
@@ -189,7 +189,7 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_change_that_could_not_be_written_is_written_with_the_next_one_or_at_the_end(tmp_path: Path) -> None:
-    stored = {"retried": {"large": LARGE_BODY, "small": b"1"}}
+    expected = {"retried": {"large": LARGE_BODY, "small": b"1"}}
     with running("--state", tmp_path) as simulator:
         s3 = ChangeCase(simulator, tmp_path, "retried").s3
 
@@ -201,9 +201,9 @@ def test_a_change_that_could_not_be_written_is_written_with_the_next_one_or_at_t
 
         fail_to_put("large")
         s3.put_object(Bucket="retried", Key="small", Body=b"1")
-        assert stored_objects(tmp_path) == stored
+        assert stored_objects(tmp_path) == expected
         fail_to_put("last")
-        assert stored_objects(tmp_path) == stored
+        assert stored_objects(tmp_path) == expected
         simulator.end()
-    stored["retried"]["last"] = LARGE_BODY
-    assert stored_objects(tmp_path) == stored
+    expected["retried"]["last"] = LARGE_BODY
+    assert stored_objects(tmp_path) == expected

@@ -22,13 +22,13 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
-NOT_HTTP, NOT_ASCII = "the server's response is not valid HTTP: ", "that is not ASCII"
-REFUSED_HEADERS = [
-    ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
-    ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", NOT_HTTP),
-    ("Content-Type: \x1b[31m\r\n", NOT_HTTP),
-    ("Content-Type: \x9b31m\r\n", NOT_ASCII),
-    ("X-Amzn-SageMaker-Custom-Attributes: \x9b31m\r\n", NOT_ASCII),
+HTTP_ERROR, ASCII_ERROR = "the server's response is not valid HTTP: ", "that is not ASCII"
+REJECTED_HEADERS = [
+    ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", HTTP_ERROR),
+    ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", HTTP_ERROR),
+    ("Content-Type: \x1b[31m\r\n", HTTP_ERROR),
+    ("Content-Type: \x9b31m\r\n", ASCII_ERROR),
+    ("X-Amzn-SageMaker-Custom-Attributes: \x9b31m\r\n", ASCII_ERROR),
 ]
 BINARY = {"ContentType": "application/octet-stream"}
 
@@ -43,14 +43,14 @@ def raw_endpoint(client: Client, endpoints: Endpoints, request: pytest.FixtureRe
 
 
 def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         endpoints.invoke(name, body, **BINARY)
-    assert caught.value.response["Error"]["Code"] == "ModelError"
-    return caught.value.response
+    assert excinfo.value.response["Error"]["Code"] == "ModelError"
+    return excinfo.value.response
 
 
 def test_invocations_report_invalid_responses(endpoints: Endpoints, raw_endpoint: str) -> None:
-    for lines, reason in REFUSED_HEADERS:
+    for lines, reason in REJECTED_HEADERS:
         response = model_error(endpoints, raw_endpoint, response_of(lines))
         assert response["OriginalStatusCode"] == 0
         assert reason in response["OriginalMessage"]
@@ -67,7 +67,7 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     model, prefix = create_model(client, RAW_SCRIPT), "ClientError: The model's server "
     detail = "illegal chunk header: bytearray(b'-5\\r\\n')"
     for body, reason in (
-        (response_of(REFUSED_HEADERS[0][0]), f"failed to handle a request: {NOT_HTTP}{detail}"),
+        (response_of(REJECTED_HEADERS[0][0]), f"failed to handle a request: {HTTP_ERROR}{detail}"),
         (b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred", "rejected a request: status 400: ?[31mred"),
         (b"HTTP/1.1 503 Busy\r\n\r\nlater", "failed to handle a request: status 503: later"),
     ):

@@ -75,17 +75,17 @@ def killed_simulator() -> Iterator[None]:
         process.kill()
 
 
-def test_the_next_simulator_removes_a_killed_simulators_folders(
+def test_the_next_simulator_removes_folders_of_a_killed_one(
     tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     (folder / "stagemaker-mine").mkdir()
     with killed_simulator():
-        [leftover] = short_folder.iterdir()
-        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
+        [last_folder] = short_folder.iterdir()
+        assert stat.S_IMODE(last_folder.stat().st_mode) == 0o700
         run_simulator()
-        assert leftover.exists()  # the folder's simulator is still running
+        assert last_folder.exists()  # the folder's simulator is still running
     names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
     assert names == ["stagemaker", "stagemaker-jobs", "stagemaker-objects"]
     run_simulator()
@@ -165,7 +165,7 @@ def test_a_missing_folder_with_a_short_path_is_an_error(short_folder: Path, monk
         socket_folder.make()
 
 
-def test_another_users_folders_are_not_removed(short_folder: Path) -> None:
+def test_folders_of_another_user_are_not_removed(short_folder: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can create a folder that belongs to another user")
     (short_folder / "recore-theirs").mkdir()
@@ -178,7 +178,7 @@ def test_another_users_folders_are_not_removed(short_folder: Path) -> None:
     assert not (short_folder / "recore-mine").exists()
 
 
-def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
+def test_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
     ml = tmp_path / SPECIAL_NAME / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")

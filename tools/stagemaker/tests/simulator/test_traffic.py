@@ -102,23 +102,23 @@ def test_a_traffic_shift_follows_the_steps_of_its_routing_type(routing: str, siz
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_variants_have_the_expected_shares_during_an_update(seed: int) -> None:
-    before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
+    old, new = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
-    traffic, random = divide(before, after, parts), Random(seed)
+    traffic, random = divide(old, new, parts), Random(seed)
     new_share = 0.5 * 0.2 + 0.5 * 0.5
-    expected = {before.fleets["a"]: 0.75 * (1 - new_share), before.fleets["old"]: 0.25 * (1 - new_share)}
-    expected |= {after.fleets["a"]: 0.1, after.fleets["new"]: 0.25, after.fleets["idle"]: 0.0}
+    expected = {old.fleets["a"]: 0.75 * (1 - new_share), old.fleets["old"]: 0.25 * (1 - new_share)}
+    expected |= {new.fleets["a"]: 0.1, new.fleets["new"]: 0.25, new.fleets["idle"]: 0.0}
     assert_shares([traffic.choose(random) for _ in range(DRAWS)], expected)
 
 
 def test_a_variant_is_invoked_by_name_during_an_update() -> None:
-    before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
-    traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
+    old, new = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
+    traffic, random = divide(old, new, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
     for name, fleets in {
-        "a": {before.fleets["a"]: 0.75, after.fleets["a"]: 0.25},
-        "idle": {before.fleets["idle"]: 0.75, after.fleets["idle"]: 0.25},
-        "old": {before.fleets["old"]: 1.0},
-        "new": {after.fleets["new"]: 1.0},
+        "a": {old.fleets["a"]: 0.75, new.fleets["a"]: 0.25},
+        "idle": {old.fleets["idle"]: 0.75, new.fleets["idle"]: 0.25},
+        "old": {old.fleets["old"]: 1.0},
+        "new": {new.fleets["new"]: 1.0},
     }.items():
         named_traffic = traffic.for_variant(name)
         assert named_traffic is not None
@@ -127,6 +127,6 @@ def test_a_variant_is_invoked_by_name_during_an_update() -> None:
 
 
 def test_only_new_traffic_remains_after_the_last_step() -> None:
-    before, after = make_traffic({"a": 1.0}), make_traffic({"a": 1.0, "b": 1.0})
-    assert divide(before, after, {"a": Fraction(1), "b": Fraction(1)}) is after
-    assert divide(before, after, {"a": Fraction(1), "b": Fraction(1, 2)}) is not after
+    old, new = make_traffic({"a": 1.0}), make_traffic({"a": 1.0, "b": 1.0})
+    assert divide(old, new, {"a": Fraction(1), "b": Fraction(1)}) is new
+    assert divide(old, new, {"a": Fraction(1), "b": Fraction(1, 2)}) is not new

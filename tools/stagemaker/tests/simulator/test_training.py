@@ -11,7 +11,7 @@ from stagemaker_support.training_jobs import (
     REQUIREMENTS,
     SUCCESS,
     channel,
-    numbers,
+    counter,
     report_of,
     train,
     upload_folder,
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.everywhere
 
 def test_a_script_receives_its_arguments_environment_variables_and_files(any_client) -> None:
     folder_uri = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
-    file_uri = any_client.put(f"single/{next(numbers)}/c.csv", "3")
+    file_uri = any_client.put(f"single/{next(counter)}/c.csv", "3")
     values = {
         "alpha": "0.5",
         "n": "3",
@@ -84,9 +84,9 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
     assert re.fullmatch(r"Packing and uploading the model, [\d.]+ (bytes|kB)", transitions[-2]["StatusMessage"])
     times = [transition["StartTime"] for transition in transitions]
     assert times == sorted(times)
-    ends = [transition["EndTime"] for transition in transitions[:-1]]
+    end_times = [transition["EndTime"] for transition in transitions[:-1]]
     assert [
-        (next_start - end).total_seconds() for end, next_start in zip(ends, times[1:], strict=True)
+        (next_start - end).total_seconds() for end, next_start in zip(end_times, times[1:], strict=True)
     ] == pytest.approx([0] * 4, abs=0.1)
     assert job["SecondaryStatus"] == "Completed"
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]

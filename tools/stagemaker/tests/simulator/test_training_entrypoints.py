@@ -11,7 +11,7 @@ from stagemaker_support.training_jobs import (
     REQUIREMENTS,
     SUCCESS,
     channel,
-    numbers,
+    counter,
     report_of,
     train,
     upload_folder,
@@ -67,7 +67,7 @@ def run_drivers(client, code: dict[str, str | bytes], *channels: dict[str, Any],
 
 def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
     code = {"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
-    data = channel("training", any_client.put(f"single/{next(numbers)}/a.csv", "1"))
+    data = channel("training", any_client.put(f"single/{next(counter)}/a.csv", "1"))
     job = run_drivers(any_client, code, data, HyperParameters={"n": "3", "word": "abc"})
     report = report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
@@ -87,7 +87,7 @@ def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> 
     report_of(any_client, run_drivers(any_client, code, Environment={"WITH_REQUIREMENTS": "yes"}))
 
 
-def test_an_entrypoints_failure_reason_names_the_scripts_exception(any_client) -> None:
+def test_the_failure_reason_of_an_entrypoint_names_the_exception(any_client) -> None:
     job = run_drivers(any_client, {"job.py": "print('fitting')\nraise ValueError('the spectra have no columns')\n"})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")

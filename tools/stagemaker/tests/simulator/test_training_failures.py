@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.simulator_client import rejection
-from stagemaker_support.training_jobs import ALGORITHM, channel, numbers, submit
+from stagemaker_support.training_jobs import ALGORITHM, channel, counter, submit
 
 from stagemaker.server import BUCKET
 
@@ -36,7 +36,7 @@ def test_the_failure_reason_names_the_missing_item(client) -> None:
     for uri, reason in (
         (client.source(other=""), "job.py"),
         (missing, missing),
-        (client.put(f"single/{next(numbers)}/a.csv", "1"), "a.csv could not be unpacked"),
+        (client.put(f"single/{next(counter)}/a.csv", "1"), "a.csv could not be unpacked"),
     ):
         cases.append((program | {"sagemaker_submit_directory": uri}, reason))
     names = [submit(client, HyperParameters=settings) for settings, _ in cases]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stagemaker_support.job_traces import wait_until
-from stagemaker_support.simulator_client import Client, numbers
-from stagemaker_support.transform_jobs import completed, container, create_model, failure_reason, transform
+from stagemaker_support.simulator_client import Client, counter
+from stagemaker_support.transform_jobs import container, create_model, failure_reason, run_batch, transform
 
 from stagemaker.server import BUCKET
 
@@ -38,7 +38,7 @@ def transform_fn(model, data, content_type, accept):
 ROWS = "".join(f"{number},{number}\n" for number in range(1000))
 CSV = {"Input": {"ContentType": "text/csv"}}
 LINES = {"Input": {"ContentType": "text/csv", "SplitType": "Line"}}
-JOINED = LINES | {"Output": {"AssembleWith": "Line", "Accept": "text/csv"}}
+JOIN_MEMBERS = LINES | {"Output": {"AssembleWith": "Line", "Accept": "text/csv"}}
 
 
 def reason_of(client: Client, script: str, objects: dict[str, str | bytes], **members: Any) -> str:
@@ -46,7 +46,7 @@ def reason_of(client: Client, script: str, objects: dict[str, str | bytes], **me
 
 
 def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_objects(any_client: Client) -> None:
-    folder = f"selected/{next(numbers)}"
+    folder = f"selected/{next(counter)}"
     for key, body in {"part-1.csv": ROWS, "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}.items():
         any_client.put(f"{folder}/{key}", body)
     source = {"S3Uri": f"s3://{BUCKET}/{folder}/part-"}
@@ -59,31 +59,31 @@ def test_an_object_is_sent_as_one_request_by_default_and_a_prefix_selects_object
 
 @pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
 def test_lines_are_sent_together_or_one_by_one_and_responses_keep_their_order(client: Client, strategy: str) -> None:
-    contents = {"a.csv": "".join(f"{number * 'x'}\n" for number in range(100)), "deep/er/b.csv": "xxx\ny\n"}
-    members = JOINED | {"BatchStrategy": strategy, "MaxPayloadInMB": 1, "MaxConcurrentTransforms": 4}
-    results = completed(client, create_model(client, COUNTING_SCRIPT), contents, **members)
-    for result, text in zip(results, contents.values(), strict=True):
-        requests = [text] if strategy == "MultiRecord" else text.splitlines(keepends=True)
+    contents = {"a.csv": "".join(f"{index * 'x'}\n" for index in range(100)), "deep/er/b.csv": "xxx\ny\n"}
+    members = JOIN_MEMBERS | {"BatchStrategy": strategy, "MaxPayloadInMB": 1, "MaxConcurrentTransforms": 4}
+    results = run_batch(client, create_model(client, COUNTING_SCRIPT), contents, **members)
+    for result, content in zip(results, contents.values(), strict=True):
+        requests = [content] if strategy == "MultiRecord" else content.splitlines(keepends=True)
         expected = [[request.count("\n"), len(request), "text/csv", "text/csv"] for request in requests]
         assert [json.loads(line) for line in result.splitlines()] == expected
 
 
 def test_without_a_content_type_the_default_of_the_container_applies(client: Client) -> None:
-    [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": "a\n"})
+    [result] = run_batch(client, create_model(client, COUNTING_SCRIPT), {"a.csv": "a\n"})
     assert json.loads(result)[2:] == ["application/json", "application/json"]
 
 
-def test_the_jobs_variables_replace_the_models_variables(client: Client) -> None:
+def test_variables_of_the_job_replace_those_of_the_model(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("json.dumps([", "os.environ['A'] + os.environ['B'] + str([")
     definition = container(client, f"import os\n{script}", Variables={"A": "model", "B": "model"})
     model = create_model(client, definition)
-    [result] = completed(client, model, {"a.csv": "a\n"}, Environment={"B": "job"}, **CSV)
+    [result] = run_batch(client, model, {"a.csv": "a\n"}, Environment={"B": "job"}, **CSV)
     assert result.startswith(b"modeljob[")
 
 
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     body = "x" * (30 << 20)
-    [result] = completed(client, create_model(client, COUNTING_SCRIPT), {"a.csv": body}, MaxPayloadInMB=100, **CSV)
+    [result] = run_batch(client, create_model(client, COUNTING_SCRIPT), {"a.csv": body}, MaxPayloadInMB=100, **CSV)
     assert json.loads(result)[1] == len(body)
 
 
@@ -135,8 +135,8 @@ def test_a_model_with_network_isolation_starts_only_if_it_would_on_aws(
 
 
 def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
-    slow = "    print('a row', flush=True)\n    time.sleep(0.5)\n    if \"reject\""
-    model = create_model(any_client, "import time\n" + DOUBLING_SCRIPT.replace('    if "reject"', slow))
+    slow_code = "    print('a row', flush=True)\n    time.sleep(0.5)\n    if \"reject\""
+    model = create_model(any_client, "import time\n" + DOUBLING_SCRIPT.replace('    if "reject"', slow_code))
     job, _ = transform(any_client, model, {"a.csv": ROWS}, wait=False, BatchStrategy="SingleRecord", **LINES)
     wait_until(lambda: "a row" in any_client.log(job))
     any_client.stop(job)

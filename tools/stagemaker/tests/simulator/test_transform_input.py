@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stagemaker_support.simulator_client import Client, numbers, rejection
-from stagemaker_support.transform_jobs import completed, create_model, failure_reason, transform
+from stagemaker_support.simulator_client import Client, counter, rejection
+from stagemaker_support.transform_jobs import create_model, failure_reason, run_batch, transform
 
 from stagemaker.compute.batch_transform.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
@@ -34,10 +34,10 @@ def model(client: Client) -> str:
 
 def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Client, model: str) -> None:
     processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
-    body = "".join(f"id {number},{number},1\n" for number in range(300))
+    body = "".join(f"id {index},{index},1\n" for index in range(300))
     for strategy in ("MultiRecord", "SingleRecord"):
         rows = body if strategy == "MultiRecord" else body[: body.index("id 5")]
-        [result] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
+        [result] = run_batch(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
         expected = [f"{row.split(',')[0]},{int(row.split(',')[1]) + 1}" for row in rows.splitlines()]
         assert result.decode().splitlines() == expected
 
@@ -66,16 +66,16 @@ def test_compressed_objects_are_read(client: Client, model: str) -> None:
     gzip_input = {"CompressionType": "Gzip"}
     two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
     objects = {"a.csv.gz": gzip.compress(b"1,1\n2,2\n"), "b.gz": two_members}
-    assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
+    assert run_batch(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
 
 
 def manifest(client: Client, content: Any) -> dict[str, str]:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(numbers)}.json", body)}
+    return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(counter)}.json", body)}
 
 
 def test_a_manifest_lists_the_objects(client: Client, model: str) -> None:
-    folder = f"listed-{next(numbers)}"
+    folder = f"listed-{next(counter)}"
     for key in ("x/a.csv", "b.csv", "c.csv"):
         client.put(f"{folder}/{key}", "1,2\n")
     source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
@@ -127,7 +127,7 @@ def transform_fn(model, data, content_type, accept):
         time.sleep(0.01)
     return data
 """
-    client, objects = unsandboxed_client, {f"{number}.csv": str(number) for number in range(4)}
+    client, objects = unsandboxed_client, {f"{index}.csv": str(index) for index in range(4)}
     model = create_model(client, script)
     job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
@@ -141,7 +141,7 @@ def transform_fn(model, data, content_type, accept):
     assert all(counts)
 
 
-def test_one_instances_failure_stops_the_other_instances(client: Client, model: str) -> None:
+def test_the_failure_of_an_instance_stops_the_others(client: Client, model: str) -> None:
     objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
     members = CSV_LINES | {"Resources": {"InstanceCount": 3}, "BatchStrategy": "SingleRecord"}
     reason = failure_reason(client, model, objects, **members)

@@ -74,8 +74,8 @@ def test_all_values_are_tried_and_the_best_one_is_found(grid_search: dict[str, A
 
 
 def test_training_jobs_belong_to_their_tuning_job(grid_search: dict[str, Any], tuning: Tuning, client: Client) -> None:
-    for number, summary in enumerate(tuning.jobs(grid_search[NAME]), 1):
-        assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
+    for index, summary in enumerate(tuning.jobs(grid_search[NAME]), 1):
+        assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{index:03}-")
         job = client.describe("TrainingJob", summary["TrainingJobName"])
         assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
         static_hyperparameters = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}

@@ -29,7 +29,7 @@ def algorithm_with_metric(regex: str) -> dict[str, Any]:
     return {"AlgorithmSpecification": algorithm | {"MetricDefinitions": [{"Name": "loss", "Regex": regex}]}}
 
 
-def with_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
+def change_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
     """Return a request with changed members of HyperParameterTuningJobConfig; None removes a member."""
     members = request["HyperParameterTuningJobConfig"] | config
     members = {name: value for name, value in members.items() if value is not None}
@@ -45,7 +45,7 @@ def with_definitions(*names: str, **members: Any) -> dict[str, Any]:
     definition_members = {"TuningObjective": OBJECTIVE, "HyperParameterRanges": X}
     definitions = [definition(SOURCE, DefinitionName=name, **definition_members) for name in names]
     definitions[-1] |= members
-    request = with_config(tuning_request(SOURCE), HyperParameterTuningJobObjective=None, ParameterRanges=None)
+    request = change_config(tuning_request(SOURCE), HyperParameterTuningJobObjective=None, ParameterRanges=None)
     del request["TrainingJobDefinition"]
     return request | {"TrainingJobDefinitions": definitions}
 
@@ -102,18 +102,18 @@ INVALID_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
     ({"ResourceConfig": INSTANCE | {"InstanceCount": 2}}, "one instance"),
     ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is required"),
 ]
-WITHOUT_DEFINITION = tuning_request(SOURCE)
-del WITHOUT_DEFINITION["TrainingJobDefinition"]
+BARE_REQUEST = tuning_request(SOURCE)
+del BARE_REQUEST["TrainingJobDefinition"]
 INVALID_REQUESTS = [
     *((tuning_request(SOURCE, ParameterRanges=ranges), reason) for ranges, reason in INVALID_RANGES),
-    *((with_config(tuning_request(SOURCE), **config), reason) for config, reason in INVALID_CONFIGS),
+    *((change_config(tuning_request(SOURCE), **config), reason) for config, reason in INVALID_CONFIGS),
     *((with_definition(**members), reason) for members, reason in INVALID_DEFINITIONS),
     (with_definitions("a", "a"), "unique DefinitionName"),
     (with_definitions("a", "b", TuningObjective=OBJECTIVE | {"Type": "Maximize"}), "same TuningObjective Type"),
-    (with_config(with_definitions("a", "b"), ParameterRanges=X), "ParameterRanges cannot be used with"),
-    (with_config(with_definitions("a", "b", HyperParameterRanges=LETTER_RANGES), Strategy="Grid"), "with several"),
+    (change_config(with_definitions("a", "b"), ParameterRanges=X), "ParameterRanges cannot be used with"),
+    (change_config(with_definitions("a", "b", HyperParameterRanges=LETTER_RANGES), Strategy="Grid"), "with several"),
     (with_definitions("a") | {"TrainingJobDefinition": definition(SOURCE)}, "either TrainingJobDefinition or Training"),
-    (WITHOUT_DEFINITION, "either TrainingJobDefinition or TrainingJobDefinitions"),
+    (BARE_REQUEST, "either TrainingJobDefinition or TrainingJobDefinitions"),
     (warm_start("absent"), "could not find hyper parameter tuning job 'absent'"),
     (warm_start("a", "a"), "listed twice"),
     (warm_start("a", request=with_definitions("a", "b")), "warm start is not simulated with several"),
@@ -123,7 +123,7 @@ INVALID_REQUESTS = [
 
 @pytest.fixture(scope="module")
 def sagemaker(client: Client) -> Any:
-    return client.unchecked()
+    return client.raw_client()
 
 
 @pytest.mark.parametrize(
@@ -136,17 +136,17 @@ def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, An
     assert not sagemaker.list_training_jobs(NameContains=f"{request_[NAME]}-0")["TrainingJobSummaries"]
 
 
-def test_a_script_of_an_algorithms_image_has_no_pipe_mode(client: Client) -> None:
+def test_a_script_in_the_image_of_an_algorithm_has_no_pipe_mode(client: Client) -> None:
     """The script is named in StaticHyperParameters, not in a training job's HyperParameters."""
     algorithm = {"TrainingImage": XGBOOST, "TrainingInputMode": "Pipe"}
     request = with_definition(AlgorithmSpecification=algorithm, InputDataConfig=[channel("train", SOURCE)])
-    request = with_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})
+    request = change_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})
     message = rejection(client.sagemaker.create_hyper_parameter_tuning_job, **request)
     assert "Channel train: TrainingInputMode Pipe is not simulated" in message
 
 
 def test_there_are_limits_on_the_number_of_training_jobs(client: Client) -> None:
-    ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
+    ranges = [categorical(f"x{index}", *map(str, range(30))) for index in range(30)]
     huge_grid = GRID | {"ParameterRanges": {"CategoricalParameterRanges": ranges}}
     for request in (
         tuning_request(SOURCE, 751, 1),

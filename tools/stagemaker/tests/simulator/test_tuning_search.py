@@ -39,8 +39,8 @@ def loss(values: dict[str, str]) -> float:
 def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
     suggestions = []
     for _ in range(trials):
-        number, values = search.suggest()
-        search.finish(number, loss(values))
+        index, values = search.suggest()
+        search.finish(index, loss(values))
         suggestions.append(values)
     return suggestions
 
@@ -76,9 +76,9 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
     # as after a restart: the known results are added, then the search continues unchanged
     restarted_search = create_search(3)
     for values in suggestions[:12]:
-        number, added_values = restarted_search.add(values)
+        index, added_values = restarted_search.add(values)
         assert added_values == values
-        restarted_search.finish(number, loss(values))
+        restarted_search.finish(index, loss(values))
     assert run_trials(restarted_search, 2) == suggestions[12:]
     assert len({tuple(values.values()) for values in suggestions}) == 14
 
@@ -87,8 +87,8 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
 def test_the_search_continues_before_trials_have_ended_and_after_they_have_failed(has_results: bool) -> None:
     search = Search("Bayesian", RANGES, maximize=not has_results, seed=1)
     for _ in range(12):
-        number, values = search.suggest()
-        search.finish(number, loss(values) if has_results else None)
+        index, values = search.suggest()
+        search.finish(index, loss(values) if has_results else None)
     parallel_trials = [tuple(search.suggest()[1].values()) for _ in range(4)]
     assert len(set(parallel_trials)) == 4
 
@@ -107,10 +107,10 @@ def test_a_search_learns_from_the_results_of_other_searches() -> None:
 
 def test_hyperband_stops_worse_trials_and_trials_that_reach_the_maximum() -> None:
     search = Search("Hyperband", [UNIT], maximize=False, seed=1, resources=(2, 9))
-    numbers = [search.suggest()[0] for _ in range(12)]
+    indices = [search.suggest()[0] for _ in range(12)]
     steps = {}
-    for number in numbers:
-        steps[number] = next(step for step in range(1, 20) if search.report(number, step, float(number)))
+    for index in indices:
+        steps[index] = next(step for step in range(1, 20) if search.report(index, step, float(index)))
     assert steps[0] == 9  # the best trial at every rung
     assert min(steps.values()) >= 2  # no job stopped before MinResource
     assert sum(step < 9 for step in steps.values()) >= 4
@@ -127,7 +127,9 @@ range_ends = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
     is_integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_values_have_their_ranges_type_and_bounds(ends: list[float], scaling: str, is_integer: bool, seed: int) -> None:
+def test_values_match_the_type_and_bounds_of_a_range(
+    ends: list[float], scaling: str, is_integer: bool, seed: int
+) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
@@ -137,12 +139,12 @@ def test_values_have_their_ranges_type_and_bounds(ends: list[float], scaling: st
     [item] = read_ranges({member: [continuous("x", str(low), str(high), scaling)]})
     search = Search("Random", [item], maximize=False, seed=seed)
     for _ in range(3):
-        number, values = search.suggest()
+        index, values = search.suggest()
         assert low <= float(values["x"]) <= high
         assert not is_integer or str(int(values["x"])) == values["x"]
         assert search.add(values)[1].keys() == values.keys()
         assert item.parse(values["x"]) is not None
-        search.finish(number, None)
+        search.finish(index, None)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
 
 def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client, tuning: Tuning) -> None:
     name = tuning.create(tuning_request(client.source(job=ENDLESS_SCRIPT), 8, 4))
-    tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
+    tuning.poll(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
     message = rejection(tuning.sagemaker.delete_hyper_parameter_tuning_job, **{NAME: name})
@@ -31,7 +31,7 @@ def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client
 
     first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first_job)
-    tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
+    tuning.poll(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
 
     tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
@@ -53,9 +53,9 @@ class RestartableSimulator:
         self.client = Client(self.simulator)
         self.tuning = Tuning(self.client.sagemaker)
 
-    def until(self, name: str, accepts: Callable[[list[str]], bool]) -> list[str]:
+    def poll(self, name: str, accepts: Callable[[list[str]], bool]) -> list[str]:
         """Wait until `accepts` is true of the statuses of a tuning job's training jobs; return these statuses."""
-        return self.tuning.until(lambda: statuses(self.tuning, name), accepts)
+        return self.tuning.poll(lambda: statuses(self.tuning, name), accepts)
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
 
 @pytest.mark.slow
 def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: RestartableSimulator) -> None:
-    values = [str(number) for number in range(5)]
+    values = [str(index) for index in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(
         tuning_request(restartable.client.source(job=SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
     for count in (1, 3):
-        job_statuses = restartable.until(
+        job_statuses = restartable.poll(
             name, lambda items, count=count: items.count("Completed") >= count and "InProgress" in items
         )
         assert job_statuses.count("InProgress") <= 2
@@ -102,7 +102,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
     names = [restartable.tuning.create(request) for request in (late_request, stopped_request, continued_request)]
     for name in names:
-        restartable.until(name, bool)
+        restartable.poll(name, bool)
     restartable.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
     restartable.simulator.kill()
     move_start_back(restartable.folder, names[0], hours=2)
@@ -111,10 +111,10 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     job = restartable.tuning.wait(names[0])
     assert job[STATUS] == "Failed"  # there was no objective value when the time limit was reached
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
-    restartable.until(names[2], lambda items: "InProgress" in items)
+    restartable.poll(names[2], lambda items: "InProgress" in items)
     assert restartable.simulator.end() == 0
     restartable.start()
-    job_statuses = restartable.until(names[2], lambda items: items[-1] == "InProgress")
+    job_statuses = restartable.poll(names[2], lambda items: items[-1] == "InProgress")
     assert "Stopped" not in job_statuses  # a normal end of the simulator also interrupts jobs, which are then replaced
     assert restartable.tuning.describe(names[2])[STATUS] == "InProgress"
 
@@ -122,8 +122,8 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
 def move_start_back(folder: Path, name: str, hours: int) -> None:
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
-        [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
-        record: dict[str, Any] = json.loads(text)
+        [(content,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
+        record: dict[str, Any] = json.loads(content)
         start = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
         record["CreationTime"]["$time"] = start.isoformat()
         parameters = (json.dumps(record), *key)

@@ -18,12 +18,12 @@ from stagemaker.compute.servers.response import Disconnected, NoResponse, TimedO
 pytestmark = pytest.mark.everywhere
 
 OK = b"HTTP/1.1 200 OK\r\n"
-numbers = itertools.count()
+counter = itertools.count()
 
 
 @pytest.fixture
 def socket_path(socket_folder: Path) -> Path:
-    return socket_folder / f"http-{next(numbers)}"
+    return socket_folder / f"http-{next(counter)}"
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def read_request(connection: socket.socket) -> bytes:
     return head
 
 
-def responding(response: bytes) -> Callable[[socket.socket], None]:
+def respond_with(response: bytes) -> Callable[[socket.socket], None]:
     """Return a function that reads a request's headers, sends this response and closes the connection."""
 
     def respond(connection: socket.socket) -> None:
@@ -92,11 +92,11 @@ def hang(connection: socket.socket) -> None:
     time.sleep(60)
 
 
-def never_read(connection: socket.socket) -> None:
+def read_nothing(connection: socket.socket) -> None:
     time.sleep(60)
 
 
-@pytest.mark.parametrize("respond", [drip_body, drip_head, hang, never_read])
+@pytest.mark.parametrize("respond", [drip_body, drip_head, hang, read_nothing])
 def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket.socket], None]) -> None:
     with serve(socket_path, respond):
         start = time.monotonic()
@@ -118,13 +118,13 @@ def test_a_broken_connection_or_response_is_reported(
     socket_path: Path, body: bytes, response: bytes, expected: type[NoResponse], message: str
 ) -> None:
     """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
-    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match=message) as caught:
+    with serve(socket_path, respond_with(response)), pytest.raises(NoResponse, match=message) as excinfo:
         UnixClient(socket_path).request("POST", "/invocations", body, deadline=Deadline(5))
-    assert type(caught.value) is expected
+    assert type(excinfo.value) is expected
 
 
 def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> None:
-    with serve(socket_path, responding(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")):
+    with serve(socket_path, respond_with(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")):
         client = UnixClient(socket_path)
         for _ in range(3):
             response = client.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
@@ -139,7 +139,7 @@ def test_a_request_that_is_not_valid_http_is_rejected(socket_path: Path, headers
 
 def test_a_response_that_is_too_large_is_rejected(socket_path: Path) -> None:
     response = OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000
-    with serve(socket_path, responding(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
+    with serve(socket_path, respond_with(response)), pytest.raises(NoResponse, match="larger than 1 MB"):
         UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), max_bytes=1 << 20)
 
 
@@ -178,7 +178,7 @@ def test_a_late_response_is_not_used_for_the_next_request(socket_path: Path) -> 
 
 
 def test_the_client_reconnects_to_a_server_that_closes_its_connections(socket_path: Path) -> None:
-    with serve(socket_path, responding(OK + b"Content-Length: 2\r\n\r\nok")):
+    with serve(socket_path, respond_with(OK + b"Content-Length: 2\r\n\r\nok")):
         client = UnixClient(socket_path)
         for _ in range(5):
             assert client.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"

@@ -13,24 +13,24 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
     return info
 
 
-def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
+def tarball(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
     """Return a tar.gz of members and of Python files (name=content).
 
     The members have no content, whatever size their headers claim.
     """
-    raw = b"".join(header.tobuf(tarfile.GNU_FORMAT) for header in members)
+    archive = b"".join(header.tobuf(tarfile.GNU_FORMAT) for header in members)
     for name, content in contents.items():
-        raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
-    return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
+        archive += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
+    return gzip.compress(archive + b"\0" * 1024, 1, mtime=0)
 
 
-def with_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
+def replace_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
     """Return the archive uncompressed, with changed bytes and a valid checksum in its first member's header."""
-    raw = bytearray(gzip.decompress(archive))
-    raw[offset : offset + len(replacement)] = replacement
-    raw[148:156] = b" " * 8
-    raw[148:156] = b"%06o\0 " % sum(raw[:512])
-    return bytes(raw)
+    content = bytearray(gzip.decompress(archive))
+    content[offset : offset + len(replacement)] = replacement
+    content[148:156] = b" " * 8
+    content[148:156] = b"%06o\0 " % sum(content[:512])
+    return bytes(content)
 
 
 def content(archive: Path | bytes) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 VERSION = "4.14.1"
 FOLDER = Path.home() / f".cache/recore/axe-core-{VERSION}"
-SERIOUS = ("serious", "critical")
+SERIOUS_IMPACTS = ("serious", "critical")
 
 
 def find_axe() -> str:
@@ -33,6 +33,6 @@ def find_barriers(tab: Any) -> list[str]:
     return [
         f"{violation['impact']}: {violation['help']}: {node['html'][:200]}"
         for violation in results["violations"]
-        if violation["impact"] in SERIOUS
+        if violation["impact"] in SERIOUS_IMPACTS
         for node in violation["nodes"]
     ]

@@ -52,11 +52,11 @@ class ConsoleTab:
     def rows(self, label: str) -> list[list[str]]:
         """Return the cells of the table with this label."""
         rows = self.page.locator(f"[aria-label='{label}'] tbody tr")
-        return [rows.nth(number).locator("th, td").all_inner_texts() for number in range(rows.count())]
+        return [rows.nth(index).locator("th, td").all_inner_texts() for index in range(rows.count())]
 
-    def wait_for(self, text: str, selector: str = "main") -> None:
+    def wait_for(self, content: str, selector: str = "main") -> None:
         """Wait until `text` appears, without reloading the page."""
-        self.page.locator(selector).filter(has_text=text).first.wait_for(timeout=SLOW_MS)
+        self.page.locator(selector).filter(has_text=content).first.wait_for(timeout=SLOW_MS)
 
     def press(self, label: str) -> None:
         """Press a button, and accept any confirmation dialog."""
@@ -72,8 +72,8 @@ def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[Conso
         tab = ConsoleTab(context.new_page(), endpoint + PATH)
         tab.record()
         yield tab
-    unexpected = tab.rejected - tab.expected
-    assert not unexpected, unexpected
+    paths = tab.rejected - tab.expected
+    assert not paths, paths
     problems = [problem for problem in tab.problems if "responded with a status of 4" not in problem]
     assert not problems, problems
     allowed = (f"{endpoint}/", "blob:", "data:")

@@ -51,7 +51,7 @@ class Crowd:
 
     @contextmanager
     def invoking(self) -> Iterator["Crowd"]:
-        threads = [threading.Thread(target=self._invoke_repeatedly, args=(number,)) for number in range(self._clients)]
+        threads = [threading.Thread(target=self._invoke_repeatedly, args=(index,)) for index in range(self._clients)]
         for thread in threads:
             thread.start()
         try:
@@ -62,7 +62,7 @@ class Crowd:
                 thread.join()
         assert not self.failures, (len(self.failures), self.failures[:3])
 
-    def _invoke_repeatedly(self, number: int) -> None:
+    def _invoke_repeatedly(self, index: int) -> None:
         runtime = self._client()
         count = 0
         while not self._stopping.is_set():
@@ -71,7 +71,7 @@ class Crowd:
                 has_ticket = self._tickets > 0
                 self._tickets -= has_ticket
             try:
-                variant, model = self._invoke(runtime, f"{number} {count}")
+                variant, model = self._invoke(runtime, f"{index} {count}")
             except Exception as error:
                 with self._lock:
                     self.failures.append(repr(error))

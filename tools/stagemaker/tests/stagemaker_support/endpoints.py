@@ -3,11 +3,11 @@
 from typing import Any
 
 from stagemaker.server import ROLE_ARN
-from stagemaker_support.job_traces import until
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.job_traces import poll
+from stagemaker_support.simulator_client import Client, counter
 
 # Responds with its name, the request, the request's content type and the type that the request accepts.
-NAMED = """
+NAMER = """
 import json
 
 def model_fn(model_dir):
@@ -17,7 +17,7 @@ def transform_fn(model, data, content_type, accept):
     return json.dumps([model, data if isinstance(data, str) else data.hex(), content_type, accept]), "application/json"
 """
 # Responds to the request "wait" once a file exists, and to any other request at once.
-WAITING = """
+WAITER = """
 import json, os, time
 
 def model_fn(model_dir):
@@ -30,7 +30,7 @@ def transform_fn(model, data, content_type, accept):
             time.sleep(0.1)
     return json.dumps([model]), "application/json"
 """
-TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 class Endpoints:
@@ -39,21 +39,21 @@ class Endpoints:
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        name = f"model-{next(numbers)}"
-        primary = self.client.container(script, Variables=variables or {}) | container
-        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
+        name = f"model-{next(counter)}"
+        members = self.client.container(script, Variables=variables or {}) | container
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=members)
         return name
 
     def named(self, name: str) -> str:
-        return self.model(NAMED.format(name=name))
+        return self.model(NAMER.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
-        name = f"config-{next(numbers)}"
+        name = f"config-{next(counter)}"
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        name = f"endpoint-{next(numbers)}"
+        name = f"endpoint-{next(counter)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
             assert (description := self.settle(name))["EndpointStatus"] == "InService", description
@@ -71,7 +71,7 @@ class Endpoints:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
-        return until(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in TRANSITIONAL, seconds)
+        return poll(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in CHANGING, seconds)
 
     def failure_reason(self, model: str, **members: Any) -> str:
         """Create an endpoint, which must fail, and return the failure reason. members: other members of its variant."""
@@ -82,15 +82,15 @@ class Endpoints:
     def delete(self, *names: str) -> None:
         for name in names:
             self.sagemaker.delete_endpoint(EndpointName=name)
-        until(self._listed, lambda items: not {item["EndpointName"] for item in items} & {*names})
+        poll(self._list, lambda items: not {item["EndpointName"] for item in items} & {*names})
 
     def delete_all(self) -> None:
-        names = [item["EndpointName"] for item in self._listed() if item["EndpointStatus"] != "Deleting"]
+        names = [item["EndpointName"] for item in self._list() if item["EndpointStatus"] != "Deleting"]
         for name in names:
             self.settle(name)
         self.delete(*names)
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _list(self) -> list[dict[str, Any]]:
         return self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
 
     def invoke(self, name: str, body: bytes | str = b"", **members: Any) -> dict[str, Any]:

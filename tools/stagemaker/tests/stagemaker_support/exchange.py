@@ -24,7 +24,7 @@ TOKEN = os.environ.get("TOKEN", "0" * 32)
 KEY, PORT = int(TOKEN[:7], 16) | 1, 20000 + int(TOKEN[:3], 16)
 LIBRARY = Path(os.__file__).parent
 # Files that both jobs can read and nothing else uses, by means
-SHARED = {
+SHARED_FILES = {
     "flock": LIBRARY / "tabnanny.py",
     "record lock": LIBRARY / "rlcompleter.py",
     "inotify": LIBRARY / "this.py",
@@ -81,7 +81,7 @@ def connects(family: int, address: Any) -> bool:
 
 @functools.cache
 def hold(name: str) -> int:
-    return os.open(SHARED[name], os.O_RDONLY)
+    return os.open(SHARED_FILES[name], os.O_RDONLY)
 
 
 def is_locked() -> bool:
@@ -94,14 +94,14 @@ def is_locked() -> bool:
 
 
 def record_lock(command: int, kind: int) -> int:
-    wanted = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
-    return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, wanted))[0])
+    lock = struct.pack("hhqqi4x", kind, os.SEEK_SET, KEY, 1, 0)
+    return int(struct.unpack("hhqqi4x", fcntl.fcntl(hold("record lock"), command, lock))[0])
 
 
 @functools.cache
 def watch_with_inotify() -> int:
     file = call("inotify_init1", os.O_NONBLOCK)
-    call("inotify_add_watch", file, os.fsencode(SHARED["inotify"]), 0x20)  # IN_OPEN
+    call("inotify_add_watch", file, os.fsencode(SHARED_FILES["inotify"]), 0x20)  # IN_OPEN
     return file
 
 
@@ -134,10 +134,10 @@ MEANS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: record_lock(37, fcntl.F_RDLCK),  # F_OFD_SETLK
         lambda: record_lock(36, fcntl.F_WRLCK) != fcntl.F_UNLCK,  # F_OFD_GETLK
     ),
-    "inotify": (SHARED["inotify"].read_bytes, lambda: os.read(watch_with_inotify(), 4096)),
+    "inotify": (SHARED_FILES["inotify"].read_bytes, lambda: os.read(watch_with_inotify(), 4096)),
     "time of access": (
-        SHARED["time of access"].read_bytes,
-        lambda: changes("atime", SHARED["time of access"].stat().st_atime_ns),
+        SHARED_FILES["time of access"].read_bytes,
+        lambda: changes("atime", SHARED_FILES["time of access"].stat().st_atime_ns),
     ),
     # these change the host's files unless they are denied
     "mode in /proc": (lambda: os.chmod("/proc/version", 0o445), lambda: os.stat("/proc/version").st_mode & 1),

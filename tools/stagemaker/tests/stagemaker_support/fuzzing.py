@@ -30,9 +30,9 @@ if TIMES == 1:
     providers._get_local_constants = lambda: providers._local_constants
 
 
-def examples(number: int) -> settings:
+def examples(count: int) -> settings:
     """Return a decorator that runs a test with this number of examples, and with more if RECORE_FUZZ is set."""
-    return settings(max_examples=number * TIMES)
+    return settings(max_examples=count * TIMES)
 
 
 def generator(name: str) -> Random:

@@ -27,17 +27,17 @@ class Mark:
         return result
 
 
-def until(look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
+def poll(read: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
     """Call `look` until `accepts` is true of its result, and return that result."""
     deadline = time.monotonic() + seconds
-    while not accepts(value := look()):
+    while not accepts(value := read()):
         assert time.monotonic() < deadline, value
         time.sleep(0.05)
     return value
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    until(condition, bool, seconds)
+    poll(condition, bool, seconds)
 
 
 def assert_no_trace(client, mark: Mark) -> None:

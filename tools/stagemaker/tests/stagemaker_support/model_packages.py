@@ -3,8 +3,8 @@
 import hashlib
 from typing import Any
 
-from stagemaker_support.endpoints import NAMED
-from stagemaker_support.simulator_client import IMAGE, Client, numbers
+from stagemaker_support.endpoints import NAMER
+from stagemaker_support.simulator_client import IMAGE, Client, counter
 
 
 def packaged(image: str, **members: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Packages:
         self.client, self.sagemaker = client, client.sagemaker
 
     def group(self, **members: Any) -> str:
-        name = f"group-{next(numbers)}"
+        name = f"group-{next(counter)}"
         self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
         return name
 
@@ -41,7 +41,7 @@ class Packages:
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        return self.client.container(NAMED.format(name=name))
+        return self.client.container(NAMER.format(name=name))
 
     def approve(self, package: str, status: str = "Approved", **members: Any) -> None:
         self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, **members)

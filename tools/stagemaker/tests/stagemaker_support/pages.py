@@ -20,7 +20,7 @@ import pytest
 from stagemaker_support.sandbox import SANDBOX
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = {"self", "login", "aws", "yaml"}
+SKIPPED_TAGS = {"self", "login", "aws", "yaml"}
 ENGINE = {"docker"}
 
 
@@ -32,7 +32,7 @@ def assert_tagged(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags in (["diff"], ["yaml"]) or tags[:1] == ["console"], tags
-        assert set(tags[1:]) <= NOT_RUN | ENGINE | {"sandbox"}
+        assert set(tags[1:]) <= SKIPPED_TAGS | ENGINE | {"sandbox"}
 
 
 def broken_links(pages: Iterable[Path]) -> list[str]:
@@ -48,8 +48,8 @@ def page_marks(page: Path) -> list[pytest.MarkDecorator]:
     return SANDBOX if any("sandbox" in tags for tags, _ in blocks(page)) else [pytest.mark.slow]
 
 
-def needs_nothing(tags: set[str]) -> bool:
-    return not (NOT_RUN | ENGINE) & tags
+def is_independent(tags: set[str]) -> bool:
+    return not (SKIPPED_TAGS | ENGINE) & tags
 
 
 def run_script(
@@ -78,7 +78,7 @@ def run_blocks(
     pages: Iterable[Path],
     folder: Path,
     variables: dict[str, str],
-    is_selected: Callable[[set[str]], bool] = needs_nothing,
+    is_selected: Callable[[set[str]], bool] = is_independent,
     checks_output: bool = True,
 ) -> None:
     """Run the pages' blocks that have selected tags, in order, and check their output."""

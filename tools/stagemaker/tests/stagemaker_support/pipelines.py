@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from stagemaker.server import BUCKET, ROLE_ARN
-from stagemaker_support.job_traces import until
+from stagemaker_support.job_traces import poll
 from stagemaker_support.simulator_client import CLUSTER as RESOURCES
-from stagemaker_support.simulator_client import IMAGE, Client, input_from, output_to, training_members
+from stagemaker_support.simulator_client import IMAGE, Client, make_input, make_output, training_members
 
-numbers = itertools.count()
+counter = itertools.count()
 RUNNING = ("Executing", "Stopping")
 CODE = "/opt/ml/processing/input/code"
 FORMATS = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
@@ -77,7 +77,7 @@ class Pipelines:
         self.client, self.sagemaker = client, client.sagemaker
 
     def create(self, *steps: Document, **members: Any) -> str:
-        name = f"pipeline-{next(numbers)}"
+        name = f"pipeline-{next(counter)}"
         self.sagemaker.create_pipeline(
             PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
         )
@@ -99,14 +99,14 @@ class Pipelines:
 
     def wait(self, execution: str, status: str = "Succeeded") -> Document:
         """Wait until an execution has ended with this status, and return its description."""
-        description = until(
+        description = poll(
             lambda: self.describe(execution), lambda it: it["PipelineExecutionStatus"] not in RUNNING, 120
         )
         assert description["PipelineExecutionStatus"] == status, (description, self.steps(execution))
         return description
 
     def wait_for(self, execution: str, name: str, status: str = "Executing") -> Document:
-        return until(lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status)
+        return poll(lambda: self.steps(execution).get(name, {}), lambda step: step.get("StepStatus") == status)
 
     def steps(self, execution: str) -> dict[str, Document]:
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
@@ -123,7 +123,7 @@ class Pipelines:
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
         """Return a step that runs a script. outputs: names of output folders in /opt/ml/processing."""
-        prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
+        prefix = f"s3://{BUCKET}/pipelines/{next(counter)}"
         arguments = {
             "RoleArn": ROLE_ARN,
             "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{CODE}/job.py"]},
@@ -134,7 +134,7 @@ class Pipelines:
             arguments["ProcessingOutputConfig"] = {"Outputs": [_output(prefix, output) for output in outputs]}
         return step(name, "Processing", arguments, *depends_on, **members)
 
-    def gated(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
+    def gated_step(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
         """Return a step with a gate, the file "go" next to its script, and a function that sets the gate's content.
 
         script: by default, one that fails unless the gate contains "yes" when the job starts.
@@ -162,10 +162,10 @@ class Pipelines:
         return step(name, "Training", arguments, *depends_on, **members)
 
     def _code(self, script: str) -> Document:
-        uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
-        return input_from(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
+        uri = self.client.put(f"pipelines/{next(counter)}/job.py", script)
+        return make_input(uri, CODE)["ProcessingInputs"][0] | {"InputName": "code"}
 
 
 def _output(prefix: str, name: str) -> Document:
-    members = output_to(f"{prefix}/{name}", f"/opt/ml/processing/{name}")
+    members = make_output(f"{prefix}/{name}", f"/opt/ml/processing/{name}")
     return members["ProcessingOutputConfig"]["Outputs"][0] | {"OutputName": name}

@@ -12,7 +12,7 @@ script="${SM_HP_INFERENCE_SCRIPT}"
 
 python _repack_model.py --inference_script "${script}" --model_archive "${SM_HP_MODEL_ARCHIVE}"
 """
-REPACK = """
+REPACK_CODE = """
 import argparse, os, shutil, tarfile
 parser = argparse.ArgumentParser()
 parser.add_argument("--inference_script")
@@ -27,7 +27,7 @@ shutil.copy2(os.path.join("/opt/ml/code", arguments.inference_script), "/opt/ml/
 
 
 def repack(client: Client, model: str, script: str, **files: str) -> dict[str, Any]:
-    sources = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK, "inference.py": script}
+    sources = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK_CODE, "inference.py": script}
     settings = {
         "sagemaker_program": '"_repack_script_launcher.sh"',
         "sagemaker_submit_directory": f'"{client.source(**sources, **files)}"',
@@ -38,8 +38,5 @@ def repack(client: Client, model: str, script: str, **files: str) -> dict[str, A
     }
     algorithm = ALGORITHM | {"TrainingImage": IMAGE}
     return train(
-        client,
-        AlgorithmSpecification=algorithm,
-        HyperParameters=settings,
-        InputDataConfig=[channel("training", model)],
+        client, AlgorithmSpecification=algorithm, HyperParameters=settings, InputDataConfig=[channel("training", model)]
     )

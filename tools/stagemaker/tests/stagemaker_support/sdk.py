@@ -17,9 +17,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
 PYTHON = ROOT / ".venv/bin/python"
-SIMULATE = [PYTHON, "-m", "stagemaker", "start", "--json"]
+START_COMMAND = [PYTHON, "-m", "stagemaker", "start", "--json"]
 SANDBOX = "from stagemaker import sandbox_works; raise SystemExit(not sandbox_works())"
-LOCAL = ("127.0.0.1", "localhost", "::1")
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -57,23 +57,23 @@ def installed_client() -> str:
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*START_COMMAND, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Export a simulator's environment variables. No other AWS variables are set, and the home folder is empty."""
-    process, exported = simulate()
+    process, values = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "SAGEMAKER_", "SM_")):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name, value in exported.items():
+        for name, value in values.items():
             patch.setenv(name, value)
         try:
-            yield exported
+            yield values
             assert process.poll() is None, f"the simulator ended unexpectedly, with exit status {process.returncode}"
         finally:
             process.terminate()
@@ -93,7 +93,7 @@ def no_outside_lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     look_up, hosts = socket.getaddrinfo, []
 
     def look_up_local(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host not in LOCAL:
+        if host not in LOCAL_HOSTS:
             hosts.append(host)
             raise socket.gaierror(f"{host} is not this machine")
         return look_up(host, *arguments, **options)

@@ -12,13 +12,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
-from stagemaker_support.job_traces import output, until
+from stagemaker_support.job_traces import output, poll
 
 INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 OPERATIONS = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-numbers = itertools.count()
+counter = itertools.count()
 
 
 def kind_of(job: dict[str, Any]) -> str:
@@ -39,12 +39,12 @@ def training_members(seconds: int = 60, image: str = IMAGE) -> dict[str, Any]:
     }
 
 
-def input_from(uri: str, path: str = INPUT) -> dict[str, Any]:
+def make_input(uri: str, path: str = INPUT) -> dict[str, Any]:
     s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"ProcessingInputs": [{"InputName": "i", "S3Input": s3_input}]}
 
 
-def output_to(uri: str, path: str = OUTPUT) -> dict[str, Any]:
+def make_output(uri: str, path: str = OUTPUT) -> dict[str, Any]:
     s3_output = {"S3Uri": uri, "LocalPath": path, "S3UploadMode": "EndOfJob"}
     return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
 
@@ -56,7 +56,7 @@ class Client:
         self.simulator, self.image = simulator, image
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
 
-    def unchecked(self) -> Any:
+    def raw_client(self) -> Any:
         config = Config(parameter_validation=False, proxies={})
         return boto3.Session("x", "x", region_name="us-east-1").client(
             "sagemaker", endpoint_url=self.simulator.endpoint, config=config
@@ -94,7 +94,7 @@ class Client:
                 member = tarfile.TarInfo(name if "." in name else f"{name}.py")
                 member.size = len(content.encode())
                 tar.addfile(member, io.BytesIO(content.encode()))
-        return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
+        return self.put(f"source/{next(counter)}/source.tar.gz", archive.getvalue())
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
         """Return a container that serves a script with one process. Variables: additional environment variables."""
@@ -104,7 +104,7 @@ class Client:
 
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a training job; return its description, by default once it has ended."""
-        name = f"train-{next(numbers)}"
+        name = f"train-{next(counter)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
         request = {"TrainingJobName": name, "HyperParameters": settings | members.pop("HyperParameters", {})}
         self.sagemaker.create_training_job(**training_members(seconds, self.image) | request | members)
@@ -112,9 +112,9 @@ class Client:
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
-        name = f"process-{next(numbers)}"
+        name = f"process-{next(counter)}"
         folder, uri = "/opt/ml/processing/input/script", self.put(f"code/{name}/job.py", script)
-        code_input = [input_from(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]
+        code_input = [make_input(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
@@ -130,15 +130,15 @@ class Client:
         return getattr(self.sagemaker, f"describe_{OPERATIONS[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        running = ("InProgress", "Stopping")
-        return until(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in running, seconds)
+        statuses = ("InProgress", "Stopping")
+        return poll(lambda: self.describe(kind, name), lambda job: job[f"{kind}Status"] not in statuses, seconds)
 
 
 def rejection(call: Callable[..., Any], *arguments: Any, code: str = "ValidationException", **request: Any) -> str:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as excinfo:
         call(*arguments, **request)
-    assert caught.value.response["Error"]["Code"] == code, caught.value
-    return str(caught.value)
+    assert excinfo.value.response["Error"]["Code"] == code, excinfo.value
+    return str(excinfo.value)
 
 
 HOOKS = """
@@ -151,7 +151,7 @@ def run_each_kind(client: Client) -> None:
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
         Environment={"TO": OUTPUT},
-        **output_to(f"s3://{BUCKET}/o"),
+        **make_output(f"s3://{BUCKET}/o"),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/o/file") == b"written"

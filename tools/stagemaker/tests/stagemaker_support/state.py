@@ -18,17 +18,17 @@ def objects_of(s3: Any) -> Snapshot:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         snapshot[name] = {key: s3.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
-    return without_empty_default_bucket(snapshot)
+    return drop_empty_bucket(snapshot)
 
 
 def stored_objects(folder: Path) -> Snapshot:
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
-        stored: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
+        snapshot: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
         rows = connection.execute("SELECT bucket, key, content, file FROM objects").fetchall()
     for bucket, key, content, file in rows:
-        stored[bucket][key] = (folder / "s3" / file).read_bytes() if file else content
-    return without_empty_default_bucket(stored)
+        snapshot[bucket][key] = (folder / "s3" / file).read_bytes() if file else content
+    return drop_empty_bucket(snapshot)
 
 
-def without_empty_default_bucket(objects: Snapshot) -> Snapshot:
+def drop_empty_bucket(objects: Snapshot) -> Snapshot:
     return {name: value for name, value in objects.items() if value or name != BUCKET}

@@ -11,7 +11,7 @@ from stagemaker_support.simulator_client import IMAGE, training_members
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
 REQUIREMENTS = "scikit-learn\n./drilling-1.0-py3-none-any.whl\n"
-numbers = itertools.count()
+counter = itertools.count()
 
 REPORT = """
 import json, os, pathlib, sys
@@ -23,7 +23,7 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 
 def submit(client, **members: Any) -> str:
-    request = {"TrainingJobName": f"job-{next(numbers)}"} | training_members() | members
+    request = {"TrainingJobName": f"job-{next(counter)}"} | training_members() | members
     client.sagemaker.create_training_job(**request)
     return request["TrainingJobName"]
 
@@ -39,7 +39,7 @@ def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
 
 def upload_folder(client, **files: str | bytes) -> str:
     """Upload files under a new prefix, and return the prefix's URI without a trailing slash."""
-    prefix = f"folders/{next(numbers)}"
+    prefix = f"folders/{next(counter)}"
     for name, body in files.items():
         client.put(f"{prefix}/{name}", body)
     return f"s3://{BUCKET}/{prefix}"

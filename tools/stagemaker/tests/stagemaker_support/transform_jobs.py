@@ -3,7 +3,7 @@
 from typing import Any
 
 from stagemaker.server import BUCKET, ROLE_ARN
-from stagemaker_support.simulator_client import Client, numbers
+from stagemaker_support.simulator_client import Client, counter
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
     """Create a model and return its name. Each container is passed as a script to serve, or as a definition."""
-    name = f"chain-{next(numbers)}"
+    name = f"chain-{next(counter)}"
     containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
     containers_member = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
     client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **containers_member | members)
@@ -27,7 +27,7 @@ def transform(
 
     Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
     """
-    name = f"transform-{next(numbers)}"
+    name = f"transform-{next(counter)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/in/"} | members.pop("Source", {})
@@ -43,7 +43,7 @@ def transform(
     return (client.wait if wait else client.describe)("TransformJob", name), out
 
 
-def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
+def run_batch(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]

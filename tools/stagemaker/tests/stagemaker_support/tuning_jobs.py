@@ -4,10 +4,10 @@ import itertools
 from typing import Any
 
 from stagemaker.server import BUCKET
-from stagemaker_support.job_traces import until
+from stagemaker_support.job_traces import poll
 from stagemaker_support.simulator_client import training_members
 
-numbers = itertools.count()
+counter = itertools.count()
 
 # Computes the objective from the hyperparameter, prints it, and saves it as the model.
 SCRIPT = """
@@ -33,11 +33,11 @@ X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
 
 
 def definition(source: str, **members: Any) -> dict[str, Any]:
-    static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
+    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
     common = training_members(120)
     common["AlgorithmSpecification"]["MetricDefinitions"] = METRICS
     common["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/tuned"}
-    return {"StaticHyperParameters": static | members.pop("StaticHyperParameters", {})} | common | members
+    return {"StaticHyperParameters": settings | members.pop("StaticHyperParameters", {})} | common | members
 
 
 def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
         "RandomSeed": 7,
     }
     return {
-        "HyperParameterTuningJobName": f"tune-{next(numbers)}",
+        "HyperParameterTuningJobName": f"tune-{next(counter)}",
         "HyperParameterTuningJobConfig": defaults | config,
         "TrainingJobDefinition": definition(source),
     }
@@ -73,7 +73,7 @@ class Tuning:
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
         final_statuses = ("Completed", "Failed", "Stopped")
-        return until(
+        return poll(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
         )
 
@@ -82,7 +82,7 @@ class Tuning:
         pages = paginator.paginate(HyperParameterTuningJobName=name, **settings)
         return [job for page in pages for job in page["TrainingJobSummaries"]]
 
-    until = staticmethod(until)
+    poll = staticmethod(poll)
 
 
 def objective(job: dict[str, Any]) -> float:

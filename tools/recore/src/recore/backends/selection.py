@@ -204,7 +204,7 @@ def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Ite
 
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     try:
-        with interrupts.deferred_at_both_ends(lambda: simulator):
+        with interrupts.defer_at_both_ends(lambda: simulator):
             isolation = format_isolation(simulator.isolation.name, simulator.isolation_enforced)
             services = Services(simulator.client)
             location = ("the embedded simulator", REGION, isolation)

@@ -47,7 +47,7 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with interrupts.raised("recore: stopping, please wait"):
+            with interrupts.raise_on_signal("recore: stopping, please wait"):
                 machine.require_working_directory()
                 _find_temporary_folder()
                 return super().invoke(ctx)
@@ -79,7 +79,7 @@ class OneLineErrors(click.Group):
 
 def _find_temporary_folder() -> None:
     """Find the temporary folder with interrupts deferred, because an interrupted test of it would leave a file."""
-    with interrupts.deferred(), contextlib.suppress(OSError):  # code that needs the folder reports the error
+    with interrupts.defer(), contextlib.suppress(OSError):  # code that needs the folder reports the error
         tempfile.gettempdir()
 
 

@@ -145,14 +145,14 @@ class Round:
         pool = ThreadPool(pace.jobs)
         futures: dict[Future[None], list[Entry]] = {}
         try:
-            with interrupts.deferred():
+            with interrupts.defer():
                 for copies in groups.values():
                     futures[pool.submit(self._run, backend, copies[0], pace, context, watch, packages)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            with interrupts.deferred():
+            with interrupts.defer():
                 for run in list(self._runs):
                     run.stop()
                 # wait() never reports a future that was cancelled before it began

@@ -33,7 +33,7 @@ class RunFolder:
 
     def __init__(self, target: Path):
         self.target = target
-        self._lock: locked.Locked | None = None
+        self._lock: locked.FolderLock | None = None
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target} already exists, and a run is never overwritten; choose another --out")
         check_writable(target)
@@ -41,7 +41,7 @@ class RunFolder:
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with interrupts.deferred():
+            with interrupts.defer():
                 self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
                 mask = os.umask(0)
                 os.umask(mask)
@@ -90,9 +90,9 @@ def run_and_keep(
     """
     interrupted = is_kept = False
     try:
-        with interrupts.deferred():
+        with interrupts.defer():
             try:
-                with interrupts.allowed(), progress as watch:
+                with interrupts.allow(), progress as watch:
                     run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True

@@ -25,7 +25,7 @@ from recore.failures import similar_file_hint
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
 from recore.untrusted_archives import open_archive
-from stagemaker import without_owner
+from stagemaker import remove_owner
 
 ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
@@ -110,7 +110,7 @@ def extend_archive(
             elif not (member.isdir() or (member.issym() and not os.path.isabs(member.linkname))):
                 continue
             member.name = _move(member.name, moved)
-            joined.addfile(without_owner(member), content)
+            joined.addfile(remove_owner(member), content)
         _add(joined, files)
     if is_empty:
         raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")

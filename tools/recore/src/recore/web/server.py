@@ -143,7 +143,7 @@ def serve(
         def stop(*_: Any) -> None:
             server.should_exit = True
 
-        with interrupts.handled_by(stop, ignored=(signal.SIGINT,)):
+        with interrupts.handle_with(stop, ignored=(signal.SIGINT,)):
             address, port = listening.getsockname()[:2]
             hosts = [host, host_name] if ipaddress.ip_address(address).is_unspecified else [host]
             announce([f"http://{_bracket_ipv6(name)}:{port}/" for name in hosts])

@@ -17,7 +17,7 @@ from stagemaker.protocol.errors import ServiceError
 logger = logging.getLogger(__name__)
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # operations of STS
 MAX_FORM_BYTES = 1 << 20
-INVALID = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's errors for invalid requests
+REQUEST_ERRORS = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's, for invalid requests
 STATUS = re.compile("[1-5][0-9][0-9]( |$)")
 VALUE = re.compile("[\\t\x20-\x7e\x80-\xff]*")  # a valid header value
 S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
@@ -41,8 +41,8 @@ class OtherServices:
             self._prepare()
             environ[UNDERSCORED_NAMES] = environ.get(HEADER_NAMES, {})
             if service not in SERVICES:
-                supported = ", ".join(sorted(SERVICES))
-                message = f"The simulator does not support {service[:80]}; besides SageMaker, it supports {supported}"
+                names = ", ".join(sorted(SERVICES))
+                message = f"The simulator does not support {service[:80]}; besides SageMaker, it supports {names}"
                 raise ServiceError("NotImplemented", message, 501)
             form = _read_form(request)
             action = form.get("Action", [""])[0]
@@ -50,7 +50,7 @@ class OtherServices:
                 return make_response(_all_allowed_response(form), XML)(environ, start_response)
             if service == "s3" and action in UNSIGNED_ACTIONS:
                 service = "sts"
-            body: Iterable[bytes] = application(service)(environ, _checked(start_response))
+            body: Iterable[bytes] = application(service)(environ, _check_headers(start_response))
             return body
         except ServiceError as error:
             response_error = error
@@ -76,12 +76,12 @@ def _explain(error: Exception) -> ServiceError:
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
         return ServiceError("NotImplemented", f"The simulator does not support this request: {error}"[:1000], 501)
-    if isinstance(error, INVALID):
+    if isinstance(error, REQUEST_ERRORS):
         return ServiceError("InvalidRequest", f"The request is not valid: {error!r}"[:1000])
     return ServiceError("InternalFailure", f"{error!r}"[:1000], 500)
 
 
-def _checked(start_response: Callable[..., Any]) -> Callable[..., Any]:
+def _check_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap start_response to raise ValueError for an invalid status or header, because requests can choose them."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:

@@ -55,8 +55,8 @@ def redirect(create_client: Callable[..., Any]) -> Callable[..., Any]:
 
 def execute_next() -> None:
     """Execute the sitecustomize that Python would import if this folder were not on its path."""
-    here = os.path.realpath(os.path.dirname(__file__))
-    spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.realpath(path) != here])
+    folder = os.path.realpath(os.path.dirname(__file__))
+    spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.realpath(path) != folder])
     if spec is not None and spec.loader is not None:
         sys.modules["sitecustomize"] = module = module_from_spec(spec)
         spec.loader.exec_module(module)

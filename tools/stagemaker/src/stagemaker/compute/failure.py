@@ -5,12 +5,12 @@ from typing import Any
 
 from stagemaker.text import printable
 
-INTERRUPTED = "InternalServerError: The simulator stopped before the job ended"
+INTERRUPTED_REASON = "InternalServerError: The simulator stopped before the job ended"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
     """Return whether a job failed because its simulator ended before it did. Such a job can be retried."""
-    return job.get("FailureReason") == INTERRUPTED
+    return job.get("FailureReason") == INTERRUPTED_REASON
 
 
 class JobFailed(Exception):
@@ -30,6 +30,6 @@ class JobTimedOut(JobStopped):
 
 def last_message(lines: Sequence[str]) -> str:
     """Return the last exception in a program's output, without indented lines, or else its last lines."""
-    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    traces = [index for index, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
     return "\n".join(message or lines[-5:])

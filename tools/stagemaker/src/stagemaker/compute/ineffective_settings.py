@@ -5,7 +5,7 @@ from typing import Any
 from stagemaker.state.records import Record
 
 # by reason: the settings, each of them a kind of job and the path of a member
-INEFFECTIVE = {
+UNUSED_SETTINGS = {
     "spot instances are never interrupted and save nothing": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3; the job starts from the beginning": "training.CheckpointConfig",
     "jobs are not connected to a VPC": "training.VpcConfig processing.NetworkConfig.VpcConfig",
@@ -31,7 +31,7 @@ GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 def ineffective_setting_lines(kind: str, record: Record) -> list[str]:
     """Return a line for each of a job's settings that has no effect. kind: training, processing or transform."""
     lines = []
-    for reason, settings in INEFFECTIVE.items():
+    for reason, settings in UNUSED_SETTINGS.items():
         names = [setting.removeprefix(f"{kind}.") for setting in settings.split() if setting.startswith(f"{kind}.")]
         lines += [f"{name} has no effect here: {reason}." for name in names if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")

@@ -17,7 +17,7 @@ from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.logs.metrics import TrainingMetrics, put_metrics
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.process import Ending
-from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reason_of, with_container_paths
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reason_of, replace_host_paths
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
@@ -89,11 +89,11 @@ class JobRun:
     def end(self, status: str, **members: Any) -> None:
         """Record how the job ended. A job with the status Stopping always becomes Stopped."""
 
-        def with_ending(record: Record) -> Record:
+        def add_ending(record: Record) -> Record:
             ending = ("Stopped", {}) if record[f"{self.kind}Status"] == "Stopping" else (status, members)
             return self.ended_record(record, *ending)
 
-        self.store.change(self.kind, self.name, with_ending)
+        self.store.change(self.kind, self.name, add_ending)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         end_time = now()
@@ -155,8 +155,8 @@ class JobRun:
         if ending.code == 0:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        file_reason, printed = read_text(failure), last_message(list(log.tail))
-        reason = with_container_paths(file_reason, job.folder)[:900] or with_container_paths(printed, job.folder)[-900:]
-        if explanation := self.platform.isolation.explain(file_reason or printed):
+        file_reason, last_output = read_text(failure), last_message(list(log.tail))
+        reason = replace_host_paths(file_reason, job.folder)[:900] or replace_host_paths(last_output, job.folder)[-900:]
+        if explanation := self.platform.isolation.explain(file_reason or last_output):
             reason = f"{reason[:600]}\n{explanation}"
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -98,20 +98,20 @@ class TrainingRun(JobRun):
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         secondary_status = members.pop("SecondaryStatus", status)
         message = members.get("FailureReason", f"Training job {status.lower()}")
-        return _with_status(super().ended_record(record, status, members), secondary_status, message)
+        return _add_status(super().ended_record(record, status, members), secondary_status, message)
 
     def _enter_status(self, status: str, message: str) -> None:
-        self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
+        self.store.change(self.kind, self.name, lambda record: _add_status(record, status, message))
 
     def _change_message(self, message: str) -> None:
-        def changed(record: Record) -> Record:
-            *before, last = record["SecondaryStatusTransitions"]
-            return record | {"SecondaryStatusTransitions": [*before, last | {"StatusMessage": message}]}
+        def change(record: Record) -> Record:
+            *past, last = record["SecondaryStatusTransitions"]
+            return record | {"SecondaryStatusTransitions": [*past, last | {"StatusMessage": message}]}
 
-        self.store.change(self.kind, self.name, changed)
+        self.store.change(self.kind, self.name, change)
 
 
-def _with_status(record: Record, status: str, message: str) -> Record:
-    *before, last = record["SecondaryStatusTransitions"]
-    transitions = [*before, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
+def _add_status(record: Record, status: str, message: str) -> Record:
+    *past, last = record["SecondaryStatusTransitions"]
+    transitions = [*past, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
     return record | {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions, "LastModifiedTime": now()}

@@ -47,7 +47,7 @@ class TransformRun(JobRun):
             if endings:
                 self.put_utilization(max(endings, key=lambda ending: ending.peak), instance)
 
-    def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
+    def _chain(self, model: StoredRecord, instance: Instance, index: int) -> Chain:
         defaults = self.thread_variables(instance)
         if payload := self.record.get("MaxPayloadInMB"):
             defaults["MAX_CONTENT_LENGTH"] = str(payload << 20)
@@ -55,9 +55,9 @@ class TransformRun(JobRun):
             self.platform,
             self.job,
             model | model.internal,
-            self.log(instance=number),
+            self.log(instance=index),
             instance,
-            f"instance-{number}",
+            f"instance-{index}",
             environment=self.record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},
             defaults=defaults,
         )
@@ -130,7 +130,7 @@ def _make_feeder(record: Record, chain: Chain) -> Feeder:
         seconds=client_config.get("InvocationsTimeoutInSeconds", 600),
         retries=client_config.get("InvocationsMaxRetries", 3),
         is_compressed=source.get("CompressionType", "None") == "Gzip",
-        processing=DataProcessing.of(record),
+        processing=DataProcessing.from_request(record),
     )
 
 
@@ -138,9 +138,9 @@ def _execution_parameters(body: bytes) -> dict[str, Any]:
     try:
         parameters = json.loads(body)
         names = [name for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in parameters]
-        numbers = [parameters[name] for name in names]
+        values = [parameters[name] for name in names]
     except (ValueError, TypeError, RecursionError) as error:
         raise JobFailed(f"AlgorithmError: /execution-parameters is not a JSON object: {error}") from None
-    if not isinstance(parameters, dict) or any(type(number) is not int or number < 0 for number in numbers):
+    if not isinstance(parameters, dict) or any(type(number) is not int or number < 0 for number in values):
         raise JobFailed(f"AlgorithmError: /execution-parameters is invalid: {str(parameters)[:200]}")
     return parameters

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-HERE, BASE = Path(__file__).parent, Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+LIBRARY, BASE = Path(__file__).parent, Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 
 
@@ -49,7 +49,7 @@ def train_linear_learner() -> int:
 def train_xgboost(library: str) -> int:
     if "sagemaker_program" in json.loads((BASE / "input/config/hyperparameters.json").read_text()):
         os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), library]))
-        program = str(HERE / "script_mode.py")
+        program = str(LIBRARY / "script_mode.py")
         os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - replaces this process
     from sagemaker_xgboost_container import exceptions
     from sagemaker_xgboost_container.algorithm_mode import train as algorithm
@@ -58,5 +58,5 @@ def train_xgboost(library: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.append(str(HERE / f"{sys.argv[1]}_library"))
+    sys.path.append(str(LIBRARY / f"{sys.argv[1]}_library"))
     sys.exit(train_xgboost(sys.path[-1]) if sys.argv[1] == "xgboost" else train_linear_learner())

@@ -111,7 +111,7 @@ class StderrTap:
 def last_error(stderr: str) -> str:
     """Return the type and message of the last exception in a program's stderr, or its last lines."""
     lines = stderr.rstrip().splitlines()
-    headers = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK_HEADER)]
+    headers = [index for index, line in enumerate(lines) if line.startswith(TRACEBACK_HEADER)]
     if headers:
         message = "\n".join(itertools.dropwhile(lambda line: line.startswith(" "), lines[headers[-1] + 1 :]))
         if len(message) > REASON_SIZE:  # a long message or much output after the exception: keep both ends

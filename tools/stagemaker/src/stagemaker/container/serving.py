@@ -149,7 +149,7 @@ class LoadedModel:
             trace = traceback.format_exc()
             write_error(trace)
             # before truncation, because a truncated path would not be replaced
-            reason, trace = with_container_paths(self.reason), with_container_paths(trace)
+            reason, trace = replace_host_paths(self.reason), replace_host_paths(trace)
             if not self._has_script:  # the traceback has no line of the user's code
                 write_failure(reason)
                 return
@@ -352,7 +352,7 @@ def write_failure(reason: str) -> None:
         file.write(reason[:REASON_SIZE].encode(errors="backslashreplace"))
 
 
-def with_container_paths(message: str) -> str:
+def replace_host_paths(message: str) -> str:
     """Replace the folders of a server outside a container with their paths in a container."""
     return message.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 

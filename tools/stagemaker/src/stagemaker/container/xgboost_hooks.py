@@ -27,7 +27,7 @@ from sagemaker_xgboost_container.old_models import read_old_models
 read_old_models()
 
 ACCEPTED_TYPES = ("text/csv", "application/json")
-PICKLES = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # the first bytes of pickles; the second form is Python 2's
+PICKLE_START = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # the first bytes of pickles; the second form is Python 2's
 VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
 MAX_REQUEST_MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
@@ -127,7 +127,7 @@ def load_booster(path: Path) -> xgb.Booster:
         raise ValueError(f"the model {path.name} is empty")
     booster = xgb.Booster()
     try:
-        if PICKLES.match(content):
+        if PICKLE_START.match(content):
             booster = pickle.loads(content)
         else:
             booster.load_model(bytearray(content))

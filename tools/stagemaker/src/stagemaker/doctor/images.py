@@ -34,7 +34,7 @@ def _problem(packages: PackageSet, compiler: Check) -> str:
 
 def _format_location(packages: PackageSet, problem: str) -> str:
     existing = f"{format_size(size_of(packages.folder))} in {packages.folder}" if packages.folder.exists() else ""
-    if packages.is_here:
+    if packages.is_installed:
         return "the current environment" + (f", and {existing}" if existing else "")
     if packages.find():
         return existing

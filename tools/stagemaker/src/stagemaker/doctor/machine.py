@@ -44,16 +44,16 @@ def check_temporary_folder() -> Check:
 
 def check_disk(name: str, folder: Path, cost: str, fix: str) -> Check:
     try:
-        free = shutil.disk_usage(folder).free
+        free_bytes = shutil.disk_usage(folder).free
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(MIB))
             file.flush()
     except OSError as error:
         return Check(name, FAIL, f"{folder}: {error.strerror}", cost, fix)
-    result = f"{_size(free)} free in {folder}"
-    if free < MIN_SPACE:
+    result = f"{_size(free_bytes)} free in {folder}"
+    if free_bytes < MIN_SPACE:
         return Check(name, FAIL, result, cost, fix)
-    if free < LOW_SPACE:
+    if free_bytes < LOW_SPACE:
         return Check(name, NOTE, result, f"{cost} A few runs will fill the disk.", fix)
     return Check(name, OK, result)
 

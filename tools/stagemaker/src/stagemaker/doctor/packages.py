@@ -16,12 +16,12 @@ def check_python() -> Check:
 
 def check_container_packages(remedy: Remedy) -> Check:
     required = container_packages()
-    installed = {name: installed_version(name) or "no version" for name in required}
-    different = {name: version for name, version in installed.items() if version != required[name]}
-    if different:
-        result = "; ".join(f"{name}: {version} instead of {required[name]}" for name, version in different.items())
+    installed_versions = {name: installed_version(name) or "no version" for name in required}
+    wrong_versions = {name: version for name, version in installed_versions.items() if version != required[name]}
+    if wrong_versions:
+        result = "; ".join(f"{name}: {version} instead of {required[name]}" for name, version in wrong_versions.items())
         cost = "Scripts that you run by hand may behave differently than in jobs."
-        return Check("container", NOTE, result, cost, remedy(*different))
+        return Check("container", NOTE, result, cost, remedy(*wrong_versions))
     return Check("container", OK, f"{len(required)} packages match the container's versions")
 
 

@@ -34,7 +34,7 @@ PACKAGES = {
     "chromium": dict.fromkeys(("debian", "fedora", "arch", "alpine", "suse"), "chromium")
     | {"macos": "--cask chromium"},
 }
-ELSEWHERE = {
+OTHER_SOURCES = {
     "compiler": "xcode-select --install on macOS; elsewhere, the system's gcc and C library headers",
     "bubblewrap": "bubblewrap is for Linux; `--engine docker` isolates jobs elsewhere",
     "docker": "https://docs.docker.com/engine/install/",
@@ -56,7 +56,7 @@ def install_command(tool: str) -> str:
     for name in _system_names():
         if package := PACKAGES[tool].get(name):
             return f"{MANAGERS[name]} {package}"
-    return ELSEWHERE[tool]
+    return OTHER_SOURCES[tool]
 
 
 def _system_names() -> list[str]:
@@ -107,7 +107,7 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
 def check_compiler() -> Check:
     cost = "New environments cannot be created, because sagemaker-training must be compiled."
     program = "#include <stdio.h>\n#include <unistd.h>\n"
-    name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", text=program)
+    name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", data=program)
     if output is not None:
         return Check("C compiler", OK, shutil.which(name) or name)
     result = f"{name} cannot compile a program" if name else "not found"
@@ -143,7 +143,7 @@ def check_docker(remedy: Remedy) -> Check:
     return Check("Docker", OK, f"engine {version} responds")
 
 
-def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tuple[str, str | None]:
+def check_program(names: tuple[str, ...], *arguments: str, data: str = "") -> tuple[str, str | None]:
     """Run the first of these programs that exists, and return its name and output.
 
     The name is empty if none exists. The output is None if the program failed or took too long.
@@ -151,7 +151,7 @@ def check_program(names: tuple[str, ...], *arguments: str, text: str = "") -> tu
     name = next(filter(shutil.which, names), "")
     command = [name, *arguments]  # an empty name raises an OSError
     try:
-        process = subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
+        process = subprocess.run(command, input=data, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
         return name, None
     return name, process.stdout if process.returncode == 0 else None

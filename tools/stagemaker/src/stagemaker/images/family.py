@@ -50,19 +50,19 @@ class ImageFamily:
 
     def package_set(self, image: str) -> PackageSet:
         """Return the packages of the version in an image's tag, or of the nearest version."""
-        return self.package_sets[self._nearest(image)]
+        return self.package_sets[self._nearest_version(image)]
 
-    def _nearest(self, image: str) -> str:
+    def _nearest_version(self, image: str) -> str:
         """Return the version in an image's tag, or one with the same beginning, a newer one, or the newest."""
-        requested, oldest_first = self._requested_version(image), list(self.package_sets)[::-1]
-        alike = [version for version in oldest_first if requested and _numbers(version)[:2] == requested[:2]]
-        newer = [version for version in oldest_first if requested and _numbers(version) >= requested]
-        return (alike or newer or oldest_first[-1:])[0]
+        numbers, versions = self._requested_version(image), list(self.package_sets)[::-1]
+        similar_versions = [version for version in versions if numbers and _version_numbers(version)[:2] == numbers[:2]]
+        newer_versions = [version for version in versions if numbers and _version_numbers(version) >= numbers]
+        return (similar_versions or newer_versions or versions[-1:])[0]
 
     def _requested_version(self, image: str) -> tuple[int, ...]:
         """Return the numbers in an image's tag, or () if the tag does not determine the packages."""
         is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
-        return _numbers(image_tag(image)) if is_versioned else ()
+        return _version_numbers(image_tag(image)) if is_versioned else ()
 
     def python(self, image: str) -> PythonEnvironment:
         """Return the environment of jobs with an image, without packages if it does not exist yet."""
@@ -84,12 +84,12 @@ class ImageFamily:
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a job's log about differences from the image."""
-        lines, requested, nearest = [], self._requested_version(image), self._nearest(image)
-        number, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image)
-        if requested and requested != _numbers(nearest):
-            lines.append(f"The image {image} is not simulated: the packages of the nearest one, {nearest}, are used.")
-        elif number and not installed_version.startswith(f"{number[0]}."):
-            lines.append(f"The image {image} has {self.name} {number[0]}, but this job runs with {installed_version}.")
+        lines, numbers, version = [], self._requested_version(image), self._nearest_version(image)
+        match, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image)
+        if numbers and numbers != _version_numbers(version):
+            lines.append(f"The image {image} is not simulated: the packages of the nearest one, {version}, are used.")
+        elif match and not installed_version.startswith(f"{match[0]}."):
+            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
         if "gpu" in image_tag(image).split("-"):
             lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines
@@ -119,7 +119,7 @@ class ImageFamily:
         return self.old_versions.get(tag, tag)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _version_numbers(version: str) -> tuple[int, ...]:
     """Return the numbers at the beginning of a tag: (1, 2, 1) for 1.2-1-cpu-py3."""
     match = TAG_NUMBERS.match(version)
     return tuple(map(int, re.findall(r"\d+", match[0]))) if match else ()

@@ -29,14 +29,14 @@ def size_of(folder: Path) -> int:
     return size
 
 
-def remove_unneeded(also_needed: bool) -> Iterator[tuple[Path, bool]]:
+def remove_environments(include_needed: bool) -> Iterator[tuple[Path, bool]]:
     """Remove environments. Yield each, and whether it was removed; those in use or being created are not.
 
-    also_needed: also remove environments that this version would recreate. Raises OSError.
+    include_needed: also remove environments that this version would recreate. Raises OSError.
     """
     needed = {packages.folder for packages in package_sets()}
     for folder in environments():
-        if also_needed or folder not in needed or not (folder / READY).is_file():
+        if include_needed or folder not in needed or not (folder / READY).is_file():
             yield folder, _remove(folder)
 
 

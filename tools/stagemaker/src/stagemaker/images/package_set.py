@@ -20,7 +20,7 @@ from pathlib import Path
 
 from stagemaker.images.python_environment import PythonEnvironment, environment_in, this_python
 from stagemaker.installation import installed_version, pinned_versions
-from stagemaker.locked import held
+from stagemaker.locked import hold_lock
 
 READY = "ready"  # a file in a complete environment, which every user of the environment keeps locked
 POLL_SECONDS = 0.2  # interval between checks of an environment that is being created
@@ -68,14 +68,14 @@ class PackageSet:
         return cache_folder() / self.folder_name
 
     @cached_property
-    def is_here(self) -> bool:
+    def is_installed(self) -> bool:
         if _version_of_this_python() not in self.pythons:
             return False
         return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
         """Return the environment with the packages, or None if it is incomplete or its Python was removed."""
-        if self.is_here:
+        if self.is_installed:
             return this_python()
         folder = self.folder
         if (folder / "bin/python").exists() and _is_private(folder.parent):
@@ -92,10 +92,10 @@ class PackageSet:
             return f"{self.folder.parent}: other users can write to this folder; remove their write permission"
         if any(map(find_python, self.pythons)):
             return None
-        first = self.pythons[0]
+        version = self.pythons[0]
         return (
             f"{self.name} requires Python {' or '.join(self.pythons)} with venv, which was not found: "
-            f"run `uv python install {first}`, or install python{first} and python{first}-venv"
+            f"run `uv python install {version}`, or install python{version} and python{version}-venv"
         )
 
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
@@ -105,7 +105,7 @@ class PackageSet:
         """
         if self.find():
             return
-        with held(_creation_locks[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+        with hold_lock(_creation_locks[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
             if self.find():
                 return
             if problem := self.problem():
@@ -122,7 +122,7 @@ class PackageSet:
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
-        began, lines = time.monotonic(), 1
+        start, lines = time.monotonic(), 1
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             # not in the working directory, whose venv.py would be run
             process = subprocess.Popen(
@@ -138,7 +138,7 @@ class PackageSet:
                 while process.poll() is None:
                     check()
                     time.sleep(POLL_SECONDS)
-                    if time.monotonic() - began > lines * REPORT_SECONDS:
+                    if time.monotonic() - start > lines * REPORT_SECONDS:
                         say(f"creating the environment of {self.name}: {lines * REPORT_SECONDS:.0f} s so far")
                         lines += 1
             finally:
@@ -147,8 +147,8 @@ class PackageSet:
                         os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
             output.seek(0)
-            printed = [line.strip().removeprefix("set-up: ") for line in output]
-        reason = [line for line in printed if line and not line.startswith(("creating ", "installing "))]
+            messages = [line.strip().removeprefix("set-up: ") for line in output]
+        reason = [line for line in messages if line and not line.startswith(("creating ", "installing "))]
         return " ".join(reason[-REASON_LINES:])[-800:] or f"exit status {process.returncode}"
 
 
@@ -174,7 +174,7 @@ def find_python(version: str) -> str | None:
         programs += filter(None, [shutil.which(f"python{version}"), shutil.which("python3")])
         pattern = f"*{version}.*/bin/python{version}"
         programs += [str(path) for folder in folders for path in sorted(folder.glob(pattern))]
-        if program := next(filter(None, (_interpreter(each, version) for each in programs)), None):
+        if program := next(filter(None, (_interpreter(candidate, version) for candidate in programs)), None):
             _pythons[version] = program
     return _pythons.get(version)
 

@@ -7,14 +7,14 @@ from stagemaker.images.family import CONTAINER, ImageFamily
 from stagemaker.images.package_set import PackageSet
 
 FOLDER = Path(__file__).parent
-NEWEST = PackageSet("scikit-learn-1.9-0", (CONTAINER / "packages.txt",), ("3.12",))
+NEWEST_SET = PackageSet("scikit-learn-1.9-0", (CONTAINER / "packages.txt",), ("3.12",))
 
 FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distribution="scikit-learn",
     package_sets={
-        "1.9-0": NEWEST,
+        "1.9-0": NEWEST_SET,
         "1.4-2": PackageSet("scikit-learn-1.4-2", (FOLDER / "scikit-learn-1.4-2.txt",), ("3.12",)),
         "1.2-1": PackageSet("scikit-learn-1.2-1", (FOLDER / "scikit-learn-1.2-1.txt",), ("3.11",)),
     },
@@ -25,4 +25,4 @@ FAMILY = ImageFamily(
 
 def container_packages() -> dict[str, str]:
     """Return the version of each package in AWS's newest scikit-learn image, by its name on PyPI."""
-    return dict(NEWEST.versions)
+    return dict(NEWEST_SET.versions)

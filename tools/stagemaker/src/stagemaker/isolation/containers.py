@@ -22,19 +22,19 @@ from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isola
 LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
-NOBODY = 65534
+NOBODY_ID = 65534
 Mounts = dict[Path, tuple[str, str]]  # for each local path, the path in the container, and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
-    """Runs jobs in containers of a Docker engine. pulls: whether to pull images that do not exist locally."""
+    """Runs jobs in containers of a Docker engine. pull_images: whether to pull images that do not exist locally."""
 
     name = "Docker"
     uses_local_python = False
 
-    def __init__(self, engine: docker.DockerClient, pulls: bool = True) -> None:
-        self._engine, self._pulls, self._label = engine, pulls, process_label(psutil.Process())
+    def __init__(self, engine: docker.DockerClient, pull_images: bool = True) -> None:
+        self._engine, self._pull_images, self._label = engine, pull_images, process_label(psutil.Process())
 
     def unsupported_reason(self, image: str) -> str | None:
         return None
@@ -43,7 +43,7 @@ class Docker(Isolation):
         try:
             if image_exists(self._engine, image):
                 return
-            if self._pulls:
+            if self._pull_images:
                 pull(self._engine, image, report, check)
                 return
         except (DockerException, OSError) as error:
@@ -205,5 +205,5 @@ def assign_owner(*folders: Path) -> str:
     for folder in folders:
         for parent, _, files in os.walk(folder):
             for path in (parent, *(os.path.join(parent, name) for name in files)):
-                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    return f"{NOBODY}:{NOBODY}"
+                os.chown(path, NOBODY_ID, NOBODY_ID, follow_symlinks=False)
+    return f"{NOBODY_ID}:{NOBODY_ID}"

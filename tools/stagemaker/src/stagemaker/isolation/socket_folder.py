@@ -16,7 +16,7 @@ NUMBERS = itertools.count()  # for the names of the servers' folders
 SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # length of a socket's path below the parent folder
 
 
-def make() -> tuple[Path, locked.Locked]:
+def make() -> tuple[Path, locked.FolderLock]:
     """Create and lock a folder in the first suitable parent. Raises OSError if there is none."""
     reasons = []
     for parent in parents():

@@ -3,7 +3,7 @@
 Placeholders: arn and name identify the resource, title is SageMaker's name for its kind; others are from the request.
 """
 
-COULD_NOT_FIND = 'Could not find {title} "{arn}".'
+RESOURCE_MISSING = 'Could not find {title} "{arn}".'
 TRAINING_JOB_MISSING = "Requested resource not found."
 JOB_MISSING = "Could not find requested job with name: {name}"
 JOB_TO_STOP_MISSING = "Could not find job to update with name: {name}"
@@ -13,7 +13,7 @@ GROUP_OF_POLICY_MISSING = "Cannot find Model Package Group: {arn}"
 POLICY_MISSING = "Cannot find resource policy for: {arn}"
 PACKAGE_MISSING = "Could not find model package {arn}, which does not exist."
 
-ALREADY_EXISTS = 'Cannot create already existing {title} "{arn}".'
+RESOURCE_EXISTS = 'Cannot create already existing {title} "{arn}".'
 UNIQUE_NAMES = "must be unique within an AWS account and region"
 TRAINING_JOB_EXISTS = f"Training job names {UNIQUE_NAMES}, and a training job with this name already exists ({{arn}})"
 JOB_EXISTS = f"Job name {UNIQUE_NAMES}, and a job with this name already exists ({{arn}})"

@@ -157,8 +157,8 @@ def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterato
             yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)
         return
     if shape.type_name == "list":
-        for number, item in enumerate(value, 1):
-            yield from _violations(shape.member, item, f"{path}.{number}.member", deadline)
+        for index, item in enumerate(value, 1):
+            yield from _violations(shape.member, item, f"{path}.{index}.member", deadline)
     elif shape.type_name == "map":
         for key, item in value.items():
             yield from _violations(shape.key, key, f"{path}.{key[:80]}.key", deadline)

@@ -8,12 +8,12 @@ from stagemaker.compute.endpoints.invocation import Invoker
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.endpoints.deployment import (
     Stage,
-    described_variants,
+    describe_pending,
+    describe_variants,
     images,
     is_serverless,
     make_deployment,
     max_instances,
-    pending_variants,
     rescale,
     retain_properties,
 )
@@ -37,7 +37,7 @@ class Endpoints(Resource):
 
     kind = "Endpoint"
     arn_type = "endpoint"
-    missing_message = error_messages.COULD_NOT_FIND
+    missing_message = error_messages.RESOURCE_MISSING
     verbs = ("Describe", "List")
     newest_first = True
     runs = True
@@ -72,18 +72,18 @@ class Endpoints(Resource):
         deployment, pending = record.internal["Deployment"], record.internal["Pending"]
         if deployment is None:
             return record
-        members: Record = {"ProductionVariants": described_variants(deployment, deployment)}
+        members: Record = {"ProductionVariants": describe_variants(deployment, deployment)}
         if capture := deployment["DataCaptureConfig"]:
             members["DataCaptureConfig"] = describe_capture(capture)
         if pending and record.internal["Rescaling"]:
-            members["ProductionVariants"] = described_variants(deployment, pending)
+            members["ProductionVariants"] = describe_variants(deployment, pending)
         elif pending:
             pending_since = record.internal["PendingSince"]
             first_stage = Stage("Creating", start_time=pending_since)  # stage of a deployment that has not begun
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             members["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
-                "ProductionVariants": pending_variants(pending, stage),
+                "ProductionVariants": describe_pending(pending, stage),
                 "StartTime": pending_since,
             }
         return record | members

@@ -7,7 +7,7 @@ from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model import Models
-from stagemaker.resources.resource import Resource, reject_members, reject_other_members, repeated
+from stagemaker.resources.resource import Resource, find_repeated, reject_members, reject_other_members
 from stagemaker.resources.s3_data import output_problem
 from stagemaker.state.records import Record
 
@@ -27,7 +27,7 @@ class EndpointConfigs(Resource):
     kind = "EndpointConfig"
     arn_type = "endpoint-config"
     title = "endpoint configuration"
-    missing_message = error_messages.COULD_NOT_FIND
+    missing_message = error_messages.RESOURCE_MISSING
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
@@ -40,7 +40,7 @@ class EndpointConfigs(Resource):
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check_variant(variant)
-        if repeated_names := repeated([variant["VariantName"] for variant in variants]):
+        if repeated_names := find_repeated([variant["VariantName"] for variant in variants]):
             raise ValidationException(f"ProductionVariants: more than one variant is named {repeated_names[0]}")
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]  # SageMaker's default
         if len(variants) > 1 and any("ServerlessConfig" in variant for variant in variants):

@@ -8,7 +8,7 @@ import math
 import operator
 from typing import Any, ClassVar
 
-from stagemaker.compute.logs.metrics import with_value
+from stagemaker.compute.logs.metrics import add_value
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.resource import Filter, Resource
 from stagemaker.state.records import Record, StoredRecord, now
@@ -109,8 +109,8 @@ class Trials(Tracked):
         ]
 
     def matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
-        others = {name: value for name, value in request.items() if name != "TrialComponentName"}
-        records = super().matching_records(operation, others)
+        other_members = {name: value for name, value in request.items() if name != "TrialComponentName"}
+        records = super().matching_records(operation, other_members)
         if "TrialComponentName" not in request:
             return records
         component = self.store.get("TrialComponent", request["TrialComponentName"].lower())
@@ -136,10 +136,10 @@ class TrialComponents(Tracked):
     }
 
     def update(self, request: Record) -> Record:
-        def with_changes(record: StoredRecord) -> Record:
+        def apply_changes(record: StoredRecord) -> Record:
             for name in MAPS:
-                removed = request.get(f"{name}ToRemove", ())
-                remaining = {key: value for key, value in record.get(name, {}).items() if key not in removed}
+                removed_keys = request.get(f"{name}ToRemove", ())
+                remaining = {key: value for key, value in record.get(name, {}).items() if key not in removed_keys}
                 record[name] = remaining | request.get(name, {})
             members = {name: request[name] for name in request if not name.startswith((*MAPS, "TrialComponentName"))}
             return record | members | {"LastModifiedTime": now()}
@@ -147,7 +147,7 @@ class TrialComponents(Tracked):
         arn: str = self.find("UpdateTrialComponent", request)["TrialComponentArn"]
         with self.store.transaction():
             self.keep(self.key(request))
-            self.store.change(self.kind, self.key(request), with_changes)
+            self.store.change(self.kind, self.key(request), apply_changes)
         return {"TrialComponentArn": arn}
 
     def dependents(self, name: str) -> list[str]:
@@ -167,7 +167,7 @@ class TrialComponents(Tracked):
             metrics = record.internal["Metrics"]
             for item in request["MetricData"]:
                 name = item["MetricName"]
-                metrics[name] = with_value(metrics.get(name, {}), item["Value"], item["Timestamp"])
+                metrics[name] = add_value(metrics.get(name, {}), item["Value"], item["Timestamp"])
             return record | {"LastModifiedTime": now()}
 
         try:
@@ -177,14 +177,14 @@ class TrialComponents(Tracked):
         return {"Errors": []}
 
     def describe_record(self, record: StoredRecord) -> Record:
-        record = self._with_job(record)
+        record = self._add_job(record)
         source = record.get("Source", {}).get("SourceArn", record["TrialComponentArn"])
         trials = [self.require("Trial", key) for key in record.internal["Trials"]]
         parents = [{name: trial[name] for name in ("TrialName", "ExperimentName")} for trial in trials]
         summaries = [_summary(source, name, metric) for name, metric in record.internal["Metrics"].items()]
         return record | {"Metrics": summaries, "Parents": parents, "TrialComponentSource": record.get("Source")}
 
-    def _with_job(self, record: StoredRecord) -> StoredRecord:
+    def _add_job(self, record: StoredRecord) -> StoredRecord:
         """Return a component with the current state of its job, if the job exists."""
         kind: str = record.internal.get("JobKind") or ""
         job = kind and self.store.get(kind, record["Source"]["SourceArn"].rpartition("/")[2])
@@ -198,15 +198,15 @@ class TrialComponents(Tracked):
     def keep(self, key: str) -> None:
         """Store an ended job's state in its component, which can then be changed and outlives the job."""
 
-        def with_job(record: StoredRecord) -> Record:
-            full = self._with_job(record)
-            if full.get("Status", {}).get("PrimaryStatus") not in ("InProgress", "Stopping"):
-                record.internal |= full.internal | {"JobKind": None}
-                return full
+        def add_job(record: StoredRecord) -> Record:
+            new_record = self._add_job(record)
+            if new_record.get("Status", {}).get("PrimaryStatus") not in ("InProgress", "Stopping"):
+                record.internal |= new_record.internal | {"JobKind": None}
+                return new_record
             return record
 
         if self.store.get(self.kind, key):  # the user may have deleted it
-            self.store.change(self.kind, key, with_job)
+            self.store.change(self.kind, key, add_job)
 
     def page(self, operation: str, request: Record) -> Record:
         response = super().page(operation, request)
@@ -259,8 +259,8 @@ class TrialComponents(Tracked):
             component = self.find(operation, request)
             trial = self.require("Trial", request["TrialName"])
             key = trial["TrialName"].lower()
-            others = [each for each in component.internal["Trials"] if each != key]
-            trials = [*others, key] if is_associated else others
+            other_members = [each for each in component.internal["Trials"] if each != key]
+            trials = [*other_members, key] if is_associated else other_members
             self.store.update(self.kind, self.key(request), {"Trials": trials})
         return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from stagemaker.compute.failure import INTERRUPTED
+from stagemaker.compute.failure import INTERRUPTED_REASON
 from stagemaker.compute.job_run import JobRun
 from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
@@ -24,7 +24,7 @@ class JobResource(Resource):
     def resume(self) -> None:
         for name, record in self.store.items(self.kind):
             if record[f"{self.kind}Status"] in self.running_statuses:
-                self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED)
+                self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED_REASON)
 
     def submit(self, request: Record, **members: Any) -> str:
         name = request[f"{self.kind}Name"]

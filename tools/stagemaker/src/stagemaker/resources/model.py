@@ -5,7 +5,7 @@ from stagemaker.compute.servers.multi_model import is_multi_model
 from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.model_package import SHARED_MEMBERS, ModelPackages
-from stagemaker.resources.resource import Resource, reject_members, repeated
+from stagemaker.resources.resource import Resource, find_repeated, reject_members
 from stagemaker.resources.s3_data import check_model_data
 from stagemaker.state.records import Record, Store
 
@@ -21,7 +21,7 @@ MAX_CONTAINERS = 15
 class Models(Resource):
     kind = "Model"
     arn_type = "model"
-    missing_message = error_messages.COULD_NOT_FIND
+    missing_message = error_messages.RESOURCE_MISSING
     verbs = ("Describe", "List", "Delete")
     newest_first = True
 
@@ -31,8 +31,8 @@ class Models(Resource):
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated; containers always run in series"
             raise ValidationException(message)
-        requested = request.get("Containers") or [request["PrimaryContainer"]]
-        for container in requested:
+        requested_containers = request.get("Containers") or [request["PrimaryContainer"]]
+        for container in requested_containers:
             reject_members(container, UNSIMULATED_MEMBERS, "Container")
             if "ModelPackageName" not in container:  # the data of a package may have been deleted since
                 _check_container(container)
@@ -40,16 +40,16 @@ class Models(Resource):
                 if container.get("Mode") != "MultiModel":  # models can be added later
                     check_model_data(self.platform, container)
         with self.store.transaction():  # the package must not change during this; later changes do not affect the model
-            served = [each for item in requested for each in _resolve_containers(self.store, item)]
-            is_single = "PrimaryContainer" in request and len(served) == 1
+            containers = [each for item in requested_containers for each in _resolve_containers(self.store, item)]
+            is_single = "PrimaryContainer" in request and len(containers) == 1
             if not is_single:
-                _check_pipeline(served)
-                if len(served) > 1 and is_multi_model({"Containers": served}):
+                _check_pipeline(containers)
+                if len(containers) > 1 and is_multi_model({"Containers": containers}):
                     raise ValidationException("Mode MultiModel is simulated only for a model's single container")
-            for container in served:
+            for container in containers:
                 _check_container(container)
-            members = {"PrimaryContainer": served[0]} if is_single else {"Containers": served}
-            internal = {} if served == requested else {"Served": members}
+            members = {"PrimaryContainer": containers[0]} if is_single else {"Containers": containers}
+            internal = {} if containers == requested_containers else {"Served": members}
             return {"ModelArn": self.add(request, None, internal)}
 
 
@@ -60,7 +60,7 @@ def _check_pipeline(containers: list[Record]) -> None:
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either all containers or none must have a ContainerHostname")
-    if repeated_names := repeated(hostnames):
+    if repeated_names := find_repeated(hostnames):
         raise ValidationException(f"Containers: two containers have the ContainerHostname '{repeated_names[0]}'")
 
 
@@ -115,8 +115,8 @@ def _find_specification(package: Record, name: str | None) -> Record:
     return specification
 
 
-def _merge_container(container: Record, packaged: Record) -> Record:
-    reject_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
-    merged = {member: packaged[member] for member in SHARED_MEMBERS if member in packaged}
+def _merge_container(container: Record, packaged_container: Record) -> Record:
+    reject_members(packaged_container, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
+    merged = {member: packaged_container[member] for member in SHARED_MEMBERS if member in packaged_container}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}
-    return merged | {"Environment": packaged.get("Environment", {}) | container.get("Environment", {})}
+    return merged | {"Environment": packaged_container.get("Environment", {}) | container.get("Environment", {})}

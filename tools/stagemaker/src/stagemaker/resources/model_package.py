@@ -17,7 +17,7 @@ from stagemaker.protocol.account import arn
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
-from stagemaker.resources.resource import Filter, Resource, parse_json_object, reject_members, repeated
+from stagemaker.resources.resource import Filter, Resource, find_repeated, parse_json_object, reject_members
 from stagemaker.state.records import Record, Store, now
 
 UNSIMULATED_MEMBERS = "SourceAlgorithmSpecification ValidationSpecification SecurityConfig ManagedStorageType".split()
@@ -174,21 +174,21 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
 
 def _apply_update(record: Record, request: Record) -> Record:
     removed_keys = request.get("CustomerMetadataPropertiesToRemove", [])
-    old, new = (each.get("CustomerMetadataProperties", {}) for each in (record, request))
-    properties = {key: value for key, value in old.items() if key not in removed_keys} | new
+    old_properties, new_properties = (source.get("CustomerMetadataProperties", {}) for source in (record, request))
+    properties = {key: value for key, value in old_properties.items() if key not in removed_keys} | new_properties
     if len(properties) > MAX_PROPERTIES:
         message = f"CustomerMetadataProperties: at most {MAX_PROPERTIES} properties are allowed, not {len(properties)}"
         raise ValidationException(message)
     new_specifications = request.get("AdditionalInferenceSpecificationsToAdd", [])
     specifications = [*record.get("AdditionalInferenceSpecifications", []), *new_specifications]
     _check_additional_specifications(specifications)
-    merged = {
+    merged_members = {
         "CustomerMetadataProperties": properties,
         "AdditionalInferenceSpecifications": specifications,
         "ModelCard": record.get("ModelCard", {}) | request.get("ModelCard", {}),
     }
-    record = record | merged | {name: request[name] for name in REPLACING_MEMBERS if name in request}
-    record = {name: value for name, value in record.items() if value or name not in merged}
+    record = record | merged_members | {name: request[name] for name in REPLACING_MEMBERS if name in request}
+    record = {name: value for name, value in record.items() if value or name not in merged_members}
     return record | {"LastModifiedTime": now(), "LastModifiedBy": {}}
 
 
@@ -223,7 +223,7 @@ def _add_digests(package: Record) -> Record:
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]
         pairs = zip(digests, specification["Containers"], strict=True)
-        containers = [({"ImageDigest": f"sha256:{each}"} if "Image" in item else {}) | item for each, item in pairs]
+        containers = [({"ImageDigest": f"sha256:{digest}"} if "Image" in item else {}) | item for digest, item in pairs]
         return specification | {"Containers": containers}
 
     package = dict(package)
@@ -261,7 +261,7 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
     problem = ""
     if len(names) > MAX_SPECIFICATIONS:
         problem = f"at most {MAX_SPECIFICATIONS} specifications are allowed, not {len(names)}"
-    elif repeated_names := repeated(names):
+    elif repeated_names := find_repeated(names):
         problem = f"more than one specification is named '{repeated_names[0]}'"
     if problem:
         raise ValidationException(f"AdditionalInferenceSpecifications: {problem}")

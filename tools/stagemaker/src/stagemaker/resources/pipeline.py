@@ -6,7 +6,7 @@ from typing import ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.orchestration.pipelines.definition import read_definition
-from stagemaker.orchestration.pipelines.document import MAX_BYTES, located
+from stagemaker.orchestration.pipelines.document import MAX_BYTES, locate_errors
 from stagemaker.orchestration.pipelines.records import DEFINITION, EXECUTED_DEFINITION, EXECUTION, StepRecords
 from stagemaker.orchestration.pipelines.step_cache import cache_kind
 from stagemaker.protocol import error_messages
@@ -107,7 +107,7 @@ class Pipelines(Resource):
             raise ValidationException(f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both")
         definition = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if definition is not None:
-            with located(DEFINITION):
+            with locate_errors(DEFINITION):
                 read_definition(definition)
         return definition
 

@@ -169,15 +169,15 @@ class PipelineExecutions(Resource):
 
         Parameters that are missing in the request come from the source execution.
         """
-        selected, parameters = selected_steps(request), request.get("PipelineParameters", [])
-        if selected is None:
+        selected_names, parameters = selected_steps(request), request.get("PipelineParameters", [])
+        if selected_names is None:
             return parameter_values(definition.parameters, parameters), {}
-        if unknown := sorted(selected - definition.steps.keys()):
-            raise ValidationException(f"{SELECTION}: the pipeline has no step '{unknown[0]}'")
-        if gap := _steps_between(definition, selected):
+        if unknown_names := sorted(selected_names - definition.steps.keys()):
+            raise ValidationException(f"{SELECTION}: the pipeline has no step '{unknown_names[0]}'")
+        if gap := _steps_between(definition, selected_names):
             message = f"step '{gap[0]}' is between selected steps; select it, too"
             raise ValidationException(f"{SELECTION}: {message}")
-        needed = {need for name in selected for need in definition.steps[name].needs} - selected
+        needed_names = {need for name in selected_names for need in definition.steps[name].needs} - selected_names
         arn, records = request[SELECTION].get("SourcePipelineExecutionArn"), dict[str, StoredRecord]()
         if arn:
             source = self.find("StartPipelineExecution", {"PipelineExecutionArn": arn})
@@ -186,20 +186,20 @@ class PipelineExecutions(Resource):
             if source["PipelineExecutionStatus"] in self.running_statuses:
                 raise ValidationException(f"{SELECTION}: '{arn}' has not ended")
             records = StepRecords(self.store, self.key({"PipelineExecutionArn": arn})).by_name
-            others = definition.parameters.keys() - {item["Name"] for item in parameters}
-            earlier = {name: value for name, value in source.internal["Parameters"].items() if name in others}
-            earlier_parameters = ({"Name": name, "Value": format_value(value)} for name, value in earlier.items())
+            other_names = definition.parameters.keys() - {item["Name"] for item in parameters}
+            old_values = {name: value for name, value in source.internal["Parameters"].items() if name in other_names}
+            earlier_parameters = ({"Name": name, "Value": format_value(value)} for name, value in old_values.items())
             parameters = [*parameters, *earlier_parameters]
         values = parameter_values(definition.parameters, parameters)
-        reused: dict[str, Record] = {}
-        for name in sorted(needed, key=[*definition.steps].index):
+        reused_records: dict[str, Record] = {}
+        for name in sorted(needed_names, key=[*definition.steps].index):
             if name not in records or records[name]["StepStatus"] != "Succeeded":
                 reason = "did not succeed in the source execution" if arn else "needs a SourcePipelineExecutionArn"
                 raise ValidationException(f"{SELECTION}: step '{name}' {reason}; select it, too")
             result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": arn}}
-            members = {"Position": len(reused) + 1, "Properties": records[name].internal["Properties"]}
-            reused[name] = records[name] | members | result
-        return values, reused
+            members = {"Position": len(reused_records) + 1, "Properties": records[name].internal["Properties"]}
+            reused_records[name] = records[name] | members | result
+        return values, reused_records
 
     def _experiment_config(self, key: str, definition: PipelineDefinition) -> Record:
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
@@ -253,13 +253,13 @@ class PipelineExecutions(Resource):
             raise self.error(operation, "ResourceLimitExceeded", message)
 
 
-def _steps_between(definition: PipelineDefinition, selected: set[str]) -> list[str]:
+def _steps_between(definition: PipelineDefinition, selected_names: set[str]) -> list[str]:
     """Return the unselected steps between selected ones: selected steps need them, and they need selected steps."""
-    after, before = set[str](), set[str]()
+    later_names, earlier_names = set[str](), set[str]()
     for name, step in definition.steps.items():  # each after the steps it needs
-        if not (selected | after).isdisjoint(step.needs):
-            after.add(name)
+        if not (selected_names | later_names).isdisjoint(step.needs):
+            later_names.add(name)
     for name in reversed(definition.steps):
-        if name in selected | before:
-            before.update(definition.steps[name].needs)
-    return [name for name in definition.steps if name in (after & before) - selected]
+        if name in selected_names | earlier_names:
+            earlier_names.update(definition.steps[name].needs)
+    return [name for name in definition.steps if name in (later_names & earlier_names) - selected_names]

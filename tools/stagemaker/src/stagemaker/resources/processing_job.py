@@ -7,7 +7,7 @@ from stagemaker.compute.processing_run import NO_ENTRYPOINT, ProcessingRun, loca
 from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
-from stagemaker.resources.resource import repeated, unsimulated_value
+from stagemaker.resources.resource import find_repeated, unsimulated_value
 from stagemaker.resources.s3_data import output_problem
 from stagemaker.state.records import Record
 
@@ -45,7 +45,7 @@ class ProcessingJobs(JobResource):
 def _check_names(request: Record) -> None:
     inputs, outputs = request.get("ProcessingInputs", []), request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     names = [item["InputName"] for item in inputs] + [item["OutputName"] for item in outputs]
-    if repeated_names := repeated(names):
+    if repeated_names := find_repeated(names):
         raise ValidationException(error_messages.NAMES_NOT_UNIQUE.format(names=", ".join(repeated_names)))
     name_by_folder: dict[Path, str] = {}
     for item in inputs:

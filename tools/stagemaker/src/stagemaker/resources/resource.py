@@ -25,7 +25,7 @@ MAX_TAGS = 50
 
 Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and its comparison with the request's value
 # for kinds whose message in SageMaker is unknown; contains all phrases for which programs search
-UNKNOWN = "Could not find {title} '{arn}', which does not exist (Requested resource not found)"
+RESOURCE_MISSING = "Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
@@ -46,9 +46,9 @@ class Resource:
     arn_type: ClassVar[str]
     title: ClassVar[str] = ""
     missing_code: ClassVar[str] = "ResourceNotFound"
-    missing_message: ClassVar[str] = UNKNOWN
+    missing_message: ClassVar[str] = RESOURCE_MISSING
     missing_messages: ClassVar[dict[str, str]] = {}
-    exists_message: ClassVar[str] = error_messages.ALREADY_EXISTS
+    exists_message: ClassVar[str] = error_messages.RESOURCE_EXISTS
     verbs: ClassVar[tuple[str, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     sort_members: ClassVar[dict[str, str]] = {}
@@ -238,18 +238,18 @@ class Resource:
         return records
 
 
-def repeated(names: Sequence[str]) -> list[str]:
+def find_repeated(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
     """Add new tags, replacing tags with the same keys. Raises ServiceError if they are not allowed."""
-    merged = {tag["Key"]: tag for tag in [*tags, *new_tags]}
-    if len(merged) > MAX_TAGS:
+    tags_by_key = {tag["Key"]: tag for tag in [*tags, *new_tags]}
+    if len(tags_by_key) > MAX_TAGS:
         raise ValidationException(f"A resource can have at most {MAX_TAGS} tags")
     if any(tag["Key"].lower().startswith("aws:") for tag in new_tags):
         raise ValidationException("Tag keys must not begin with the reserved prefix aws:")
-    return list(merged.values())
+    return list(tags_by_key.values())
 
 
 def parse_json_object(value: str, location: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.errors import ValidationException
-from stagemaker.resources.resource import UNKNOWN, Resource, merge_tags
+from stagemaker.resources.resource import RESOURCE_MISSING, Resource, merge_tags
 from stagemaker.state.records import Record
 
 
@@ -37,5 +37,5 @@ class Tags(Resource):
     def _find_tags(self, request: Record) -> list[Record]:
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._resources):
-            raise ValidationException(UNKNOWN.format(title="resource", arn=arn))
+            raise ValidationException(RESOURCE_MISSING.format(title="resource", arn=arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

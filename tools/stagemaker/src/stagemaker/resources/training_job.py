@@ -56,9 +56,9 @@ class TrainingJobs(JobResource):
         algorithm = add_image_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
         if position := self.platform.jobs.position(record["TrainingJobArn"]):
-            *before, last = record["SecondaryStatusTransitions"]
+            *past, last = record["SecondaryStatusTransitions"]
             message = f"Waiting for a free CPU: position {position} in the queue"
-            members["SecondaryStatusTransitions"] = [*before, last | {"StatusMessage": message}]
+            members["SecondaryStatusTransitions"] = [*past, last | {"StatusMessage": message}]
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
     def delete(self, operation: str, request: Record) -> Record:

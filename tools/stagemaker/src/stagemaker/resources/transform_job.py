@@ -56,6 +56,6 @@ def _check_request(request: Record) -> None:
     if problem := output_problem("S3OutputPath", request["TransformOutput"]["S3OutputPath"]):
         raise ValidationException(f"TransformOutput: {problem}")
     try:
-        DataProcessing.of(request)
+        DataProcessing.from_request(request)
     except ValueError as error:
         raise ValidationException(str(error)) from None

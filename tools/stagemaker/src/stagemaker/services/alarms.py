@@ -46,14 +46,14 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    period, count, needed = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
+    period, count, to_alarm = alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm")
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:
         yield "EvaluationPeriods must be at least 1"
     elif period * count > (7 * DAY if period >= HOUR else DAY):
         yield "EvaluationPeriods multiplied by Period must be at most a day, or 7 days if Period is an hour or more"
-    elif needed is not None and not (isinstance(needed, int) and 1 <= needed <= count):
+    elif to_alarm is not None and not (isinstance(to_alarm, int) and 1 <= to_alarm <= count):
         yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"
 
 
@@ -100,18 +100,18 @@ def data_by_period(data: Iterable[Any], alarm: Any, now: datetime.datetime) -> l
     data, alarm: moto's objects. now: the end of the last period, as a naive time in UTC.
     """
     periods: list[list[Any]] = [[] for _ in range(alarm.evaluation_periods + EXTRA_PERIODS)]
-    dimensions = _pairs(alarm.dimensions)
+    dimensions = _dimension_pairs(alarm.dimensions)
     for datum in data:
         if datum.name != alarm.metric_name or datum.namespace != alarm.namespace:
             continue
         age = (now - to_naive_utc(datum.timestamp)).total_seconds() // alarm.period
         has_unit = alarm.unit is None or datum.unit == alarm.unit
-        if 0 <= age < len(periods) and has_unit and _pairs(datum.dimensions) == dimensions:
+        if 0 <= age < len(periods) and has_unit and _dimension_pairs(datum.dimensions) == dimensions:
             periods[-1 - int(age)].append(datum)
     return periods
 
 
-def changed_state(alarm: Any, points: Points) -> tuple[str, str] | None:
+def new_state(alarm: Any, points: Points) -> tuple[str, str] | None:
     """Return the new state of a moto alarm and the reason, or None if the state does not change."""
     state, periods = alarm_state(alarm, points), alarm.evaluation_periods
     if state in (None, alarm.state_value):
@@ -128,5 +128,5 @@ def to_naive_utc(time: datetime.datetime) -> datetime.datetime:
     return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
-def _pairs(dimensions: Iterable[Any]) -> set[tuple[str | None, str | None]]:
+def _dimension_pairs(dimensions: Iterable[Any]) -> set[tuple[str | None, str | None]]:
     return {(dimension.name, dimension.value) for dimension in dimensions}

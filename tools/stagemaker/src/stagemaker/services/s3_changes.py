@@ -14,10 +14,10 @@ Change = tuple[object, str]  # a moto mapping from a bucket's keys to its object
 _watchers: set["Changes"] = set()
 
 
-def note(keys: object, key: str) -> None:
+def record_change(keys: object, key: str) -> None:
     """Notify every watching `Changes` that a moto mapping has changed."""
     for changes in tuple(_watchers):
-        changes.note((keys, key))
+        changes.record((keys, key))
 
 
 class Changes:
@@ -40,7 +40,7 @@ class Changes:
         If the context ends with an exception, `take_other_changes` returns these changes.
         """
         changes: list[Change] = []
-        outer = getattr(self._thread_local, "changes", self._uncollected_changes)
+        outer_changes = getattr(self._thread_local, "changes", self._uncollected_changes)
         self._thread_local.changes = changes
         try:
             yield changes
@@ -48,9 +48,9 @@ class Changes:
             self._uncollected_changes += changes
             raise
         finally:
-            self._thread_local.changes = outer
+            self._thread_local.changes = outer_changes
 
-    def note(self, change: Change) -> None:
+    def record(self, change: Change) -> None:
         getattr(self._thread_local, "changes", self._uncollected_changes).append(change)
 
     def take_other_changes(self) -> list[Change]:

@@ -21,7 +21,7 @@ class Contents:
     """The folder for the contents. Before `open`, contents stay in memory. `close` deletes the folder and its files."""
 
     def __init__(self) -> None:
-        self._locked_folder: tuple[Path, locked.Locked] | None = None
+        self._locked_folder: tuple[Path, locked.FolderLock] | None = None
 
     def open(self) -> None:
         """Create the folder. Raises OSError if this fails."""

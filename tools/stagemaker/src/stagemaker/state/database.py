@@ -44,7 +44,7 @@ class Database:
         self._reader, self._read_lock = reader or writer, threading.RLock() if reader else self._write_lock
 
     @classmethod
-    def in_memory(cls) -> "Database":
+    def open_in_memory(cls) -> "Database":
         connection = _connect(":memory:")
         _create_tables(connection)
         return cls(connection, None, None)

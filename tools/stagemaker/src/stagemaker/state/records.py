@@ -39,7 +39,7 @@ class Store:
     """
 
     def __init__(self, database: Database | None = None):
-        self._database = database or Database.in_memory()
+        self._database = database or Database.open_in_memory()
         self._shared_record = lru_cache(MAX_SHARED_RECORDS)(_stored_record)
         self._is_replaced = False
 
@@ -85,11 +85,11 @@ class Store:
     def update(self, kind: str, key: str, internal: Record | None = None, /, **members: Any) -> StoredRecord:
         """Change members of a record and return the new record. Raises KeyError if it does not exist."""
 
-        def with_changes(record: StoredRecord) -> Record:
+        def add_members(record: StoredRecord) -> Record:
             record.internal |= internal or {}
             return record | members
 
-        return self.change(kind, key, with_changes)
+        return self.change(kind, key, add_members)
 
     def get(self, kind: str, key: str) -> StoredRecord | None:
         statement = "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?"

@@ -94,7 +94,7 @@ class State:
             except OSError as error:
                 getattr(body, "close", lambda: None)()
                 logger.error("%s", error)
-                return _not_written_response(start_response, error)
+                return _write_error_response(start_response, error)
             finally:
                 self._store_or_log(self._changes.take_other_changes())
             start_response(*start_arguments)
@@ -134,7 +134,7 @@ class State:
             raise OSError(f"{database} is missing and is needed to read {contents}; restore it from a backup")
 
 
-def _not_written_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
+def _write_error_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
     """Return S3's response to a change that could not be written, with a status that clients do not retry."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]

@@ -11,10 +11,7 @@ SUBMISSIONS = ("answers",)
 RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
 
 
-@pytest.mark.parametrize(
-    ("name", "body"),
-    [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")],
-)
+@pytest.mark.parametrize(("name", "body"), [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")])
 def test_bare_text_or_bytes_are_the_body_and_declared_as_html(server: Server, name: str, body: bytes) -> None:
     """Flask's default applies and Accept is ignored, so a hook that needs a different type must also return it."""
     response = server.post(name, Accept="text/csv")
@@ -59,7 +56,7 @@ def test_an_iterator_is_sent_in_parts(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "number", "the toolkit's own error"])
-def test_an_invalid_return_value_or_the_toolkits_error_results_in_status_500(server: Server, name: str) -> None:
+def test_an_invalid_return_value_or_a_toolkit_error_results_in_status_500(server: Server, name: str) -> None:
     assert server.post(name).status == 500
 
 
@@ -73,7 +70,7 @@ def test_the_server_survives_an_exception_in_a_hook(server: Server, name: str) -
 
 @pytest.mark.parametrize("name", RAISING_HOOKS)
 @differs(reason="our server returns the reason as plain text")
-def test_an_errors_body_is_a_page_without_the_reason(server: Server, name: str) -> None:
+def test_the_body_of_an_error_is_a_page_without_the_reason(server: Server, name: str) -> None:
     response = server.post(name)
     assert response.content_type == "text/html; charset=utf-8"
     assert "Internal Server Error" in response.text

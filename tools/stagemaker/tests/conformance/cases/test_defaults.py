@@ -78,7 +78,7 @@ def test_sparse_input_is_rejected(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prediction", "text"),
+    ("prediction", "output"),
     [
         ("0", '["basalt, grey", "so-called \\"ore\\"", "plain"]'),
         ("1", "1.5"),
@@ -90,13 +90,13 @@ def test_sparse_input_is_rejected(server: Server) -> None:
         ("7", "[[1.0, NaN]]"),
     ],
 )
-def test_predictions_are_written_as_json(server: Server, prediction: str, text: str) -> None:
+def test_predictions_are_written_as_json(server: Server, prediction: str, output: str) -> None:
     response = server.post(prediction, Accept="application/json")
-    assert (response.status, response.text) == (200, text)
+    assert (response.status, response.text) == (200, output)
 
 
 @pytest.mark.parametrize(
-    ("body", "text"),
+    ("body", "output"),
     [
         ("1,2\n3,4", "1.0,2.0\n3.0,4.0\n"),
         ("1,2", "1.0\n2.0\n"),
@@ -109,10 +109,10 @@ def test_predictions_are_written_as_json(server: Server, prediction: str, text: 
         ("2", "[0. 1.],[2. 3.]\n[4. 5.],[6. 7.]\n"),
     ],
 )
-def test_predictions_are_written_as_csv(server: Server, body: str, text: str) -> None:
+def test_predictions_are_written_as_csv(server: Server, body: str, output: str) -> None:
     """The output has a line for each prediction and no header."""
     response = server.post(body, Accept="text/csv")
-    assert (response.status, response.text) == (200, text)
+    assert (response.status, response.text) == (200, output)
     assert response.content_type == "text/csv; charset=utf-8"
 
 

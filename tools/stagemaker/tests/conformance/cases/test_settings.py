@@ -32,7 +32,7 @@ def test_the_program_finds_a_module_and_a_file_next_to_it(server: Server) -> Non
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
-def test_the_users_environment_variables_reach_the_hooks(server: Server) -> None:
+def test_environment_variables_of_the_user_reach_the_hooks(server: Server) -> None:
     assert response_json(server)["greeting"] == "hello"
 
 

@@ -52,8 +52,8 @@ for name, settings in SETTINGS.items():
     labels = {"multi": total // 3 % 3, "binary": total > 6}.get(settings["objective"].partition(":")[0], total + 1)
     matrix = xgb.DMatrix(rows, label=labels)
     settings = dict(settings, max_depth=1, seed=1, nthread=1)
-    early = {"evals": [(matrix, "train")], "early_stopping_rounds": 1} if name == "forest" else {}
-    booster = xgb.train(settings, matrix, 3 if name == "forest" else 2, **early)
+    options = {"evals": [(matrix, "train")], "early_stopping_rounds": 1} if name == "forest" else {}
+    booster = xgb.train(settings, matrix, 3 if name == "forest" else 2, **options)
     # the images that pickled their models predicted with this limit; without it, dart drops trees at random
     limit = {"ntree_limit": booster.best_ntree_limit} if name in ("dart", "forest") and xgb.__version__ < "1.3" else {}
     predictions = booster.predict(xgb.DMatrix(rows[:6]), **limit)

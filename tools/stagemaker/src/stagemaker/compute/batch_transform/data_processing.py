@@ -81,25 +81,25 @@ def format_row(cells: Iterable[str]) -> Iterator[str]:
     empty line would be a row without columns.
     """
     is_empty = False
-    for number, cell in enumerate(cells):
-        if number:
+    for index, cell in enumerate(cells):
+        if index:
             yield ","
         yield '"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell
-        is_empty = not number and not cell
+        is_empty = not index and not cell
     yield '""\n' if is_empty else "\n"
 
 
 def format_array(values: Iterable[Any]) -> Iterator[str]:
     yield "["
-    for number, value in enumerate(values):
-        yield ("," if number else "") + encode_json(value)
+    for index, value in enumerate(values):
+        yield ("," if index else "") + encode_json(value)
     yield "]"
 
 
-def _parse_number(number: str) -> float:
-    value = float(number)
+def _parse_number(literal: str) -> float:
+    value = float(literal)
     if math.isinf(value):  # it would be written as Infinity, which is not JSON
-        raise ValueError(f"the number {number[:40]} is too large")
+        raise ValueError(f"the number {literal[:40]} is too large")
     return value
 
 
@@ -118,7 +118,7 @@ class DataProcessing:
     by_line: bool = False
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
+    def from_request(cls, request: Mapping[str, Any]) -> "DataProcessing":
         """Return the DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would reject it."""
         source, target = request["TransformInput"], request["TransformOutput"]
         options = request.get("DataProcessing", {})
@@ -181,7 +181,7 @@ class DataProcessing:
     def _format(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
         output = bytearray()
         too_large_error = JobFailed(
-            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {max_bytes >> 20} MB"
+            f"ClientError: DataProcessing: {member} '{path.string}' selects more than {max_bytes >> 20} MB"
         )
         try:
             for record in records:
@@ -192,7 +192,7 @@ class DataProcessing:
         except SelectionTooLarge:
             raise too_large_error from None
         except NoSelection as error:
-            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
+            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.string}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
         return bytes(output)

@@ -48,7 +48,7 @@ class JsonPath:
 
     def __init__(self, expression: str):
         """Parse an expression. Raises ValueError if SageMaker does not support it."""
-        self.text, self.steps = expression, tuple(_parse_steps(expression))
+        self.string, self.steps = expression, tuple(_parse_steps(expression))
 
     @property
     def is_root(self) -> bool:
@@ -93,8 +93,8 @@ def _parse_steps(expression: str) -> Iterator[PathStep]:
     while position < len(expression):
         match = STEP.match(expression, position)
         if match is None:
-            rest = expression[position:]
-            raise ValueError(f"the expression '{expression}' is not supported; the error is at '{rest}'")
+            remainder = expression[position:]
+            raise ValueError(f"the expression '{expression}' is not supported; the error is at '{remainder}'")
         position = match.end()
         if match["all"]:
             yield PathStep(_select_all, False, True)

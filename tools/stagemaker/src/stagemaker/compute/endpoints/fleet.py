@@ -103,7 +103,7 @@ class EndpointInstance:
                     logger.exception("%s", self._key)
                 reason = reason_of(error, job.path)
             finally:
-                self._offer(None)
+                self._set_server(None)
                 log.deliver()
             with self._change():
                 if not self.in_service:
@@ -140,15 +140,15 @@ class EndpointInstance:
             chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
-                self._offer(chain)
+                self._set_server(chain)
                 while not self._must_ping.wait(CHECK_SECONDS):
                     job.raise_if_stopping()
                     if failure := chain.failure():
                         raise JobFailed(failure)
-                self._offer(None)
+                self._set_server(None)
                 chain.wait_until_ready(startup_seconds, lambda: self.invocations_in_progress > 0)
 
-    def _offer(self, server: Server | None) -> None:
+    def _set_server(self, server: Server | None) -> None:
         with self._change():
             self.server = server
 
@@ -166,7 +166,7 @@ class EndpointInstance:
                 self._state_changed.notify_all()
 
 
-def _holds(server: Server, target_model: str | None) -> bool:
+def _has_model(server: Server, target_model: str | None) -> bool:
     return target_model is not None and isinstance(server, MultiModelServer) and server.holds(target_model)
 
 
@@ -229,10 +229,10 @@ class Fleet:
                 for _ in range(count - len(self._instances))
             ]
             sorted_instances = sorted(self._instances, key=lambda instance: instance.failure is not None)
-            self._instances, surplus = [*sorted_instances[:count], *new_instances], sorted_instances[count:]
+            self._instances, surplus_instances = [*sorted_instances[:count], *new_instances], sorted_instances[count:]
         for instance in new_instances:
             instance.start()
-        self._end(surplus)
+        self._end(surplus_instances)
 
     def is_ready(self) -> bool:
         """Return whether the servers of all instances not yet in service run. Raises JobFailed if one failed."""
@@ -291,10 +291,10 @@ class Fleet:
                 if sum(each.invocations_in_progress for each in self._instances) >= self._max_concurrency:
                     message = f"Rate exceeded: variant {self.variant} has a MaxConcurrency of {self._max_concurrency}"
                     raise ServiceError("ThrottlingException", message, 400)
-                first = self._turn + 1
-                in_turn = [*self._instances[first:], *self._instances[:first]]
-                if ready := [(instance, instance.server) for instance in in_turn if instance.server]:
-                    turn = next((each for each in ready if _holds(each[1], target_model)), ready[0])
+                start = self._turn + 1
+                next_instances = [*self._instances[start:], *self._instances[:start]]
+                if ready_pairs := [(instance, instance.server) for instance in next_instances if instance.server]:
+                    turn = next((each for each in ready_pairs if _has_model(each[1], target_model)), ready_pairs[0])
                     self._turn = self._instances.index(turn[0])
                     turn[0].in_service = True
                     turn[0].invocations_in_progress += 1

@@ -22,24 +22,24 @@ class WeightedFleet:
 class Traffic:
     """The shares of all fleets. Immutable: an updated endpoint gets a new Traffic."""
 
-    def __init__(self, shares: Sequence[WeightedFleet]):
-        self.shares = tuple(shares)
-        weighted_shares = [share for share in shares if share.weight > 0]
-        max_weight = max((share.weight for share in weighted_shares), default=1.0)  # the sum could be infinite
-        self._fleets = [share.fleet for share in weighted_shares]
-        self._bounds = list(accumulate(share.weight / max_weight for share in weighted_shares))
+    def __init__(self, weighted_fleets: Sequence[WeightedFleet]):
+        self.weighted_fleets = tuple(weighted_fleets)
+        drawn_fleets = [item for item in weighted_fleets if item.weight > 0]
+        max_weight = max((item.weight for item in drawn_fleets), default=1.0)  # the sum could be infinite
+        self._fleets = [item.fleet for item in drawn_fleets]
+        self._bounds = list(accumulate(item.weight / max_weight for item in drawn_fleets))
 
     @property
     def fleets(self) -> dict[str, Fleet]:
         """The fleets by variant name. Not for a DividedTraffic, where a name may occur twice."""
-        return {share.fleet.variant: share.fleet for share in self.shares}
+        return {item.fleet.variant: item.fleet for item in self.weighted_fleets}
 
     def for_variant(self, variant: str) -> "Traffic | None":
         """Return a single variant's traffic, even if its weight is 0, or None if there is no such variant."""
-        shares = [share for share in self.shares if share.fleet.variant == variant]
-        if not any(share.weight for share in shares):
-            shares = [WeightedFleet(share.fleet, 1.0) for share in shares]
-        return Traffic(shares) if shares else None
+        weighted_fleets = [item for item in self.weighted_fleets if item.fleet.variant == variant]
+        if not any(item.weight for item in weighted_fleets):
+            weighted_fleets = [WeightedFleet(item.fleet, 1.0) for item in weighted_fleets]
+        return Traffic(weighted_fleets) if weighted_fleets else None
 
     def choose(self, random: Random) -> Fleet:
         """Return the fleet for one invocation, drawn at random by weight. At least one weight must be positive."""
@@ -49,22 +49,22 @@ class Traffic:
 class DividedTraffic(Traffic):
     """Traffic during an update: some of the new variants' invocations go to the new fleets."""
 
-    def __init__(self, before: Traffic, after: Traffic, parts: Parts):
-        super().__init__([*before.shares, *after.shares])
-        self._before, self._after, self._parts = before, after, parts
+    def __init__(self, old_traffic: Traffic, new_traffic: Traffic, parts: Parts):
+        super().__init__([*old_traffic.weighted_fleets, *new_traffic.weighted_fleets])
+        self._old_traffic, self._new_traffic, self._parts = old_traffic, new_traffic, parts
 
     def for_variant(self, variant: str) -> Traffic | None:
-        before, after = self._before.for_variant(variant), self._after.for_variant(variant)
-        return DividedTraffic(before, after, self._parts) if before and after else before or after
+        old, new = self._old_traffic.for_variant(variant), self._new_traffic.for_variant(variant)
+        return DividedTraffic(old, new, self._parts) if old and new else old or new
 
     def choose(self, random: Random) -> Fleet:
-        fleet = self._after.choose(random)
-        return fleet if random.random() < self._parts[fleet.variant] else self._before.choose(random)
+        fleet = self._new_traffic.choose(random)
+        return fleet if random.random() < self._parts[fleet.variant] else self._old_traffic.choose(random)
 
 
-def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
+def divide(old_traffic: Traffic, new_traffic: Traffic, parts: Parts) -> Traffic:
     """Return the traffic for one step of an update."""
-    return after if min(parts.values()) == 1 else DividedTraffic(before, after, parts)
+    return new_traffic if min(parts.values()) == 1 else DividedTraffic(old_traffic, new_traffic, parts)
 
 
 def shift(routing: str, sizes: Parts) -> Iterator[Parts]:
@@ -75,8 +75,8 @@ def shift(routing: str, sizes: Parts) -> Iterator[Parts]:
     if routing == "CANARY":
         yield sizes
         sizes = dict.fromkeys(sizes, Fraction(1))
-    for number in count(1):
-        parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
+    for step in count(1):
+        parts = {variant: min(step * size, Fraction(1)) for variant, size in sizes.items()}
         yield parts
         if min(parts.values()) == 1:
             return

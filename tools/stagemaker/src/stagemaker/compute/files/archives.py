@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from stagemaker import machine
-from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, tarfile, without_owner
+from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, remove_owner, tarfile
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
 from stagemaker.compute.processes.volume import Volume
@@ -19,11 +19,11 @@ def pack(
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
-    announce(folder.check_volume(volume, check, packed=True))
+    announce(folder.check_volume(volume, check, is_archive=True))
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
             for file in folder.files(check):
-                member = without_owner(tar.gettarinfo(os.path.join(folder.path, file.name), file.name))
+                member = remove_owner(tar.gettarinfo(os.path.join(folder.path, file.name), file.name))
                 if member.isreg():
                     with file.open() as content:
                         tar.addfile(member, CheckedReader(content, member.size, check))

@@ -51,7 +51,7 @@ class OutputFile:
 
     def open(self) -> BinaryIO:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return open(_with_permission(self.path, 0o600, lambda path: os.open(path, flags)), "rb")
+        return open(_read_with_permission(self.path, 0o600, lambda path: os.open(path, flags)), "rb")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class OutputFolder:
                 return
             while folders:
                 folder, subfolders = folders.pop(), []
-                for name in sorted(_with_permission(os.path.join(self.path, folder), 0o700, os.listdir)):
+                for name in sorted(_read_with_permission(os.path.join(self.path, folder), 0o700, os.listdir)):
                     check()
                     file = self._file(os.path.join(folder, name))
                     if file and file.is_folder and not file.is_link:
@@ -119,24 +119,24 @@ class OutputFolder:
         except OSError as error:
             raise self._make_failure(error) from None
 
-    def check_volume(self, volume: Volume, check: Check, packed: bool) -> int:
+    def check_volume(self, volume: Volume, check: Check, is_archive: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several names counts once, as in an archive; otherwise it counts for each name.
+        is_archive: whether a file with several names counts once, as in an archive; otherwise it counts for each name.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()
         for file in self.files(check):
-            if packed and file.info and file.info.st_nlink > 1 and not file.is_folder:
+            if is_archive and file.info and file.info.st_nlink > 1 and not file.is_folder:
                 identity = file.info.st_dev, file.info.st_ino
                 if identity in seen_files:
                     continue
                 seen_files.add(identity)
             count += 1
-            total += 0 if packed and file.is_link else file.size or 0
+            total += 0 if is_archive and file.is_link else file.size or 0
             if not volume.has_room(total, count):
                 raise JobFailed(f"AlgorithmError: No space left on device: {self.name} needs more than {volume}")
-            if not packed and count > MAX_FILES:
+            if not is_archive and count > MAX_FILES:
                 raise JobFailed(
                     f"ClientError: {self.name} contains more than {MAX_FILES:,} files, the maximum for an upload"
                 )
@@ -166,7 +166,7 @@ class OutputFolder:
         return JobFailed(f"AlgorithmError: {self.name} could not be read: {reason}")
 
 
-def _with_permission(path: str, mode: int, read: Callable[[str], T]) -> T:
+def _read_with_permission(path: str, mode: int, read: Callable[[str], T]) -> T:
     try:
         return read(path)
     except PermissionError:  # SageMaker's process may read all files

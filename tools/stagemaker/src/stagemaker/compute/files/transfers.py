@@ -22,7 +22,7 @@ WEB_ADDRESS = re.compile(
     r"https://(?:([^/@]+)\.)?s3(?:[.-]dualstack)?(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:/(.*))?", re.S
 )
 # characters that a listing of objects, which is XML 1.0, cannot contain or does not preserve
-NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+NON_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_address(string: str) -> bool:
@@ -99,7 +99,7 @@ def upload_folder(
     if not folder.exists():
         return
     prefix = parse(uri)[1]
-    announce(folder.check_volume(volume, check, packed=False))
+    announce(folder.check_volume(volume, check, is_archive=False))
     rejections = []
     for file in folder.files(check):
         if file.size is None:
@@ -113,12 +113,12 @@ def upload_folder(
         except OSError as error:
             raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
-        number = len(rejections) - 1
-        others = f"; nor can {number:,} other file{'s' if number > 1 else ''}" if number else ""
-        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{others}")
+        count = len(rejections) - 1
+        suffix = f"; nor can {count:,} other file{'s' if count > 1 else ''}" if count else ""
+        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{suffix}")
 
 
-def only_file(folder: Path, uri: str) -> Path:
+def get_archive(folder: Path, uri: str) -> Path:
     """Return the archive among the objects downloaded from a URI: the file that it names, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -151,8 +151,8 @@ def _put(s3: Any, file: OutputFile, uri: str, key: str, check: Check) -> None:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
         raise JobFailed(f"ClientError: '{uri}' could not be written to: {reason}")
     content = io.BytesIO()  # which S3, here in this process, reads without a copy
-    with file.open() as opened:
-        shutil.copyfileobj(CheckedReader(opened, size, check), content, CHUNK_SIZE)
+    with file.open() as source:
+        shutil.copyfileobj(CheckedReader(source, size, check), content, CHUNK_SIZE)
     try:
         s3.put_object(Bucket=parse(uri)[0], Key=key, Body=content.getvalue())
     except (ClientError, BotoCoreError) as error:
@@ -186,7 +186,7 @@ def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
 def _key_problem(key: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not valid UTF-8"
-    if NOT_IN_XML.search(key):
+    if NON_XML.search(key):
         return "its name contains control characters"
     if len(key.encode()) > MAX_KEY_BYTES:
         return f"its key exceeds {MAX_KEY_BYTES:,} bytes"

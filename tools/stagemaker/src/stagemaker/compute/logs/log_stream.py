@@ -64,21 +64,21 @@ class JobLog:
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
         """Read lines from a pipe until it is closed, or until it is empty and `poll` does not return None."""
-        last_delivery, rest, unmeasured, last = time.monotonic(), b"", b"", LastOutput()
+        last_delivery, rest, unmeasured_part, last_output = time.monotonic(), b"", b"", LastOutput()
         for part in read_parts(pipe, poll, DELIVERY_SECONDS):
-            unmeasured = self._measure(unmeasured + part)
+            unmeasured_part = self._measure(unmeasured_part + part)
             if time.monotonic() >= self._renewal:
-                rest, last = self._add_last(last, rest), LastOutput()
+                rest, last_output = self._add_last(last_output, rest), LastOutput()
                 self._kept_bytes, self._renewal = 0, time.monotonic() + self._period
-            if not last.parts and self._kept_bytes + _size(part) <= MAX_OUTPUT_BYTES // 2:
+            if not last_output.parts and self._kept_bytes + _size(part) <= MAX_OUTPUT_BYTES // 2:
                 rest = self._add(rest + part)
             elif part:
-                last.add(part)
+                last_output.add(part)
             if time.monotonic() - last_delivery > DELIVERY_SECONDS or self._waiting_bytes > MAX_BATCH_BYTES:
                 self.deliver()
                 last_delivery = time.monotonic()
-        self._measure(unmeasured + b"\n")
-        if rest := self._add_last(last, rest):
+        self._measure(unmeasured_part + b"\n")
+        if rest := self._add_last(last_output, rest):
             self.line(rest.decode("utf-8", "replace"))
         self.deliver()
 
@@ -122,12 +122,12 @@ class JobLog:
             self.line(line, milliseconds)
         return rest
 
-    def _add_last(self, last: "LastOutput", rest: bytes) -> bytes:
-        if last.left_out:
-            left_out, limit = f"{last.left_out / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
-            note = f"[{left_out} of output omitted here; the first and last {limit} are kept]\n"
-            rest = self._add((rest + b"\n" if rest else b"") + note.encode(), last.parts[0][0])
-        for milliseconds, part in last.parts:
+    def _add_last(self, last_output: "LastOutput", rest: bytes) -> bytes:
+        if last_output.omitted_bytes:
+            size, limit = f"{last_output.omitted_bytes / (1 << 20):,.1f} MiB", f"{MAX_OUTPUT_BYTES / (2 << 20):g} MiB"
+            note = f"[{size} of output omitted here; the first and last {limit} are kept]\n"
+            rest = self._add((rest + b"\n" if rest else b"") + note.encode(), last_output.parts[0][0])
+        for milliseconds, part in last_output.parts:
             rest = self._add(rest + part, milliseconds)
         return rest
 
@@ -153,19 +153,19 @@ class JobLog:
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. left_out: bytes before."""
+    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. omitted_bytes: bytes before."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()
-        self.left_out = self._size = 0
+        self.omitted_bytes = self._size = 0
 
     def add(self, part: bytes) -> None:
         self.parts.append((_milliseconds(), part))
         self._size += LINE_OVERHEAD + _size(part)  # a part takes memory even if it is a single byte
         while self._size > MAX_OUTPUT_BYTES // 2 and len(self.parts) > 1:
-            _, first = self.parts.popleft()
-            self._size -= LINE_OVERHEAD + _size(first)
-            self.left_out += len(first)
+            _, first_part = self.parts.popleft()
+            self._size -= LINE_OVERHEAD + _size(first_part)
+            self.omitted_bytes += len(first_part)
 
 
 def _split(output: bytes) -> tuple[list[str], bytes]:

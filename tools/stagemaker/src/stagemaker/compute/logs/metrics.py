@@ -24,7 +24,7 @@ MAX_VALUES = 20_000  # values of one job that are kept, because a job could prin
 Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
-def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
+def add_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
     """Return the statistics of a metric, which are empty at first, after adding a value.
 
     Moments are the count, the mean, and the sum of squared differences from the mean. Source: B. P. Welford,
@@ -34,20 +34,20 @@ def with_value(statistics: dict[str, Any], value: float, time: datetime.datetime
     difference = value - mean
     mean += difference / (count + 1)
     extremes = {"Min": min(value, statistics.get("Min", value)), "Max": max(value, statistics.get("Max", value))}
-    last = {"Last": value, "TimeStamp": time} if not statistics or time >= statistics["TimeStamp"] else {}
-    return statistics | {"Moments": [count + 1, mean, squares + difference * (value - mean)]} | extremes | last
+    last_value = {"Last": value, "TimeStamp": time} if not statistics or time >= statistics["TimeStamp"] else {}
+    return statistics | {"Moments": [count + 1, mean, squares + difference * (value - mean)]} | extremes | last_value
 
 
 class TrainingMetrics:
     """The metric values in a training job's output. definitions: regular expressions by metric name.
 
-    observed: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
+    values: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
     """
 
     def __init__(
-        self, cloudwatch: Any, namespace: str, job: str, definitions: Mapping[str, str], observed: Values | None = None
+        self, cloudwatch: Any, namespace: str, job: str, definitions: Mapping[str, str], values: Values | None = None
     ):
-        self._cloudwatch, self._namespace, self._observed_values = cloudwatch, namespace, observed
+        self._cloudwatch, self._namespace, self._observed_values = cloudwatch, namespace, values
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._patterns: dict[str, regex.Pattern[str]] = {}
         self._slow_seconds: dict[str, float] = {}
@@ -76,7 +76,7 @@ class TrainingMetrics:
                 continue
             else:
                 if value is not None:
-                    self._keep(name, value)
+                    self._store_value(name, value)
 
     def deliver(self) -> None:
         with self._lock:
@@ -99,9 +99,9 @@ class TrainingMetrics:
                 raise TimeoutError
         return match
 
-    def _keep(self, name: str, value: float) -> None:
+    def _store_value(self, name: str, value: float) -> None:
         timestamp = datetime.datetime.now(datetime.UTC)
-        self.statistics[name] = with_value(self.statistics.get(name, {}), value, timestamp)
+        self.statistics[name] = add_value(self.statistics.get(name, {}), value, timestamp)
         self._value_count += 1
         if self._value_count == MAX_VALUES + 1:
             self.warnings.append(

@@ -84,13 +84,13 @@ class DiskUse:
 
 def unnamed_file_sizes(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
     """Yield the sizes of deleted files that processes still have open, which du cannot find."""
-    seen = set()
+    seen_files = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # the process has ended, or this is not Linux
             for entry in os.scandir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(OSError):
                     info = entry.stat()
                     has_no_name = stat.S_ISREG(info.st_mode) and info.st_nlink == 0 and info.st_dev in devices
-                    if has_no_name and (info.st_dev, info.st_ino) not in seen:
-                        seen.add((info.st_dev, info.st_ino))
+                    if has_no_name and (info.st_dev, info.st_ino) not in seen_files:
+                        seen_files.add((info.st_dev, info.st_ino))
                         yield 512 * info.st_blocks

@@ -28,11 +28,11 @@ class MemoryUse:
             self._other_shares = [share for (share,) in SHARE_FORMAT.iter_unpack(others)]
         return None if self._limit is None else max(self._limit - sum(self._other_shares), 0)
 
-    def record(self, used: int) -> None:
-        self._used_bytes = used
+    def record(self, used_bytes: int) -> None:
+        self._used_bytes = used_bytes
         if self._file:
-            os.pwrite(self._file[0], SHARE_FORMAT.pack(used), self._file[1])
-        total = used + sum(self._other_shares)
+            os.pwrite(self._file[0], SHARE_FORMAT.pack(used_bytes), self._file[1])
+        total = used_bytes + sum(self._other_shares)
         self.peak = max(self.peak, total)
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
@@ -50,8 +50,8 @@ class MemoryUse:
             fcntl.flock(self._file[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # another command is deciding: check again later
             return False
-        bytes_left, used = self.bytes_left(), self._used_bytes
-        if bytes_left is None or used <= bytes_left or used < max(self._other_shares, default=0):
+        bytes_left, used_bytes = self.bytes_left(), self._used_bytes
+        if bytes_left is None or used_bytes <= bytes_left or used_bytes < max(self._other_shares, default=0):
             fcntl.flock(self._file[0], fcntl.LOCK_UN)
             return False
         self.close()  # this also releases the lock

@@ -47,11 +47,11 @@ def failure_file(job: Job, log: JobLog) -> Path:
     A failure file by the SDK's driver scripts is replaced, because it says only that the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    reason = with_container_paths(read_text(failure), job.folder)
+    reason = replace_host_paths(read_text(failure), job.folder)
     if "CalledProcessError" not in reason:
         return failure
     known_lines = {line.strip() for line in reason.splitlines()}
-    lines = [with_container_paths(line, job.folder) for line in log.tail]
+    lines = [replace_host_paths(line, job.folder) for line in log.tail]
     # a line that starts with + is the shell's trace of a command
     new_lines = [line for line in lines if line.strip() not in known_lines and not line.startswith("+")]
     explanation = job.folder / "failure"
@@ -61,7 +61,7 @@ def failure_file(job: Job, log: JobLog) -> Path:
     return explanation
 
 
-def with_container_paths(message: str, folder: Path) -> str:
+def replace_host_paths(message: str, folder: Path) -> str:
     """Replace the host's paths in a message from a job without a sandbox."""
     return message.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 

@@ -83,17 +83,17 @@ def start(specification: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def preferred_by_oom_killer() -> Any:
+def prefer_for_oom_killer() -> Any:
     """If memory runs out, make the kernel kill the processes that were started within the context first."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
-        before = score.read_text()
+        old_score = score.read_text()
         score.write_text("1000")
     try:
         yield
     finally:
         with contextlib.suppress(OSError, NameError):
-            score.write_text(before)
+            score.write_text(old_score)
 
 
 def watch(
@@ -103,11 +103,11 @@ def watch(
     reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.has_ended():
-        ready, _, _ = select.select(orders + job.end_descriptors, [], [], CHECK_SECONDS)
+        readable, _, _ = select.select(orders + job.end_descriptors, [], [], CHECK_SECONDS)
         now = time.monotonic()
-        used, pids = job.usage(memory.bytes_left())
-        memory.record(used)
-        order = os.read(orders[0], 64) if orders and orders[0] in ready else None
+        used_bytes, pids = job.usage(memory.bytes_left())
+        memory.record(used_bytes)
+        order = os.read(orders[0], 64) if orders and orders[0] in readable else None
         if order == b"" or os.getppid() != parent:
             orders, order = [], b"kill"
         if order and b"kill" in order:
@@ -204,7 +204,7 @@ class Processes:
             files = [system_calls.open_filter()]
             files.append(arguments_file(["--seccomp", str(files[0]), *arguments]))
             command = [program, "--args", str(files[1]), "--", *command]
-        with preferred_by_oom_killer():
+        with prefer_for_oom_killer():
             self._process = subprocess.Popen(
                 command,
                 pass_fds=files,

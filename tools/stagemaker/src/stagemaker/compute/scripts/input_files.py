@@ -44,7 +44,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
     if transfers.is_address(submit_directory):
         transfers.download(s3, submit_directory, job.folder / "archive", job.raise_if_stopping, volume)
         source = ml / "input/source"
-        archive = transfers.only_file(job.folder / "archive", submit_directory)
+        archive = transfers.get_archive(job.folder / "archive", submit_directory)
         archives.unpack(archive, source, volume, job.raise_if_stopping)
         settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
     elif submit_directory.startswith("/opt/ml/"):

@@ -25,7 +25,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from stagemaker.locked import held
+from stagemaker.locked import hold_lock
 from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
 
 PIP = ("pip", "install", "--quiet")
@@ -94,20 +94,20 @@ class PackageInstaller:
         if len(content) > MAX_REQUIREMENTS_BYTES:
             raise _make_failure(f"the file is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
         index_lines, local_paths = _divide(read_requirements(content))
-        missing = [line.requirement for line in index_lines if line.requirement]
+        missing_lines = [line.requirement for line in index_lines if line.requirement]
         if self._isolation.uses_local_python:
             python = family_of(image).python(image)
-            missing = [requirement for requirement in missing if not _is_satisfied(requirement, python)]
-            if not missing and not local_paths:
+            missing_lines = [requirement for requirement in missing_lines if not _is_satisfied(requirement, python)]
+            if not missing_lines and not local_paths:
                 return None
         source = OutputFolder(requirements.source, ML)
         digest = digest_of(image, content, source if local_paths else None, job.raise_if_stopping)
         target = self._folder / digest
         if not target.is_dir():
-            names = [*(requirement.name for requirement in missing), *local_paths]
-            others = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-            announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{others}")
-        with held(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
+            names = [*(requirement.name for requirement in missing_lines), *local_paths]
+            suffix = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            announce(f"Installing requirements.txt: {', '.join(names[:MAX_NAMES])}{suffix}")
+        with hold_lock(self._install_locks.setdefault(digest, threading.Lock()), lambda: None, job.raise_if_stopping):
             if target.is_dir():
                 return target
             install_folder = folder / "install"

@@ -97,10 +97,10 @@ class Chain:
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
-        decisive = next((ending for ending in endings if ending.hit_instance_limit), endings[0])
+        chosen_ending = next((ending for ending in endings if ending.hit_instance_limit), endings[0])
         peak, seconds = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         cpu_seconds = sum(ending.cpu_seconds for ending in endings)
-        return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, cpu_seconds)
+        return Ending(chosen_ending.code, chosen_ending.signal, chosen_ending.reason, seconds, peak, cpu_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has returned 200. Raises JobFailed if one ends or is too slow, or JobStopped.
@@ -133,14 +133,14 @@ class Chain:
         Each container receives the headers with its own input's Content-Type; only the last one receives Accept. Raises
         NoResponse, in particular TimedOut. The response and the exception contain the container's name.
         """
-        *others, last = self._servers
-        for server in others:
-            others_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
-            response = server.invoke(body, others_headers, deadline, max_bytes)
+        *first_servers, last_server = self._servers
+        for server in first_servers:
+            first_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
+            response = server.invoke(body, first_headers, deadline, max_bytes)
             if not response.is_success:
                 return response
-            body, headers = response.body, _with_content_type(headers, response)
-        return last.invoke(body, headers, deadline, max_bytes)
+            body, headers = response.body, _set_content_type(headers, response)
+        return last_server.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
         """Return the first container's response to a request without a body. Raises NoResponse."""
@@ -166,6 +166,6 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
     return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
 
 
-def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-    return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})
+def _set_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
+    result = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return result | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

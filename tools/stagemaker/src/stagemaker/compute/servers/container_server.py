@@ -14,7 +14,7 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.processes.process import Ending, SupervisedProcess
-from stagemaker.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
+from stagemaker.compute.processes.reasons import exceeded_limit, read_text, replace_host_paths
 from stagemaker.compute.processes.volume import Volume
 from stagemaker.compute.scripts.input_files import folder_below
 from stagemaker.compute.scripts.requirements import find_requirements
@@ -138,7 +138,7 @@ class ContainerServer:
             error.container = self.name
             raise
         if response.status >= 400:  # failure reasons quote such a body
-            message = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
+            message = self._replace_host_paths(response.body.decode("utf-8", "surrogateescape"))
             response = replace(response, body=message.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
 
@@ -146,14 +146,14 @@ class ContainerServer:
         cause = self.cause()
         if cause or not self._has_ended():
             return cause
-        output = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
+        output = self._replace_host_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
         """Return why the server failed, if known: a limit that it exceeded, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
-        reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
+        reason = self._replace_host_paths(read_text(self.folder / "ml/output/failure"))[:900]
         return self._failure_message(reason) if reason else None
 
     def kill(self) -> None:
@@ -182,8 +182,8 @@ class ContainerServer:
             reason = f"{reason[:600]}\n{explanation}"
         return f"{server_of(self.name)} {event}: {reason}"
 
-    def _with_container_paths(self, message: str) -> str:
-        return with_container_paths(message, self.folder).replace(str(self.sockets_folder), "/run/server")
+    def _replace_host_paths(self, message: str) -> str:
+        return replace_host_paths(message, self.folder).replace(str(self.sockets_folder), "/run/server")
 
     def _wait_for_end(self) -> None:
         if self._process and not self.ending:
@@ -197,13 +197,13 @@ class ContainerServer:
         uri, is_packed = model_data(self.container)
         if uri and is_packed:
             transfers.download(s3, uri, self.folder / "archive", check, volume, is_object=True)
-            archives.unpack(transfers.only_file(self.folder / "archive", uri), ml / "model", volume, check)
+            archives.unpack(transfers.get_archive(self.folder / "archive", uri), ml / "model", volume, check)
         elif uri:
             transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
         submit_directory = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if transfers.is_address(submit_directory):
             transfers.download(s3, submit_directory, self.folder / "source", check, volume)
-            archives.unpack(transfers.only_file(self.folder / "source", submit_directory), ml / "code", volume, check)
+            archives.unpack(transfers.get_archive(self.folder / "source", submit_directory), ml / "code", volume, check)
             self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submit_directory or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")

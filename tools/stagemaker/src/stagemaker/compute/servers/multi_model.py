@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 IS_ENDING = "the endpoint is being deleted or updated"
-MISSING = (
+MISSING_MODEL = (
     "Failed to download model data(bucket: {}, key: {}). Please ensure that there is an object located at the URL and "
     "that the role passed to CreateModel has permissions to download the model."
 )
@@ -125,7 +125,7 @@ class MultiModelServer:
         Raises ServiceError if the model is missing, or is still loading at the deadline; loading then continues.
         """
         name = headers[TARGET_MODEL].lstrip("/")
-        with self._in_use(name) as model:
+        with self._use_model(name) as model:
             try:
                 chain = model.chain.result(deadline.seconds_left)
             except TimeoutError:
@@ -143,20 +143,20 @@ class MultiModelServer:
                 raise
 
     @contextlib.contextmanager
-    def _in_use(self, name: str) -> Iterator[TargetModel]:
+    def _use_model(self, name: str) -> Iterator[TargetModel]:
         if not self.holds(name) and not (name and not name.endswith("/") and self._exists(name)):
-            raise ServiceError("ValidationError", MISSING.format(*parse(self._uri(name))))
+            raise ServiceError("ValidationError", MISSING_MODEL.format(*parse(self._uri(name))))
         with self._lock:
             if self._is_ending:
                 raise NoResponse(IS_ENDING, name)
-            model, ended = self._models.get(name), None
+            model, ended_model = self._models.get(name), None
             if model is None or model.has_ended:
-                model, ended = self._begin_to_load(name), model
+                model, ended_model = self._begin_to_load(name), model
             self._models.move_to_end(name)
             model.uses += 1
         try:
-            if ended:
-                self._unload(ended, "its server exited")
+            if ended_model:
+                self._unload(ended_model, "its server exited")
             yield model
         finally:
             with self._lock:

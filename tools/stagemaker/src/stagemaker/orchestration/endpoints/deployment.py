@@ -32,8 +32,8 @@ class Stage:
     start_time: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
-        share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
-        return [{"Status": self.status, "StatusMessage": share, "StartTime": self.start_time}]
+        message = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
+        return [{"Status": self.status, "StatusMessage": message, "StartTime": self.start_time}]
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
@@ -51,7 +51,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
-        raise ValidationException(error_messages.COULD_NOT_FIND.format(title=title, arn=arn(resource)))
+        raise ValidationException(error_messages.RESOURCE_MISSING.format(title=title, arn=arn(resource)))
     return record
 
 
@@ -60,18 +60,18 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
 
     Raises ServiceError if the request is contradictory, or if all weights would be 0.
     """
-    excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
+    excluded_names = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
     if not request.get("RetainAllVariantProperties"):
-        if excluded:
+        if excluded_names:
             raise ValidationException("ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true")
         return pending
-    retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded]
+    retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded_names]
     properties = {
         variant["VariantName"]: {member: variant[member] for member in retained_members}
         for variant in current["Variants"]
         if not (is_serverless(current) or is_serverless(pending))
     }
-    if "DataCaptureConfig" not in excluded:
+    if "DataCaptureConfig" not in excluded_names:
         pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
     return _with_properties(pending, properties)
 
@@ -115,30 +115,30 @@ def max_instances(internal: Record) -> int:
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
         return sum(max(old["Count"], new["Count"]) for old, new in pairs)
-    retiring: int = internal.get("Retiring", 0)
-    return instance_count(current) + instance_count(pending) + retiring
+    retiring_count: int = internal.get("Retiring", 0)
+    return instance_count(current) + instance_count(pending) + retiring_count
 
 
-def described_variants(deployment: Record, desired: Record) -> list[Record]:
+def describe_variants(deployment: Record, desired: Record) -> list[Record]:
     pairs = zip(deployment["Variants"], desired["Variants"], strict=True)
-    return [_desired(target) | _current(variant) for variant, target in pairs]
+    return [_desired_members(target) | _current_members(variant) for variant, target in pairs]
 
 
-def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
+def describe_pending(deployment: Record, stage: Stage) -> list[Record]:
     return [
-        _desired(variant) | {"VariantStatus": stage.variant_status(variant["VariantName"])}
+        _desired_members(variant) | {"VariantStatus": stage.variant_status(variant["VariantName"])}
         for variant in deployment["Variants"]
     ]
 
 
-def _desired(variant: Record) -> Record:
+def _desired_members(variant: Record) -> Record:
     time, names = variant["Model"]["CreationTime"], images(variant["Model"])
-    deployed = [{"SpecifiedImage": name, "ResolvedImage": name, "ResolutionTime": time} for name in names]
-    members = {"VariantName": variant["VariantName"], "DeployedImages": deployed, "DesiredWeight": variant["Weight"]}
+    entries = [{"SpecifiedImage": name, "ResolvedImage": name, "ResolutionTime": time} for name in names]
+    members = {"VariantName": variant["VariantName"], "DeployedImages": entries, "DesiredWeight": variant["Weight"]}
     return members if "ServerlessConfig" in variant else members | {"DesiredInstanceCount": variant["Count"]}
 
 
-def _current(variant: Record) -> Record:
+def _current_members(variant: Record) -> Record:
     members = {"CurrentWeight": variant["Weight"], "CurrentInstanceCount": variant["Count"]}
     if serverless := variant.get("ServerlessConfig"):
         members |= {"CurrentInstanceCount": 0, "CurrentServerlessConfig": serverless}

@@ -35,22 +35,22 @@ class BlueGreenPolicy:
 
     def steps(self, deployment: Record) -> Iterator[Parts]:
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
-        return shift(self.routing, {name: self._share(count) for name, count in variants.items()})
+        return shift(self.routing, {name: self._step_fraction(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
         """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
-            if self.size and not MIN_SHARES[self.routing] <= self._share(variant["Count"]) <= MAX_SHARE:
+            if self.size and not MIN_SHARES[self.routing] <= self._step_fraction(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
                 capacity = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
                 raise config_error(f"{SIZE_MEMBERS[self.routing]} must be {limits} of {capacity}")
-        waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
-        if waits >= self.time_limit:
+        total_wait = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
+        if total_wait >= self.time_limit:
             raise config_error(
-                f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is {waits:g}"
+                f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is {total_wait:g}"
             )
 
-    def _share(self, count: int) -> Fraction:
+    def _step_fraction(self, count: int) -> Fraction:
         if self.size is None:
             return Fraction(1)
         total = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
@@ -74,8 +74,8 @@ def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
     interval, wait = routing["WaitIntervalInSeconds"], policy.get("TerminationWaitInSeconds", 0)
     time_limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
     if interval + wait >= time_limit:
-        waits = "WaitIntervalInSeconds and TerminationWaitInSeconds"
-        raise config_error(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {waits}")
+        wait_members = "WaitIntervalInSeconds and TerminationWaitInSeconds"
+        raise config_error(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {wait_members}")
     return BlueGreenPolicy(routing["Type"], _read_size(routing), interval, wait, time_limit, names)
 
 

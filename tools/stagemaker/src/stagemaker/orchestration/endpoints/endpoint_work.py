@@ -25,14 +25,14 @@ ALARM_INTERVAL = 0.25  # seconds between evaluations of the alarms
 class Hosting:
     """The traffic of the endpoints in service, and the stages of their deployments in progress, by endpoint name.
 
-    to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
+    names_to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
     """
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self.traffic: dict[str, Traffic] = {}
         self.stages: dict[str, Stage] = {}
-        self.to_restore: set[str] = set()
+        self.names_to_restore: set[str] = set()
 
     def make_traffic(self, name: str, deployment: Record) -> Traffic:
         """Return the traffic of a deployment. Its fleets have no instances yet."""
@@ -47,9 +47,9 @@ def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], d
     of `work`. Raises JobFailed or JobStopped.
     """
     scale_fleets(fleets, variants)
-    while waiting := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
+    while names := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
         if work.clock() > deadline:
-            raise JobFailed(f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds")
+            raise JobFailed(f"Production variant {names[0]} was not ready within MaximumExecutionTimeoutInSeconds")
         work.wait(POLL_INTERVAL)
     for fleet in fleets.values():
         fleet.put_in_service()
@@ -61,8 +61,8 @@ def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
 
 
 def end_fleets(traffic: Traffic) -> None:
-    for share in traffic.shares:
-        share.fleet.end()
+    for item in traffic.weighted_fleets:
+        item.fleet.end()
 
 
 def change_record(work: Work, internal: Record | None = None, /, **members: Any) -> None:
@@ -97,7 +97,7 @@ class GradualUpdate:
         try:
             start_fleets(self._work, self._new_traffic.fleets, self._pending["Variants"], self.deadline)
             if self._old_traffic:
-                self._shift(self._old_traffic)
+                self._shift_traffic(self._old_traffic)
         except JobStopped:
             raise
         except Exception as error:
@@ -105,7 +105,7 @@ class GradualUpdate:
         else:
             self._complete()
 
-    def _shift(self, old_traffic: Traffic) -> None:
+    def _shift_traffic(self, old_traffic: Traffic) -> None:
         self._check()
         for parts in self._policy.steps(self._pending):
             self._hosting.stages[self._name] = Stage("ActivatingTraffic", parts)
@@ -147,8 +147,8 @@ class GradualUpdate:
 
     def _complete(self) -> None:
         self._hosting.traffic[self._name] = self._new_traffic
-        retiring = instance_count(self._record.internal["Deployment"]) if self._old_traffic else 0
-        internal = {"Deployment": self._pending, "Pending": None, "Retiring": retiring}
+        retiring_count = instance_count(self._record.internal["Deployment"]) if self._old_traffic else 0
+        internal = {"Deployment": self._pending, "Pending": None, "Retiring": retiring_count}
         change_record(self._work, internal, EndpointConfigName=self._pending["EndpointConfigName"])
         self._hosting.stages.pop(self._name)  # before the status is InService, which lets the next update begin
         if self._old_traffic:
@@ -169,7 +169,7 @@ class EndpointWork(Work):
             return
         if record["EndpointStatus"] == "Deleting":
             self._delete(record)
-        elif self.key in self._hosting.to_restore:
+        elif self.key in self._hosting.names_to_restore:
             self._restore(record)
         else:
             self._update(record)
@@ -219,7 +219,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an earlier simulator's endpoint, then continue its update, even if the fleets failed."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
-        self._hosting.to_restore.discard(self.key)
+        self._hosting.names_to_restore.discard(self.key)
         try:
             start_fleets(self, traffic.fleets, record.internal["Deployment"]["Variants"])
         except JobStopped:
@@ -250,7 +250,7 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
 
         restore_alarms(alarms)
     hosting.traffic[name] = hosting.make_traffic(name, record.internal["Deployment"])
-    hosting.to_restore.add(name)
+    hosting.names_to_restore.add(name)
     status = "Updating" if pending else "SystemUpdating"
     members = {"EndpointStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
     store.update(KIND, name, {"Pending": pending, "Retiring": 0}, **members)

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.model import Shape
 
 from stagemaker.orchestration.pipelines.context import StepContext
-from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, locate_errors
 from stagemaker.orchestration.pipelines.expressions import SCALARS, Scope, has_expression, is_expression, parse
 from stagemaker.orchestration.pipelines.parameters import format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES
@@ -13,8 +13,8 @@ from stagemaker.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 # the expression types that a shape accepts, by shape type, if it accepts others than its own
-ACCEPTED = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
-ACCEPTED |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
+ACCEPTED_TYPES = {"string": (*SCALARS, "any"), "boolean": ("boolean", "any")}
+ACCEPTED_TYPES |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FLOATS, ("integer", "float", "any"))
 
 
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
@@ -33,8 +33,8 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
         if len(document) < minimum or (maximum is not None and len(document) > maximum):
             allowed = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
             raise DefinitionError(f"{path} must have {allowed} items, not {len(document)}")
-        for inner, key, item in _items(shape, document):
-            check_sizes(inner, item, f"{path}[{key}]")
+        for child, key, item in _items(shape, document):
+            check_sizes(child, item, f"{path}[{key}]")
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
@@ -44,7 +44,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
     optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):
-        with located(path):
+        with locate_errors(path):
             expression = parse(document, scope)
         if not _accepts(shape.type_name, expression.type):
             raise DefinitionError(f"{path} must be of type {shape.type_name}, not {expression.type}")
@@ -65,8 +65,8 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
         for key in document if isinstance(document, dict) else ():
             if problems := value_problems(shape.key, key, f"{path}[{key[:80]}]", deadline):
                 raise DefinitionError(problems[0])
-        for inner, key, item in _items(shape, document):
-            check_arguments(inner, item, scope, f"{path}[{key}]", deadline)
+        for child, key, item in _items(shape, document):
+            check_arguments(child, item, scope, f"{path}[{key}]", deadline)
     elif problems := value_problems(shape, document, path, deadline):
         raise DefinitionError(problems[0])
 
@@ -77,7 +77,7 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
         return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":
         members = {name: (shape.members[name], item) for name, item in document.items() if item is not None}
-        return {name: resolve(inner, item, scope, context, f"{path}.{name}") for name, (inner, item) in members.items()}
+        return {name: resolve(child, item, scope, context, f"{path}.{name}") for name, (child, item) in members.items()}
     if shape.type_name == "map":
         return {name: resolve(shape.value, item, scope, context, f"{path}.{name}") for name, item in document.items()}
     if shape.type_name == "list":
@@ -88,11 +88,11 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
 def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
     if isinstance(document, dict):
         return [(shape.value, key[:80], item) for key, item in document.items()]
-    return [(shape.member, str(number), item) for number, item in enumerate(document)]
+    return [(shape.member, str(index), item) for index, item in enumerate(document)]
 
 
 def _accepts(required: str, actual: str) -> bool:
-    return actual in ACCEPTED.get(required, (required,))
+    return actual in ACCEPTED_TYPES.get(required, (required,))
 
 
 def _fits(required: Shape, actual: Shape) -> bool:

@@ -38,32 +38,32 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
     if kind == "Or":
         if not parts["Conditions"]:
             raise DefinitionError("Or: Conditions must not be empty")
-        inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
-        return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
-    first = parse(parts["QueryValue" if kind == "In" else "LeftValue"], scope)
-    others = Values(parts["Values"] if kind == "In" else [parts["RightValue"]], scope)
-    _check_types(kind, [first.type, *others.types])
+        terms = [parse_condition(condition, scope) for condition in parts["Conditions"]]
+        return Expression("boolean", lambda context: any(item.evaluate(context) for item in terms), steps_of(terms))
+    left_operand = parse(parts["QueryValue" if kind == "In" else "LeftValue"], scope)
+    right_operands = Values(parts["Values"] if kind == "In" else [parts["RightValue"]], scope)
+    _check_types(kind, [left_operand.type, *right_operands.types])
 
     def evaluate(context: StepContext) -> bool:
-        left, compare = first.evaluate(context), COMPARISONS.get(kind, operator.eq)
-        return any(_holds(kind, compare, left, right) for right in others.evaluate(context))
+        left, compare = left_operand.evaluate(context), COMPARISONS.get(kind, operator.eq)
+        return any(_is_true(kind, compare, left, right) for right in right_operands.evaluate(context))
 
-    return Expression("boolean", evaluate, (*first.steps, *others.steps))
+    return Expression("boolean", evaluate, (*left_operand.steps, *right_operands.steps))
 
 
 def _check_types(kind: str, types: list[str]) -> None:
     for name in types:
         if name not in (*SCALARS, "any"):
             raise DefinitionError(f"{kind}: a {name} cannot be compared")
-    first, *others = ["number" if name in ("integer", "float") else name for name in types]
-    for other in others:
-        if {first, other} == {"number", "boolean"}:
-            raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
+    first_type, *other_types = ["number" if name in ("integer", "float") else name for name in types]
+    for other_type in other_types:
+        if {first_type, other_type} == {"number", "boolean"}:
+            raise DefinitionError(f"{kind}: a {first_type} cannot be compared with a {other_type}")
     if kind not in ("Equals", "In") and "boolean" in types:
         raise DefinitionError(f"{kind}: booleans can only be compared for equality")
 
 
-def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
+def _is_true(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     first, second = _read_like(left, right), _read_like(right, left)
     types = {KINDS.get(type(value), "number") for value in (first, second)}
     if kind == "In" and len(types) > 1:

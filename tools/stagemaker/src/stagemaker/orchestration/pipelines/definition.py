@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagemaker.orchestration.pipelines.arguments import check_sizes
-from stagemaker.orchestration.pipelines.document import DefinitionError, Types, located, read_json, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, Types, locate_errors, read_json, read_members
 from stagemaker.orchestration.pipelines.expressions import JSON_GET, SCALARS, Scope, parse
 from stagemaker.orchestration.pipelines.parameters import Parameter, read_parameters
 from stagemaker.orchestration.pipelines.step import PipelineStep, read_step
@@ -69,18 +69,18 @@ def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[Pipe
         step = read_step(document, branch)
         yield step
         if isinstance(step.type, ConditionStepType):
-            with located(f"Step {step.name}"):
+            with locate_errors(f"Step {step.name}"):
                 inner = [((step.name, outcome), each) for outcome, each in step.type.branches(step.arguments)]
             yield from _read_steps(inner)
 
 
 def _check_steps(definition: PipelineDefinition) -> None:
     for step in definition.steps.values():
-        with located(f"Step {step.name}"):
+        with locate_errors(f"Step {step.name}"):
             if isinstance(step.type, RequestStepType):
                 check_sizes(step.type.request_shape, step.arguments, "Arguments")
     for step in definition.steps.values():
-        with located(f"Step {step.name}"):
+        with locate_errors(f"Step {step.name}"):
             for name in step.depends_on:
                 if name not in definition.steps:
                     raise DefinitionError(f"DependsOn: no step is named '{name[:80]}'")
@@ -95,7 +95,7 @@ def _check_experiment(definition: PipelineDefinition) -> None:
         definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT_MEMBERS, (dict, str))
     )
     for name, value in members.items():
-        with located(f"PipelineExperimentConfig.{name}"):
+        with locate_errors(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
                 raise DefinitionError("the value must not depend on a step or a file")

@@ -35,7 +35,7 @@ class StepFailure(Exception):
 
 
 @contextlib.contextmanager
-def located(location: str) -> Iterator[None]:
+def locate_errors(location: str) -> Iterator[None]:
     """Prefix the message of each DefinitionError with its location."""
     try:
         yield
@@ -67,18 +67,18 @@ def read_members(value: Any, location: str, required: Types, optional: Types) ->
     """
     if not isinstance(value, dict):
         raise DefinitionError(f"{location} must be an object")
-    if unknown := sorted(value.keys() - required.keys() - optional.keys()):
-        raise DefinitionError(f"{location}: {unknown[0][:80]} is unknown or not simulated")
-    if missing := sorted(required.keys() - value.keys()):
-        raise DefinitionError(f"{location}: {missing[0]} is missing")
-    present = {name: item for name, item in value.items() if item is not None or name in required}
-    for name, item in present.items():
+    if unknown_names := sorted(value.keys() - required.keys() - optional.keys()):
+        raise DefinitionError(f"{location}: {unknown_names[0][:80]} is unknown or not simulated")
+    if missing_names := sorted(required.keys() - value.keys()):
+        raise DefinitionError(f"{location}: {missing_names[0]} is missing")
+    members = {name: item for name, item in value.items() if item is not None or name in required}
+    for name, item in members.items():
         types = required.get(name) or optional[name]
         allowed = types if isinstance(types, tuple) else (types,)
         if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
             names = dict.fromkeys(TYPE_NAMES[kind] for kind in allowed)
             raise DefinitionError(f"{location}: {name} must be {' or '.join(names)}")
-    return present
+    return members
 
 
 def _check_size(document: Any) -> None:
@@ -96,6 +96,6 @@ def _check_size(document: Any) -> None:
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"an object contains the member {repeated[:80]!r} twice")
+        [(repeated_name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"an object contains the member {repeated_name[:80]!r} twice")
     return document

@@ -18,7 +18,7 @@ from stagemaker.orchestration.runner import Work
 from stagemaker.state.records import Record, StoredRecord, now
 
 POLL_INTERVAL = 0.05  # seconds between polls of up to POLLED_JOBS jobs; proportionally longer for more
-POLLED_JOBS = 10
+JOBS_PER_POLL = 10
 MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
 STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; the steps have the reasons
 
@@ -39,26 +39,26 @@ class ExecutionWork(Work):
         self._is_open = True
         self._resume()
         while self._advance():
-            running = sum(1 for _ in self._running())
-            self.wait(POLL_INTERVAL * max(1, running / POLLED_JOBS) if running else 0)
+            running = sum(1 for _ in self._running_steps())
+            self.wait(POLL_INTERVAL * max(1, running / JOBS_PER_POLL) if running else 0)
 
     def _advance(self) -> bool:
         self.job.raise_if_stopping()
         execution, ending = self._execution(), self._is_ending()
         if ending:
             self._stop_running()
-        for step, record in list(self._running()):
+        for step, record in list(self._running_steps()):
             if record["StepStatus"] != "Starting":
                 self._steps.poll(step)
         if not ending:
             self._start_ready(execution)
-        if any(self._running()) or (not ending and next(self._ready(), None) is not None):
+        if any(self._running_steps()) or (not ending and next(self._startable_steps(), None) is not None):
             return True
         self._end()
         return False
 
     def fail(self, reason: str) -> None:
-        for step, record in list(self._running()) if self._is_open else ():
+        for step, record in list(self._running_steps()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
             if self._records.by_name[step.name]["StepStatus"] == "Executing":
@@ -70,7 +70,7 @@ class ExecutionWork(Work):
     def _resume(self) -> None:
         """Repeat actions that an earlier simulator's end interrupted, and finish attempts whose jobs are unrecorded."""
         ending = self._is_ending()
-        for step, record in list(self._running()):
+        for step, record in list(self._running_steps()):
             if record.internal.get("RetryAt"):
                 continue
             if ending:
@@ -83,10 +83,10 @@ class ExecutionWork(Work):
 
     def _start_ready(self, execution: Record) -> None:
         parallelism = execution.get("ParallelismConfiguration", {})
-        running = sum(1 for _ in self._running(waiting=False))
+        running = sum(1 for _ in self._running_steps(with_retries=False))
         free_slots = parallelism.get("MaxParallelExecutionSteps", MAX_PARALLEL_STEPS) - running
         self._steps.cache.forget_contents()
-        for step in self._ready():
+        for step in self._startable_steps():
             self.job.raise_if_stopping()
             if free_slots <= 0 or self._is_ending():
                 return
@@ -95,7 +95,7 @@ class ExecutionWork(Work):
             if record["StepStatus"] in RUNNING and not record.internal.get("RetryAt"):
                 free_slots -= 1
 
-    def _ready(self) -> Iterator[PipelineStep]:
+    def _startable_steps(self) -> Iterator[PipelineStep]:
         """Yield the steps that can start, in the order of the definition. The records may change between two steps."""
         for step in self._definition.steps.values():
             if self._selected is not None and step.name not in self._selected:
@@ -117,15 +117,15 @@ class ExecutionWork(Work):
         return str(records[condition].internal["Properties"]["Outcome"]) == str(outcome)
 
     def _stop_running(self) -> None:
-        for step, record in list(self._running()):
+        for step, record in list(self._running_steps()):
             if record.internal.get("RetryAt") or record["StepStatus"] == "Starting":
                 self._records.put(step.name, StepStatus="Stopped", EndTime=now(), RetryAt=None)
             elif record["StepStatus"] == "Executing":
                 self._steps.stop(step)
 
-    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
+    def _running_steps(self, with_retries: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
         for name, record in self._records.by_name.items():
-            if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
+            if record["StepStatus"] in RUNNING and (with_retries or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
@@ -142,17 +142,17 @@ class ExecutionWork(Work):
 
     def _end(self) -> None:
         records = self._records.by_name.values()
-        failed = [record for record in records if record["StepStatus"] == "Failed"]
+        failures = [record for record in records if record["StepStatus"] == "Failed"]
         # the end of the execution, which also stops steps, does not count
-        failed += [record for record in records if record["StepStatus"] == "Stopped" and record["FailureReason"]]
-        status = "Failed" if failed else "Succeeded"
-        if failed and all(map(self._has_successor, failed)):
+        failures += [record for record in records if record["StepStatus"] == "Stopped" and record["FailureReason"]]
+        status = "Failed" if failures else "Succeeded"
+        if failures and all(map(self._has_successor, failures)):
             status = "CompletedWithFailures"
 
         def end(execution: Record) -> Record:
-            stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_run_fail_step()
-            reason = STEP_FAILURE if failed and not stopped else None
-            members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
+            is_stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_run_fail_step()
+            reason = STEP_FAILURE if failures and not is_stopped else None
+            members = {"PipelineExecutionStatus": "Stopped" if is_stopped else status, "FailureReason": reason}
             return execution | members | {"LastModifiedTime": now()}
 
         self.store.change(EXECUTION, self.key, end)

@@ -14,7 +14,7 @@ from botocore.model import Shape
 
 from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.orchestration.pipelines.context import StepContext
-from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, located, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, locate_errors, read_members
 from stagemaker.orchestration.pipelines.parameters import Parameter, format_value
 from stagemaker.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from stagemaker.protocol.service_model import children
@@ -144,7 +144,7 @@ def _parse_get(reference: str, scope: Scope) -> Expression:
         return Expression("string", lambda context: context.experiment[name])
     step = _find_step(reference, scope)
     path = PropertyPath(reference.removeprefix(f"Steps.{step.name}."))
-    with located(f"'{reference[:200]}'"):
+    with locate_errors(f"'{reference[:200]}'"):
         return _step_property(step, path)
 
 
@@ -195,9 +195,11 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         try:
             value = path.select(document, MAX_SELECTED_VALUES)
         except (NoSelection, SelectionTooLarge) as problem:
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source}: {problem}") from None
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.string}' in {source}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {source} is not a string, number or boolean")
+            raise StepFailure(
+                f"ClientError: {JSON_GET}: '{path.string}' in {source} is not a string, number or boolean"
+            )
         return value
 
     return Expression("any", evaluate, uri.steps)

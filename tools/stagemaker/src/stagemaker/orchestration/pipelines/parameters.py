@@ -68,8 +68,8 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
     if len(documents) > MAX_PARAMETERS:
         raise DefinitionError(f"A pipeline can have at most {MAX_PARAMETERS} parameters")
     parameters: dict[str, Parameter] = {}
-    for number, document in enumerate(documents, 1):
-        location = f"Parameter {number}"
+    for index, document in enumerate(documents, 1):
+        location = f"Parameter {index}"
         checked = read_members(
             document, location, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list}
         )

@@ -22,22 +22,22 @@ PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "
 class PropertyPath:
     """A path. tokens: its names, keys and indices, in order. The first token is a property of the step itself."""
 
-    def __init__(self, text: str):
-        self.text, position, tokens = text, 0, list[Token]()
-        while len(text) <= MAX_LENGTH and position < len(text) and (match := TOKEN.match(text, position)):
+    def __init__(self, string: str):
+        self.string, position, tokens = string, 0, list[Token]()
+        while len(string) <= MAX_LENGTH and position < len(string) and (match := TOKEN.match(string, position)):
             name, index, single_quoted, double_quoted = match.groups()
             tokens.append(int(index) if index else name or single_quoted or double_quoted or "")
             position = match.end()
-        if position < len(text) or not tokens or not isinstance(tokens[0], str):
-            raise DefinitionError(f"'{text[:200]}' is not a valid property path")
+        if position < len(string) or not tokens or not isinstance(tokens[0], str):
+            raise DefinitionError(f"'{string[:200]}' is not a valid property path")
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
         """Return the shape at this path. Raises DefinitionError if it does not exist."""
-        first = str(self.tokens[0])
-        if first not in properties:
-            raise DefinitionError(f"the property '{first[:80]}' does not exist")
-        shape = properties[first]
+        name = str(self.tokens[0])
+        if name not in properties:
+            raise DefinitionError(f"the property '{name[:80]}' does not exist")
+        shape = properties[name]
         for token in self.tokens[1:]:
             shape = _shape_below(shape, token)
         return shape
@@ -48,7 +48,7 @@ class PropertyPath:
         for token in self.tokens:
             value = value_below(value, token)
             if value is None:
-                raise StepFailure(f"ClientError: The property '{self.text}' does not exist: '{token}' was not found")
+                raise StepFailure(f"ClientError: The property '{self.string}' does not exist: '{token}' was not found")
         return value
 
 
@@ -57,22 +57,22 @@ def _is_name(member: str) -> bool:
 
 
 def _shape_below(shape: Shape, token: Token) -> Shape:
-    below: Shape
+    child: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
             raise DefinitionError(f"unknown property '{token[:80]}'; choose from {', '.join(shape.members)}"[:400])
-        below = shape.members[token]
+        child = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
-        below = shape.value
+        child = shape.value
     elif shape.type_name == "list":
-        below = shape.member
-        members = below.members if below.type_name == "structure" else {}
+        child = shape.member
+        members = child.members if child.type_name == "structure" else {}
         has_names = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
         if isinstance(token, str) and not has_names:
             raise DefinitionError(f"this list is indexed by numbers, not by names such as '{token[:80]}'")
     else:
         raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")
-    return below
+    return child
 
 
 def value_below(value: Any, token: Token) -> Any:

@@ -8,7 +8,7 @@ from stagemaker.state.records import Record, Store, StoredRecord
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 SELECTION = "SelectiveExecutionConfig"
 RUNNING = ("Starting", "Executing", "Stopping")
-INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
+INTERNAL_MEMBERS = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
 
 
 def selected_steps(execution: Record) -> set[str] | None:
@@ -33,24 +33,24 @@ class StepRecords:
 
     def put(self, name: str, **members: Any) -> None:
         """Change members of a record and store it. A missing record is created."""
-        changed = self._changed(name, members)
+        changed_record = self._changed_record(name, members)
 
         def write(record: StoredRecord) -> Record:
-            record.internal |= changed.internal
-            return changed
+            record.internal |= changed_record.internal
+            return changed_record
 
         self.by_name[name] = self._store.change(self._kind, name, write, {})
 
     def begin(self, name: str, **members: Any) -> None:
         """Change members of a record in memory only; `put` writes them later."""
-        self.by_name[name] = self._changed(name, members)
+        self.by_name[name] = self._changed_record(name, members)
 
     def delete(self, name: str) -> None:
         self._store.delete(self._kind, name)
         del self.by_name[name]
 
-    def _changed(self, name: str, members: Record) -> StoredRecord:
+    def _changed_record(self, name: str, members: Record) -> StoredRecord:
         previous = self.by_name.get(name) or StoredRecord({}, {}, 0)
-        internal = {member: value for member, value in members.items() if member in INTERNAL}
-        others = {member: value for member, value in members.items() if member not in INTERNAL}
-        return StoredRecord(previous | others, previous.internal | internal, previous.revision)
+        internal = {member: value for member, value in members.items() if member in INTERNAL_MEMBERS}
+        public_members = {member: value for member, value in members.items() if member not in INTERNAL_MEMBERS}
+        return StoredRecord(previous | public_members, previous.internal | internal, previous.revision)

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from stagemaker.orchestration.pipelines.document import DefinitionError, located, read_members
+from stagemaker.orchestration.pipelines.document import DefinitionError, locate_errors, read_members
 from stagemaker.orchestration.pipelines.expressions import Scope
 from stagemaker.orchestration.pipelines.property_path import PropertyPath
 from stagemaker.orchestration.pipelines.retries import RetryPolicy, read_policies
@@ -27,9 +27,9 @@ COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Descri
 OPTIONAL_MEMBERS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
 FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
 MAX_LENGTHS = {"DisplayName": 256, "Description": 3072}
-SUCCEEDED = frozenset({"Succeeded"})
+SUCCESS = frozenset({"Succeeded"})
 TRIGGERS = {
-    "Completed": SUCCEEDED,
+    "Completed": SUCCESS,
     "Failed": frozenset({"Failed"}),
     "Stopped": frozenset({"Stopped"}),
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
@@ -39,10 +39,10 @@ Endings = dict[str, frozenset[str]]  # the statuses in which steps may end, by s
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """The caching of one step. expires: the age after which a result is no longer reused, or None for no limit."""
+    """The caching of one step. max_age: the age after which a result is no longer reused, or None for no limit."""
 
-    enabled: bool
-    expires: datetime.timedelta | None
+    is_enabled: bool
+    max_age: datetime.timedelta | None
 
 
 def read_cache_config(document: Any) -> CacheConfig:
@@ -101,7 +101,7 @@ class PipelineStep:
     def check(self, scope: Scope) -> None:
         """Determine the steps that this one needs. Raises DefinitionError if it cannot run."""
         succeeded = [*self.type.check(self.arguments, scope), *(self.branch or ())[:1]]
-        self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
+        self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCESS) for name in succeeded)]))
 
 
 def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
@@ -119,7 +119,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     required = {"Name": str, "Type": str, "Arguments": dict}
     optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
     members = read_members(document, location, required, optional)
-    with located(location):
+    with locate_errors(location):
         for member, max_length in MAX_LENGTHS.items():
             if len(members.get(member, "")) > max_length:
                 raise DefinitionError(f"{member} must not exceed {max_length} characters")
@@ -138,7 +138,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
 
 def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
     if isinstance(document, str):
-        return document, SUCCEEDED
+        return document, SUCCESS
     dependency = read_members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
     trigger = dependency["Trigger"]
     if trigger not in TRIGGERS:

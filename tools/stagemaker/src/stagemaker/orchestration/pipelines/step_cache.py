@@ -67,7 +67,7 @@ class StepCache:
     def find(self, step: PipelineStep, key: str) -> Record | None:
         """Return an earlier result that can be reused (an execution's ARN, properties and metadata), or None."""
         entry = self._store.get(self._kind, key)
-        if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
+        if entry is None or (step.cache.max_age is not None and now() - entry["Time"] > step.cache.max_age):
             return None
         for uri, cached_etags in entry["Objects"].items():
             etags = etags_below(self._platform.s3, uri)
@@ -91,33 +91,33 @@ def cache_kind(pipeline: str) -> str:
     return f"PipelineCache {pipeline}"
 
 
-def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: ContentReader) -> str:
+def cache_key(request: dict[str, Any], ignored_paths: tuple[str, ...], contents: ContentReader) -> str:
     """Return a digest of a request without the members that do not affect its result.
 
-    uncached: the paths of these members. Each S3 URI, even inside a hyperparameter's JSON string, is replaced by
+    ignored_paths: the paths of these members. Each S3 URI, even inside a hyperparameter's JSON string, is replaced by
     digests of its contents.
     """
     remaining = request
-    for path in uncached:
-        remaining = _without(remaining, path.split("."))
-    encoded = json.dumps(_with_digests(remaining, contents), sort_keys=True, default=str)
+    for path in ignored_paths:
+        remaining = _remove_path(remaining, path.split("."))
+    encoded = json.dumps(_replace_uris(remaining, contents), sort_keys=True, default=str)
     return hashlib.sha256(encoded.encode()).hexdigest()
 
 
-def _without(value: Any, path: list[str]) -> Any:
+def _remove_path(value: Any, path: list[str]) -> Any:
     if isinstance(value, list):
-        return [_without(item, path) for item in value]
+        return [_remove_path(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:
         return value
     remaining = {name: item for name, item in value.items() if name != path[0]}
-    return remaining if len(path) == 1 else remaining | {path[0]: _without(value[path[0]], path[1:])}
+    return remaining if len(path) == 1 else remaining | {path[0]: _remove_path(value[path[0]], path[1:])}
 
 
-def _with_digests(value: Any, contents: ContentReader) -> Any:
+def _replace_uris(value: Any, contents: ContentReader) -> Any:
     if isinstance(value, dict):
-        return {name: _with_digests(item, contents) for name, item in value.items()}
+        return {name: _replace_uris(item, contents) for name, item in value.items()}
     if isinstance(value, list):
-        return [_with_digests(item, contents) for item in value]
+        return [_replace_uris(item, contents) for item in value]
     if isinstance(value, str) and transfers.is_address(uri := value.strip('"')):
         digests = contents(uri)
         return value if digests is None else {"content": digests}
@@ -143,8 +143,8 @@ def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LI
     for key, etag in etags_below(s3, uri).items():
         name = key[len(prefix) :] if key != prefix and prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
         if not key.endswith("/") and PYCACHE_FOLDER not in name.split("/"):
-            relative = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
-            digests[relative] = (
+            relative_path = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
+            digests[relative_path] = (
                 _archive_digest(s3, bucket, key, check, limits) if key.endswith(ARCHIVE_SUFFIXES) else None
             ) or etag
     return digests or None
@@ -165,9 +165,9 @@ def _archive_digest(s3: Any, bucket: str, key: str, check: Check, limits: Limits
 def _members_digest(path: Path, check: Check, max_size: int, max_files: int) -> str | None:
     members: dict[str, str] = {}
     size = 0
-    for number, (tar, member) in enumerate(read_members(path, check)):
+    for index, (tar, member) in enumerate(read_members(path, check)):
         size += member.size
-        if size > max_size or number >= max_files:
+        if size > max_size or index >= max_files:
             return None
         if PYCACHE_FOLDER in member.name.split("/"):
             continue

@@ -57,7 +57,7 @@ class StepRunner:
 
     def attempt(self, step: PipelineStep) -> None:
         """Continue an attempt, perhaps from an earlier simulator, until its job is created."""
-        with self._or_fail(step):
+        with self._catch_errors(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
             elif isinstance(step.type, FailStepType):
@@ -66,12 +66,12 @@ class StepRunner:
                 self._create(step, step.request_type)
 
     def poll(self, step: PipelineStep) -> None:
-        with self._or_fail(step):
+        with self._catch_errors(step):
             if self._resource(step).has_ended():
                 self._finish(step)
 
     @contextlib.contextmanager
-    def _or_fail(self, step: PipelineStep) -> Iterator[None]:
+    def _catch_errors(self, step: PipelineStep) -> Iterator[None]:
         """Fail only this step if the block raises an error other than JobStopped and OSError."""
         try:
             yield
@@ -107,11 +107,11 @@ class StepRunner:
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)
             return
         first_failure, retry_counts = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
-        for number, policy in enumerate(step.retries):
-            count = retry_counts.get(str(number), 0)
+        for index, policy in enumerate(step.retries):
+            count = retry_counts.get(str(index), 0)
             delay = policy.delay(count, time - first_failure) if failure.kind in policy.exceptions else None
             if delay is not None:
-                retry_at, retries = time + datetime.timedelta(seconds=delay), retry_counts | {str(number): count + 1}
+                retry_at, retries = time + datetime.timedelta(seconds=delay), retry_counts | {str(index): count + 1}
                 members = {"RetryAt": retry_at, "Retries": retries, "FirstFailed": first_failure}
                 self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
                 return
@@ -172,7 +172,7 @@ class StepRunner:
             prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
             self._records.put(step.name, Job=new_name(step_type, execution, step.name, prefix))
         request = self._request(step)
-        key = self.cache.key(step, request) if step.cache.enabled else None
+        key = self.cache.key(step, request) if step.cache.is_enabled else None
         if key and (entry := self.cache.find(step, key)):
             cache_hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
             members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": cache_hit}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MIN_IMPROVEMENT = 0.01  # relative to the best objective; a smaller gain does not count as an improvement
-CONVERGED_AFTER = 10  # consecutive jobs without an improvement
+CONVERGENCE_JOBS = 10  # consecutive jobs without an improvement
 MIN_JOBS_FOR_MEDIAN = 3  # at the same step; a median of fewer jobs would not be meaningful
 
 
@@ -30,7 +30,7 @@ def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> lis
 def convergence(objectives: Sequence[float], maximize: bool) -> int | None:
     """Return the position of the job after which the objective had converged, or None if it has not."""
     counts = jobs_without_improvement(objectives, maximize)
-    return next((position for position, count in enumerate(counts) if count >= CONVERGED_AFTER), None)
+    return next((position for position, count in enumerate(counts) if count >= CONVERGENCE_JOBS), None)
 
 
 def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximize: bool) -> bool:
@@ -41,8 +41,8 @@ def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximi
     limit = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
     if limit is not None and any(count >= limit for count in jobs_without_improvement(objectives, maximize)):
         return True
-    enabled = criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled"
-    return enabled and convergence(objectives, maximize) is not None
+    is_enabled = criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled"
+    return is_enabled and convergence(objectives, maximize) is not None
 
 
 def running_averages(values: Sequence[float]) -> list[float]:

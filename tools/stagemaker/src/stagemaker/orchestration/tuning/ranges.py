@@ -24,8 +24,8 @@ class NumberRange:
 
     def format(self, value: float) -> str:
         """Format a value as a hyperparameter, clamped to the range after rounding."""
-        clamped = min(max(value, self.low), self.high)
-        return str(round(clamped)) if self.is_integer else repr(float(clamped))
+        value = min(max(value, self.low), self.high)
+        return str(round(value)) if self.is_integer else repr(float(value))
 
     def parse(self, value: str) -> float | None:
         unquoted = value.strip().strip('"')
@@ -80,7 +80,7 @@ def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
 
 def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> NumberRange:
     location = f"{member}: '{item['Name']}'"
-    low, high = (_number(f"{location}: {end}", item[end], is_integer) for end in ("MinValue", "MaxValue"))
+    low, high = (_parse_number(f"{location}: {end}", item[end], is_integer) for end in ("MinValue", "MaxValue"))
     if low > high:
         raise ValueError(f"{location}: MinValue {item['MinValue']} exceeds MaxValue {item['MaxValue']}; swap them")
     if not math.isfinite(high - low):
@@ -98,7 +98,7 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 
-def _number(location: str, value: str, is_integer: bool) -> float:
+def _parse_number(location: str, value: str, is_integer: bool) -> float:
     if not (INTEGER if is_integer else DECIMAL).fullmatch(value):
         raise ValueError(f"{location} '{value[:40]}' is not {'an integer' if is_integer else 'a number'}")
     if is_integer and len(value.lstrip("+-").lstrip("0")) > MAX_DIGITS:

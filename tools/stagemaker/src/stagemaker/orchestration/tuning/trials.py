@@ -35,11 +35,11 @@ class Trial:
         return str(self.job["TrainingJobStatus"]) if self.job else "InProgress"
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status not in RUNNING
 
     @property
-    def interrupted(self) -> bool:
+    def was_interrupted(self) -> bool:
         """Whether the end of a simulator interrupted the job, so that another job replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
@@ -54,7 +54,7 @@ class Trial:
 
     @property
     def objective_status(self) -> str:
-        if not self.ended:
+        if not self.has_ended:
             return "Pending"
         return "Failed" if self.objective is None else "Succeeded"
 
@@ -105,32 +105,33 @@ def counters(trials: list[Trial]) -> Record:
 
 def best_trial(trials: list[Trial]) -> Trial | None:
     """Return the trial with the best objective, or None. In a tie, the trial that ended first wins."""
-    ended = sorted_by_end_time(trials)
-    if not ended:
+    trials = sort_by_end_time(trials)
+    if not trials:
         return None
-    choose = max if ended[0].record["ObjectiveType"] == "Maximize" else min
-    return choose(ended, key=lambda trial: trial.objective or 0.0)
+    choose = max if trials[0].record["ObjectiveType"] == "Maximize" else min
+    return choose(trials, key=lambda trial: trial.objective or 0.0)
 
 
-def sorted_by_end_time(trials: Sequence[Trial]) -> list[Trial]:
+def sort_by_end_time(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
 
 def completion_details(trials: list[Trial]) -> Record:
-    ended = sorted_by_end_time(trials)
-    if not ended:
+    trials = sort_by_end_time(trials)
+    if not trials:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
-    objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"
+    objectives = [trial.objective or 0.0 for trial in trials]
+    maximize = trials[0].record["ObjectiveType"] == "Maximize"
     details: dict[str, Any] = {
         "NumberOfTrainingJobsObjectiveNotImproving": jobs_without_improvement(objectives, maximize)[-1]
     }
     if (position := convergence(objectives, maximize)) is not None:
-        details["ConvergenceDetectedTime"] = ended[position].end_time
+        details["ConvergenceDetectedTime"] = trials[position].end_time
     return details
 
 
 def _status_counter(trial: Trial) -> str:
-    if not trial.ended:
+    if not trial.has_ended:
         return "InProgress"
     if trial.status == "Failed":
         is_internal_error = str((trial.job or {}).get("FailureReason", "")).startswith("InternalServerError")

@@ -14,7 +14,7 @@ from stagemaker.orchestration.tuning.completion import is_complete, is_worse_tha
 from stagemaker.orchestration.tuning.definitions import read_definitions
 from stagemaker.orchestration.tuning.ranges import Range
 from stagemaker.orchestration.tuning.strategies import hyperband_resources, number_of_jobs
-from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, sorted_by_end_time, trials_of
+from stagemaker.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, sort_by_end_time, trials_of
 from stagemaker.orchestration.tuning.warm_start import TUNING_JOB, warm_start
 from stagemaker.state.records import Record, StoredRecord, now
 
@@ -51,7 +51,7 @@ class TuningWork(Work):
         self._began = self.clock() - (now() - record["CreationTime"]).total_seconds()
         self.make_available(images)
         while True:
-            for trial in self._running():
+            for trial in self._running_trials():
                 self._poll(trial)
             ending = self._ending()
             if ending is None:
@@ -85,34 +85,34 @@ class TuningWork(Work):
         seed = self._record.internal["Seed"] + index
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
-    def _replay(self, stored: Trial) -> None:
+    def _replay(self, stored_trial: Trial) -> None:
         names = [definition.name for definition in self._definitions]
-        index = names.index(stored.record["DefinitionName"])
-        number, _ = self._searches[index].add(stored.record["Values"])
-        trial = TrackedTrial(stored.record, stored.job, index, number)
+        index = names.index(stored_trial.record["DefinitionName"])
+        number, _ = self._searches[index].add(stored_trial.record["Values"])
+        trial = TrackedTrial(stored_trial.record, stored_trial.job, index, number)
         self._trials.append(trial)
         for value in (self.store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
             trial.values.append(value)
             self._searches[index].report(number, len(trial.values), value)
-        if trial.ended:
+        if trial.has_ended:
             trial.averages = running_averages(trial.values)
             self._searches[index].finish(number, trial.objective)
 
-    def _running(self) -> list[TrackedTrial]:
-        return [trial for trial in self._trials if not trial.ended]
+    def _running_trials(self) -> list[TrackedTrial]:
+        return [trial for trial in self._trials if not trial.has_ended]
 
     def _poll(self, trial: TrackedTrial) -> None:
         job = self.store.get("TrainingJob", trial.name)
-        observed = self.platform.observed_metrics.get(trial.name, [])
+        metrics = self.platform.observed_metrics.get(trial.name, [])
         other_averages = self._other_averages(trial)
-        for metric, value in observed[trial.metrics_read :]:
+        for metric, value in metrics[trial.metrics_read :]:
             trial.metrics_read += 1
             if metric == trial.record["MetricName"]:
                 trial.values.append(value)
                 if not trial.stop_requested and self._is_unpromising(trial, other_averages):
                     self._stop(trial)
         trial.job = job
-        if trial.ended:
+        if trial.has_ended:
             trial.averages = running_averages(trial.values)
             if trial.values:
                 self.store.add(OBJECTIVES, trial.name, {"Values": trial.values})
@@ -122,7 +122,7 @@ class TuningWork(Work):
     def _other_averages(self, trial: TrackedTrial) -> list[list[float]]:
         if trial.stop_requested or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
             return []
-        ended_trials = [other for other in self._trials if other.ended and other.index == trial.index]
+        ended_trials = [other for other in self._trials if other.has_ended and other.index == trial.index]
         return [other.averages for other in ended_trials if other.objective is not None]
 
     def _is_unpromising(self, trial: TrackedTrial, other_averages: list[list[float]]) -> bool:
@@ -136,25 +136,25 @@ class TuningWork(Work):
             return "Stopped", None
         if self._failure:
             return "Failed", self._failure
-        trials = [trial for trial in self._trials if not trial.interrupted]
-        objectives = [trial.objective or 0.0 for trial in sorted_by_end_time(trials)]
-        ended_trials = [trial for trial in trials if trial.ended]
+        trials = [trial for trial in self._trials if not trial.was_interrupted]
+        objectives = [trial.objective or 0.0 for trial in sort_by_end_time(trials)]
+        ended_trials = [trial for trial in trials if trial.has_ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
         timed_out = self.clock() - self._began > limit
-        finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
-        if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or finished or timed_out):
+        is_finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
+        if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or is_finished or timed_out):
             # final: running jobs are stopped
             self._failure = _failure_reason(ended_trials, self._definitions[0].metric)
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
-        complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
-        return ("Completed", None) if complete else None
+        is_over = is_finished or timed_out or is_complete(criteria, objectives, self._maximize)
+        return ("Completed", None) if is_over else None
 
     def _stop_all(self) -> bool:
-        running = [trial for trial in self._running() if trial.job]
-        for trial in running:
+        trials = [trial for trial in self._running_trials() if trial.job]
+        for trial in trials:
             self._stop(trial)
-        return not running
+        return not trials
 
     def _stop(self, trial: TrackedTrial) -> None:
         if trial.stop_requested:
@@ -166,23 +166,23 @@ class TuningWork(Work):
         trial.stop_requested = True
 
     def _launch(self) -> None:
-        running = self._running()
-        for trial in [trial for trial in running if trial.job is None]:
+        trials = self._running_trials()
+        for trial in [trial for trial in trials if trial.job is None]:
             self._create(trial)
-        free_slots = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(running)
+        free_slots = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(trials)
         for _ in range(free_slots):
-            if self._failure or not self._plan():
+            if self._failure or not self._plan_trial():
                 return
             self._create(self._trials[-1])
 
-    def _plan(self) -> bool:
-        replaced = {trial.record["Replaces"] for trial in self._trials}
+    def _plan_trial(self) -> bool:
+        names = {trial.record["Replaces"] for trial in self._trials}
         for trial in self._trials:
-            if trial.interrupted and trial.name not in replaced:
+            if trial.was_interrupted and trial.name not in names:
                 number, values = self._searches[trial.index].add(trial.record["Values"])
                 self._add_trial(trial.index, number, values, trial.name)
                 return True
-        count = sum(not trial.interrupted for trial in self._trials)
+        count = sum(not trial.was_interrupted for trial in self._trials)
         if count >= self._max_jobs:
             return False
         index = count % len(self._definitions)
@@ -245,9 +245,9 @@ class TuningWork(Work):
 
 def _failure_reason(ended_trials: Sequence[Trial], metric: str) -> str:
     plural = "" if len(ended_trials) == 1 else "s"
-    failed = [trial for trial in ended_trials if trial.status == "Failed" and trial.job]
-    if failed and len(failed) == len(ended_trials):
-        first = (failed[0].job or {}).get("FailureReason", "")
-        return f"No training job succeeded after {len(ended_trials)} attempt{plural}. {failed[0].name} failed: {first}"
+    trials = [trial for trial in ended_trials if trial.status == "Failed" and trial.job]
+    if trials and len(trials) == len(ended_trials):
+        reason = (trials[0].job or {}).get("FailureReason", "")
+        return f"No training job succeeded after {len(ended_trials)} attempt{plural}. {trials[0].name} failed: {reason}"
     advice = "make the script print a line that the Regex in this metric's definition matches"
     return f"No objective metric '{metric}' was found after {len(ended_trials)} training job{plural}: {advice}"

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stagemaker.orchestration.tuning.definitions import Definition, read_definitions
-from stagemaker.orchestration.tuning.trials import Trial, sorted_by_end_time, trials_of
+from stagemaker.orchestration.tuning.trials import Trial, sort_by_end_time, trials_of
 from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.state.records import Record, Store, StoredRecord
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stagemaker.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
 TUNING_JOB = "HyperParameterTuningJob"
-IDENTICAL = "IdenticalDataAndAlgorithm"
+IDENTICAL_DATA = "IdenticalDataAndAlgorithm"
 TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values TransferLearning tries first
 
 
@@ -34,8 +34,8 @@ def check_warm_start(store: Store, record: Record) -> None:
             raise _warm_start_error(f"could not find hyper parameter tuning job '{name}'")
         if parent[f"{TUNING_JOB}Status"] in ("InProgress", "Stopping"):
             raise _warm_start_error(f"'{name}' is in status {parent[f'{TUNING_JOB}Status']}; wait until it has ended")
-        identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL
-        if problem := _difference(definitions[0], read_definitions(parent), identical):
+        is_identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL_DATA
+        if problem := _find_difference(definitions[0], read_definitions(parent), is_identical):
             raise _warm_start_error(f"'{name}' {problem}")
 
 
@@ -47,21 +47,21 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
     """
     initial_values: list[dict[str, str]] = []
     for parent in _parents(store, record):
-        trials = sorted_by_end_time(trials_of(store, parent))
-        if record["WarmStartConfig"]["WarmStartType"] == IDENTICAL:
+        trials = sort_by_end_time(trials_of(store, parent))
+        if record["WarmStartConfig"]["WarmStartType"] == IDENTICAL_DATA:
             for trial in trials:
                 search.learn(_settings(trial), trial.objective or 0.0)
         else:
-            best_first = sorted(trials, key=lambda trial: trial.objective or 0.0)
+            sorted_trials = sorted(trials, key=lambda trial: trial.objective or 0.0)
             if trials and trials[0].record["ObjectiveType"] == "Maximize":
-                best_first.reverse()
-            initial_values += [_settings(trial) for trial in best_first[:TRANSFERRED_JOBS]]
+                sorted_trials.reverse()
+            initial_values += [_settings(trial) for trial in sorted_trials[:TRANSFERRED_JOBS]]
     return initial_values
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
     """Return the parents' trials whose objectives are comparable with the tuning job's objectives."""
-    if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
+    if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL_DATA:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
 
@@ -77,21 +77,21 @@ def _settings(trial: Trial) -> dict[str, str]:
     return dict((trial.job or {}).get("HyperParameters", {}))
 
 
-def _difference(definition: Definition, parent_definitions: list[Definition], identical: bool) -> str | None:
+def _find_difference(definition: Definition, parent_definitions: list[Definition], is_identical: bool) -> str | None:
     if len(parent_definitions) > 1:
         return "has several TrainingJobDefinitions, for which warm start is not simulated"
     [parent] = parent_definitions
     if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
         return "has a different objective; a warm start requires the same MetricName and Type"
-    if not identical:
+    if not is_identical:
         return None
     images = (item.request["AlgorithmSpecification"].get("TrainingImage") for item in (parent, definition))
     if len({*images}) > 1 or parent.request.get("InputDataConfig") != definition.request.get("InputDataConfig"):
         return "has a different TrainingImage or InputDataConfig; use the WarmStartType TransferLearning"
-    numbers = [len(item.ranges) + len(item.settings) for item in (parent, definition)]
-    if numbers[0] != numbers[1]:
+    counts = [len(item.ranges) + len(item.settings) for item in (parent, definition)]
+    if counts[0] != counts[1]:
         return (
-            f"has a different number of hyperparameters, {numbers[0]} instead of {numbers[1]}; "
+            f"has a different number of hyperparameters, {counts[0]} instead of {counts[1]}; "
             "use the WarmStartType TransferLearning"
         )
     return None

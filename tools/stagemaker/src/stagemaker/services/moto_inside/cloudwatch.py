@@ -37,7 +37,7 @@ def _period_problem(period: Any) -> str | None:
     return None
 
 
-def _rounded(start: Time, periods: Iterable[int]) -> Time:
+def _round_start(start: Time, periods: Iterable[int]) -> Time:
     """Return a start time, rounded down by at most an hour as in CloudWatch: old data have no finer times."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
@@ -66,7 +66,7 @@ def _period_of(query: Mapping[str, Any]) -> Any:
     return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
 
 
-def _evaluated(find: Callable[..., Iterable[Alarm]]) -> Any:
+def _evaluate_first(find: Callable[..., Iterable[Alarm]]) -> Any:
 
     def evaluate_and_find(self: "CloudWatch", *arguments: Any) -> Iterable[Alarm]:
         with self.lock:
@@ -86,7 +86,7 @@ class CloudWatch(CloudWatchBackend):
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.lock = threading.RLock()  # guards the alarms' states and the next two attributes
-        self._held_until: dict[str, datetime.datetime] = {}  # for each alarm, the end of a state that a request has set
+        self._state_ends: dict[str, datetime.datetime] = {}  # for each alarm, the end of a state that a request has set
         self._new_data_points = 0  # data points since the last clean-up
 
     def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
@@ -98,7 +98,7 @@ class CloudWatch(CloudWatchBackend):
             alarm = super().put_metric_alarm(**members)
             if old_alarm is None:
                 alarm.state_value = "INSUFFICIENT_DATA"  # CloudWatch's first state; moto's is OK
-                self._held_until.pop(name, None)
+                self._state_ends.pop(name, None)
             else:
                 vars(alarm).update({attribute: getattr(old_alarm, attribute) for attribute in ALARM_STATE})
             return alarm
@@ -109,13 +109,13 @@ class CloudWatch(CloudWatchBackend):
             alarm = self.alarms.get(alarm_name)
             super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails for a missing alarm
             interval = 10 if alarm and alarm.period in alarms.HIGH_RESOLUTION else 60
-            self._held_until[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
+            self._state_ends[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
 
-    describe_alarms = _evaluated(CloudWatchBackend.describe_alarms)
-    get_alarms_by_action_prefix = _evaluated(CloudWatchBackend.get_alarms_by_action_prefix)
-    get_alarms_by_alarm_name_prefix = _evaluated(CloudWatchBackend.get_alarms_by_alarm_name_prefix)
-    get_alarms_by_alarm_names = _evaluated(CloudWatchBackend.get_alarms_by_alarm_names)
-    get_alarms_by_state_value = _evaluated(CloudWatchBackend.get_alarms_by_state_value)
+    describe_alarms = _evaluate_first(CloudWatchBackend.describe_alarms)
+    get_alarms_by_action_prefix = _evaluate_first(CloudWatchBackend.get_alarms_by_action_prefix)
+    get_alarms_by_alarm_name_prefix = _evaluate_first(CloudWatchBackend.get_alarms_by_alarm_name_prefix)
+    get_alarms_by_alarm_names = _evaluate_first(CloudWatchBackend.get_alarms_by_alarm_names)
+    get_alarms_by_state_value = _evaluate_first(CloudWatchBackend.get_alarms_by_state_value)
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         if problem := retention.find_problem(metric_data):
@@ -147,7 +147,7 @@ class CloudWatch(CloudWatchBackend):
             raise InvalidParameterValue(problem)
         if problem := _count_problem([period], start, end, MAX_STATISTICS_POINTS):
             raise InvalidParameterCombination(problem)
-        start = _rounded(start, [period])
+        start = _round_start(start, [period])
         metric = {"Namespace": namespace, "MetricName": metric_name, "Dimensions": dimensions}
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
         data_by_period = _periods(_data_of({"Metric": metric, "Unit": unit}, data), start, period)
@@ -160,13 +160,13 @@ class CloudWatch(CloudWatchBackend):
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if problem := _query_problem(queries, start, end):
             raise ValidationError(problem)
-        start = _rounded(start, [_period_of(query) or 60 for query in queries])
+        start = _round_start(start, [_period_of(query) or 60 for query in queries])
         data = [datum for datum in self.get_all_metrics() if start <= datum.timestamp < end]
         series: dict[str, dict[datetime.datetime, float]] = {}
         for query in queries:
             if "MetricStat" in query:
-                chosen, statistic = _data_of(query["MetricStat"], data), query["MetricStat"]["Stat"]
-                series[query["Id"]] = _series(chosen, start, _period_of(query), statistic)
+                selected_data, statistic = _data_of(query["MetricStat"], data), query["MetricStat"]["Stat"]
+                series[query["Id"]] = _series(selected_data, start, _period_of(query), statistic)
             elif query["Expression"].startswith("SELECT"):  # moto supports nothing else in such queries
                 series[query["Id"]] = _series(data, start, _period_of(query), "Sum")
         results = []
@@ -181,10 +181,10 @@ class CloudWatch(CloudWatchBackend):
 
     def evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
         now = utcnow()
-        if alarms.unsimulated_feature(vars(alarm)) or now < self._held_until.get(alarm.name, now):
+        if alarms.unsimulated_feature(vars(alarm)) or now < self._state_ends.get(alarm.name, now):
             return
         points = [_statistic(period, alarm.statistic) for period in alarms.data_by_period(data, alarm, now)]
-        if change := alarms.changed_state(alarm, points):
+        if change := alarms.new_state(alarm, points):
             state, reason = change
             alarm.update_state(reason, "{}", state)
 
@@ -235,14 +235,14 @@ def _label(query: dict[str, Any]) -> str:
 
 def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
     """Merge the data of a period into one datum, with the time of the first datum."""
-    first = data[0]
+    datum = data[0]
     # a statistic is None only if there is no data
     minimum, maximum, count, total = (
         _statistic(data, name) or 0.0 for name in ("Minimum", "Maximum", "SampleCount", "Sum")
     )
-    dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in first.dimensions]
+    dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in datum.dimensions]
     return MetricAggregatedDatum(
-        first.namespace, first.name, minimum, maximum, count, total, dimensions, first.timestamp, first.unit
+        datum.namespace, datum.name, minimum, maximum, count, total, dimensions, datum.timestamp, datum.unit
     )
 
 

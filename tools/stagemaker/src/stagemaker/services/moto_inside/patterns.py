@@ -10,7 +10,7 @@ from moto.ecr.models import ECRBackend
 from moto.events.models import EventPattern
 from moto.iam.access_control import IAMPolicyStatement
 
-ESCAPED = re.compile(r"\\([*\\])|(\*)")  # in an EventBridge pattern: escaped characters, and wildcards
+ESCAPE = re.compile(r"\\([*\\])|(\*)")  # in an EventBridge pattern: escaped characters, and wildcards
 MAX_STARS = 2  # maximum number of wildcards in an ECR filter
 
 
@@ -37,7 +37,7 @@ def _matches_parts(parts: list[str], value: str) -> bool:
 def _matches_wildcard(item: Any, pattern: Any) -> bool:
     """Return whether an event's value matches an EventBridge wildcard, in which a backslash can escape a *."""
     parts, position = [""], 0
-    for match in ESCAPED.finditer(pattern):
+    for match in ESCAPE.finditer(pattern):
         parts[-1] += pattern[position : match.start()] + (match[1] or "")
         if match[2]:
             parts.append("")

@@ -120,10 +120,10 @@ class S3(S3Backend):
         self, keys: "WatchedKeys", prefix: str | None, delimiter: str | None, after: str, max_keys: int | None
     ) -> tuple[list[Any], str | None]:
         def items() -> Iterator[tuple[str, Any]]:
-            for entry, is_prefix, its_keys in entries(keys.sorted.get(), prefix or "", delimiter or "", after):
-                objects = (item for key in its_keys if isinstance(item := keys.get(key), FakeKey))
-                if (first := next(objects, None)) is not None:  # None: they have been deleted
-                    yield entry, entry if is_prefix else first
+            for entry, is_prefix, entry_keys in entries(keys.sorted_keys.get(), prefix or "", delimiter or "", after):
+                objects = (item for key in entry_keys if isinstance(item := keys.get(key), FakeKey))
+                if (first_object := next(objects, None)) is not None:  # None: they have been deleted
+                    yield entry, entry if is_prefix else first_object
 
         page, has_more, token = *_first_page(items(), max_keys), None
         if has_more:
@@ -144,17 +144,17 @@ class S3(S3Backend):
 
         def versions(key: str) -> list[Any]:
             newest_first = list(reversed(keys.getlist(key, [])))
-            for number, version in enumerate(newest_first):
-                version.is_latest = number == 0
+            for index, version in enumerate(newest_first):
+                version.is_latest = index == 0
             return newest_first
 
         def items() -> Iterator[Any]:
             if key_marker and version_id_marker and key_marker.startswith(prefix):
                 # the last page may have ended between two versions of a key, which may have been deleted since
-                of_key = versions(key_marker)
-                passed = [number for number, item in enumerate(of_key, 1) if item.version_id == version_id_marker]
-                yield from of_key[max(passed, default=0) :]
-            for entry, is_prefix, _ in entries(keys.sorted.get(), prefix, delimiter or "", key_marker or ""):
+                key_versions = versions(key_marker)
+                indices = [index for index, item in enumerate(key_versions, 1) if item.version_id == version_id_marker]
+                yield from key_versions[max(indices, default=0) :]
+            for entry, is_prefix, _ in entries(keys.sorted_keys.get(), prefix, delimiter or "", key_marker or ""):
                 yield from [entry] if is_prefix else versions(entry)
 
         page, has_more = _first_page(items(), max_keys)
@@ -215,31 +215,31 @@ def _xml(name: str, value: Any) -> str:
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects, whose changes are recorded. sorted: its keys in order."""
+    """moto's mapping from a bucket's keys to its objects, whose changes are recorded. sorted_keys: keys in order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.sorted = SortedKeys(self._self_iterable)
+        self.sorted_keys = SortedKeys(self._self_iterable)
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
-        self._note(key)
+        self._record_change(key)
 
     def setlist(self, key: str, list_: Any) -> None:
         super().setlist(key, list_)
-        self._note(key)
+        self._record_change(key)
 
     def pop(self, key: str) -> None:  # type: ignore[override]
         super().pop(key)
-        self._note(key)
+        self._record_change(key)
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
-        self._note(key)
+        self._record_change(key)
 
-    def _note(self, key: str) -> None:
-        self.sorted.forget()
-        s3_changes.note(self, key)
+    def _record_change(self, key: str) -> None:
+        self.sorted_keys.forget()
+        s3_changes.record_change(self, key)
 
 
 def s3_buckets() -> dict[str, Any]:

@@ -8,8 +8,8 @@ def model_fn(model_dir):
 
 
 def input_fn(data, content_type):
-    text = data if isinstance(data, str) else data.decode("latin-1")
-    return {"kind": type(data).__name__, "data": text, "content_type": content_type}
+    content = data if isinstance(data, str) else data.decode("latin-1")
+    return {"kind": type(data).__name__, "data": content, "content_type": content_type}
 
 
 def predict_fn(inputs, model):

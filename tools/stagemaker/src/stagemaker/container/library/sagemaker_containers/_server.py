@@ -15,7 +15,7 @@ def start(module_app: str) -> None:
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
     """Return the first port in a range such as "9000-9999", or the one after `after`. Raises ValueError outside it."""
-    first, last = (int(number) for number in port_range.split("-"))
+    first, last = (int(value) for value in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:
         raise ValueError(f"the port {port} is outside SageMaker's reserved range {port_range}")

@@ -74,9 +74,9 @@ SETTINGS: dict[str, tuple[type, Any, Any, tuple[str, ...]]] = {
     "wd": (float, "[0, inf)", "auto", ("auto",)),
 }
 # these control how AWS parallelises training, which is not simulated
-UNUSED = ("mini_batch_size", "num_calibration_samples", "num_models", "num_point_for_scaler")
+UNUSED_SETTINGS = ("mini_batch_size", "num_calibration_samples", "num_models", "num_point_for_scaler")
 # scikit-learn has no counterparts of these, so they must have their defaults
-FIXED = (
+FIXED_SETTINGS = (
     *("beta_1", "beta_2", "bias_lr_mult", "bias_wd_mult", "init_bias", "init_method", "init_scale", "init_sigma"),
     *("lr_scheduler_factor", "lr_scheduler_minimum_lr", "lr_scheduler_step", "margin", "momentum", "optimizer"),
     "use_lr_scheduler",
@@ -102,7 +102,7 @@ def validate(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         if name not in values:
             raise CustomerError(f"No value(s) were specified for '{name}' which are required hyperparameter(s)")
     defaults = {name: default for name, (_, _, default, _) in SETTINGS.items() if default is not None}
-    for name in FIXED:
+    for name in FIXED_SETTINGS:
         if values.get(name, defaults[name]) != defaults[name]:
             raise CustomerError(f"{name} {strings[name]} is not simulated: remove it (its default is {defaults[name]})")
     values = defaults | values
@@ -133,7 +133,7 @@ def _parse_value(name: str, string: str) -> Any:
         return value if kind is str else value == "true"
     try:
         number = kind(string)
-        is_valid = _is_in(number, allowed)
+        is_valid = _is_inside(number, allowed)
     except ValueError:
         is_valid = False
     if not is_valid:
@@ -143,7 +143,7 @@ def _parse_value(name: str, string: str) -> Any:
     return number
 
 
-def _is_in(value: float, interval: str) -> bool:
+def _is_inside(value: float, interval: str) -> bool:
     minimum, maximum = map(float, interval[1:-1].split(","))
     is_above_minimum = value >= minimum if interval[0] == "[" else value > minimum
     return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)

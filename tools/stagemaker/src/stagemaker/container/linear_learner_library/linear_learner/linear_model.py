@@ -55,10 +55,10 @@ class LinearModel:
         """Return a response's predictions, with AWS's 32-bit scores. Raises CustomerError if one is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             scores = self.scores(features)
-            rounded = scores.astype(np.float32)
-        if not (is_finite := np.isfinite(rounded.reshape(len(rounded), -1)).all(axis=1)).all():
+            rounded_scores = scores.astype(np.float32)
+        if not (is_finite := np.isfinite(rounded_scores.reshape(len(rounded_scores), -1)).all(axis=1)).all():
             raise CustomerError(f"the score of row {np.argmin(is_finite) + 1} is not a finite 32-bit number")
-        members = {"score": rounded.tolist()}
+        members = {"score": rounded_scores.tolist()}
         if self.predictor_type != REGRESSOR:
             members["predicted_label"] = self.labels(scores).tolist()
         return [dict(zip(members, row, strict=True)) for row in zip(*members.values(), strict=True)]

@@ -35,21 +35,21 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
         return default
-    distinct = np.unique(scores)
-    thresholds = np.append((distinct[1:] + distinct[:-1]) / 2, default)
+    values = np.unique(scores)
+    thresholds = np.append((values[1:] + values[:-1]) / 2, default)
     order = np.argsort(scores)
     # the number of rows, and of positive rows, above each threshold
-    first = np.searchsorted(scores[order], thresholds, side="right")
+    first_rows = np.searchsorted(scores[order], thresholds, side="right")
     positives = np.append(np.cumsum(labels[order][::-1])[::-1], 0)
-    predicted, correct, total = len(scores) - first, positives[first], labels.sum()
+    predicted, correct, total = len(scores) - first_rows, positives[first_rows], labels.sum()
     precision = correct / np.maximum(predicted, 1)
     recall = correct / max(total, 1)
     if criterion == "accuracy":
         value = correct + (len(labels) - total) - (predicted - correct)
     elif criterion == "precision_at_target_recall":
-        value = _at_least(recall, settings["target_recall"], precision)
+        value = _maximize_above(recall, settings["target_recall"], precision)
     elif criterion == "recall_at_target_precision":
-        value = _at_least(precision, settings["target_precision"], recall)
+        value = _maximize_above(precision, settings["target_precision"], recall)
     else:
         beta = 1.0 if criterion == "f1" else settings["f_beta"]
         value = (1 + beta**2) * correct / (beta**2 * max(total, 1) + predicted)
@@ -57,7 +57,7 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
     return float(default if value[-1] == best else thresholds[np.argmax(value)])
 
 
-def _at_least(constrained: Any, target: float, maximized: Any) -> Any:
+def _maximize_above(constrained: Any, target: float, maximized: Any) -> Any:
     """Return `maximized` where `constrained` reaches the target; elsewhere, the negative distance to the target."""
     return np.where(constrained >= target, maximized, constrained - target)
 
@@ -68,8 +68,8 @@ def train(base: Path) -> None:
     hyperparameters = json.loads((config / "hyperparameters.json").read_text())
     settings = linear_hyperparameters.validate(hyperparameters)
     log.info("Linear Learner is imitated with scikit-learn: results differ from AWS's.")
-    if unused := sorted(hyperparameters.keys() & {*linear_hyperparameters.UNUSED}):
-        log.info("Hyperparameters that have no effect here: %s.", ", ".join(unused))
+    if names := sorted(hyperparameters.keys() & {*linear_hyperparameters.UNUSED_SETTINGS}):
+        log.info("Hyperparameters that have no effect here: %s.", ", ".join(names))
     data = _read_data(base / "input/data", json.loads((config / "inputdataconfig.json").read_text()), settings)
     model = fit(data, settings)
     selection = data.get("validation", data["train"])
@@ -92,18 +92,18 @@ def _read_data(folder: Path, channels: Mapping[str, Any], settings: Mapping[str,
         name: read_channel(folder / name, channels[name].get("ContentType")) for name in CHANNELS if name in channels
     }
     for name, (features, labels) in data.items():
-        expected, classes = settings["feature_dim"], settings["num_classes"]
-        if expected not in ("auto", features.shape[1]):
-            raise CustomerError(f"feature_dim is {expected}, but the {name} channel has {features.shape[1]} features")
-        trained = data["train"][0].shape[1]
-        if features.shape[1] != trained:
+        n_features, classes = settings["feature_dim"], settings["num_classes"]
+        if n_features not in ("auto", features.shape[1]):
+            raise CustomerError(f"feature_dim is {n_features}, but the {name} channel has {features.shape[1]} features")
+        n_train = data["train"][0].shape[1]
+        if features.shape[1] != n_train:
             raise CustomerError(
-                f"the {name} channel has {features.shape[1]} features, but the train channel has {trained}"
+                f"the {name} channel has {features.shape[1]} features, but the train channel has {n_train}"
             )
-        if classes and (invalid := np.flatnonzero(~np.isin(labels, np.arange(classes)))).size:
+        if classes and (invalid_rows := np.flatnonzero(~np.isin(labels, np.arange(classes)))).size:
             raise CustomerError(
                 f"the labels of a {settings['predictor_type']} must be integers from 0 to {classes - 1}, "
-                f"but row {invalid[0] + 1} of the {name} channel has {labels[invalid[0]]:g}"
+                f"but row {invalid_rows[0] + 1} of the {name} channel has {labels[invalid_rows[0]]:g}"
             )
     return data
 

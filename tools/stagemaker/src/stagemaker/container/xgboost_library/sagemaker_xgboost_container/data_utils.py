@@ -71,10 +71,10 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
 
 
 def _check_labels_and_weights(columns: Any, file: str) -> None:
-    missing, negative = np.isnan(columns).any(axis=1), (columns[:, 1:] < 0).any(axis=1)
+    is_missing, is_negative = np.isnan(columns).any(axis=1), (columns[:, 1:] < 0).any(axis=1)
     for invalid_rows, problem in (
-        (missing, "no label" if columns.shape[1] == 1 else "no label or weight"),
-        (negative, "a negative weight: with csv_weights 1, column 2 contains the weights"),
+        (is_missing, "no label" if columns.shape[1] == 1 else "no label or weight"),
+        (is_negative, "a negative weight: with csv_weights 1, column 2 contains the weights"),
     ):
         if invalid_rows.any():
             raise UserError(f"{file}: row {int(np.argmax(invalid_rows)) + 1} has {problem}")

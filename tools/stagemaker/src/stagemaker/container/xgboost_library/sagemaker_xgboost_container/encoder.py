@@ -51,7 +51,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     if not skip_empty_lines and delimiter in first_line and re.search(rb"\n\r?\n", content):
         raise UserError(f"{name} has an empty line, but the other lines have more than one column")
     max_length = max(map(len, io.BytesIO(content)))
-    types = {f"f{number}": pa.float32() for number in range(first_line.count(delimiter) + 1)}
+    types = {f"f{index}": pa.float32() for index in range(first_line.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
@@ -62,8 +62,8 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} must be CSV with only numbers and no header line: {error}") from None
     values = np.empty(table.shape, dtype=np.float32)
-    for number, column in enumerate(table.columns):
-        values[:, number] = column.to_numpy()
+    for index, column in enumerate(table.columns):
+        values[:, index] = column.to_numpy()
     check_finite(values, name)
     return values
 
@@ -83,14 +83,14 @@ def check_finite(values: Any, name: str) -> None:
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
 
 
-def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> LibsvmTable:
+def parse_libsvm(content: str, has_labels: bool, name: str = "the request") -> LibsvmTable:
     """Parse lines such as `label[:weight] [qid:query] index:value ...`, with indices starting at 0.
 
     Without has_labels, as in a request, labels are ignored, queries are not allowed, and an empty line between others
     is a row without features. Raises UserError with the line number.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
-    for number, line in enumerate((text if has_labels else text.strip()).split("\n"), 1):
+    for line_number, line in enumerate((content if has_labels else content.strip()).split("\n"), 1):
         words = line.partition("#")[0].split()
         if has_labels and not words:
             continue
@@ -110,7 +110,7 @@ def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> Libs
         except ValueError:
             form = "`label index:value ...`" if has_labels else "`index:value ...`"
             reason = f"is not valid libsvm ({form} with finite numbers)"
-            raise UserError(f"{name}: line {number} {reason}: '{line[:80]}'") from None
+            raise UserError(f"{name}: line {line_number} {reason}: '{line[:80]}'") from None
         rows.append(len(indices))
     for members, form in ((weights, "a weight (`label:weight`)"), (queries, "a query (`qid:number`)")):
         if members and len(members) < len(labels):
@@ -128,8 +128,8 @@ def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
     """Decode libsvm. Raises UserError."""
-    text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
-    features = parse_libsvm(text, has_labels=False).features
+    content = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
+    features = parse_libsvm(content, has_labels=False).features
     if not features.shape[1]:
         raise UserError("the request has no features")
     return make_matrix(features)
@@ -149,14 +149,14 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
     raise UserError(f"the content type {kind} is not simulated: use text/csv or text/libsvm")
 
 
-def _parse_number(text: str) -> float:
-    number = float(text)
+def _parse_number(word: str) -> float:
+    number = float(word)
     if abs(number) > MAX_FLOAT32:
-        raise ValueError(text)
+        raise ValueError(word)
     return number
 
 
-def _parse_index(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise ValueError(text)
-    return int(text)
+def _parse_index(word: str) -> int:
+    if not word.isdecimal() or len(word) > 9:
+        raise ValueError(word)
+    return int(word)

@@ -25,7 +25,7 @@ OLD_JSON = b'{"'  # Boosters pickled by versions 1.3 to 1.5 are JSON; later ones
 CURRENT_FORMATS = re.compile(rb'\{["\sL]')
 JSON_VERSION = [1, 7, 6]  # a version of XGBoost that writes the same JSON
 LOW_BITS = (1 << 31) - 1  # the index of a parent or split, without the flag in the highest bit; also the root's parent
-DELETED = (1 << 32) - 1  # the split of a node that was pruned
+DELETED_SPLIT = (1 << 32) - 1  # the split of a node that was pruned
 MAX_OUTPUTS = 100_000
 NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("split", "<u4"), ("value", "<f4")])
 STATISTICS = np.dtype([("gain", "<f4"), ("hessian", "<f4"), ("weight", "<f4"), ("leaf_children", "<i4")])
@@ -42,11 +42,11 @@ def read_old_models() -> None:
 
     def load_any_model(self: xgb.Booster, fname: Any) -> None:
         is_file = isinstance(fname, str | os.PathLike) and os.path.isfile(fname)
-        beginning = fname
+        first_bytes = fname
         if is_file:
             with open(fname, "rb") as file:
-                beginning = file.read(2)
-        if isinstance(beginning, bytes | bytearray) and beginning and not CURRENT_FORMATS.match(beginning):
+                first_bytes = file.read(2)
+        if isinstance(first_bytes, bytes | bytearray) and first_bytes and not CURRENT_FORMATS.match(first_bytes):
             fname = bytearray(to_json(Path(fname).read_bytes() if is_file else fname))
         load_model(self, fname)
 
@@ -55,7 +55,7 @@ def read_old_models() -> None:
         if content.startswith(OLD_JSON) or (content and not CURRENT_FORMATS.match(content)):
             booster = xgb.Booster()
             load_model(booster, bytearray(to_json(content, state)))
-            if names and names != [f"f{number}" for number in range(len(names))]:  # old names of unnamed features
+            if names and names != [f"f{index}" for index in range(len(names))]:  # old names of unnamed features
                 booster.feature_names = names
             state = booster.__getstate__()
         set_state(self, state)
@@ -101,8 +101,8 @@ def version_advice(version: tuple[int, int] | None) -> str:
         return "the version of XGBoost that wrote it"
     if version == (0, 0):  # these versions themselves do not save JSON
         return "XGBoost 1.7.6 (pip install xgboost==1.7.6; the model is from before 1.0, as in images 0.72 and 0.90-1)"
-    number = "{}.{}".format(*version)
-    return f"XGBoost {number}, which wrote it and is in image {number}-1 (pip install 'xgboost=={number}.*')"
+    release = "{}.{}".format(*version)
+    return f"XGBoost {release}, which wrote it and is in image {release}-1 (pip install 'xgboost=={release}.*')"
 
 
 class Reader:
@@ -125,17 +125,17 @@ class Reader:
         self._position += size
         return content
 
-    def numbers(self, kinds: str) -> tuple[Any, ...]:
+    def unpack(self, kinds: str) -> tuple[Any, ...]:
         return struct.unpack(f"<{kinds}", self.bytes(struct.calcsize(f"<{kinds}")))
 
     def array(self, kind: str | np.dtype[Any], count: int) -> Any:
         return np.frombuffer(self.bytes(np.dtype(kind).itemsize * max(count, 0)), kind)
 
-    def floats(self) -> list[float]:
-        return list(map(float, self.array("<f4", self.numbers("Q")[0])))
+    def read_floats(self) -> list[float]:
+        return list(map(float, self.array("<f4", self.unpack("Q")[0])))
 
     def string(self) -> str:
-        return self.bytes(self.numbers("Q")[0]).decode()
+        return self.bytes(self.unpack("Q")[0]).decode()
 
 
 def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple[int, int] | None) -> None:
@@ -144,8 +144,8 @@ def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple
     if booster["name"] == "gblinear":
         booster["model"].setdefault("boosted_rounds", 1)  # with 0, the installed version predicts other values
         return
-    known = {**learner["attributes"], **state}
-    rounds, trees = int(known.get("best_iteration", -1)) + 1, int(known.get("best_ntree_limit", 0))
+    values = {**learner["attributes"], **state}
+    rounds, trees = int(values.get("best_iteration", -1)) + 1, int(values.get("best_ntree_limit", 0))
     model = booster.get("gbtree", booster)["model"]
     if rounds and trees > rounds:  # each round has trained a random forest
         model["gbtree_model_param"]["num_parallel_tree"] = str(trees // rounds)
@@ -161,7 +161,7 @@ def add_rounds(learner: dict[str, Any], state: Mapping[str, Any], version: tuple
 
 def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
     """Return the learner's parameters, and the names of the objective and the booster."""
-    parameters = reader.numbers("fI3i2II")
+    parameters = reader.unpack("fI3i2II")
     reader.bytes(26 * 4)
     objective, booster = reader.string(), reader.string()
     if booster not in ("gbtree", "dart", "gblinear"):
@@ -177,11 +177,11 @@ def read_model(reader: Reader) -> dict[str, Any]:
         raise ValueError(f"it has {features} features, {outputs} outputs and the base score {base_score}")
     read = read_linear if booster == "gblinear" else read_trees
     model = read(reader, booster, features, outputs)
-    attributes = {reader.string(): reader.string() for _ in range(reader.numbers("Q")[0])} if has_attributes else {}
+    attributes = {reader.string(): reader.string() for _ in range(reader.unpack("Q")[0])} if has_attributes else {}
     if objective == "count:poisson" and major == 0:
         reader.string()  # max_delta_step
     if has_metrics and major == 0:  # later versions save the metrics as an attribute
-        for _ in range(reader.numbers("Q")[0]):
+        for _ in range(reader.unpack("Q")[0]):
             reader.string()
     reader.end()
     saved_objective = attributes.pop("objective", None)
@@ -221,16 +221,16 @@ def make_objective(name: str, classes: int) -> dict[str, Any]:
 
 def read_linear(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
     reader.bytes(34 * 4)
-    weights = reader.floats()
+    weights = reader.read_floats()
     if len(weights) != (features + 1) * outputs:
         raise ValueError(f"it has {len(weights)} weights")
     return {"name": booster, "model": {"weights": weights}}
 
 
 def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
-    count, trees_per_round = reader.numbers("2i")
+    count, trees_per_round = reader.unpack("2i")
     reader.bytes(38 * 4)
-    trees = [read_tree(reader, number, features) for number in range(count)]
+    trees = [read_tree(reader, index, features) for index in range(count)]
     output_of_trees = reader.array("<i4", count)
     if ((output_of_trees < 0) | (output_of_trees >= outputs)).any():
         raise ValueError("a tree belongs to no output")
@@ -242,24 +242,24 @@ def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dic
     gbtree = {"name": "gbtree", "model": model}
     if booster == "gbtree":
         return gbtree
-    weights = reader.floats() if trees else []
+    weights = reader.read_floats() if trees else []
     if len(weights) != len(trees):
         raise ValueError(f"it has {len(weights)} weights for {len(trees)} trees")
     return {"name": "dart", "gbtree": gbtree, "weight_drop": weights}
 
 
-def read_tree(reader: Reader, number: int, features: int) -> dict[str, Any]:
-    _, count, deleted, _, tree_features, leaf_size = reader.numbers("6i")
+def read_tree(reader: Reader, index: int, features: int) -> dict[str, Any]:
+    _, count, n_deleted, _, tree_features, leaf_size = reader.unpack("6i")
     if leaf_size > 1 or count < 1:
-        raise ValueError(f"tree {number} has {count} nodes and leaves of {leaf_size} numbers")
+        raise ValueError(f"tree {index} has {count} nodes and leaves of {leaf_size} numbers")
     reader.bytes(31 * 4)
     nodes, statistics = reader.array(NODE, count), reader.array(STATISTICS, count)
-    check_tree(nodes, number, features, deleted)
+    check_tree(nodes, index, features, n_deleted)
     return {
-        "id": number,
+        "id": index,
         "tree_param": {
             "num_nodes": str(count),
-            "num_deleted": str(deleted),
+            "num_deleted": str(n_deleted),
             "num_feature": str(tree_features),
             "size_leaf_vector": "1",
         },
@@ -281,27 +281,27 @@ def check_trees(learner: dict[str, Any]) -> None:
     if booster["name"] == "gblinear":
         return
     features = int(learner["learner_model_param"]["num_feature"])
-    for number, tree in enumerate(booster.get("gbtree", booster)["model"]["trees"]):
+    for index, tree in enumerate(booster.get("gbtree", booster)["model"]["trees"]):
         if min(tree["parents"]) < 0:
-            raise ValueError(f"tree {number} has a node without a parent")
+            raise ValueError(f"tree {index} has a node without a parent")
         columns = [tree[key] for key in ("parents", "left_children", "right_children", "split_indices", "default_left")]
         rows = zip(range(int(tree["tree_param"]["num_nodes"])), *columns, strict=True)
         nodes = np.array(
             [(parent, left, right, split | is_left << 31, 0) for _, parent, left, right, split, is_left in rows], NODE
         )
-        check_tree(nodes, number, features, int(tree["tree_param"]["num_deleted"]))
+        check_tree(nodes, index, features, int(tree["tree_param"]["num_deleted"]))
 
 
-def check_tree(nodes: Any, number: int, features: int, deleted: int) -> None:
+def check_tree(nodes: Any, index: int, features: int, n_deleted: int) -> None:
     """Raise ValueError unless the nodes form a tree, because XGBoost follows their links without checks."""
-    parents, numbers = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
-    is_deleted = nodes["split"] == DELETED
+    parents, indices = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
+    is_deleted = nodes["split"] == DELETED_SPLIT
     is_inner = (nodes["left"] != -1) & ~is_deleted
     links = np.array([nodes["left"][is_inner], nodes["right"][is_inner]])
     splits = nodes["split"][is_inner] & LOW_BITS
     is_outside = ((links <= 0) | (links >= len(nodes)) | (links[0] == links[1])).any() or (splits >= features).any()
     is_outside |= parents[0] != LOW_BITS or (parents[1:] >= len(nodes)).any()
-    if is_outside or (parents[links] != numbers[is_inner]).any():
-        raise ValueError(f"the nodes of tree {number} are not a tree of {features} features")
-    if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != deleted:
-        raise ValueError(f"tree {number} refers to deleted nodes, or does not have {deleted} of them")
+    if is_outside or (parents[links] != indices[is_inner]).any():
+        raise ValueError(f"the nodes of tree {index} are not a tree of {features} features")
+    if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != n_deleted:
+        raise ValueError(f"tree {index} refers to deleted nodes, or does not have {n_deleted} of them")

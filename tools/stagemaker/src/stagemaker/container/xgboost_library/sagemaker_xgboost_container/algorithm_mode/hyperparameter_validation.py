@@ -152,12 +152,12 @@ def _parse_value(name: str, string: str) -> Any:
         value = kind(string)
     except ValueError:
         raise UserError(f"{name} is '{string[:200]}': it must be {noun} in {interval}") from None
-    if not _is_in(value, interval):
+    if not _is_inside(value, interval):
         raise UserError(f"{name} is {string}: it must be {noun} in {interval}")
     return value
 
 
-def _is_in(value: float, interval: str) -> bool:
+def _is_inside(value: float, interval: str) -> bool:
     minimum, maximum = map(float, interval[1:-1].split(","))
     is_above_minimum = value >= minimum if interval[0] == "[" else value > minimum
     return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)
