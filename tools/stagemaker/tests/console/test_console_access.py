@@ -93,7 +93,7 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
         button = tab.page.get_by_role("button", name="Approve")
         assert button.is_disabled()
         assert button.get_attribute("title") == "Read-only; see the bottom of the page"
-        description = tab.text("footer")
+        description = " ".join(tab.text("footer").split())
         assert "stagemaker start --console-actions enables the buttons" in description
         assert "not a security measure: anyone who can reach this port can call the API" in " ".join(
             description.split()
