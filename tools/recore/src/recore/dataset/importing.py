@@ -269,7 +269,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
     elif suspects:
         names = list_names([spectrum.source for spectrum in suspects], SHOWN)
-        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}, unlike the rest: {names}")
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {LIKE_REFLECTANCE}")
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
@@ -296,7 +296,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
         first = several[0]
         reason = (
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example); --replicates mean averages them, --replicates each creates a row for each"
+            "for example); --replicates mean averages them, and --replicates each creates a row for each"
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif several:

@@ -135,7 +135,7 @@ class Evidence:
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Ambiguity(
                 "decimal",
-                f"{cell} has three decimals or a thousands mark, and no other number in the file shows which; "
+                f"{cell} has three decimals or a thousands separator, and the file's other numbers do not show which; "
                 "specify --decimal point or --decimal comma",
             )
 
