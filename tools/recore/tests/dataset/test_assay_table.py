@@ -41,7 +41,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = table.remarks
-    assert "2 assays below the detection limit were set to half of it" in remark
+    assert "2 assays below the detection limit were set to half the limit" in remark
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         (
             "target",
             f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n",
-            "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose, for example",
+            "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose one, as in",
         ),
         ("target", f"{HEADER},Cu_ppm,Cu_ppm.1\na,D,0,1,2,3\n", "CuPPM in 'Cu_ppm' and 'Cu_ppm.1'"),
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),

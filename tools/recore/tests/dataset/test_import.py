@@ -109,7 +109,7 @@ def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> N
         (tmp_path / f"{sample}.csv").write_text("".join(f"{a},{b}\n" for a, b in rows))
     result, data = run_import(tmp_path, "a.csv", "b.csv", table="")
     (problem,) = result.problems
-    assert "2 of 2 spectra are highest where rocks and soils absorb least" in problem.reason
+    assert "2 of 2 spectra look like reflectance: highest where rocks and soils absorb least" in problem.reason
     assert problem.question == "quantity"
     assert data is None
     for sample in "cde":

@@ -30,7 +30,7 @@ def test_ignored_files_and_subfolders_are_reported(folder: Path) -> None:
     assert f"{folder}/spectra: ignored 1 subfolder" in result.remarks
     (folder / "above").mkdir()
     (folder / "spectra/deeper").rename(folder / "above/deeper")
-    with pytest.raises(ValueError, match="its subfolders are not searched"):
+    with pytest.raises(ValueError, match="its subfolders, which are not searched"):
         run_import(folder, "above")
 
 

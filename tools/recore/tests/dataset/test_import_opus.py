@@ -61,7 +61,7 @@ def test_the_later_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
     blocks = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
     result = read_spectrum(tmp_path, *blocks)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
-    assert "2 absorbance blocks, of which the last one stored" in result.remarks[0]
+    assert "2 absorbance blocks; the last one stored" in result.remarks[0]
     second = read_spectrum(tmp_path, *blocks, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
     assert "number 3" in rejection(tmp_path, *blocks, block="absorbance:3")

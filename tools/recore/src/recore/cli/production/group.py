@@ -95,7 +95,7 @@ def choose_public(project: "ProductionProject", submission: Path, public: Path |
         return None
     public = public or find_data_files(submission).public
     if not {*challenge().targets} & {*read_header(public)}:  # before anything is uploaded or started
-        raise ValueError(f"{public}: the file has no assays to train on; choose another one with --public")
+        raise ValueError(f"{public}: there are no assays to train on; choose another data file with --public")
     return public
 
 
