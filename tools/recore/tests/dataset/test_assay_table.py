@@ -49,9 +49,9 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     [
         ("", "empty"),
         (f"{HEADER}\n", "no sample"),
-        ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "no column 'sample'"),
-        ("sample,SiteID,DepthTo\na,D,1\n", "no column 'DepthFrom'"),
-        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "more than one column 'CuPPM'"),
+        ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "column 'sample' is missing"),
+        ("sample,SiteID,DepthTo\na,D,1\n", "column 'DepthFrom' is missing"),
+        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "column 'CuPPM' appears more than once"),
         (f"{HEADER},CuPMM\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPMM:ppm imports it"),
         (f"{HEADER},CuPTC\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPTC:pct imports it from pct"),
         (f"{HEADER},Au_opt\na,D,0,1,2\n", "'Au_opt', AuPPM: ounces per ton are ambiguous"),

@@ -71,7 +71,7 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert list(data["UPPB"]) == [2100, 3400, 1900, 2200, 4000, 2800]
     assert data["CuPPM"].isna().all()
     assert "AlPPM = 10000 x Al_pct" in result.stderr
-    assert "(pct K2O)" in result.stderr
+    assert "x K2O (%)" in result.stderr
     assert "ignored columns: Hg_ppm" in result.stderr
     assert "bad:" not in result.stderr
 

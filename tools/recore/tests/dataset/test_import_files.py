@@ -105,7 +105,7 @@ def test_only_the_first_problems_of_a_table_are_listed(tmp_path: Path) -> None:
     lines = import_command(*arguments).stderr.splitlines()
     assert lines.pop(0) == "import: reading"
     assert len(lines) == 8
-    assert lines[-2].endswith("all.csv: and 35 more problems; --json lists all")
+    assert lines[-2].endswith("all.csv: 35 more problems; --json lists all")
     assert lines[-1].endswith("nothing was written because of 41 problems")
     assert len(json.loads(import_command(*arguments, "--json").stdout)["problems"]) == 41
 

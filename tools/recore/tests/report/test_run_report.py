@@ -338,9 +338,7 @@ def test_the_report_command_writes_the_report(run_copy: Path) -> None:
     (run_copy / "report.html").unlink()
     result = recore_process("report", run_copy)
     assert (result.returncode, result.stderr) == (0, "")
-    assert (
-        result.stdout.splitlines()[-1] == f"report: {run_copy / 'report.html'}; its data are in {run_copy / 'report'}"
-    )
+    assert result.stdout.splitlines()[-1] == f"report: {run_copy}/report.html; its data are in {run_copy}/report"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     assert read_numbers(run_copy, "targets").shape == (49, 8)
 

@@ -116,7 +116,7 @@ def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
     try:
         quotas = read_quotas(boto3.client("service-quotas"), settings)
     except (ClientError, BotoCoreError) as error:
-        return [f"the account's quotas, for which jobs wait, could not be read ({type(error).__name__})"]
+        return [f"the account's quotas could not be read ({type(error).__name__}); jobs may wait for quota"]
     lines = []
     for kind, used in at_a_time.items():
         quota = f"{quotas[kind]:.0f}" if kind in quotas else "not listed"

@@ -53,7 +53,7 @@ def find_columns(
     ignored = [name for name in _unused(header, sources).values() if name]
     names = [*header.values()]
     if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
+        raise ValueError(f"column {repeated[0]!r} appears more than once")
     _check_mistyped(ignored, sources.keys())
     return sources, _remarks(sources, chosen, ignored, asks)
 

@@ -126,7 +126,7 @@ def put_on_grid(
         on_grid.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
     counts = {
         f"cut to {grid}": n_cut,
-        f"interpolated by a cubic spline to {grid}": n_interpolated,
+        f"interpolated to {grid} with a cubic spline": n_interpolated,
         f"their channel spacing is more than {COARSE:g} times the grid's, and the spline adds no detail": n_coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]

@@ -242,7 +242,7 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
             remedy = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
             sample, _ = sample_of_replicate(name, samples)
             if sample:
-                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages them; otherwise {remedy}"
+                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages both; otherwise {remedy}"
             reason = f"its sample {name!r} has no row in {table.path}; {remedy}"
             result.problems.append(Problem(source, reason))
     return listed

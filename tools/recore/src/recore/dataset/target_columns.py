@@ -236,7 +236,7 @@ def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
 def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
     several = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
     if repeated := [column for columns in several.values() for column in columns if columns.count(column) > 1]:
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
+        raise ValueError(f"column {repeated[0]!r} appears more than once")
     lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in several.items()]
     lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
     if not lists:

@@ -162,5 +162,5 @@ def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
     if first < 0 or len(intensity) < len(x) or np.abs(reference.x[same] - x).max() > 0.01 * abs(step):
         raise UnusableFile("its sample and reference spectra have different channels")
     if not ((intensity > 0).all() and (y > 0).all()):
-        raise UnusableFile("its sample or reference spectrum has values that are not positive, so it has no logarithm")
+        raise UnusableFile("its sample or reference spectrum has values that are not positive and have no logarithm")
     return np.log10(intensity / y)

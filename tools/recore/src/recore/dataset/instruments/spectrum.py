@@ -252,7 +252,7 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
         raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; use --convert fraction")
     if y.min() <= 0:
         position = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
-        raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not positive, so no logarithm exists")
+        raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not positive and have no logarithm")
     remarks.append(f"{quantity or 'reflectance or transmittance'} ({convert}) was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
