@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     help="Sandbox for jobs. Default: used if available (auto); with --actual, required for other people's submissions.",
 )
 @click.option(
-    "--max-payload",
-    type=click.IntRange(1, 100),
-    default=100,
-    help="Maximum request size in MB; larger inputs are split.",
+    "--max-payload", type=click.IntRange(1, 100), default=100, help="Largest request in MB; larger inputs are split."
 )
 @click.option("--role", help="AWS: ARN of the role for jobs.")
 @click.option("--bucket", help="AWS: bucket for the files of the run.")
