@@ -60,7 +60,7 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
     [
         (["docs"], "docs: setup.py is missing"),
         (["nowhere"], "nowhere: there is no such folder"),
-        (["setup.py"], "setup.py: not a folder"),
+        (["setup.py"], "setup.py: this is a file"),
         (["--out", "tests/x.tar.gz"], "this archive could be packed into the next one"),
         (["--out", "train.py"], "this archive could be packed into the next one"),
         (["--out", "docs"], "docs"),

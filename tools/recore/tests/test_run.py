@@ -174,7 +174,7 @@ def test_json_is_the_record_and_nothing_else(template_run: Path) -> None:
 def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
     """The exit status is 0, all other files are kept, and a message explains how to get the report."""
     line = (template_run / "stderr").read_text().splitlines()[-1]
-    assert "no report: no plots today" in line
+    assert "report failed: no plots today" in line
     assert f"recore report {template_run / 'run'}`" in line
     names = sorted(path.name for path in (template_run / "run").iterdir())
     assert names == ["logs", "model.tar.gz", "predictions", "run.json", "score.py", "scores"]

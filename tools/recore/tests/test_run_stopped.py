@@ -73,7 +73,7 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert (out / "model.tar.gz").exists() == (states["train"] == "Completed")
     assert "asleep" in (out / f"logs/{stopped[0].replace(' ', '-')}.log").read_text()
     lines = command.stderr.splitlines()
-    assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
+    assert lines[-1] == f"recore: interrupted; jobs stopped; the results so far are in {out}"
     assert f"{stopped[0]}: stopping" in lines
     assert "Traceback" not in command.stderr
     assert command.stdout.startswith(f"run: {out} contains logs, ")
@@ -150,7 +150,7 @@ def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, samp
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)
-    assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
+    assert lines[-1] == f"recore: interrupted; jobs stopped; the results so far are in {out}"
     assert result.returncode == 130
     assert os.listdir(out.parent) == ["mine"]
     assert json.loads((out / "run.json").read_text())["state"] == "Completed"

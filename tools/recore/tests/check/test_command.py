@@ -137,7 +137,7 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
         (["--explain", "RC999"], "unknown rule 'RC999': did you mean RC"),
         (["--select", "RC999"], "unknown rule 'RC999': did you mean RC"),
         (["--ignore", "hooks"], "unknown rule 'HOOKS': did you mean RC"),
-        (["--select", ","], "at least one code is needed, such as RC102"),
+        (["--select", ","], "specify at least one code, such as RC102"),
         (["--format", "xml"], "'xml' is not one of"),
         (["no-such-folder"], "no-such-folder: the submission does not exist"),
         (["README.md"], "README.md: this is neither a folder nor a submission's archive"),

@@ -22,7 +22,7 @@ from recore.failures import INSTALLING
 
 ROWS = 60
 FULL_DISK = ExperimentError("No space left on device", "", outside=True)
-NOT_INSTALLED = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To see the error alone: `pip`")
+NOT_INSTALLED = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To reproduce it, run `pip`")
 NAMES = [f"r{row}" for row in range(ROWS)]
 LATE = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
 OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
@@ -66,7 +66,7 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
 @pytest.mark.parametrize(
     ("code", "results", "expected"),
     [
-        ("RC405", {"serving": NOT_INSTALLED}, ["To see the error alone"]),
+        ("RC405", {"serving": NOT_INSTALLED}, ["To reproduce it"]),
         ("RC601", {"predictions": None, "serving": LATE}, []),
         ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
         ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["in a different order: row 1 is r59 instead of r0"]),

@@ -340,7 +340,7 @@ def test_a_package_function_that_runs_commands_or_writes_files_is_found(function
 
 GOOD = dumped(np.arange(3), compress=3)
 UNREADABLE = {
-    "followed by data that are not": dumped(1) + b"x",
+    "the pickle is followed by": dumped(1) + b"x",
     "followed by other data": GOOD + b"x",
     "content ends early": GOOD[:-5],
     "lz4": b"\x04\x22\x4d\x18" + bytes(100),

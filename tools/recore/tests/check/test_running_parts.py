@@ -99,7 +99,7 @@ def test_predictions_agree_up_to_rounding() -> None:
     assert format_difference(expected, expected * (1 + 1e-11), "ab") == ""
     assert "b in row 1" in format_difference(expected, expected * [1, 1 + 1e-6], "ab")
     assert "a in row 2 is nan" in format_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
-    assert "the predictions have 1 line of 2 numbers, but there are 2 rows of 2 targets" in format_difference(
+    assert "the predictions have 1 line of 2 numbers, but 2 rows of 2 targets are expected" in format_difference(
         expected, expected[:1], "ab"
     )
 

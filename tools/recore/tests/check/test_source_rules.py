@@ -70,5 +70,5 @@ def test_the_suggested_command_shows_the_syntax_error(tmp_path: Path) -> None:
 def test_a_comment_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     """Python cannot run such a file, although ast.parse accepts the same bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
-    assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
+    assert (script.problem, script.problem_line) == ("byte 0xe9 is not valid utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

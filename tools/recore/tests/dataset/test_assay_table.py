@@ -41,7 +41,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = table.remarks
-    assert "2 assays below the detection limit were set to half of it" in remark
+    assert "2 assays below the detection limit were set to half the limit" in remark
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     [
         ("", "empty"),
         (f"{HEADER}\n", "no sample"),
-        ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "no column 'sample'"),
-        ("sample,SiteID,DepthTo\na,D,1\n", "no column 'DepthFrom'"),
-        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "more than one column 'CuPPM'"),
+        ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "column 'sample' is missing"),
+        ("sample,SiteID,DepthTo\na,D,1\n", "column 'DepthFrom' is missing"),
+        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "column 'CuPPM' appears more than once"),
         (f"{HEADER},CuPMM\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPMM:ppm imports it"),
         (f"{HEADER},CuPTC\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPTC:pct imports it from pct"),
         (f"{HEADER},Au_opt\na,D,0,1,2\n", "'Au_opt', AuPPM: ounces per ton are ambiguous"),
@@ -107,7 +107,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
         (
             "target",
             f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n",
-            "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose, for example",
+            "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose one, as in",
         ),
         ("target", f"{HEADER},Cu_ppm,Cu_ppm.1\na,D,0,1,2,3\n", "CuPPM in 'Cu_ppm' and 'Cu_ppm.1'"),
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),

@@ -30,7 +30,7 @@ def test_ignored_files_and_subfolders_are_reported(folder: Path) -> None:
     assert f"{folder}/spectra: ignored 1 subfolder" in result.remarks
     (folder / "above").mkdir()
     (folder / "spectra/deeper").rename(folder / "above/deeper")
-    with pytest.raises(ValueError, match="its subfolders are not searched"):
+    with pytest.raises(ValueError, match="its subfolders, which are not searched"):
         run_import(folder, "above")
 
 
@@ -105,7 +105,7 @@ def test_only_the_first_problems_of_a_table_are_listed(tmp_path: Path) -> None:
     lines = import_command(*arguments).stderr.splitlines()
     assert lines.pop(0) == "import: reading"
     assert len(lines) == 8
-    assert lines[-2].endswith("all.csv: and 35 more problems; --json lists all")
+    assert lines[-2].endswith("all.csv: 35 more problems; --json lists all")
     assert lines[-1].endswith("nothing was written because of 41 problems")
     assert len(json.loads(import_command(*arguments, "--json").stdout)["problems"]) == 41
 

@@ -61,7 +61,7 @@ def test_the_later_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
     blocks = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
     result = read_spectrum(tmp_path, *blocks)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
-    assert "2 absorbance blocks, of which the last one stored" in result.remarks[0]
+    assert "2 absorbance blocks; the last one stored" in result.remarks[0]
     second = read_spectrum(tmp_path, *blocks, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
     assert "number 3" in rejection(tmp_path, *blocks, block="absorbance:3")
@@ -77,7 +77,7 @@ def test_reflectance_and_transmittance_are_rejected_or_converted(
     assert f"contains {kind}, but absorbance is expected" in rejection(tmp_path, stored_block, block=kind)
     result = read_spectrum(tmp_path, stored_block, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
-    assert f"{kind} as a {scale} was converted" in result.remarks[0]
+    assert f"{kind} ({scale}) was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
     reason = rejection(tmp_path, stored_block, block=kind, convert=other)
     assert other in reason
@@ -107,7 +107,7 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     narrower_pair = [pair[0], block("reference", lamp[3:-3], wide_axis[3], wide_axis[-4])]
     assert "different channels" in rejection(tmp_path, *narrower_pair, block="single-channel")
     dark_pair = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
-    assert "not above 0" in rejection(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
+    assert "not positive" in rejection(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
     assert isinstance(read_spectrum(tmp_path, *dark_pair, block="single-channel"), Spectrum)  # zeros outside the range
     assert "no reference spectrum" in rejection(tmp_path, pair[0], block="single-channel")
 
@@ -146,7 +146,7 @@ def test_invalid_spectra_are_rejected(
 
 def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
     stored_block = block("reflectance", 10**-ABSORBANCE - 0.2)
-    assert "not above 0" in rejection(tmp_path, stored_block, block="reflectance", convert="fraction")
+    assert "not positive" in rejection(tmp_path, stored_block, block="reflectance", convert="fraction")
 
 
 def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     [
         (1e4 / X, "looks like micrometres"),
         (np.linspace(350, 2500, 50), "in nm or cm-1"),
-        (np.append(X[:-1], X[0] - 1), "is not monotonic; see the value 3999"),
+        (np.append(X[:-1], X[0] - 1), "is not monotonic; check the value 3999"),
         (np.append(X[:-1], X[0]), "1 repeated channel: 4000; keep one of each"),
         (np.append(X[:-1], X[-2]), "1 repeated channel: "),
         (X - 700, "positive"),
@@ -84,7 +84,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
         (2500 - 4.0 * np.arange(50), "in nm or cm-1"),
         (np.arange(1.0, 51), "are channel numbers"),
         (np.arange(50.0, 0, -1), "are channel numbers"),
-        (np.linspace(9000, 25000, 50), "has no unit and, above 15,000, could be in nm or wavenumbers"),
+        (np.linspace(9000, 25000, 50), "has no unit and exceeds 15,000, so it could be in nm"),
         (np.linspace(25000, 9000, 50), "25000"),
         (np.linspace(25000, 9000, 50), "--unit nm or --unit cm-1"),
     ],

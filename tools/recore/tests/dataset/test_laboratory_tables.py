@@ -77,7 +77,7 @@ def test_numbers_that_may_be_codes_are_noted(tmp_path: Path) -> None:
     table = read_table(tmp_path, "\n".join([f"{HEADER},CuPPM,ZnPPM,AuPPM", *rows]))
     remarks = " ".join(table.remarks)
     assert "CuPPM: 1 of 5 values is exactly 9999" in remarks
-    assert "CuPPM: 1 of 5 values is exactly 99999, and the next lower one is 9999" in remarks
+    assert "CuPPM: 1 of 5 values is exactly 99999, and the next lower value is 9999" in remarks
     assert "leave the cells empty (lines 6)" in remarks
     assert "ZnPPM: 2 of 5 values are exactly 0, which is not a concentration" in remarks
     assert "before importing (lines 3, 4)" in remarks

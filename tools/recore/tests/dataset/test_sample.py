@@ -203,10 +203,10 @@ def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
         ({"holes": 1}, "1 hole with"),
         ({"channels": 6}, "6 channels"),
         ({"channels": 30_001}, "30,001 channels"),
-        ({"missing": 1.0}, "the share of missing assays is 1.0"),
-        ({"missing": float("nan")}, "the share of missing assays is nan"),
+        ({"missing": 1.0}, "the fraction of missing assays is 1.0"),
+        ({"missing": float("nan")}, "the fraction of missing assays is nan"),
         ({"seed": -1}, "the seed is -1"),
-        ({"without": "basalt"}, "there is no rock 'basalt': the rocks are andesite, granodiorite"),
+        ({"without": "basalt"}, "unknown rock 'basalt': the rocks are andesite, granodiorite"),
     ],
 )
 def test_invalid_plans_are_rejected(arguments: dict[str, Any], reason: str) -> None:

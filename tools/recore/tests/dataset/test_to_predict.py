@@ -56,7 +56,7 @@ def test_ids_are_found_by_their_names_or_chosen_and_assays_are_ignored(table: pd
     assert written["DepthFrom"].tolist() == ["3.048", "?", "9.144", "12.192"]
     assert written["DepthTo"].isna().all()
     assert "CuPPM" not in written
-    with pytest.raises(ValueError, match="only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here"):
+    with pytest.raises(ValueError, match=r"only sample and the IDs \(SiteID, DepthFrom, DepthTo\) can be specified"):
         SampleOptions((), columns=("CuPPM=Cu",))
     (tmp_path / "out.csv.gz").unlink()
     options = SampleOptions((tmp_path / "table.csv",), columns=("SiteID=bore",))

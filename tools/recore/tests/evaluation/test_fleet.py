@@ -156,7 +156,7 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
         ((*command, "--engine", "aws", *same), "--scoring-role must differ from --role"),
-        (("judge", *files), "SUBMISSIONS, --public, --private and --actual are needed"),
+        (("judge", *files), "SUBMISSIONS, --public, --private and --actual are required"),
     ):
         result = recore(*words, **simulator.variables())
         assert result.returncode == 2
@@ -175,7 +175,7 @@ def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sampl
     ]
     result = recore(*command, "--at-most", 0.5, "--yes", "--out", tmp_path / "judged", **simulator.variables())
     assert result.returncode == 2
-    assert "the round could cost $1.84, more than --at-most 0.5: judge a --share of" in result.stderr.splitlines()[-1]
+    assert "the round could cost $1.84, more than --at-most 0.5; judge part of" in result.stderr.splitlines()[-1]
     result = recore(*command, "--out", tmp_path / "judged", **simulator.variables())
     assert result.returncode == 1
     assert "Start these jobs? [y/N]" in result.stderr

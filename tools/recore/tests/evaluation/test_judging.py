@@ -213,7 +213,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     assert lines[1].split() == "submission private held-out public seconds result for the host".split()
     assert lines[2].split()[-1] == "RC801"
     assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(fails), str(paths[2])]
-    assert f"judge: {tmp_path / 'judged/judged.csv'}, and the runs in {tmp_path / 'judged'}" == lines[-1]
+    assert f"judge: wrote {tmp_path / 'judged/judged.csv'}; the runs are in {tmp_path / 'judged'}" == lines[-1]
     assert sum(line.startswith("judge: ") and " of 2, " in line for line in result.stderr.splitlines()) == 2
     with open(tmp_path / "judged/judged.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -239,5 +239,5 @@ def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) ->
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
     last = (tmp_path / "stderr").read_text().splitlines()[-1]
-    assert last.startswith("recore: interrupted, its jobs are stopped; 0 of 1")
+    assert last.startswith("recore: interrupted; jobs stopped, 0 of 1")
     assert list((tmp_path / "judged").iterdir()) == []

@@ -81,7 +81,7 @@ def test_the_requirements_are_the_installed_versions(template_run: Path) -> None
     from importlib.metadata import version
 
     first, *lines = (template_run / "handover/requirements.txt").read_text().splitlines()
-    assert first.endswith("as installed where this page was written.")
+    assert first.endswith("as installed when this file was written.")
     pinned = dict(line.split("==") for line in lines)
     assert {"numpy", "scikit-learn", "pandas", "pyarrow", "joblib", "python-dateutil"} <= set(pinned)
     assert {name: version(name) for name in pinned} == pinned

@@ -66,7 +66,7 @@ def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) ->
     files = SubmissionFiles(changed_run, {"requirements.txt": needed})
     packages = list_packages(files, {"python": platform.python_version()})
     first, second, *lines = write_requirements(packages).splitlines()
-    assert "as installed where this page was written" in first
+    assert "as installed when this file was written" in first
     assert "notinstalledx" in second
     assert {"notinstalledx[abc]==1.2", f"boto3=={metadata.version('boto3')}"} <= set(lines)
     assert any(line.startswith("awscrt==") for line in lines)  # an error in the optional part
@@ -120,11 +120,11 @@ def test_a_hand_over_is_replaced_atomically_and_nothing_else_is(changed_run: Pat
     assert (folder / "README.md").read_text().startswith("# Handover: run\n")
     assert not list(changed_run.glob(".*"))
     (folder / "mine.txt").write_text("mine")
-    assert "the folder contains more than a handover; move it, or choose another --out" in rejection(changed_run)
+    assert "the folder also contains other files; move them, or choose another --out" in rejection(changed_run)
     assert (folder / "mine.txt").read_text() == "mine"
     link = changed_run.parent / "link"
     link.symlink_to(changed_run)
-    assert "the folder contains more than a handover" in rejection(changed_run, "--out", link)
+    assert "the folder also contains other files" in rejection(changed_run, "--out", link)
 
 
 def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
         (changed_run / name).symlink_to(tmp_path / "moved")
-        assert f"{name}: a symbolic link is not handed over" in rejection(changed_run)
+        assert f"{name}: symbolic links are not handed over" in rejection(changed_run)
         (changed_run / name).unlink()
         shutil.move(tmp_path / "moved", changed_run / name)
 

@@ -54,7 +54,7 @@ def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     assert result.returncode == 1, result.stderr
     [line] = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
     assert line == f"recore: table.csv line 6: column '{table.columns[200]}': 'n.d.' is not a number"
-    assert result.stdout.startswith("predict: 12 samples in assays.csv; outside the domain: ")
+    assert result.stdout.startswith("predict: wrote 12 samples to assays.csv; outside the domain: ")
     assays = pd.read_csv(tmp_path / "assays.csv", dtype={"SiteID": str})
     assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *ENDS]
     assert assays["name"].tolist() == private.index.tolist()
@@ -123,7 +123,7 @@ def test_invalid_inputs_are_rejected_in_one_line(
     line = rejection(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
     assert "the table would overwrite its own input" in line
     line = rejection(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
-    assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
+    assert "only sample and the IDs (SiteID, DepthFrom, DepthTo) can be specified here" in line
     twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
     assert "--replicates mean averages them" in rejection(handed, twice, *options, cwd=tmp_path)
 

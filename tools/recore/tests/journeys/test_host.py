@@ -33,7 +33,7 @@ def test_a_judged_upload_is_handed_over_and_predicts_spectra(tmp_path: Path) -> 
     assert line["private"]
     assert "begin with README.md and MODEL_CARD.md" in run(f"recore handover {line['run']} --out handover", tmp_path)
     write_spectra(tmp_path, tmp_path / "sample", 3)
-    assert "3 samples in assays.csv" in run("recore predict handover spectra --out assays.csv", tmp_path)
+    assert "wrote 3 samples to assays.csv" in run("recore predict handover spectra --out assays.csv", tmp_path)
     assays = read_table(tmp_path / "assays.csv")
     assert [row["name"].startswith("sample-") for row in assays] == [True] * 3
     assert all(row["CuPPM"] for row in assays)

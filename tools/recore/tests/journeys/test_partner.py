@@ -41,7 +41,7 @@ def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
 
 
 def predict_with_mistakes(folder: Path) -> None:
-    assert "5 samples in assays.csv" in run("recore predict handover spectra --out assays.csv --intervals", folder)
+    assert "wrote 5 samples to" in run("recore predict handover spectra --out assays.csv --intervals", folder)
     first = (folder / "assays.csv").read_bytes()
     assert "replace it with --force" in run("recore predict handover spectra --out assays.csv", folder, status=2)
     run("recore predict handover spectra --out assays.csv --intervals --force", folder)

@@ -144,7 +144,7 @@ def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
     ("command", "model", "variables", "reason"),
     [
         ("train", "Nothing", {}, "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no"),
-        ("serve", "no.Model", {}, "'front_parts.no.Model' cannot be imported: there is no module 'front_par"),
+        ("serve", "no.Model", {}, "'front_parts.no.Model' cannot be imported: the module 'front_par"),
         ("generate-dataset", "NOT_A_MODEL", {}, "'front_parts.NOT_A_MODEL' is not a model class: it must be a subcl"),
         *(
             (command, "FailingModel", {"ML2P_S3_URL": "bucket/x"}, "the environment variable ML2P_S3_URL is invalid: ")

@@ -95,7 +95,7 @@ def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root:
 
 
 def test_missing_datasets_and_models_are_reported(env: LocalEnv, tmp_path: Path, root: str) -> None:
-    with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
+    with pytest.raises(LocalEnvError, match=f"'d' does not exist: no objects at s3://{BUCKET}/{root}/datasets/d/"):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
         env.download_model("1")

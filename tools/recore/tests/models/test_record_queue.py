@@ -52,7 +52,7 @@ def test_records_are_kept_until_their_bucket_exists(
     client.s3.create_bucket(Bucket=bucket)
     records.close()
     assert record_names(client, "records", bucket) == [str(number) for number in range(THREADS)]
-    assert "failed and is retried" in caplog.messages[0]
+    assert "failed and will be retried" in caplog.messages[0]
     assert f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL" in caplog.messages[0]
     assert not any("lost" in message for message in caplog.messages)
 

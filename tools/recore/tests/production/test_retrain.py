@@ -107,7 +107,7 @@ def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--public", "new.csv", "--update"], "--update needs --approve: an endpoint serves only approved versions"),
+        (["--public", "new.csv", "--update"], "--update requires --approve: an endpoint serves only approved versions"),
         ([], "Missing option '--public'"),
         (["--public", "config.json"], "config.json: this is JSON; save the table as CSV"),
         (["--public", "new.csv", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),

@@ -106,7 +106,7 @@ MALICIOUS = b"sample,4000,2000,600\na,<script>alert(1)</script>,0.2,0.3\n"
         ("bad.csv.gz", b"\x1f\x8b" + bytes(100), "damaged"),
         ("bomb.csv.gz", gzip.compress(bytes(50 << 20), mtime=0), "larger than 10 MB when unpacked"),
         ("few.csv", b"4000,0.1\n3000,0.2\n2000,0.3\n", "less than the grid"),
-        ("nm.csv", b"axis,absorbance\n1000,0.1\n1500,0.2\n2000,0.3\n", "or in the file: call the axis"),
+        ("nm.csv", b"axis,absorbance\n1000,0.1\n1500,0.2\n2000,0.3\n", "or in the file: name the axis"),
         (
             "marks.csv",
             b"wavenumber;absorbance\n4000;1.200\n2000;1.250\n600;1.300\n",

@@ -357,7 +357,7 @@ def test_the_explore_command_writes_a_report(tmp_path: Path, public: pd.DataFram
     assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines()[0] == "explore: reading"
     assert all(line.startswith("explore: ") for line in result.stderr.splitlines())
-    assert result.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
+    assert result.stdout.splitlines()[-1] == f"explore: {out}; its data are in {tmp_path / 'explored'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     result = recore("explore", data, "--out", out, "--json")
     assert {finding["name"] for finding in json.loads(result.stdout)} >= {"outliers", "no duplicates"}

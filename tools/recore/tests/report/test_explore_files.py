@@ -99,7 +99,7 @@ def test_decimal_commas_are_reported(delimiter: str, cell: str, reason: str, tmp
         ([[HEADER[0], *(f"{name} THz" for name in HEADER[1:])]], ("'4000 THz'", "converts cm-1, nm and um")),
         ([[HEADER[0], *(f'"{int(name):,}.5"' for name in HEADER[1:])]], ("not plain numbers: '4,000.5'", "reads it")),
         ([["X,Y"]], ("not a data file in the challenge's schema", "reads it")),
-        ([["wavenumber,reflectance"]], ("has a question: ", "--convert")),
+        ([["wavenumber,reflectance"]], ("needs an option: ", "--convert")),
         ([["Frequency (THz),A"]], ("the axis 'Frequency (THz)' is a frequency, which is not supported",)),
         ([["##TITLE=quartz"], ["##JCAMP-DX=4.24"], ["X,Y"]], ("this is JCAMP-DX, which is not supported",)),
     ],

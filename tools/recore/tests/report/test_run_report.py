@@ -338,7 +338,7 @@ def test_the_report_command_writes_the_report(run_copy: Path) -> None:
     (run_copy / "report.html").unlink()
     result = recore_process("report", run_copy)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1] == f"report: {run_copy / 'report.html'}, its numbers in {run_copy / 'report'}"
+    assert result.stdout.splitlines()[-1] == f"report: {run_copy}/report.html; its data are in {run_copy}/report"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     assert read_numbers(run_copy, "targets").shape == (49, 8)
 
@@ -377,7 +377,7 @@ class Figure:
         time.sleep(0.1)
     interrupted_run.process.send_signal(signal.SIGINT)
     assert interrupted_run.end() == (0, [])
-    assert "recore: no report: interrupted" in interrupted_run.stderr
+    assert "recore: report failed: interrupted" in interrupted_run.stderr
     names = "logs model.tar.gz predictions run.json score.py scores".split()
     assert sorted(path.name for path in out.iterdir()) == names
 

@@ -115,7 +115,7 @@ def test_the_validate_command_writes_a_report_or_an_error(
     assert result.returncode == 0, result.stderr
     assert all(line.startswith("validate: ") for line in result.stderr.splitlines())
     assert "validate: fitting" in result.stderr.splitlines()
-    assert result.stdout.splitlines()[-1] == f"validate: {out}, its numbers in {tmp_path / 'validated'}"
+    assert result.stdout.splitlines()[-1] == f"validate: {out}; its data are in {tmp_path / 'validated'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     (tmp_path / "s").mkdir()
     with pytest.raises(ValueError, match=r"this folder contains no preprocess\.py"):

@@ -59,5 +59,5 @@ def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentError
     location = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
     if command := find_command(step, submission):
-        fix = f"{fix.rstrip('.')}. To see the error alone: `{command}`"
+        fix = f"{fix.rstrip('.')}. To reproduce it, run `{command}`"
     return ExperimentError(step.reason or UNKNOWN_REASON, fix, location, step.outside)

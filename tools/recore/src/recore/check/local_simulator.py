@@ -43,7 +43,7 @@ def open_experiments(
         results = folder / "results"
         results.mkdir()
         data = PublicData(_find_data(submission, public, folder), tuple(weights))
-        show(f"check: data: {data.path}, rows: {data.rows:,}")
+        show(f"check: data {data.path}, {data.rows:,} rows")
         isolation = choose_isolation(isolation, submission, for_host=for_host)
         backend = stack.enter_context(open_embedded(BackendSettings(isolation=isolation), show))
         show(f"check: on {backend.endpoint}, isolation: {backend.isolation}")

@@ -101,7 +101,7 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
         (rows, columns), (needed, width) = predicted.shape, expected.shape
         return (
             f"the predictions have {count(rows, 'line')} of {count(columns, 'number')},"
-            f" but there are {count(needed, 'row')} of {count(width, 'target')}"
+            f" but {count(needed, 'row')} of {count(width, 'target')} are expected"
         )
     position = largest_difference(expected, predicted)
     if position is None:

@@ -203,7 +203,7 @@ def parse_script(file: str, content: bytes) -> Script:
     except SyntaxError as error:
         return Script(file, content, problem=error.msg, problem_line=max(error.lineno or 0, 0))
     except UnicodeDecodeError as error:
-        problem = f"byte {error.object[error.start]:#x} is not {error.encoding}; save the file as UTF-8"
+        problem = f"byte {error.object[error.start]:#x} is not valid {error.encoding}; save the file as UTF-8"
         return Script(file, content, problem=problem, problem_line=content.count(b"\n", 0, error.start) + 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(file, content, problem=str(error) or "its expressions are nested too deeply")

@@ -109,7 +109,7 @@ def pack_project(folder: Path) -> bytes:
         size += len(content)
         if size > MAX_PACKED or len(files) > MAX_FILES:
             limits = f"{MAX_PACKED >> 20} MB or {MAX_FILES} files"
-            raise ValueError(f"{folder}: more than {limits} in addition to data and models")
+            raise ValueError(f"{folder}: the folder contains more than {limits}, not counting data and models")
     return SubmissionFiles(folder, files).archive
 
 

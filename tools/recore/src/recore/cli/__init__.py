@@ -93,9 +93,9 @@ def _explain(error: ValueError | OSError) -> str:
 def _usage_message(error: click.UsageError, command: str) -> str:
     message, similar = error.format_message().rstrip("."), None
     if isinstance(error, click.NoSuchCommand):
-        message, similar = f"no command {error.command_name!r}", error.possibilities
+        message, similar = f"unknown command {error.command_name!r}", error.possibilities
     elif isinstance(error, click.NoSuchOption):
-        message, similar = f"no option {error.option_name!r}", error.possibilities
+        message, similar = f"unknown option {error.option_name!r}", error.possibilities
     if similar:
         return f"{message}: did you mean {similar[0]!r}?"
     return f"{message}; see `{command} --help`"

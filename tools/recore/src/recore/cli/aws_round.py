@@ -23,7 +23,7 @@ aws_options = add_options(
     click.option("--bucket", help="AWS: bucket for the files of the round."),
     click.option("--image", help="AWS: container image.  [default: AWS's scikit-learn 1.9-0]"),
     click.option("--price", type=FiniteNumber(0), help=f"AWS: dollars per instance-hour.  [default: {PRICE}]"),
-    click.option("--at-most", type=FiniteNumber(0), help="AWS: dollars; start no round that could cost more."),
+    click.option("--at-most", type=FiniteNumber(0), help="AWS: maximum cost of a round in dollars."),
     click.option("--yes", is_flag=True, help="AWS: start the jobs without confirmation."),
     click.option("--print-policies", is_flag=True, help="AWS: print the policies of both roles and exit."),
 )
@@ -68,14 +68,14 @@ class AwsRound:
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         running = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
         show_line(f"aws: {running}: {_format_bound(bound)}, if every job uses its entire time limit")
-        tie = "its private score ties with another, for its held-out score"
-        show_line(f"aws: {_format_bound(of_tied)} more for each submission if {tie}")
+        tied = "for each submission with a tied private score, to recompute its held-out score"
+        show_line(f"aws: {_format_bound(of_tied)} more {tied}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
             raise click.UsageError(
-                f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}: judge a --share of "
-                "the submissions, or set a shorter --time-limit"
+                f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}; judge part of "
+                "the submissions with --share, or set a shorter --time-limit"
             )
         if not self.yes:
             click.confirm("Start these jobs?", abort=True, err=True)
@@ -116,12 +116,12 @@ def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
     try:
         quotas = read_quotas(boto3.client("service-quotas"), settings)
     except (ClientError, BotoCoreError) as error:
-        return [f"the account's quotas could not be read ({type(error).__name__}); jobs wait until they allow them"]
+        return [f"the account's quotas could not be read ({type(error).__name__}); jobs may wait for quota"]
     lines = []
     for kind, used in at_a_time.items():
         quota = f"{quotas[kind]:.0f}" if kind in quotas else "not listed"
         lines.append(
-            f"{getattr(settings, kind).type} for {kind}: up to {used} at a time, the account's quota is {quota}"
+            f"{getattr(settings, kind).type} for {kind}: up to {used} at a time; the account's quota is {quota}"
         )
     return lines
 

@@ -21,21 +21,21 @@ def parse_codes(value: str) -> list[str]:
     """Parse a comma-separated list of rule codes or prefixes."""
     codes = [code for code in re.split(r"[,\s]+", value.upper()) if code]
     if not codes:
-        raise click.BadParameter("at least one code is needed, such as RC102")
+        raise click.BadParameter("specify at least one code, such as RC102")
     return codes
 
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules and exit.")
-@click.option("--explain", type=parse_codes, multiple=True, help="Explain rules (or all): reason, example and fix.")
-@click.option("--select", type=parse_codes, multiple=True, help="Apply only these codes or prefixes: RC1,RC203.")
+@click.option("--explain", type=parse_codes, multiple=True, help="Explain rules, or all: reason, example and fix.")
+@click.option("--select", type=parse_codes, multiple=True, help="Apply only these codes or prefixes (RC1,RC203).")
 @click.option("--ignore", type=parse_codes, multiple=True, help="Skip these rules.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox for jobs.  [default: auto, or required with --for-host]")
 @click.option("--source-only", is_flag=True, help="Apply only rules that read files; do not run the submission.")
 @click.option("--thorough", is_flag=True, help="Repeat training with many rows, which can take hours.")
-@click.option("--for-host", is_flag=True, help="Also report what an untrusted submission attempts (RC8).")
+@click.option("--for-host", is_flag=True, help="Also report suspicious actions of the submission (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")
 @click.option("-v", "--verbose", is_flag=True, help="List the rules that could not be run, with reasons.")

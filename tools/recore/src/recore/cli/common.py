@@ -45,7 +45,7 @@ class FiniteNumber(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:
-            self.fail("a number is needed", param, ctx)
+            self.fail("enter a number", param, ctx)
         return super().convert(value, param, ctx)
 
 

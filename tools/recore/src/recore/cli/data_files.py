@@ -23,7 +23,7 @@ SHOWN = 3  # target names in a note
 @click.option("--rows", type=int, default=1920, help="Number of samples; three in ten are private.")
 @click.option("--holes", type=int, default=24, help="Number of drill holes; each is either public or private.")
 @click.option("--channels", type=int, default=3651, help="Channels per spectrum, from 4000 to 350 cm-1.")
-@click.option("--missing", type=FiniteNumber(), default=0.0, help="Share of assays to leave empty.")
+@click.option("--missing", type=FiniteNumber(), default=0.0, help="Fraction of assays to omit.")
 @click.option("--seed", type=int, default=0, help="Random seed.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -69,10 +69,10 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     "--groups",
     "holes",
     required=True,
-    help="Drill holes to make private: a share (30% or 0.3) or names (A,B,C).",
+    help="Drill holes to make private: a fraction (30% or 0.3) or names (A,B,C).",
 )
 @click.option("--out", type=FOLDER, default=Path("data"), help="Folder for the files.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed for the selection if --holes is a share.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Random seed if --holes is a fraction.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bool) -> None:
@@ -113,7 +113,7 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
     "columns",
     metavar="NAME=COLUMN[:UNIT]",
     multiple=True,
-    help="Column of the assay table for a column of the schema, such as CuPPM=Cu_pct; repeatable.",
+    help="Assay column to use for a column of the schema, such as CuPPM=Cu_pct; repeatable.",
 )
 @click.option(
     "--content-unit",
@@ -121,9 +121,9 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
     help="Unit of assays whose columns do not specify one.",
 )
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
-@click.option("--out", type=FILE, required=True, help="Data file to write, .csv.gz.")
+@click.option("--out", type=FILE, required=True, help="Data file to write (.csv.gz).")
 @reading_options
-@click.option("--like", type=FILE, help="Data file whose channels are used for the new file.")
+@click.option("--like", type=FILE, help="Data file whose channels the new file gets.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -193,4 +193,4 @@ def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
         show_nothing_written(result)
     elif not as_json:
         spectra = count(result.spectra, "spectrum", "spectra")
-        click.echo(f"import: {count(result.rows, 'row')} of {result.grid} from {spectra} in {out}")
+        click.echo(f"import: wrote {count(result.rows, 'row')} of {result.grid} from {spectra} to {out}")

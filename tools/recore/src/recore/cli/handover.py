@@ -20,7 +20,7 @@ from recore.text import plain
     "cut_offs",
     metavar="TARGET=VALUE",
     multiple=True,
-    help="Measure decisions at this cut-off, such as CuPPM=2000; repeatable.  [default: the upper quartile]",
+    help="Evaluate decisions at this cut-off, such as CuPPM=2000; repeatable.  [default: the upper quartile]",
 )
 @click.option("--engine", type=click.Choice(["process", "docker"]), default="process", help="Where jobs run.")
 @click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox for jobs.")
@@ -66,4 +66,4 @@ def handover(
     if as_json:
         show_json(result.to_dict())
         return
-    click.echo(f"handover: {folder}: {len(result.files)} files; begin with README.md and MODEL_CARD.md")
+    click.echo(f"handover: wrote {len(result.files)} files to {folder}; begin with README.md and MODEL_CARD.md")

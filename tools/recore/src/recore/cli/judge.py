@@ -53,7 +53,7 @@ def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Pa
 @click.option("--private", type=FILE, help="Data without assays.  [required]")
 @click.option("--actual", type=FILE, help="Assays of the private data.  [required]")
 @click.option("--out", type=FOLDER, default=Path("judged"), help="Folder for the runs and judged.csv.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Submissions to run at the same time.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Number of submissions to run at a time.")
 @click.option(
     "--time-limit",
     type=FiniteNumber(0.02, 1440),
@@ -114,7 +114,7 @@ def judge(
         show_policies(aws["bucket"])
         return
     if not (submissions and public and private and actual):
-        raise click.UsageError("SUBMISSIONS, --public, --private and --actual are needed")
+        raise click.UsageError("SUBMISSIONS, --public, --private and --actual are required")
     aws_round = AwsRound(**aws) if engine == "aws" else None
     if any(aws.values()) and not aws_round:
         raise click.UsageError("--role, --bucket and the other options for AWS need --engine aws")
@@ -122,7 +122,7 @@ def judge(
     if share:
         submissions = tuple(select_share(submissions, share))
         if not submissions:  # a task in a job array must not fail because it has no submissions
-            show_line(f"judge: no submission in part {share[0]} of {share[1]}")
+            show_line(f"judge: part {share[0]} of {share[1]} contains no submissions")
             return
     entries = this_round.read(submissions)
     judging = _RoundJudge(this_round, entries)
@@ -132,7 +132,7 @@ def judge(
             recorded = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
             judging.run(jobs, engine, aws_round, recorded)
         except KeyboardInterrupt:
-            line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
+            line = f"{interrupts.line('recore')}; jobs stopped, {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}; run the same command to judge the rest", err=True)
             raise SystemExit(interrupts.STATUS) from None
     ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
@@ -143,7 +143,7 @@ def judge(
         table_console().print(_make_table(ranked, public), "")
         if any(entry.record and entry.record.held_out_is_claimed for entry in ranked):
             click.echo(explain_claimed_score(None))
-        click.echo(f"judge: {table}, and the runs in {out}")
+        click.echo(f"judge: wrote {table}; the runs are in {out}")
     raise SystemExit(int(any(entry.problem for entry in entries)))
 
 
@@ -163,7 +163,7 @@ class _RoundJudge:
     def announce(self) -> None:
         """Print the unreadable submissions, and how many submissions were judged before or are to be run."""
         for line in self.round.invalid:
-            show_line(f"judge: {line}; its submission will be rerun")
+            show_line(f"judge: {line}; the submission will be rerun")
         for entry in self.entries:
             if entry.problem:
                 show_line(f"judge: {entry.result}")

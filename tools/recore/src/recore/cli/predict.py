@@ -19,14 +19,14 @@ from stagemaker import locked
 @click.argument("model", type=FOLDER)
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=FILE, required=True, help="CSV file to write.")
-@click.option("--intervals", is_flag=True, help="Add both ends of each assay's 90% interval.")
+@click.option("--intervals", is_flag=True, help="Add the bounds of each assay's 90% interval.")
 @reading_options
 @click.option(
     "--column",
     "columns",
     metavar="NAME=COLUMN",
     multiple=True,
-    help="Column for an ID in a table of spectra, such as SiteID=well; repeatable.",
+    help="Column of a table of spectra to use for an ID, such as SiteID=well; repeatable.",
 )
 @click.option("--public", type=FILE, help="Public data file of a run, if it has moved.")
 @click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox for the model.")
@@ -104,5 +104,5 @@ def predict(
     if as_json:
         show_json({"file": str(out), **described, "problems": problems, "remarks": result.remarks})
     else:
-        click.echo(f"predict: {count(predicted.rows, 'sample')} in {out}; {predicted.format_domain()}")
+        click.echo(f"predict: wrote {count(predicted.rows, 'sample')} to {out}; {predicted.format_domain()}")
     raise SystemExit(int(bool(problems)))

@@ -47,7 +47,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="HTML report to write.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, taken evenly from holes.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, evenly from all holes.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
@@ -70,7 +70,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.option(
     "--curve",
     metavar="NAME[=VALUES]",
-    help="Plot the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20. By "
+    help="Plot the score against a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20. By "
     "default alpha if fit() has alpha_min and alpha_max, otherwise fit()'s only numeric hyperparameter.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Random seed of the folds.")
@@ -140,4 +140,4 @@ def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> Non
         return
     for finding in page.findings:
         click.echo(f"{finding.level:4}  {plain(reword(finding.text), 2000)}")
-    click.echo(f"{command}: {path}, its numbers in {path.with_suffix('')}")
+    click.echo(f"{command}: {path}; its data are in {path.with_suffix('')}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recore.evaluation import Score
 
 MEANINGS = {  # of scores, by name
-    "held-out": "public rows, predicted by models trained without the row's drill hole (the submission's claim)",
+    "held-out": "public rows, predicted without the row's drill hole in training; computed by the submission itself",
     "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
 }
 

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 @click.option(
     "--isolation",
     type=ISOLATION,
-    help="Sandbox for jobs. By default, used if available (auto); with --actual, required for somebody else's "
-    "submission.",
+    help="Sandbox for jobs. Default: used if available (auto); with --actual, required for other people's submissions.",
 )
-@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are split by line.")
+@click.option(
+    "--max-payload", type=click.IntRange(1, 100), default=100, help="Largest request in MB; larger inputs are split."
+)
 @click.option("--role", help="AWS: ARN of the role for jobs.")
 @click.option("--bucket", help="AWS: bucket for the files of the run.")
 @click.option("--image", help="Container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
@@ -86,7 +87,7 @@ def run(
     from recore.cli.progress import show_steps
 
     if (private or actual) and not public:
-        raise click.UsageError("--private and --actual need --public")
+        raise click.UsageError("--private and --actual require --public")
     data = evaluation.choose_data_files(submission, public, private, actual)
     files = evaluation.read_submission(submission)
     jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
@@ -129,7 +130,7 @@ def _parse_instances(job: str, value: str) -> "Instances":
     match = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", value, re.ASCII)
     if not match or (job == "processing" and match[2]):
         example = "ml.m5.xlarge" if job == "processing" else "ml.m5.xlarge or ml.m5.xlarge:2"
-        raise click.UsageError(f"--{job}-instances {value}: an instance type is needed, such as {example}")
+        raise click.UsageError(f"--{job}-instances {value}: specify an instance type, such as {example}")
     return Instances(match[1], int(match[2] or 1))
 
 
@@ -156,7 +157,7 @@ def _write_report(folder: Path) -> None:
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
-        click.echo(f"recore: no report: {reason}; `{shell_program()} report {folder}` creates it", err=True)
+        click.echo(f"recore: report failed: {reason}; run `{shell_program()} report {folder}`", err=True)
 
 
 def _show_results(evaluation_run: "EvaluationRun") -> None:
@@ -172,5 +173,5 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
 
 def _show_interrupt(evaluation_run: "EvaluationRun") -> None:
     running = [step.name for step in evaluation_run.steps.values() if step.began and step.seconds is None]
-    jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-    click.echo(f"{interrupts.line('recore')}, {jobs}; its results so far are in {evaluation_run.folder}", err=True)
+    jobs = f"possibly still running: {', '.join(running)}" if running else "jobs stopped"
+    click.echo(f"{interrupts.line('recore')}; {jobs}; the results so far are in {evaluation_run.folder}", err=True)

@@ -22,17 +22,17 @@ reading_options = add_options(
         default="one",
         help="How to handle several spectra of a sample: reject, average, or write a row for each.",
     ),
-    click.option("--name", metavar="REGEX", help="Pattern of file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
+    click.option("--name", metavar="REGEX", help="Pattern for file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
     click.option("--block", default="absorbance", help="Block of OPUS files to read, as in `recore import --help`."),
     click.option(
         "--convert",
         type=click.Choice(["none", "fraction", "percent"]),
         help="Convert reflectance or transmittance on this scale to log10(1 / value). With none, values are "
-        "absorbance, whatever a header says.",
+        "absorbance, even if a header states otherwise.",
     ),
     click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files."),
     click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark of text files."),
-    click.option("--sample", metavar="COLUMN", help="Column of a table of spectra with the sample names."),
+    click.option("--sample", metavar="COLUMN", help="Column of sample names in a table of spectra."),
     click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of rejecting them."),
 )
 
@@ -67,7 +67,7 @@ def show_remarks(result: "ImportResult") -> None:
                 more = ""
     for file, number in counts.items():
         if number > SHOWN:
-            lines.append(f"recore: {file}: and {count(number - SHOWN, 'more problem')}; --json lists all")
+            lines.append(f"recore: {file}: {count(number - SHOWN, 'more problem')}; --json lists all")
     for line in lines:
         click.echo(plain(line, 10_000), err=True)
 

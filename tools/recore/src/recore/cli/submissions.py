@@ -53,7 +53,7 @@ def new(folder: Path, model: str, as_json: bool) -> None:
     "ids",
     multiple=True,
     metavar="COLUMN",
-    help="An ID; rows with the same first ID are held out together. Repeatable.  [default: SiteID, DepthFrom, DepthTo]",
+    help="ID; rows with the same first ID are held out together. Repeatable.  [default: SiteID, DepthFrom, DepthTo]",
 )
 @click.option("--group-name", metavar="WORD", help="What the first ID identifies.  [default: drill hole, or group]")
 @click.option("--title", help="Name of the challenge.  [default: the name of FOLDER]")
@@ -147,7 +147,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
 def _check_target(submission: Path, target: Path, default: Path) -> None:
     """Raise ValueError or OSError if the archive cannot be written, or if the next archive could contain it."""
     if submission.is_file():
-        raise ValueError(f"{submission}: not a folder; an archive is already packed")
+        raise ValueError(f"{submission}: this is a file; specify the folder of a submission")
     if not submission.is_dir():
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():

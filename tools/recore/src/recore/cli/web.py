@@ -21,7 +21,7 @@ PACKAGES = "starlette", "uvicorn", "mangum"
 @engine_option
 @config_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port, or 0 for any.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for any.")
 @click.option(
     "--name",
     "names",
@@ -29,7 +29,7 @@ PACKAGES = "starlette", "uvicorn", "mangum"
     help="Host name that a proxy forwards; repeatable. Local names and addresses are always accepted.",
 )
 @click.option(
-    "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="MB; larger files are rejected."
+    "--largest-file", type=click.IntRange(1, 100), default=10, show_default=True, help="Maximum file size in MB."
 )
 @click.option("--lambda", "folder", type=FOLDER, help="Write an AWS Lambda deployment to this folder and exit.")
 @as_json

@@ -167,7 +167,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
-            f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
+            f"{table.path}: {len(limits)} assays below the detection limit were set to half the limit: {examples}"
         )
     numbers = {
         name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # None becomes NaN

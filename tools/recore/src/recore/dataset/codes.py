@@ -78,7 +78,7 @@ def _report(column: str, values: NDArray[np.float64], code: float) -> SuspectedC
     share = f"{column}: {len(rows):,} of {(~np.isnan(values)).sum():,} values {'is' if len(rows) == 1 else 'are'}"
     if code > 0:
         message = (
-            f"{share} exactly {code:.12g}, and the next lower one is {values[values < code].max():.4g}; if this is a "
+            f"{share} exactly {code:.12g}, and the next lower value is {values[values < code].max():.4g}; if this is a "
             "code for a missing or over-range assay, leave the cells empty"
         )
     else:

@@ -10,7 +10,7 @@ from recore.dataset.grammar import Ambiguity, separate_words
 from recore.dataset.grammar.contents import parse_assay_header, targets_in
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.target_units import element_of, find_target, unit_of
+from recore.dataset.grammar.target_units import find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.target_columns import Source, chosen_source, find_targets, with_factors
 from recore.listing import list_names
@@ -53,7 +53,7 @@ def find_columns(
     ignored = [name for name in _unused(header, sources).values() if name]
     names = [*header.values()]
     if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
+        raise ValueError(f"column {repeated[0]!r} appears more than once")
     _check_mistyped(ignored, sources.keys())
     return sources, _remarks(sources, chosen, ignored, asks)
 
@@ -106,7 +106,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
         if len(candidates) > 1:
             options = " or ".join(repr(columns[position][:40]) for position in candidates)
             example = column_option(column, columns[candidates[0]])
-            raise Ambiguity("target", f"{column} can be {options}; choose one, such as {example}")
+            raise Ambiguity("target", f"{column} can be {options}; choose one, for example with {example}")
         positions.update((column, position) for position in candidates)
     is_named = any(rank_sample_name(name) is not None for name in columns.values())
     if "sample" not in known and columns and (with_spectra or is_named or columns.get(0) == ""):
@@ -163,7 +163,7 @@ def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
             if likely:
                 remedy = f"did you mean {likely!r}? {column_option(missing, likely)} imports it"
             listed = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
-            raise ValueError(f"there is no column {missing!r}; {listed} are required; {remedy}")
+            raise ValueError(f"column {missing!r} is missing; {listed} are required; {remedy}")
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
@@ -180,7 +180,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
         columns = [(column[1], source.column) for source in sources.values() if (column := getattr(source, kind))]
         if columns:
             names = list_names([f"{name} of {column}" for name, column in columns], SHOWN)
-            remarks.append(f"{kind} in separate columns: {names}")
+            remarks.append(f"{kind} read from separate columns: {names}")
     if unknown:
         remarks.append(
             f"columns without a unit were assumed to be in the target's unit: "
@@ -202,8 +202,8 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
 
 
 def _conversion(name: str, source: Source) -> str:
-    """Format a conversion: KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
+    """Format a conversion: KPPM = 8301.5 x K2O (%), DepthTo = 0.3048 x to (ft), SiteID = hole."""
     if source.factor == 1:
         return f"{name} = {source.column}"
-    formula = source.formula if source.formula != element_of(name) else ""
-    return f"{name} = {source.factor:.6g} x {source.column} ({f'{source.unit} {formula}'.strip()})"
+    stated = parse_assay_header(source.column).unit or depth_unit_in(source.column)
+    return f"{name} = {source.factor:.6g} x {source.column}" + (f" ({source.unit})" if source.unit != stated else "")

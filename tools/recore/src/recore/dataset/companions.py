@@ -55,7 +55,7 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
                 f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
-                f"unclear for which column; name it accordingly, such as {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
+                f"unclear for which column; rename it, for example to {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
             )
         for target in owners:
             source = result[target]
@@ -82,7 +82,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
                 unit = source.unit and f":{source.unit}"
                 raise ValueError(
                     f"column {name[:40]!r} has {cells(position)[rows[0]][:20]!r} where {source.column[:40]!r} has "
-                    f"{numbers[rows[0]][:20]!r}; import the column with the signs by "
+                    f"{numbers[rows[0]][:20]!r}; import the column with the signs using "
                     f"{column_option(target, name + unit)}, or remove it"
                 )
 

@@ -4,7 +4,7 @@ import re
 
 from recore.dataset.grammar import Ambiguity
 
-EXPORT = "export it as CSV, spectra with wavenumbers and absorbance"
+EXPORT = "export the spectra as CSV with wavenumbers and absorbance"
 # patterns in the first lines of a file
 TEXT_FORMATS = {
     "JCAMP-DX": r"^##\s*(title|jcamp[- ]?dx|xydata|xypoints|peak table|data type)\s*=",

@@ -126,7 +126,7 @@ def put_on_grid(
         on_grid.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
     counts = {
         f"cut to {grid}": n_cut,
-        f"interpolated by a cubic spline to {grid}": n_interpolated,
+        f"interpolated to {grid} with a cubic spline": n_interpolated,
         f"their channel spacing is more than {COARSE:g} times the grid's, and the spline adds no detail": n_coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]
@@ -152,7 +152,7 @@ def explain_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
     low, high = wavenumbers[-1], wavenumbers[0]
     if grid.wavenumbers[-1] >= low - grid.tolerance and grid.wavenumbers[0] <= high + grid.tolerance:
         return ""
-    return f"it covers {high:.1f} to {low:.1f} cm-1, less than the grid ({grid}), and nothing is extrapolated"
+    return f"it covers {high:.1f} to {low:.1f} cm-1, less than the grid ({grid}); spectra are not extrapolated"
 
 
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
@@ -174,6 +174,6 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
     for gap in np.flatnonzero(steps > GAP * neighbours):
         upper, lower = wavenumbers[gap], wavenumbers[gap + 1]
         if ((within < upper) & (within > lower)).any():
-            raise ValueError(f"it has no channel between {upper:.1f} and {lower:.1f} cm-1, but the grid has")
+            raise ValueError(f"it has no channel between {upper:.1f} and {lower:.1f} cm-1, but the grid does")
     values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(within)
     return values

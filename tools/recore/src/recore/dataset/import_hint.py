@@ -37,7 +37,7 @@ def explain_import(path: Path, only_header: bool = False) -> str:
     if item.question and "--" not in item.reason:  # no option of the import resolves it
         return item.reason
     if item.question:
-        return f"{reason}; {IMPORT} has a question: {item.reason}"
+        return f"{reason}; {IMPORT} needs an option: {item.reason}"
     return "; ".join([*foreign, item.reason]) if foreign and not only_header else ""
 
 

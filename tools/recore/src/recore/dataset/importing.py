@@ -242,7 +242,7 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
             remedy = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
             sample, _ = sample_of_replicate(name, samples)
             if sample:
-                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages them; otherwise {remedy}"
+                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages both; otherwise {remedy}"
             reason = f"its sample {name!r} has no row in {table.path}; {remedy}"
             result.problems.append(Problem(source, reason))
     return listed
@@ -269,7 +269,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
     elif suspects:
         names = list_names([spectrum.source for spectrum in suspects], SHOWN)
-        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}, unlike the rest: {names}")
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {LIKE_REFLECTANCE}")
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
@@ -296,7 +296,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
         first = several[0]
         reason = (
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example); --replicates mean averages them, --replicates each creates a row for each"
+            "for example); --replicates mean averages them, and --replicates each creates a row for each"
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif several:

@@ -38,7 +38,7 @@ def match_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks
         result.append(spectrum)
     if renamed:
         names = list_names([f"{name} of {sample}" for name, sample in renamed.items()], SHOWN)
-        remarks.append(f"by their names, spectra were read as replicates of samples in the assay table: {names}")
+        remarks.append(f"spectra with these names were read as replicates of samples in the assay table: {names}")
     return result
 
 

@@ -116,11 +116,11 @@ class Plan:
         if not 7 <= self.channels <= 30_000:
             raise ValueError(f"{count(self.channels, 'channel')}: the number must be from 7 to 30,000")
         if not 0 <= self.missing < 1:
-            raise ValueError(f"the share of missing assays is {self.missing}: it must be at least 0 and less than 1")
+            raise ValueError(f"the fraction of missing assays is {self.missing}: it must be at least 0 and less than 1")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}: it must be at least 0")
         if self.without is not None and self.without not in SHARE:
-            raise ValueError(f"there is no rock {self.without!r}: the rocks are {', '.join(SHARE)}")
+            raise ValueError(f"unknown rock {self.without!r}: the rocks are {', '.join(SHARE)}")
 
 
 def make_sample(

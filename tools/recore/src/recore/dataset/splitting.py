@@ -80,16 +80,16 @@ def _check_columns(header: list[str], path: Path) -> None:
     elif repeated:
         reason = f"{count(len(repeated), 'repeated column')}: {_quote_names(repeated)}"
     elif group not in names:
-        reason = f"there is no column {group!r}, the {challenge().group_name}, which is needed for the split"
+        reason = f"the column {group!r} ({challenge().group_name}) is missing; the split needs it"
     elif unknown := challenge().unknown_columns(names):
         reason = (
             f"{count(len(unknown), 'unknown column')}, which private data must not have: {_quote_names(unknown)}; keep "
             "only IDs, wavenumbers and targets"
         )
     elif not any(name in targets for name in names):
-        reason = f"there is no target column, such as {challenge().example}"
+        reason = f"target columns such as {challenge().example} are missing"
     elif not any(map(is_wavenumber, names)):
-        reason = "there is no channel, a column whose name is a wavenumber such as 3997.4"
+        reason = "channels are missing; their columns are named by wavenumbers such as 3997.4"
     else:
         return
     raise ValueError(f"{path}: {reason}")
@@ -126,11 +126,11 @@ def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[st
         if unknown := sorted(chosen - set(names)):
             raise ValueError(
                 f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, LISTED)}; "
-                "write a share as 30% or 0.3"
+                "write a fraction as 30% or 0.3"
             )
     if not 0 < len(chosen) < len(names):
         side = "public" if chosen else "private"
-        raise ValueError(f"{path}: --holes {holes} of {count(len(names), name)} makes none {side}")
+        raise ValueError(f"{path}: --holes {holes} would make none of the {count(len(names), name)} {side}")
     return chosen
 
 

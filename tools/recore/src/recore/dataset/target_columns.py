@@ -68,7 +68,7 @@ def chosen_source(target: str, column: str, position: int, stated: str) -> Sourc
     contents = parse_assay_header(column)
     if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
-        raise ValueError(f"{option}: {word[0]!r} means that this is not the content of an element; {remedy}")
+        raise ValueError(f"{option}: {word[0]!r} means that this is not the concentration of an element; {remedy}")
     formula = _chosen_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated, target_unit, option) if stated else contents.unit
     if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
@@ -236,7 +236,7 @@ def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
 def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
     several = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
     if repeated := [column for columns in several.values() for column in columns if columns.count(column) > 1]:
-        raise ValueError(f"there is more than one column {repeated[0]!r}")
+        raise ValueError(f"column {repeated[0]!r} appears more than once")
     lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in several.items()]
     lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
     if not lists:
@@ -244,7 +244,7 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
     choices = [(target, columns[0]) for target, columns in several.items()]
     choices += [(targets[0], column) for column, targets in compounds.items()]
     example = column_option(*choices[0])
-    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; choose, for example with {example}")
+    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; choose one, as in {example}")
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:

@@ -42,7 +42,7 @@ def check_text(path: Path, reason: str) -> str:
         while head:
             size += len(head)
             if size > MAX_FILE:
-                raise ValueError(f"more than {MAX_FILE >> 20} MB of text, the maximum")
+                raise ValueError(f"the text is larger than {MAX_FILE >> 20} MB, the maximum")
             if is_utf_8:
                 try:
                     decoder.decode(head)

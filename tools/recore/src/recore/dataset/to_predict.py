@@ -78,7 +78,7 @@ def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
     columns = parse_columns(options)
     if other := next((name for name in columns if name in challenge().targets or name == "index"), None):
         ids = ", ".join(challenge().sample_ids)
-        raise ValueError(f"--column {other}={columns[other]}: only sample and the IDs, {ids}, are read here")
+        raise ValueError(f"--column {other}={columns[other]}: only sample and the IDs ({ids}) can be specified here")
     return columns
 
 

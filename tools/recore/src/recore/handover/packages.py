@@ -68,9 +68,9 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
 
 
 def write_requirements(packages: Iterable[Package]) -> str:
-    lines = ["# Exact versions of the packages that the submission needs, as installed where this page was written."]
+    lines = ["# Exact versions of the packages that the submission needs, as installed when this file was written."]
     if missing := [each.name for each in packages if each.version is None]:
-        lines.append(f"# Not installed there, so listed as the submission requires them: {', '.join(missing)}")
+        lines.append(f"# Not installed then, so listed as the submission requires them: {', '.join(missing)}")
     return "\n".join([*lines, *(each.requirement for each in packages)]) + "\n"
 
 

@@ -134,7 +134,7 @@ def _reject_links(folder: Path) -> None:
     """Raise ValueError for symbolic links, which could hand over private files."""
     for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
-            raise ValueError(f"{folder / name}: a symbolic link is not handed over; replace it with the run's file")
+            raise ValueError(f"{folder / name}: symbolic links are not handed over; replace it with the run's file")
 
 
 def _check_record(raw: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def check_output_folder(folder: Path) -> None:
     except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
-        raise FileExistsError(f"{folder}: the folder contains more than a handover; move it, or choose another --out")
+        raise FileExistsError(f"{folder}: the folder also contains other files; move them, or choose another --out")
 
 
 def write_handover(

@@ -95,7 +95,7 @@ def import_string(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # a module that it imports is missing
-        raise ModelClassError(f"{name!r} cannot be imported: there is no module {error.name!r}") from error
+        raise ModelClassError(f"{name!r} cannot be imported: the module {error.name!r} does not exist") from error
     if not hasattr(module, attribute):
         raise ModelClassError(f"{name!r} cannot be imported: the module {module_name!r} has no {attribute!r}")
     return getattr(module, attribute)

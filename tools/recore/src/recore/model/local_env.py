@@ -113,7 +113,7 @@ class LocalEnv(SageMakerEnv):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
             if not keys:
-                raise LocalEnvError(f"there is no dataset {dataset!r}: no objects at s3://{bucket}/{prefix}")
+                raise LocalEnvError(f"the dataset {dataset!r} does not exist: no objects at s3://{bucket}/{prefix}")
             folder.mkdir(parents=True, exist_ok=True)
             for key in keys:
                 if not key.endswith("/"):  # such an object represents a folder

@@ -106,7 +106,7 @@ class RecordQueue:
         cause = error.__cause__ or error  # its message does not contain the record's key, unless S3 rejects the key
         if self._problem != str(cause):
             self._problem = str(cause)
-            logger.error("records: writing to S3 failed and is retried: %s", error)
+            logger.error("records: writing to S3 failed and will be retried: %s", error)
 
     def _lose(self, reason: str) -> None:
         self._lost += 1

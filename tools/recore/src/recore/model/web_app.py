@@ -55,7 +55,7 @@ def invocations() -> Response:
     try:
         return json_response(respond(predictor(), request.get_data(cache=False)))
     except (SystemExit, KeyboardInterrupt) as error:  # raised by the predictor: signals arrive in another thread
-        current_app.logger.exception("the predictor raised an exception that would end the server")
+        current_app.logger.exception("the predictor raised an exception that would stop the server")
         raise InternalServerError(original_exception=error) from error
 
 

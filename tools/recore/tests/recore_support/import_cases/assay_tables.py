@@ -384,7 +384,7 @@ COMPANION_CASES = [
     *(with_units(title, "wt%|ppm|PPB", "Cu|Al2O3") for title in ("Units", "unit")),
     with_units("Units", "ppm|ppm|ppm", "Cu|Zn"),
     with_units("Cu_unit", MIXED).with_options(content_unit="ppm"),
-    with_units("Cu_unit", MIXED).with_options(columns=("CuPPM=Cu",)).notes("units in separate columns"),
+    with_units("Cu_unit", MIXED).with_options(columns=("CuPPM=Cu",)).notes("units read from separate columns"),
     with_units("Units", MIXED).with_options(columns=("CuPPM=Cu",), content_unit="ppm"),
     *asks("content-unit", with_units("Cu_unit", MIXED, "Cu|Zn"), with_units("Hg_unit", MIXED, "Hg|Cu")),
     *asks("content-unit", with_units("Unit", "Basalt|Shale|Shale"), with_units("TOC_unit", MIXED, "Cu|TOC_pct")),

@@ -261,7 +261,7 @@ AXES = [
         two_columns(axis=PEAKS),
         table(PEAKS),
     ),
-    two_columns(axis=PEAKS).with_options(unit="cm-1").notes("differ by factors, as in a list of peaks"),
+    two_columns(axis=PEAKS).with_options(unit="cm-1").notes("vary widely, as in a list of peaks"),
     two_columns(axis=NIR_AND_MIR),
     *asks(
         "layout",

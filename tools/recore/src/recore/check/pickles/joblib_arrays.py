@@ -63,7 +63,7 @@ def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
     except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise Unreadable(f"the data type of an array is unknown: {error}") from None
     if _plain(written[1:]) != _plain((value.arguments, state)):
-        raise Unreadable(f"the data type of an array is not written as numpy does ({dtype})")
+        raise Unreadable(f"the data type of an array is not written as NumPy writes it ({dtype})")
     return dtype
 
 

@@ -67,7 +67,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     with contextlib.suppress(Exception):
         _Reading(names, budget).read_all(file, joblib=False)
     if budget.exhausted:  # otherwise pickle.load fails at the same opcode
-        raise Unreadable("the model is too large to be read")
+        raise Unreadable("the model is too large to read")
     imports.extend(each for each in names if each[1] not in NAMES_OF_NUMPY)
 
 
@@ -89,7 +89,7 @@ class _Reading:
                 self.read_pickle(content, joblib)
             except Exception:
                 if self.opcodes == before:
-                    raise Unreadable("it is followed by data that are not a pickle") from None
+                    raise Unreadable("the pickle is followed by other data") from None
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
@@ -106,7 +106,7 @@ class _Reading:
             at_end = frame_end <= cast(int, position)
             if opcode.name == "FRAME":
                 if not at_end:
-                    raise Unreadable("a frame within a frame")
+                    raise Unreadable("it contains a frame within a frame")
                 frame_end = content.tell() + int(argument or 0)
             elif not at_end and content.tell() > frame_end:
                 raise Unreadable("an opcode extends beyond its frame")
@@ -166,7 +166,7 @@ class _Opcodes:
 
     def _checked(self, size: int) -> int:
         if size > self._max_size:
-            raise Unreadable(f"a value of more than {self._max_size >> 20} MiB")
+            raise Unreadable(f"it contains a value of more than {self._max_size >> 20} MiB")
         return size
 
     def _advance(self, data: bytes) -> bytes:

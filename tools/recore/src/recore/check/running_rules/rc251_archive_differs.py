@@ -39,7 +39,7 @@ def inspect(experiments: Experiments) -> Findings:
     for verb, names in (
         ("does not contain", checked.keys() - built.files.keys()),
         ("also contains", packed.keys() - checked.keys()),
-        ("has a different", [name for name in common if checked[name] != built.files[name]]),
+        ("contains a different version of", [name for name in common if checked[name] != built.files[name]]),
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")

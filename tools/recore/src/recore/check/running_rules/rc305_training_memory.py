@@ -26,7 +26,7 @@ def inspect(experiments: Experiments) -> Findings:
         return
     message = (
         f"Training on {full.rows} rows took {full.memory:.0f}% of the memory of "
-        f"{experiments.settings.training.type}, or {expected:.0f}% for {max(full.rows, REAL_ROWS)} rows"
+        f"{experiments.settings.training.type}, or an estimated {expected:.0f}% for {max(full.rows, REAL_ROWS)} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
     yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), level)

@@ -11,7 +11,7 @@ main() does with `import train`.
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, rule
 
-FIX = "Move it to a separate module that setup.py lists, and import it in train.py"
+FIX = "Move the definition to a module that setup.py lists, and import it in train.py"
 
 
 @rule("The model needs nothing from __main__", needs=("RC301",))

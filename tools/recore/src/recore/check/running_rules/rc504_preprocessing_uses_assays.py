@@ -26,4 +26,4 @@ def inspect(experiments: Experiments) -> Findings:
         )
         yield Finding(message, FIX_WRITTEN, Location("preprocess.py"), Level.WARNING)
     if difference := effect_of_assays(experiments.differences()):
-        yield Finding(f"The inputs change if there are no assays: {difference}", FIX, Location("preprocess.py"))
+        yield Finding(f"The inputs change if the assays are missing: {difference}", FIX, Location("preprocess.py"))

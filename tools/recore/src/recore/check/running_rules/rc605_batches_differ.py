@@ -19,7 +19,7 @@ from recore.listing import count
 
 HEADER = "Make input_fn accept lines both with and without a header"
 AGAIN = "Return the same response to the same request: fix random_state, and keep no state between requests"
-DIFFERS = "Rows that are sent as {} are predicted differently than in the entire file: {}"
+DIFFERS = "The predictions differ if {} are sent instead of the entire file: {}"
 WORKS = "The platform probably sends a file of up to 100 MB at once, but not a larger file or a single row"
 LATE = (
     'the 60 s that SageMaker gives an endpoint ("Your invocation timed out while waiting for a response from container '
@@ -49,10 +49,10 @@ def inspect(experiments: Experiments) -> Findings:
         return
     halves = ("first_lines", "next_lines") if len(all_rows) > 1 else ("next_lines",)
     for what, expected, requests, with_header in (
-        ("some of the rows", all_rows, ("few",), True),
-        ("a single row", middle, ("single_with_header",), True),
+        ("only some of the rows", all_rows, ("few",), True),
+        ("single rows", middle, ("single_with_header",), True),
         ("two batches of lines (only the first has the header)", all_rows, halves, False),
-        ("a single line without the header", middle, ("single",), False),
+        ("single lines without the header", middle, ("single",), False),
     ):
         problem = compare(expected, data.targets, *(responses[name] for name in requests))
         if problem and with_header:
@@ -71,7 +71,7 @@ def find_moved_rows(few: ServedResponse, mixed: ServedResponse, rows: int) -> tu
     except InvalidPredictions:
         return None  # a different part of the rule reports this
     order = mixed_order(rows)
-    sent = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
+    sent = f"For a request of {count(len(order), 'row')}, unsorted and with one row repeated,"
     try:
         second = read_response(mixed)
     except InvalidPredictions as error:

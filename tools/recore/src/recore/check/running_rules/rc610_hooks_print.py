@@ -18,10 +18,10 @@ from recore.listing import count
 NUMBER = re.compile(r"\d+")  # may differ between the same lines of two requests
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # a line of gunicorn's log
 MAX_LINES = 10_000  # lines that are read from a log
-FIX = "Remove the print, or print once, in model_fn"
+FIX = "Remove the call of print(), or print once, in model_fn"
 
 
-@rule("The hooks do not print at each request", needs=("RC601", "RC605"))
+@rule("The hooks do not print on each request", needs=("RC601", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
     responses, printed = experiments.serving(), _printed_lines(experiments)
     if any(response.body is None for response in responses.values()):  # errors are logged

@@ -26,7 +26,7 @@ SHOWN = 3  # drill holes
 ENOUGH = 0.5  # share of the rows
 
 
-@rule("The submission's own held-out predictions were held out by drill hole", needs=("RC303", "RC603"))
+@rule("The submission's own held-out predictions hold out entire drill holes", needs=("RC303", "RC603"))
 def inspect(experiments: Experiments) -> Findings:
     try:
         held_out = experiments.held_out()

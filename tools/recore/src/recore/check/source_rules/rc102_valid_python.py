@@ -42,7 +42,7 @@ def inspect(source: SubmissionSource) -> Findings:
             try:
                 source.tree.read(name)
             except UnreadableFile as error:
-                yield Finding(f"{error}, so no job can start it", "write it as a regular file", Location(name))
+                yield Finding(f"{error}, so no job can start it", "replace it with a regular file", Location(name))
     for script in source.scripts:
         if script.problem and (command := _notebook_command(script)):
             message = f"{command!r} is notebook syntax, not Python"

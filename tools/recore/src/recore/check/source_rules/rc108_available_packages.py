@@ -34,7 +34,7 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
         return Finding("a relative import outside a package raises ImportError", fix, location)
     if other := source.find_other_case(statement.top):
         module = other.removesuffix(".py")
-        message = f"there is no module {statement.top!r}, only {other}: names are case-sensitive on Linux"
+        message = f"the module {statement.top!r} does not exist, only {other}: names are case-sensitive on Linux"
         return Finding(message, f"import {module}", location)
     _, unknown = source.required_modules
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR

@@ -74,12 +74,12 @@ def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findi
         yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":
         message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
-        yield Finding(message, "put its contents into preprocess.py", location)
+        yield Finding(message, "move its contents into preprocess.py", location)
     elif WILDCARD not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", location)
         else:
-            message = f"there is no {name!r} in the submission or in the folder where a job starts"
+            message = f"{name!r} is neither in the submission nor in the folder where a job starts"
             yield Finding(message, "use a path that the platform provides, or add the file", location, Level.WARNING)
 
 

@@ -17,8 +17,8 @@ def inspect(source: SubmissionSource) -> Findings:
     for node, context in script.calls if script else []:
         if method_of(node) == "parse_args" and not node.args and script and script.executes(context):
             message = (
-                "parse_args() exits if an argument is unknown. The four steps pass none, so this works there, but not "
-                "with further hyperparameters, as in a tuning job"
+                "parse_args() exits if an argument is unknown. The four steps pass no arguments, but a tuning "
+                "job passes hyperparameters"
             )
             fix = "use `arguments, _ = parser.parse_known_args()`"
             yield Finding(message, fix, Location(script.file, node.lineno), Level.WARNING)

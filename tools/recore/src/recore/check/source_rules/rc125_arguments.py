@@ -75,7 +75,7 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
 
 def _required_finding(node: ast.Call, script: Script) -> Finding:
     name = next(iter(strings_of(node.args)), "an argument")
-    message = f"{name} is required, but the four steps pass no arguments: {script.file} ends with status 2"
+    message = f"{name} is required, but the four steps pass no arguments: {script.file} exits with status 2"
     return Finding(message, "make it optional, with a default", Location(script.file, node.lineno))
 
 

@@ -60,7 +60,7 @@ def _upload_problems(source: SubmissionSource) -> Findings:
         reason = str(error).removeprefix(f"{source.tree.path}/")
         file = reason.partition(":")[0]
         location = Location(file) if source.tree.exists(file) else Location("setup.py")
-        yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause in the message", location)
+        yield Finding(f"the files to upload cannot be determined: {reason}", "fix the cause", location)
 
 
 def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
@@ -70,7 +70,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         yield Finding(message, "call setup() once", Location("setup.py", line))
         return
     for name, line in setup.unreadable.items():
-        message = f"the argument {name} of setup() cannot be read without running it"
+        message = f"the argument {name} of setup() cannot be read without running setup.py"
         yield Finding(message, FIX_LISTS, Location("setup.py", line))
     for keyword in setup.calls[0].keywords:
         if keyword.arg in UNSUPPORTED:
@@ -90,7 +90,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
             elif source.tree.list_folder(name.replace(".", "/")):
                 instead = f'{name} is a folder: list it in packages=["{name}"]'
             fix = instead or "correct the name, or remove it"
-            yield Finding(f"it lists {name}, but there is no {file}", fix, Location("setup.py", line))
+            yield Finding(f"it lists {name}, but {file} does not exist", fix, Location("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
             is_file = source.tree.is_file(f"{name.replace('.', '/')}.py")

@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Findings:
     try:
         manifest = source.tree.read(NAME).decode("utf-8", "replace")
     except UnreadableFile as error:
-        yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Location(NAME))
+        yield Finding(f"{error}, so the build cannot use it", "replace it with a regular file", Location(NAME))
         return
     if loses_first_line(manifest):
         message = "the build ignores this line, because it begins with a byte-order mark"

@@ -46,7 +46,7 @@ def inspect(source: SubmissionSource) -> Findings:
     try:
         source.tree.read(NAME)
     except UnreadableFile as error:
-        yield Finding(f"{error}, so no job can install it", "write it as a regular file", Location(NAME))
+        yield Finding(f"{error}, so no job can install it", "replace it with a regular file", Location(NAME))
         return
     first: dict[str, int] = {}
     hashed = next((line for line in source.requirements if line.has_hash), None)
@@ -105,7 +105,7 @@ def _editable_problem(path: str, entry: str) -> Problem:
         return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if posixpath.normpath(path) != ".":
         fix = f"include the folder in MANIFEST.in, and write only {path}"
-        return f"{entry!r}: jobs can install a folder of the submission, but not as editable", fix
+        return f"{entry!r}: jobs can install a folder of the submission, but not in editable mode", fix
     return f"{entry!r} needs the submission's setup.py, which is not uploaded", MODULES
 
 
@@ -131,7 +131,7 @@ def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     if name in files or any(f"{name}/{project}" in files for project in PROJECT):
         return None
     if not source.tree.exists(name):
-        return f"there is no {name!r} in the submission", FIX
+        return f"{name!r} is not in the submission", FIX
     is_file = source.tree.is_file(name)
     fix = f"add a line `{'include' if is_file else 'graft'} {name}` to MANIFEST.in"
     fix += "" if is_file else f"; the folder needs a {PROJECT[0]}"

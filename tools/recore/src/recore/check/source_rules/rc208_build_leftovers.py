@@ -22,5 +22,5 @@ def inspect(source: SubmissionSource) -> Findings:
             yield Finding("files left in dist/ are packed into the upload", "delete it", location, Level.WARNING)
     for name in source.tree.list_folder(""):
         if name.endswith(".egg-info"):
-            message = "the build adds the files that it lists to the upload, and then deletes the folder"
+            message = "the build uploads the files that this folder lists, and then deletes the folder"
             yield Finding(message, "delete it", Location(name), Level.WARNING)

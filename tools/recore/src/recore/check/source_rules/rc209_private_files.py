@@ -93,9 +93,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
         for line, kind in find_credentials(source.tree.read(name)):
             message = f"this line contains {kind}, which would be uploaded"
             level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
-            yield Finding(
-                message, "remove it, and revoke it with its issuer: jobs need none", Location(name, line), level
-            )
+            yield Finding(message, "remove it, and revoke it; jobs need no credentials", Location(name, line), level)
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:

@@ -35,13 +35,13 @@ strategy_options = add_options(
         "kind",
         type=click.Choice(["all-at-once", "canary", "linear"]),
         default="all-at-once",
-        help="How requests are shifted to the new instances.",
+        help="How to shift traffic to the new instances.",
     ),
     click.option(
         "--step",
         type=click.IntRange(1, 50),
         default=10,
-        help="Percentage of traffic to shift: the canary, or each linear step.",
+        help="Percentage of traffic for the canary or each linear step.",
     ),
     click.option("--interval", type=click.IntRange(0, 3600), default=60, help="Seconds between steps."),
     click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="CloudWatch alarm that triggers a rollback."),
@@ -130,7 +130,7 @@ def rollback(as_json: bool, **strategy: Any) -> None:
 @production.command()
 @click.argument("file", type=FILE)
 @click.option("--rows", type=click.IntRange(1), help="Send only this many rows.")
-@click.option("--variant", metavar="NAME", help="Variant that responds.  [default: chosen by weight]")
+@click.option("--variant", metavar="NAME", help="Variant that handles the requests.  [default: chosen by weight]")
 @as_json
 def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
     """Send samples of a data file to the endpoint, one request each.
@@ -150,7 +150,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
 
     total = count_rows(file)
     if not total:
-        raise ValueError(f"{file}: a header but no rows")
+        raise ValueError(f"{file}: the file has a header but no rows")
     total = min(total, rows or total)
     samples, rejected, has_errors = PredictedSamples(), 0, False
     with open_here() as project, show_work("invoke") as advance:
@@ -179,7 +179,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
 @production.command()
 @click.option("--endpoint", is_flag=True, help="Delete the endpoint and its configurations.")
 @click.option("--version", type=click.IntRange(1), help="Delete a version that is not being served.")
-@click.option("--all", "delete_all", is_flag=True, help="Delete everything, with the pipeline and the objects on S3.")
+@click.option("--all", "delete_all", is_flag=True, help="Delete everything, including the pipeline and S3 objects.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 def delete(endpoint: bool, version: int | None, delete_all: bool, yes: bool, as_json: bool) -> None:

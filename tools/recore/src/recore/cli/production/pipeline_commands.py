@@ -73,8 +73,8 @@ def train(
 @click.argument("file", type=FILE)
 @click.option("--out", type=FILE, default=Path("predictions.csv"), help="CSV file to write.")
 @click.option("--version", type=click.IntRange(1), help="Version to use.  [default: the latest approved one]")
-@click.option("--intervals", is_flag=True, help="Add both ends of each assay's 90% interval.")
-@click.option("--spectra", is_flag=True, help="Also keep the channels in the output.")
+@click.option("--intervals", is_flag=True, help="Add the bounds of each assay's 90% interval.")
+@click.option("--spectra", is_flag=True, help="Include the channels in the output.")
 @as_json
 def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
     """Predict the samples of a data file in batch.
@@ -109,10 +109,10 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
 @production.command()
 @submission_argument
 @public_option
-@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="Values of a hyperparameter to try.")
+@click.option("--range", "ranges", multiple=True, metavar="NAME=RANGE", help="Values to try for a hyperparameter.")
 @click.option("--jobs", type=click.IntRange(1, 750), help="Number of training jobs.  [default: 10]")
-@click.option("--parallel", type=click.IntRange(1, 100), help="Training jobs to run at a time.  [default: 2]")
-@click.option("--again", is_flag=True, help="Tune even if an earlier tuning job was the same.")
+@click.option("--parallel", type=click.IntRange(1, 100), help="Number of training jobs to run at a time.  [default: 2]")
+@click.option("--again", is_flag=True, help="Tune even if an identical tuning job exists.")
 @ascii_option
 @as_json
 def tune(
@@ -162,7 +162,7 @@ def tune(
 @set_option
 @click.option("--approve", is_flag=True, help="Approve the new version if its score is not lower.")
 @click.option("--tolerance", type=FiniteNumber(0), default=0.0, help="Permitted decrease in the score.")
-@click.option("--update", is_flag=True, help="Update the endpoint to serve it; needs --approve.")
+@click.option("--update", is_flag=True, help="Update the endpoint to the new version; requires --approve.")
 @strategy_options
 @ascii_option
 @as_json
@@ -197,7 +197,7 @@ def retrain(
     from recore.production.retraining import retrain as train_again
 
     if update and not approve:
-        raise click.UsageError("--update needs --approve: an endpoint serves only approved versions")
+        raise click.UsageError("--update requires --approve: an endpoint serves only approved versions")
     files, steps = read_submission(submission), make_steps()
     with open_here() as project:
         if update:

@@ -75,8 +75,8 @@ def compare(
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
     help="Use requests from this time (UTC).  [default: since the endpoint's configuration was created]",
 )
-@percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of any false alarm, in %, even if you test often.")
-@click.option("--complete", is_flag=True, help="Test all drill holes now; no more samples of them will arrive.")
+@percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of a false alarm over all tests, in %.")
+@click.option("--complete", is_flag=True, help="Test all drill holes now, without waiting for more samples.")
 @click.option("--alarm", is_flag=True, help="Send the result to CloudWatch, and create an alarm.")
 @click.option("--out", type=FILE, default=Path("runs/monitor.html"), show_default=True, help="HTML report to write.")
 @as_json
@@ -126,7 +126,7 @@ def monitor(
             next_command = f"monitor {endpoint} {words[2]}" if words[0] == "monitor" else ""
             outcome = replace(outcome, next_command=next_command)
         write_page(drift_page(monitoring), out)
-    outcome.lines.append(f"report: {out}, its numbers in {out.with_suffix('')}")
+    outcome.lines.append(f"report: {out}; its data are in {out.with_suffix('')}")
     show_outcome(outcome, as_json)
     if monitoring.drift.alarm is not None:
         raise SystemExit(1)

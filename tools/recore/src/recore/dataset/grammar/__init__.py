@@ -46,13 +46,13 @@ def separate_words(text: str) -> str:
 
 # Remedies within the file, for users without options; "" if another file is needed.
 QUESTIONS = {
-    "unit": "call the axis 'wavenumber (cm-1)' or 'wavelength (nm)', or the channels '1005 nm'",
-    "quantity": "if the values are absorbance, call them so",
-    "decimal": "write all numbers with a decimal point and without thousands marks",
-    "sample": "call the column of the samples 'sample'",
+    "unit": "name the axis 'wavenumber (cm-1)' or 'wavelength (nm)', or the channels '1005 nm'",
+    "quantity": "if the values are absorbance, state this in the header",
+    "decimal": "write all numbers with a decimal point and without thousands separators",
+    "sample": "name the column of samples 'sample'",
     "replicate": "",
     "content-unit": "add the unit to the names of the columns",
-    "target": "give each target one column, called as in the schema",
+    "target": "give each target one column, named as in the schema",
     "channels": "name the channels by their wavenumbers",
     "peaks": "",
     "format": "",

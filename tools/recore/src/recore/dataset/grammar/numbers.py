@@ -127,7 +127,7 @@ class Evidence:
                 cells_by_mark[mark].append(cell)
         if cells_by_mark["."] and cells_by_mark[","]:
             both = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
-            raise Ambiguity("decimal", f"{both}; write all numbers alike, or add --decimal point or --decimal comma")
+            raise Ambiguity("decimal", f"{both}; use one decimal mark, or specify --decimal point or --decimal comma")
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
@@ -135,7 +135,7 @@ class Evidence:
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Ambiguity(
                 "decimal",
-                f"{cell} has three decimals or a thousands mark, and no other number in the file shows which; "
+                f"{cell} has three decimals or a thousands separator, and the file's other numbers do not show which; "
                 "specify --decimal point or --decimal comma",
             )
 

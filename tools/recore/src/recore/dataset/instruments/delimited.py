@@ -77,7 +77,7 @@ def _two_columns(
     if not x:
         raise ValueError("no line contains two numbers, wavenumber and value")
     if mentions_axis(header[1]) and not mentions_axis(header[0]):
-        raise Ambiguity("layout", f"the second column, {header[1][:40]!r}, is the axis; swap the columns")
+        raise Ambiguity("layout", f"the second column, {header[1][:40]!r}, contains the axis; swap the columns")
     unit = _stated_unit(header[0], table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return MeasuredSpectrum(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
@@ -202,10 +202,10 @@ def _find_columns(
         axis.pop(names.index(reading.sample), None)
     if len(axis) == len(names):
         if len(names) >= MIN_CHANNELS:
-            raise ValueError(f"line {line}: there is no column of samples, only channels, or no header")
+            raise ValueError(f"line {line}: the column of samples or the header is missing")
         raise ValueError(
-            f"line {line} has only numbers; a table of spectra needs a header and a column of samples, a single "
-            "spectrum two columns, wavenumber and value"
+            f"line {line} has only numbers; a table of spectra needs a header and a column of samples, and a "
+            "single spectrum needs two columns, wavenumber and value"
         )
     if len(axis) < 2:
         reject_columns(table, line, names, rows)

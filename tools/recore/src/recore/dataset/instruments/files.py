@@ -45,7 +45,7 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
     chosen = [path for path in files if path.suffix[1:].isdigit() or without_text_suffix(path.name) != path.name]
     if not chosen:
         endings = f"a number, as in OPUS, or in {', '.join(TEXT_SUFFIXES)}"
-        subfolders = "; its subfolders are not searched; specify them" if folders else ""
+        subfolders = "; specify its subfolders, which are not searched" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
     if others := len(files) - len(chosen):
         remarks.append(f"{folder}: ignored {count(others, 'file')} with another extension")

@@ -44,7 +44,7 @@ def check_block(block: str) -> None:
     """Raise ValueError if a block cannot be imported; its name may end in :2, for the second of its kind."""
     names = [name for name, (_, quantity) in BLOCKS.items() if quantity != RATIO] + [RATIO]
     if block.partition(":")[0] not in names or not re.fullmatch(r"[a-z-]+(:[1-9])?", block):
-        raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of its kind")
+        raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of a kind")
 
 
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[MeasuredSpectrum]:
@@ -55,7 +55,7 @@ def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> 
     except (UnusableFile, OSError):
         raise
     except Exception as error:  # the reader trusts the file, so any error is possible
-        raise UnusableFile(f"the file is damaged: {type(error).__name__} in its reader: {error}") from error
+        raise UnusableFile(f"the file is damaged ({type(error).__name__} in its reader): {error}") from error
     yield measured
 
 
@@ -83,7 +83,7 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
 
     if path.stat().st_size > MAX_FILE:
         raise UnusableFile(
-            f"{path.stat().st_size >> 20} MB; a file with one spectrum must be smaller than {MAX_FILE >> 20} MB"
+            f"the file has {path.stat().st_size >> 20} MB; files with one spectrum must be below {MAX_FILE >> 20} MB"
         )
     content = path.read_bytes()
     if len(content) < 24:
@@ -150,7 +150,7 @@ def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["D
     if len(candidates) == 1:
         return chosen, ()
     which = "the last one stored" if number == 1 else f"number {number}, counting from the last one stored,"
-    return chosen, (f"{len(candidates)} {name} blocks, of which {which} was read (--block {option}:2 reads the next)",)
+    return chosen, (f"{len(candidates)} {name} blocks; {which} was read (--block {option}:2 reads the next)",)
 
 
 def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
@@ -162,5 +162,5 @@ def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
     if first < 0 or len(intensity) < len(x) or np.abs(reference.x[same] - x).max() > 0.01 * abs(step):
         raise UnusableFile("its sample and reference spectra have different channels")
     if not ((intensity > 0).all() and (y > 0).all()):
-        raise UnusableFile("its sample or reference spectrum has values that are not above 0 and have no logarithm")
+        raise UnusableFile("its sample or reference spectrum has values that are not positive and have no logarithm")
     return np.log10(intensity / y)

@@ -31,8 +31,8 @@ MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
 MAX_MEDIAN = 3.0  # absorbance; in most channels, at least a thousandth of the light returns
 LIKE_REFLECTANCE = (
-    "are highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, or above "
-    f"{MAX_MEDIAN:g} in most channels, as reflectance is"
+    "look like reflectance: highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, "
+    f"or above {MAX_MEDIAN:g} in most channels"
 )
 FLAT = 0.01  # share of a spectrum's range; values that differ by less are treated as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
@@ -147,7 +147,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
             channels = count(len(repeated), "repeated channel")
             raise ValueError(f"{channels}: {list_names(repeated, SHOWN)}; keep one of each")
         value = x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
-        raise ValueError(f"the axis is not monotonic; see the value {value:g}")
+        raise ValueError(f"the axis is not monotonic; check the value {value:g}")
     if option and stated not in ("", option):
         remarks.append(f"the axis was read in {option}, because of --unit, although the file states {stated}")
     check_positive(x.min())
@@ -165,7 +165,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         x = TO_CM[unit] / x
     if not 1 <= x.min() <= x.max() <= 100_000:
         raise ValueError(
-            f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 do not belong to an optical spectrum; see --unit"
+            f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 do not belong to an optical spectrum; check --unit"
         )
     return x
 
@@ -183,7 +183,7 @@ def _plain_unit(x: Numbers) -> str:
     if x.max() > MAX_WAVENUMBER:
         raise Ambiguity(
             "unit",
-            f"{axis} has no unit and, above {MAX_WAVENUMBER:,}, could be in nm or wavenumbers of visible light; "
+            f"{axis} has no unit and exceeds {MAX_WAVENUMBER:,}, so it could be in nm or, for visible light, cm-1; "
             "specify --unit nm or --unit cm-1",
         )
     if x.max() < MAX_MICROMETRES:
@@ -216,14 +216,14 @@ def explain_peaks(x: Numbers) -> str:
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):
         return ""
-    return f"the steps between its {len(x)} channels differ by factors, as in a list of peaks"
+    return f"the steps between its {len(x)} channels vary widely, as in a list of peaks"
 
 
 def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[str]) -> Numbers:
     y, quantity = measured.y, measured.quantity
     if not convert and quantity in ("reflectance", "transmittance"):
         options = (
-            "--convert fraction or --convert percent takes log10(1 / value), --convert none takes absorbance as it is"
+            "--convert fraction or --convert percent computes log10(1 / value), and --convert none keeps the values"
         )
         raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {options}")
     if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
@@ -234,8 +234,8 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
             is_percent = 0 <= y.min() <= y.max() <= MAX_VALUE["percent"]
             remedy = "--convert percent converts reflectance or transmittance in percent"
             remedy = remedy if is_percent else "export absorbance or reflectance"
-            kinds = "absorbance" if is_percent else "absorbance or per cent"
-            raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are not {kinds}; {remedy}")
+            kinds = "not absorbance" if is_percent else "neither absorbance nor percentages"
+            raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are {kinds}; {remedy}")
         if not convert and not quantity and (y < 0).mean() > MAX_NEGATIVE:
             remedy = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
             raise Ambiguity("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {remedy}")
@@ -245,15 +245,15 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
             )
         return y
     if quantity == "absorbance":
-        raise ValueError("it already contains absorbance; --convert is for reflectance and transmittance")
+        raise ValueError("it already contains absorbance; omit --convert")
     if y.max() > MAX_VALUE[convert]:
-        raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}; see --convert")
+        raise ValueError(f"values up to {y.max():g} are too large for --convert {convert}; check the option")
     if convert == "percent" and y.max() <= MAX_VALUE["fraction"]:
         raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; use --convert fraction")
     if y.min() <= 0:
         position = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
-        raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not above 0 and have no logarithm")
-    remarks.append(f"{quantity or 'reflectance or transmittance'} as a {convert} was converted to log10(1 / value)")
+        raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not positive and have no logarithm")
+    remarks.append(f"{quantity or 'reflectance or transmittance'} ({convert}) was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
 
@@ -268,7 +268,7 @@ def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
         return suspects, ""
     return suspects, (
         f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; specify --convert fraction or percent if "
-        "they are, --convert none if they are not"
+        "so, otherwise --convert none"
     )
 
 
