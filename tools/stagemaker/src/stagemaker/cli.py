@@ -289,9 +289,7 @@ def setup(images: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.option(
-    "--all", "include_needed", is_flag=True, help="Also remove environments that the next job needs."
-)
+@click.option("--all", "include_needed", is_flag=True, help="Also remove environments that the next job needs.")
 def clean(include_needed: bool) -> None:
     """Remove the environments of images that are no longer needed.
 
