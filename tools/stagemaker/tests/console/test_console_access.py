@@ -95,9 +95,7 @@ def test_buttons_are_disabled_by_default_and_the_page_explains_how_to_enable_the
         assert button.get_attribute("title") == "Read-only; see the bottom of the page"
         description = " ".join(tab.text("footer").split())
         assert "stagemaker start --console-actions enables the buttons" in description
-        assert "not a security measure: anyone who can reach this port can call the API" in " ".join(
-            description.split()
-        )
+        assert "not a security measure: anyone who can reach this port can call the API" in description
 
 
 def test_a_hidden_tab_sends_no_requests(client: Client, tab: ConsoleTab) -> None:
