@@ -51,7 +51,7 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     bins = to_bins(numbers(data[channels], data_file))
     usable = np.isfinite(bins).all(axis=1)
     if not usable.all():
-        raise DataError(f"{data_file}, index {data.index[usable.argmin()]}: no value above zero to normalise by")
+        raise DataError(f"{data_file}, index {data.index[usable.argmin()]}: no value is above zero, so it cannot be scaled")
     ends = zip(channels[::BIN], channels[BIN - 1 :: BIN], strict=False)
     inputs = pd.DataFrame(bins, data.index, [f"bin_{first}_{last}" for first, last in ends])
     if not any(name in TARGETS for name in data):
@@ -92,7 +92,7 @@ def read(data_file: str) -> pd.DataFrame:
     if data.index.name in [*IDS, *TARGETS] or re.fullmatch(r"\d+(\.\d+)?", str(data.index.name)):
         raise DataError(f"{data_file}: the first column must be the index; it is {data.index.name!r}")
     if data.empty:
-        raise DataError(f"{data_file}: no rows, or columns not separated by commas")
+        raise DataError(f"{data_file}: it has no rows, or its columns are not separated by commas")
     return data
 
 
@@ -127,7 +127,7 @@ def main() -> None:
     inputs.to_csv(f"{arguments.output}.part")
     os.replace(f"{arguments.output}.part", arguments.output)  # so that the output is never incomplete
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
-    print(f"preprocess: {len(inputs)} rows of {arguments.input} in {arguments.output}{ignored}", flush=True)
+    print(f"preprocess: wrote {len(inputs)} rows of {arguments.input} to {arguments.output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "no rows": (lambda d: d.iloc[:0], "no rows, or columns not separated by commas"),
     "zero spectrum": (
         lambda d: d.assign(**{name: d[name].where(d.index != 9, 0.0) for name in d if name.isdigit()}),
-        "index 9: no value above zero to normalise by",
+        "index 9: no value is above zero, so it cannot be scaled",
     ),
 }
 
@@ -104,8 +104,8 @@ def test_a_truncated_gzip_file_is_rejected(share: float, sample: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda d: d.drop(columns=preprocess.TARGETS), "there are no assays to train on"),
-        (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "there are no assays to train on"),
+        (lambda d: d.drop(columns=preprocess.TARGETS), "it contains no assays to train on"),
+        (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "it contains no assays to train on"),
         (lambda d: d.drop(columns="SiteID"), "there is no column 'SiteID', by which rows are held out"),
     ],
 )

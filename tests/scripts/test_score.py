@@ -59,7 +59,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
     predicted.loc[0, 7] = np.nan  # copper, which was never measured
     printed = run_score(tmp_path, actual.drop(columns="ZnPPM"), predicted)
     assert "weights scored: 0.595 of 1.01" in printed
-    assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in printed
+    assert "not scored, because fewer than two rows are measured: AuPPM CuPPM ZnPPM\n" in printed
     details = json.loads((tmp_path / "score.json").read_text())
     assert details["weights_scored"] == 0.595
     assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
@@ -74,8 +74,8 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
     actual.loc[::3, "AuPPM"] = np.nan
     predicted[[0, 7]] = np.nan
     printed = run_score(tmp_path, actual, predicted)
-    assert "not predicted, so R2 0: CuPPM\n" in printed
-    assert "not scored, fewer than two measured: AgPPM\n" in printed
+    assert "not predicted, so R2 is 0: CuPPM\n" in printed
+    assert "not scored, because fewer than two rows are measured: AgPPM\n" in printed
     assert "weights scored: 0.985 of 1.01" in printed
     expected = 0.0
     for column, name in enumerate(score.TARGETS):

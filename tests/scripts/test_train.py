@@ -211,4 +211,4 @@ def test_gaps_and_a_target_that_was_never_measured(some_rows: pd.DataFrame, tmp_
     predicted = read_predictions(folder)
     assert predicted["AgPPM"].isna().all()
     assert np.isfinite(predicted.drop(columns="AgPPM")).all(axis=None)
-    assert "not scored, fewer than two measured: AgPPM\n" in run_script(folder / "score.py")
+    assert "not scored, because fewer than two rows are measured: AgPPM\n" in run_script(folder / "score.py")

@@ -70,9 +70,9 @@ ERROR_TITLES = ["samples", "outside", "error outside / inside", "rank correlatio
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20, help="of each traffic (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=20, help="repeats of each traffic (%(default)s)")
     parser.add_argument("--resamplings", type=int, default=200, help="repeats for the false-alarm rate (%(default)s)")
-    holes_help = f"simulated drill holes of each training and traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
+    holes_help = f"simulated drill holes for training and for each traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
     parser.add_argument("--holes", type=int, default=100, help=holes_help)
     arguments = parse_with_files(parser, parser)
     if arguments.public:

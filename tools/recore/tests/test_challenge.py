@@ -65,7 +65,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("WEIGHTS = {}", "there are no targets"),
+        ("WEIGHTS = {}", "no targets are defined"),
         ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
         ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
@@ -148,7 +148,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
         ("name\n4000\n", "'4000' cannot be the name of a column"),
         ("name\nSiteID\n", "'SiteID' appears twice"),
-        ("name\n", "there are no targets"),
+        ("name\n", "no targets are defined"),
     ],
 )
 def test_an_invalid_table_of_targets_is_rejected_in_one_line(table: str, reason: str, tmp_path: Path) -> None:

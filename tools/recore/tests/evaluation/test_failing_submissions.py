@@ -65,7 +65,7 @@ FAILURES = {
     "one row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
-        logged=", 49): write one line per row and one column per target, without header or index",
+        logged=", 49): write one line per row and one column per target, without a header or index",
         **change("train.py", "in prediction)", "in prediction[1:])"),
     ),
     "a package that no index has": Failure(

@@ -174,7 +174,7 @@ def replaced(row: list[str], column: int, cell: str) -> list[str]:
         (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "'high' is not a finite number"),
         (as_csv(replaced(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
         (as_csv(replaced(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
-        (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value above zero to normalise by"),
+        (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value is above zero, so it cannot be scaled"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
             f"the columns differ from the training data's: 3 missing, such as '{CHANNELS[11]}'",

@@ -105,5 +105,5 @@ def test_data_without_assays_are_rejected_before_anything_starts(
     commands: ProductionCommands, small_sample: Path
 ) -> None:
     line = commands.expect_error("train", ROOT, "--public", small_sample / "private/private.csv.gz")
-    assert "there are no assays to train on" in line
+    assert "it contains no assays to train on" in line
     assert commands.client.sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"] == []
