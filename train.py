@@ -209,7 +209,7 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
             "train.py: preprocess() uses numbers as column names, which a server reads as a row: use bin_4000, not 4000"
         )
     if targets is None or targets.isna().all(axis=None):
-        sys.exit(f"train.py: {data_file}: it contains no assays to train on")
+        sys.exit(f"train.py: {data_file}: there are no assays to train on")
     names = getattr(preprocess, "TARGETS", targets.columns)
     return inputs, targets.reindex(columns=names), ids[group].to_numpy()
 

@@ -80,7 +80,7 @@ def main() -> None:
         titles = ["left out", "soils", "found", "after soils", "false alarms, %"]
         print_table(titles, compare_landscapes(soils, arguments.repeats, arguments.resamplings))
         print_table(["left out", *ERROR_TITLES], measure_landscapes(soils))
-    titles = ["foreign rock", *ERROR_TITLES, "errors / with it in the training data", "drift found", "in week"]
+    titles = ["foreign rock", *ERROR_TITLES, "errors / with the rock in training", "drift found", "in week"]
     print_table(titles, compare_rocks(arguments.holes, arguments.repeats))
     titles = ["baseline", "drift found", "in week", f"errors +{100 * LARGER - 100:.0f}% in week"]
     print_table(titles, compare_baselines(arguments.holes, arguments.repeats))

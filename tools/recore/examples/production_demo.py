@@ -136,7 +136,7 @@ def main() -> None:
         demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
         challenger, run = folder / "challenger", folder / "challenger-run"
         demo.step("Create a challenger with a different model", "new", challenger, "--model", "pls")
-        demo.step("Train the challenger outside production", "run", challenger, "--public", public, "--out", run, "--no-report")
+        demo.step("Train the challenger as a run", "run", challenger, "--public", public, "--out", run, "--no-report")
         demo.step("Register the challenger's run as version 2", "production", "register", run)
         demo.step("Approve version 2", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")

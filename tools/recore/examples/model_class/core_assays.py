@@ -74,7 +74,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
             if not any(sources.iterdir()):
                 raise JobError(f"the dataset has no sources: no file is directly below {address}")
             if not (sources / ASSAY_TABLE).exists():
-                raise JobError(f"the assay table is missing: upload it as {address}{ASSAY_TABLE}")
+                raise JobError(f"the assay table is missing; upload it as {address}{ASSAY_TABLE}")
             self._import(sources, data_file, address.rstrip("/"))
             self.upload_to_s3(data_file)
 

@@ -71,7 +71,7 @@ class DataFile:
         except csv.Error as error:
             raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
         if len(names) < 2 or len(line) == MAX_HEADER:
-            raise ValueError(f"{self.path}: the first line must be a header: an index and other columns, separated by commas")
+            raise ValueError(f"{self.path}: the first line must be a header: an index and columns, separated by commas")
         numbered = [name for name in names[1:] if re.match(r"X?\d", name)]
         if len(numbered) > len(names) / 2 and not channels_of(numbered):
             reason = f"channel names must be plain numbers in cm-1, not {plain(numbered[0], 40)!r}"

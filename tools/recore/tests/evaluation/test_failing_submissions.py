@@ -60,7 +60,7 @@ FAILURES = {
         },
         {"channels": ""},
         logged="ModuleNotFoundError: No module named 'channels'",
-        advice="move the code that preprocess.py needs from channels.py into it",
+        advice="move the code that is needed from channels.py into preprocess.py",
     ),
     "one row too few": Failure(
         "score",

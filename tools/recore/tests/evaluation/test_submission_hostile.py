@@ -209,7 +209,7 @@ def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
     hostile: tarfile.TarInfo, tmp_path: Path
 ) -> None:
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
-    with pytest.raises(ValueError, match="neither a folder nor a submission's archive"):
+    with pytest.raises(ValueError, match="neither a folder nor a submission archive"):
         read_submission(tmp_path / "src.tar.gz")
 
 

@@ -93,7 +93,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "nothing is deleted: wait until it has ended" in commands.expect_error("delete", "--all", "--yes")
+    assert "nothing is deleted; wait until it has finished" in commands.expect_error("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()
@@ -105,5 +105,5 @@ def test_data_without_assays_are_rejected_before_anything_starts(
     commands: ProductionCommands, small_sample: Path
 ) -> None:
     line = commands.expect_error("train", ROOT, "--public", small_sample / "private/private.csv.gz")
-    assert "it contains no assays to train on" in line
+    assert "there are no assays to train on" in line
     assert commands.client.sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"] == []

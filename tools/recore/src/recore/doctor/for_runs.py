@@ -43,7 +43,7 @@ def _check_environment(python: Check) -> Check:
 
 def _check_runs_disk(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return check_disk("disk", existing, f"Runs are stored in {folder.name}/.", "free some space or choose another --out")
+    return check_disk("disk", existing, f"Runs are saved in {folder.name}/.", "free some space or choose another --out")
 
 
 def _check_browser() -> Check:

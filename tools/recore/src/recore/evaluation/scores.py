@@ -95,7 +95,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
     score = scores[judge]
     scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]
-    for title, amount in (("Largest gains: weight x R2", score.points), ("Largest losses: weight x (1 - R2)", score.lost)):
+    for title, amount in (("Top gains: weight x R2", score.points), ("Top losses: weight x (1 - R2)", score.lost)):
         ranking = make_table(f"{title}, {judge}", "weight", *(f"R2 {name}" for name in scores), "points")
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
             r2 = ("-" if each.r2.get(target) is None else f"{each.r2[target]:.3f}" for each in scores.values())

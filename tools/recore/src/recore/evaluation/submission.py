@@ -178,7 +178,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, content.read()
     tops = {name.partition("/")[0] for name in names}
     if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
-        raise ValueError(f"{path}: the files are inside a folder {top!r}; pack them without it, or submit that folder")
+        raise ValueError(f"{path}: the files are in the folder {top!r}; pack only its contents, or submit that folder")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:

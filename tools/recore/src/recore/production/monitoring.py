@@ -86,8 +86,8 @@ class Monitoring:
     @property
     def evidence_text(self) -> str:
         drift = self.drift
-        name, verb = self.statistics[drift.statistic], "would be" if drift.alarm is None else "is"
-        return f"strongest evidence {drift.max_evidence:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
+        name, side = self.statistics[drift.statistic], "below" if drift.alarm is None else "above"
+        return f"strongest evidence {drift.max_evidence:.3g} ({name}), {side} the threshold of {drift.threshold:.3g}"
 
     @property
     def false_alarm_text(self) -> str:
@@ -296,9 +296,9 @@ def _format_drift(result: Monitoring) -> list[str]:
     drift = result.drift
     if not result.units:
         return ["nothing has been tested yet: no drill hole is complete"]
-    rate = f"false alarms: {result.false_alarm_text}"
+    rate = f"(false alarms: {result.false_alarm_text})"
     if drift.alarm is None:
-        return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
+        return [f"no drift in {result.units_text}: {result.evidence_text} {rate}"]
     changed = result.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
@@ -309,7 +309,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
+        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
         ADVICE,

@@ -18,15 +18,15 @@ TITLE = "Steps"
 READING = (
     "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100%. Bad: a "
     "failed step (its reason, last lines and log files are below), memory above 90% (with more rows the job would be "
-    "killed), or training that takes almost the allowed hour."
+    "killed), or training that takes almost the full allowed hour."
 )
 NOTE = (
     "Instances: {instances}. Memory is the highest utilisation that CloudWatch recorded. A step's duration includes "
     "waiting for a free core."
 )
 TIMELINE = "Start and duration of each step."
-MEMORY = "The highest share of the instance's memory that each step used."
-STEPS = "Start and duration in seconds, memory in per cent of the instance's memory."
+MEMORY = "The highest memory use of each step, as a percentage of the instance's memory."
+STEPS = "Start and duration in seconds, memory as a percentage of the instance's memory."
 FAILURES = "In order of execution."
 LAST_LINES = "The complete logs are in logs/."
 WITHHELD = (

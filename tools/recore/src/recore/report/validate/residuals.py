@@ -25,9 +25,9 @@ NOTHING_PREDICTED = "Not drawn: no target that was predicted varies."
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the entire range, pale colours for all holes, and lines over depth near "
-    "zero. Bad: a cloud that is flatter than the dashed line (the model underestimates high grades; most of a score is "
-    "lost in the few rich samples), a separate group of points, a hole with strong colours in many targets (it is "
-    "unlike the others; see explore), a line that drifts with depth (near-surface samples are weathered)."
+    "zero. Bad: a cloud that is flatter than the dashed line (the model underestimates high grades; most of the lost "
+    "score is due to a few rich samples), a separate group of points, a hole with strong colours in many targets (it "
+    "is unlike the others; see explore), a line that drifts with depth (near-surface samples are weathered)."
 )
 NOTE = (
     "Predictions for {split}, folds of train.py. Residual: predicted - measured, in standard deviations of the target. "
