@@ -199,7 +199,7 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
-        reason = f"{plain(invalid[0], 40)!r} cannot be a column name, because numbers are the names of channels"
+        reason = f"{plain(invalid[0], 40)!r} cannot be a column name; use no number, comma or quotation mark"
     elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
     elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):

@@ -418,14 +418,9 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
 @pytest.mark.parametrize(
     ("step", "reason", "changes", "expected"),
     [
-        (
-            "train",
-            NO_MODEL,
-            {"main": "sys.exit(0)"},
-            "train.py exited early without an error, through sys.exit in line 10",
-        ),
-        ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "by exit in line 10"),
-        ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
+        ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py exited early without an error (sys.exit in line 10"),
+        ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "(exit in line 10"),
+        ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "(SystemExit in line 10"),
         ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # not the cause
         ("train", NO_MODEL, {"start": ""}, "train.py only defines functions and calls none of them"),
         ("train", NO_MODEL, {"start": GUARD.replace("__main__", "main")}, "the comparison in line 14 is never true"),

@@ -283,9 +283,7 @@ def test_an_endpoint_that_cannot_be_compared(
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
 def test_an_endpoint_that_is_being_changed_is_rejected(status: str, client: Client) -> None:
     project = ProductionProject(client.simulator, Settings(), "bucket", "role")
-    with pytest.raises(
-        ProductionError, match=rf"core-assays is being changed \({status}\): wait until the change is complete"
-    ):
+    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\); wait until the change"):
         require_in_service(project, {"EndpointStatus": status})
 
 

@@ -127,7 +127,7 @@ def test_values_have_the_types_of_the_defaults() -> None:
         (["early=3"], "--set early: the default of early in fit() determines its type: make it a literal number"),
         (
             ["x=3"],
-            "--set x: SageMaker passes a one-letter name as -x, which train.py ignores; rename the hyperparameter",
+            "--set x: SageMaker passes a one-letter name as -x, which train.py ignores; rename",
         ),
     ],
 )

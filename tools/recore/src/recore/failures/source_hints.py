@@ -51,8 +51,8 @@ def _early_exit(tree: ast.Module) -> str | None:
     ]
     if not exits:
         return None
-    lines = " or ".join(f"through {name} in line {line}" for name, line in exits[:3])
-    return f"train.py exited early without an error, {lines}; save the model before it exits."
+    lines = " or ".join(f"{name} in line {line}" for name, line in exits[:3])
+    return f"train.py exited early without an error ({lines}); save the model before it exits."
 
 
 def _missing_start(tree: ast.Module) -> str | None:
