@@ -82,9 +82,8 @@ def read(data_file: str) -> pd.DataFrame:
         data = pd.read_csv(data_file, index_col=0, low_memory=False)
     except Exception as error:  # for any reason, the file cannot be read
         missing = (
-            "there is no such file; create one with `recore sample --out data`, or download the challenge's with "
-            "`unearthed new`; in jobs, it is in /opt/ml/input/data/training (train.py) or "
-            "/opt/ml/processing/input/public (preprocess.py)"
+            "there is no such file; create it with `recore sample --out data` or `unearthed new`; in jobs, it is in "
+            "/opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
         )
         reason = missing if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error

@@ -66,7 +66,7 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 def read_actual(path: str) -> pd.DataFrame:
     """Return the assays in a data file as the official score reads them: (rows, targets), NaN where missing."""
-    remedy = "create one with `recore sample --out data`, or download the challenge's with `unearthed new`"
+    remedy = "create it with `recore sample --out data` or `unearthed new`"
     actual = read(path, remedy, usecols=lambda name: name in TARGETS)
     if actual.empty:
         raise DataError(f"{path}: it has no rows, or no column for any of the {len(TARGETS)} targets")

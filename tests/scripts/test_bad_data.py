@@ -119,7 +119,7 @@ def test_train_py_needs_assays_and_drill_holes(
 def test_a_missing_model_is_rejected(sample: Path, tmp_path: Path, script_error_here) -> None:
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
     message = script_error_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
-    assert f"no model in {tmp_path}: run train.py first" in message
+    assert f"{tmp_path} contains no model; run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 6, 7, 40, 423])

@@ -94,7 +94,7 @@ def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(f
     assert len(found(files)) == 1
     (1.1 * public[list(TARGETS)]).to_csv(held_out)
     assert found(files) == []
-    claim = "RC703 the submission's own held-out score is 0.900, but the private score is 0.400"
+    claim = "RC703 the submission's held-out score is 0.900, but the private score is 0.400"
     assert found(files, **{"held-out": 0.9}) == [claim]
 
 

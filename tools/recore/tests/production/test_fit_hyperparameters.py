@@ -125,10 +125,7 @@ def test_values_have_the_types_of_the_defaults() -> None:
         (["kind=a\nb"], "is not a string of at most 200 characters"),
         (["kind=" + "a" * 201], "is not a string of at most 200 characters"),
         (["early=3"], "--set early: the default of early in fit() determines its type: make it a literal number"),
-        (
-            ["x=3"],
-            "--set x: SageMaker passes a one-letter name as -x, which train.py ignores; rename",
-        ),
+        (["x=3"], "--set x: SageMaker passes a one-letter name as -x, which train.py ignores; rename it"),
     ],
 )
 def test_an_invalid_value_is_rejected(options: list[str], expected: str) -> None:

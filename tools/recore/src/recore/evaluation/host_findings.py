@@ -120,9 +120,7 @@ def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iter
     if (share := _share_of_copies(held_out, public)) > MIN_COPIED:
         yield HostFinding("RC703", f"{share:.0%} of the values in {HELD_OUT_NAME} are the assays themselves")
     elif private and claim.value - private.value > MIN_EXCESS * private.weights_scored:
-        message = (
-            f"the submission's own held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
-        )
+        message = f"the submission's held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
         yield HostFinding("RC703", message)
 
 

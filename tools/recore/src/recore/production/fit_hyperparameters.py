@@ -69,8 +69,7 @@ def find_default(known: Mapping[str, Value | None], name: str, location: str) ->
         )
     if len(name) == 1:
         raise ProductionError(
-            f"{location}: SageMaker passes a one-letter name as -{name}, which train.py ignores; rename the "
-            "hyperparameter in fit()"
+            f"{location}: SageMaker passes a one-letter name as -{name}, which train.py ignores; rename it in fit()"
         )
     return default
 
