@@ -73,7 +73,7 @@ def test_a_file_with_invalid_data_is_rejected(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads"),
+        (None, "there is no such file; create it with `recore sample --out data` or `unearthed new`"),
         (b"", "No columns to parse"),
         (gzip.compress(b"", mtime=0), "No columns to parse"),
         (b"DepthTo,SiteID\n1,a\n", "Not a gzipped file"),

@@ -185,7 +185,7 @@ def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple
 def _report_infinite(values: Floats) -> str:
     """Return a clause about the number of infinite values, or "" if there are none."""
     number = int(np.isinf(values).sum())
-    return f"{count(number, 'infinite cell')} read as missing" if number else ""
+    return f"{count(number, 'infinite cell')} (read as missing)" if number else ""
 
 
 def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:

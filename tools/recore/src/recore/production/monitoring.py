@@ -157,7 +157,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
     trained_on = read_training_summary(project, version)
     if (holes := len(trained_on.hole_names)) < MIN_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
-        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new ones may differ")
+        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new holes may differ")
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
@@ -257,7 +257,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
             f"not tested: {count(result.surplus, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
-        lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
+        lines.append(f"sent more than once, but counted once: {count(traffic.repeated, 'sample')}")
     lines += [f"excluded: {plain(reason, 200)} ({number:,})" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
         "endpoint": result.endpoint,
@@ -287,7 +287,7 @@ def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectSta
     """Send the result to CloudWatch, and create the alarm."""
     outside = float(result.traffic.outside.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside)
-    line = f"sent to CloudWatch, alarm {name}"
+    line = f"sent to CloudWatch; the alarm is {name}"
     following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 

@@ -112,7 +112,7 @@ def _findings(run: Record) -> list[PageFinding]:
         remaining = ", ".join(step.name for step in run.steps if step.state != "Completed")
         findings.append(PageFinding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
     elif not findings:
-        message = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
+        message = f"all {len(run.steps)} steps completed in {run.seconds:.1f} s"
         findings.append(PageFinding("good", "completed", message, "steps", {"seconds": run.seconds}))
     return findings + _memory_finding(run) + _training_finding(run)
 
@@ -123,7 +123,7 @@ def _memory_finding(run: Record) -> list[PageFinding]:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
     level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
-    message = f"memory: {name} used the most: {percent:.1f}% of its instance's memory"
+    message = f"memory: {name} used the most, {percent:.1f}% of its instance's memory"
     return [PageFinding(level, "memory", message, "steps", {"step": name, "percent": percent})]
 
 

@@ -92,7 +92,7 @@ def score_finding(result: ValidationResult) -> PageFinding:
     scores = result.scores_of_repeats(result.decisive_split)
     possible = result.possible_score
     first, *others = scores
-    message = f"held-out score {first:.4f} of {possible:g} possible: {result.held_out}, the folds of train.py"
+    message = f"held-out score {first:.4f} of {possible:g} possible ({result.held_out}, the folds of train.py)"
     if others:
         message += f"; with other folds {', '.join(f'{score:.4f}' for score in others)}"
     values = {"scores": scores, "possible": possible, "held out": result.held_out}

@@ -21,7 +21,7 @@ COLOUR_END = 1.5  # standard deviations
 DRAWN_POINTS = 400  # points of a target, in addition to those that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
-NOTHING_PREDICTED = "Not drawn: no target that was predicted varies."
+NOTHING_PREDICTED = "Not drawn: all predicted targets are constant."
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the entire range, pale colours for all holes, and lines over depth near "
