@@ -86,4 +86,4 @@ def test_recore_without_stagemaker_says_how_to_install_it(tmp_path: Path) -> Non
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert line.startswith("recore: stagemaker, which runs the jobs, is not installed for ")
-    assert line.endswith(": make setup")
+    assert line.endswith("; run `make setup`")

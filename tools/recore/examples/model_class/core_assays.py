@@ -61,7 +61,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """
         if self.env.s3 is None or not self.env.dataset_name:
             variable = "ML2P_S3_URL" if self.env.s3 is None else "ML2P_DATASET"
-            raise ConfigError(f"the environment variable {variable} must be set to generate a dataset")
+            raise ConfigError(f"to generate a dataset, set the environment variable {variable}")
         prefix = f"sources/{self.env.dataset_name}/"
         address = self.env.s3.url(prefix)  # ends with a slash
         with tempfile.TemporaryDirectory() as name:

@@ -116,8 +116,8 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
     ("row", "reason"),
     [
         ("1,1,a,0,0.5", "row 2 has 5 cells instead of 6"),
-        ('1,"1,a,0,0.5,7', "quotation marks .* are not closed"),
-        ("1," + "0" * (MAX_ROW + 1), "a row has more than 16 MB"),
+        ('1,"1,a,0,0.5,7', "a quotation mark in the last row is not closed"),
+        ("1," + "0" * (MAX_ROW + 1), "a row is larger than 16 MB"),
     ],
     ids=["cells", "quotes", "size"],
 )

@@ -58,13 +58,13 @@ def test_attempts_of_the_scripts_are_removed_from_the_logs(files: dict[str, Path
     log.write_text("\n".join(lines) + "\n")
     (files["folder"] / "model.tar.gz").touch()
     assert found(files) == [
-        "RC801 tries to use the network: socket.connect 10.0.0.1, train.py line 7, in train",
-        "RC802 uses files outside its folders: open /etc/shadow, in train",
+        "RC801 tries to use the network: socket.connect 10.0.0.1, train.py line 7 (in train)",
+        "RC802 uses files outside its folders: open /etc/shadow (in train)",
     ]
     assert log.read_text() == "before\nafter\n"
     log.rename(log.with_name("private-preprocess.log"))
     (log.with_name("private-preprocess.log")).write_text(event("files", what="0.1234,0.2345"))
-    assert found(files) == ["RC802 uses files outside its folders, in private-preprocess"]  # without quotable details
+    assert found(files) == ["RC802 uses files outside its folders (in private-preprocess)"]  # without quotable details
 
 
 @pytest.mark.parametrize("line", ["forged", "[1]", "{'kind': 3}", '{"a": 1}', "[" * 5000, '{"kind": "network"'])
@@ -73,7 +73,7 @@ def test_any_log_line_is_a_finding_and_not_an_error(line: str, files: dict[str, 
     log.write_bytes(f"{event('begins')}\n{PREFIX}{line}\n".encode() + b"\xff\n")
     assert found(files) == ["unobserved it tampers with the report of its actions in train"]
     log.write_text(event("network", file="x"))
-    assert found(files) == ["RC801 tries to use the network: open /etc/shadow, x line 0, in train"]
+    assert found(files) == ["RC801 tries to use the network: open /etc/shadow, x line 0 (in train)"]
     log.write_text("nothing\n")
     (files["folder"] / "model.tar.gz").touch()
     assert found(files) == ["unobserved its actions in train were not reported"]

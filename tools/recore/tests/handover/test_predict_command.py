@@ -148,7 +148,7 @@ def list_twice(folder: Path, name: str) -> None:
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the handover is missing"),
         (lambda folder: unlist(folder, "channels.json"), "channels.json may be damaged: it is not listed"),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
-        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
+        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 does not consist of a SHA-256"),
         (lambda folder: list_twice(folder, "model.tar.gz"), "repeats an earlier file"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),

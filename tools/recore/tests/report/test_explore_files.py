@@ -16,7 +16,7 @@ SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "channels with the same wavenumber: '1000' and '1000.0'"),
-        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 duplicate column,"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 duplicate column;"),
         (
             "i,SiteID,1000.0,1000.0.1,900.0",
             "1,a,1,2,3",
