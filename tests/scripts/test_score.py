@@ -116,7 +116,7 @@ def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: with_cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
         (lambda p: with_cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
         (lambda p: with_cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
-        (lambda p: with_cell(p, 1e200), "column 8 (CuPPM): too large"),
+        (lambda p: with_cell(p, 1e200), "column 8 (CuPPM): a value is too large"),
         (lambda p: p.assign(**{"7": True}).iloc[:, [*range(7), 49, *range(8, 49)]], "column 8 (CuPPM): 'True'"),
         (lambda p: p.iloc[:5], "the shape is (5, 49) instead of (6, 49)"),
         (lambda p: pd.concat([p, p]), "the shape is (12, 49)"),
@@ -158,7 +158,7 @@ def test_invalid_assays_are_rejected(content: str, reason: str, error_of: Callab
 
 def test_missing_files_and_unknown_arguments_are_rejected(script_error_here, tmp_path: Path) -> None:
     missing = ("--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    reason = "none.csv.gz: there is no such file; `recore sample --out data` creates one"
+    reason = "none.csv.gz: there is no such file; create it with `recore sample --out data`"
     assert reason in script_error_here(ROOT / "score.py", *missing)
     frames(0, 3)[0].to_csv(tmp_path / "actual.csv.gz")
     missing = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "none", "--output", tmp_path / "o")

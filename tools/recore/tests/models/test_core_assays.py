@@ -250,7 +250,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     [
         (
             lambda datum: {name: values[:3] for name, values in datum.items()},
-            "the request: at least 7 comma-separated channels",
+            "the request: at least 7 comma-separated",
         ),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
