@@ -11,7 +11,7 @@ ADVICE = {  # the advice for each step if the exception is not a known one
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py, which run in a different process",
-    "score": "look at: the predictions: one line per row of the data",
+    "score": "look at: the predictions, one line per row of the data",
 }
 
 
