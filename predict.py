@@ -28,7 +28,7 @@ def main() -> None:
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
     if not os.path.isdir(arguments.model_dir) or not os.listdir(arguments.model_dir):
-        sys.exit(f"predict.py: no model in {arguments.model_dir}: run train.py first")
+        sys.exit(f"predict.py: {arguments.model_dir} contains no model; run train.py first")
     try:
         model = model_fn(arguments.model_dir)
         inputs, _ = preprocess(data_file)
@@ -40,7 +40,7 @@ def main() -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"predict.py: {error}")
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
-    print(f"predict: {len(inputs)} rows of {data_file} in {output}{ignored}", flush=True)
+    print(f"predict: predicted {len(inputs)} rows of {data_file} to {output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

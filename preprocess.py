@@ -44,14 +44,14 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     channels = [name for name in data if name not in IDS and name not in TARGETS]
     for name in channels:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
-            raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a channel (a number)")
+            raise DataError(f"{data_file}: the column {name!r} is not an ID, a target or a number (a channel)")
     if len(channels) < BIN:
-        raise DataError(f"{data_file}: {len(channels)} comma-separated channels; at least {BIN} are needed")
+        raise DataError(f"{data_file}: at least {BIN} comma-separated channels are needed, not {len(channels)}")
     channels.sort(key=float)  # files list them in ascending or descending order
     bins = to_bins(numbers(data[channels], data_file))
     usable = np.isfinite(bins).all(axis=1)
     if not usable.all():
-        raise DataError(f"{data_file}, index {data.index[usable.argmin()]}: no value above zero to normalise by")
+        raise DataError(f"{data_file}, index {data.index[usable.argmin()]}: normalisation needs a value above zero")
     ends = zip(channels[::BIN], channels[BIN - 1 :: BIN], strict=False)
     inputs = pd.DataFrame(bins, data.index, [f"bin_{first}_{last}" for first, last in ends])
     if not any(name in TARGETS for name in data):
@@ -82,17 +82,17 @@ def read(data_file: str) -> pd.DataFrame:
         data = pd.read_csv(data_file, index_col=0, low_memory=False)
     except Exception as error:  # for any reason, the file cannot be read
         missing = (
-            "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads the challenge's; "
-            "jobs have it in /opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
+            "there is no such file; create it with `recore sample --out data` or `unearthed new`; in jobs, it is in "
+            "/opt/ml/input/data/training (train.py) or /opt/ml/processing/input/public (preprocess.py)"
         )
         reason = missing if isinstance(error, FileNotFoundError) else str(error).strip()
         raise DataError(f"{data_file}: {reason}") from error
     if header.duplicated().any():  # pandas has renamed the second one, possibly to a channel's name
         raise DataError(f"{data_file}: the column {header[header.duplicated()].iloc[0]!r} appears more than once")
     if data.index.name in [*IDS, *TARGETS] or re.fullmatch(r"\d+(\.\d+)?", str(data.index.name)):
-        raise DataError(f"{data_file}: the first column must be the index; it is {data.index.name!r}")
+        raise DataError(f"{data_file}: the first column must be the index, not {data.index.name!r}")
     if data.empty:
-        raise DataError(f"{data_file}: no rows, or columns not separated by commas")
+        raise DataError(f"{data_file}: it has no rows, or its columns are not separated by commas")
     return data
 
 
@@ -127,7 +127,7 @@ def main() -> None:
     inputs.to_csv(f"{arguments.output}.part")
     os.replace(f"{arguments.output}.part", arguments.output)  # so that the output is never incomplete
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
-    print(f"preprocess: {len(inputs)} rows of {arguments.input} in {arguments.output}{ignored}", flush=True)
+    print(f"preprocess: wrote {len(inputs)} rows of {arguments.input} to {arguments.output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

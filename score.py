@@ -60,16 +60,16 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
             with np.errstate(over="ignore"):
                 r2[column] = 0.0 if len(invalid) else r2_score(actual[name][measured], values[measured])
             if not np.isfinite(r2[column]):
-                raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
+                raise DataError(f"predictions, column {column + 1} ({name}): a value is too large to be squared")
     return float(np.dot(np.nan_to_num(r2), list(WEIGHTS.values()))), r2
 
 
 def read_actual(path: str) -> pd.DataFrame:
     """Return the assays in a data file as the official score reads them: (rows, targets), NaN where missing."""
-    remedy = "`recore sample --out data` creates one, `unearthed new` downloads the challenge's"
+    remedy = "create it with `recore sample --out data` or `unearthed new`"
     actual = read(path, remedy, usecols=lambda name: name in TARGETS)
     if actual.empty:
-        raise DataError(f"{path}: no rows, or no column for any of the {len(TARGETS)} targets")
+        raise DataError(f"{path}: it has no rows, or no column for any of the {len(TARGETS)} targets")
     for name, cells in actual.items():
         values = pd.to_numeric(cells, errors="coerce")
         invalid = np.flatnonzero(cells.notna() & ~np.isfinite(values))
@@ -83,7 +83,7 @@ def read_predicted(path: str, rows: int) -> pd.DataFrame:
     """Return the predictions in a file, (rows, targets)."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
-        remedy = "write one line per row and one column per target, without header or index"
+        remedy = "write one line per row and one column per target, without a header or index"
         raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}; {remedy}")
     return predicted
 
@@ -113,11 +113,11 @@ def main() -> None:
     predicted_file, output = os.path.join(predictions, "public.csv.out"), os.path.join(scores, "public.txt")
     parser.add_argument("--actual", default=actual_file, help="data file with the assays (%(default)s)")
     parser.add_argument("--predicted", default=predicted_file, help="CSV file with the predictions (%(default)s)")
-    parser.add_argument("--output", default=output, help="file for the score; details go into a .json (%(default)s)")
+    parser.add_argument("--output", default=output, help="file for the score; a .json has the details (%(default)s)")
     arguments = parser.parse_args()
     details_file = os.path.splitext(arguments.output)[0] + ".json"
     if arguments.output == details_file:
-        parser.error("--output is for the score and cannot end in .json: its details are written there")
+        parser.error("--output must not end in .json, because the details of the score use that name")
 
     actual = read_actual(arguments.actual)
     predicted = read_predicted(arguments.predicted, len(actual))
@@ -134,9 +134,9 @@ def main() -> None:
             line = f"weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}"
             print(f"{name:{width}} {line}")
     if empty := [name for column, name in enumerate(TARGETS) if counts[name] >= 2 and predicted[column].isna().all()]:
-        print("not predicted, so R2 0:", *empty)
+        print("not predicted, so R2 is 0:", *empty)
     if unscored:
-        print("not scored, fewer than two measured:", *unscored)
+        print("not scored, because fewer than two rows are measured:", *unscored)
     scored = round(sum(target["weight"] for name, target in targets.items() if name not in unscored), 6)
     print(f"weights scored: {scored:g} of {round(sum(WEIGHTS.values()), 6):g}")
     details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}

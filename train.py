@@ -115,7 +115,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
         inputs = inputs.set_axis(trained, axis=1)
     if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
-        cause = "was preprocess.py changed after training, or does the file have different channels?"
+        cause = "check whether preprocess.py has changed, or the file has different channels"
         raise ValueError(f"the columns differ from those in training ({' '.join(differing[:3])} ...): {cause}")
     if list(inputs.columns) != trained:
         inputs = inputs[trained]
@@ -157,7 +157,7 @@ def main() -> None:
         sys.exit(f"train.py: {rule}; the shape is {shape} instead of {expected}")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
-    print(f"train: fitted {len(inputs)} rows, model in {arguments.model_dir}{ignored}", flush=True)
+    print(f"train: fitted {len(inputs)} rows; saved the model in {arguments.model_dir}{ignored}", flush=True)
     held_out = os.path.join(arguments.model_dir, "held_out.csv")
     if os.path.exists(held_out):  # of an earlier model
         os.remove(held_out)
@@ -201,7 +201,7 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     except (OSError, ValueError) as error:
         sys.exit(f"train.py: {error}")
     if group not in ids:
-        sys.exit(f"train.py: {data_file}: there is no column {group!r}, by which rows are held out")
+        sys.exit(f"train.py: {data_file}: the column {group!r}, by which rows are held out, is missing")
     if len(inputs) != len(ids):
         sys.exit(f"train.py: preprocess() returned {len(inputs)} of {len(ids)} rows: keep every row, in order")
     if pd.to_numeric(inputs.columns.astype(str), errors="coerce").notna().any():

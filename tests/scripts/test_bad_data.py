@@ -34,17 +34,17 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "empty channel": (lambda d: d.assign(**{CHANNEL: None}), "column '3704': empty is not a finite number"),
     "text in an assay": (lambda d: with_cell(d, "CuPPM", "<0.5"), "column 'CuPPM': '<0.5' is not a finite number"),
     "infinite assay": (lambda d: with_cell(d, "CuPPM", -np.inf), "column 'CuPPM': '-inf' is not a finite number"),
-    "unknown column": (lambda d: d.assign(Colour="red"), "'Colour' is neither an ID, a target nor a channel"),
+    "unknown column": (lambda d: d.assign(Colour="red"), "'Colour' is not an ID, a target or a number"),
     "repeated column": (lambda d: d[[*d.columns, CHANNEL]], "the column '3704' appears more than once"),
-    "no index": (lambda d: d.set_index("DepthTo"), "the first column must be the index; it is 'DepthTo'"),
+    "no index": (lambda d: d.set_index("DepthTo"), "the first column must be the index, not 'DepthTo'"),
     "few channels": (
         lambda d: d[["SiteID", CHANNEL, "CuPPM"]],
-        "1 comma-separated channels; at least 7 are needed",
+        "at least 7 comma-separated channels are needed, not 1",
     ),
-    "no rows": (lambda d: d.iloc[:0], "no rows, or columns not separated by commas"),
+    "no rows": (lambda d: d.iloc[:0], "it has no rows, or its columns are not separated by commas"),
     "zero spectrum": (
         lambda d: d.assign(**{name: d[name].where(d.index != 9, 0.0) for name in d if name.isdigit()}),
-        "index 9: no value above zero to normalise by",
+        "index 9: normalisation needs a value above zero",
     ),
 }
 
@@ -73,12 +73,12 @@ def test_a_file_with_invalid_data_is_rejected(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `recore sample --out data` creates one, `unearthed new` downloads"),
+        (None, "there is no such file; create it with `recore sample --out data` or `unearthed new`"),
         (b"", "No columns to parse"),
         (gzip.compress(b"", mtime=0), "No columns to parse"),
         (b"DepthTo,SiteID\n1,a\n", "Not a gzipped file"),
         (gzip.compress(b"\x89PNG\r\n\x1a\n" * 30, mtime=0), "decode"),
-        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns not separated by commas"),
+        (gzip.compress(b"\tSiteID\t4000\n0\t1\t0.5\n", mtime=0), "columns are not separated by commas"),
         (gzip.compress(b",4000\n0,1\n1,2,3\n", mtime=0), "Expected 2 fields in line 3, saw 3"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_truncated_gzip_file_is_rejected(share: float, sample: Path, tmp_path:
     [
         (lambda d: d.drop(columns=preprocess.TARGETS), "there are no assays to train on"),
         (lambda d: d.assign(**dict.fromkeys(preprocess.TARGETS)), "there are no assays to train on"),
-        (lambda d: d.drop(columns="SiteID"), "there is no column 'SiteID', by which rows are held out"),
+        (lambda d: d.drop(columns="SiteID"), "the column 'SiteID', by which rows are held out, is missing"),
     ],
 )
 def test_train_py_needs_assays_and_drill_holes(
@@ -119,7 +119,7 @@ def test_train_py_needs_assays_and_drill_holes(
 def test_a_missing_model_is_rejected(sample: Path, tmp_path: Path, script_error_here) -> None:
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
     message = script_error_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
-    assert f"no model in {tmp_path}: run train.py first" in message
+    assert f"{tmp_path} contains no model; run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 6, 7, 40, 423])
@@ -134,7 +134,7 @@ def test_other_channels_than_in_training_are_rejected(
     if position < 4:
         assert run_here(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0
     else:
-        assert "the file have different channels?" in script_error_here(ROOT / "predict.py", *arguments, output=output)
+        assert "or the file has different channels" in script_error_here(ROOT / "predict.py", *arguments, output=output)
 
 
 NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "0.30000000000000004", "1e-05")

@@ -59,7 +59,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
     predicted.loc[0, 7] = np.nan  # copper, which was never measured
     printed = run_score(tmp_path, actual.drop(columns="ZnPPM"), predicted)
     assert "weights scored: 0.595 of 1.01" in printed
-    assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in printed
+    assert "not scored, because fewer than two rows are measured: AuPPM CuPPM ZnPPM\n" in printed
     details = json.loads((tmp_path / "score.json").read_text())
     assert details["weights_scored"] == 0.595
     assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
@@ -74,8 +74,8 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
     actual.loc[::3, "AuPPM"] = np.nan
     predicted[[0, 7]] = np.nan
     printed = run_score(tmp_path, actual, predicted)
-    assert "not predicted, so R2 0: CuPPM\n" in printed
-    assert "not scored, fewer than two measured: AgPPM\n" in printed
+    assert "not predicted, so R2 is 0: CuPPM\n" in printed
+    assert "not scored, because fewer than two rows are measured: AgPPM\n" in printed
     assert "weights scored: 0.985 of 1.01" in printed
     expected = 0.0
     for column, name in enumerate(score.TARGETS):
@@ -116,7 +116,7 @@ def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: with_cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
         (lambda p: with_cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
         (lambda p: with_cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
-        (lambda p: with_cell(p, 1e200), "column 8 (CuPPM): too large"),
+        (lambda p: with_cell(p, 1e200), "column 8 (CuPPM): a value is too large"),
         (lambda p: p.assign(**{"7": True}).iloc[:, [*range(7), 49, *range(8, 49)]], "column 8 (CuPPM): 'True'"),
         (lambda p: p.iloc[:5], "the shape is (5, 49) instead of (6, 49)"),
         (lambda p: pd.concat([p, p]), "the shape is (12, 49)"),
@@ -158,7 +158,7 @@ def test_invalid_assays_are_rejected(content: str, reason: str, error_of: Callab
 
 def test_missing_files_and_unknown_arguments_are_rejected(script_error_here, tmp_path: Path) -> None:
     missing = ("--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    reason = "none.csv.gz: there is no such file; `recore sample --out data` creates one"
+    reason = "none.csv.gz: there is no such file; create it with `recore sample --out data`"
     assert reason in script_error_here(ROOT / "score.py", *missing)
     frames(0, 3)[0].to_csv(tmp_path / "actual.csv.gz")
     missing = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "none", "--output", tmp_path / "o")

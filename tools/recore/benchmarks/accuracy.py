@@ -59,17 +59,17 @@ def main() -> None:
     table = pd.DataFrame(scores).T
     show("mean", table.mean())
     ahead = table.rsub(table["ours"], axis=0)
-    show("ours minus it, mean", ahead.mean(), "+.3f")
-    show("ours minus it, lowest", ahead.min(), "+.3f")
+    show("mean lead of ours", ahead.mean(), "+.3f")
+    show("lowest lead of ours", ahead.min(), "+.3f")
 
 
 def parse() -> argparse.Namespace:
     """Parse the arguments, or exit with status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument("--limesoda", nargs="*", choices=SETS, help="all sets of LimeSoDa, or only these")
+    data.add_argument("--limesoda", nargs="*", choices=SETS, help="sets of LimeSoDa (all)")
     parser.add_argument(
-        "--peers", nargs="*", choices=PEERS, help="the other methods (all; without --public not pls-snv)"
+        "--peers", nargs="*", choices=PEERS, help="other methods (all; without --public, all but pls-snv)"
     )
     arguments = parse_with_files(parser, data)
     if arguments.peers is None:  # for the 15 sets, PLS takes several times as long as everything else

@@ -70,9 +70,9 @@ ERROR_TITLES = ["samples", "outside", "error outside / inside", "rank correlatio
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20, help="of each traffic (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=20, help="repeats of each traffic (%(default)s)")
     parser.add_argument("--resamplings", type=int, default=200, help="repeats for the false-alarm rate (%(default)s)")
-    holes_help = f"simulated drill holes of each training and traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
+    holes_help = f"simulated drill holes for training and for each traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
     parser.add_argument("--holes", type=int, default=100, help=holes_help)
     arguments = parse_with_files(parser, parser)
     if arguments.public:
@@ -80,7 +80,7 @@ def main() -> None:
         titles = ["left out", "soils", "found", "after soils", "false alarms, %"]
         print_table(titles, compare_landscapes(soils, arguments.repeats, arguments.resamplings))
         print_table(["left out", *ERROR_TITLES], measure_landscapes(soils))
-    titles = ["foreign rock", *ERROR_TITLES, "errors / with it in the training data", "drift found", "in week"]
+    titles = ["foreign rock", *ERROR_TITLES, "errors / with the rock in training", "drift found", "in week"]
     print_table(titles, compare_rocks(arguments.holes, arguments.repeats))
     titles = ["baseline", "drift found", "in week", f"errors +{100 * LARGER - 100:.0f}% in week"]
     print_table(titles, compare_baselines(arguments.holes, arguments.repeats))

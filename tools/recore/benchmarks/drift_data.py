@@ -62,7 +62,7 @@ def read_samples(public: Path, private: Path | None, actual: Path | None) -> Sam
     data, _ = read_files(public, private, actual)
     _, sizes = np.unique(data.sites, return_counts=True)
     if len(sizes) < 2 or len(data) - sizes.max() < 2 * MIN_HOLES:
-        need = f"two or more, and {2 * MIN_HOLES} samples in the others when one is left out, are needed"
+        need = f"at least two, and {2 * MIN_HOLES} samples outside each, are needed"
         raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
     falling = np.argsort(-data.channels)
     samples = data.spectra[:, falling], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)

@@ -20,10 +20,10 @@ SPLITS = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--submissions", type=int, default=400, help="(%(default)s)")
-    parser.add_argument("--price", type=float, default=0.23, help="of an instance, dollars an hour (%(default)s)")
-    parser.add_argument("--machine-price", type=float, default=0.19, help="of your own machine (%(default)s)")
+    parser.add_argument("--price", type=float, default=0.23, help="price of an instance, $/h (%(default)s)")
+    parser.add_argument("--machine-price", type=float, default=0.19, help="price of your machine, $/h (%(default)s)")
     parser.add_argument("--start", type=float, default=3.0, help="minutes to start an instance (%(default)s)")
-    parser.add_argument("--step", type=float, default=1.0, help="minutes of a job other than training (%(default)s)")
+    parser.add_argument("--step", type=float, default=1.0, help="minutes per job other than training (%(default)s)")
     arguments = parser.parse_args()
     print("| training | at a time | SageMaker, hours | cost | own machines, hours | cost |")
     print("|---:|---:|---:|---:|---:|---:|")

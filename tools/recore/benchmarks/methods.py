@@ -57,7 +57,7 @@ def read_data(inputs: Path, actual: Path | None = None) -> Data:
     """Read a data file, whose assays may be in a separate file. Raises preprocess.DataError or score.DataError."""
     data = read(str(inputs))
     if "SiteID" not in data:
-        raise DataError(f"{inputs}: there is no column 'SiteID', by which rows are held out")
+        raise DataError(f"{inputs}: the column 'SiteID', by which rows are held out, is missing")
     channels = [name for name in data if name not in IDS and name not in TARGETS]
     targets = read_actual(str(actual)) if actual else data.reindex(columns=TARGETS)
     if len(targets) != len(data):

@@ -158,10 +158,10 @@ def show(r2: list[np.ndarray]) -> list[str]:
         if abs(score - experiment.published) > SCORE_BOUND:
             problems.append(f"{experiment.name}: the score deviates by more than {SCORE_BOUND}")
         if experiment.bound and (abs(difference - expected) > experiment.bound or difference * expected <= 0):
-            problems.append(f"{experiment.name}: the difference deviates by more than {experiment.bound}, or in sign")
+            problems.append(f"{experiment.name}: the difference deviates by over {experiment.bound}, or in sign")
     of_target = dict(zip(TARGETS, r2[0].mean(axis=0), strict=True))
     easiest = sorted(of_target, key=of_target.__getitem__, reverse=True)
-    print(f"easiest targets: {', '.join(easiest[:3])}; copper is number {easiest.index('CuPPM') + 1} of {len(easiest)}")
+    print(f"easiest targets: {', '.join(easiest[:3])}; copper ranks {easiest.index('CuPPM') + 1} of {len(easiest)}")
     if easiest[0] == "CuPPM":
         problems.append("copper is the easiest target")
     return problems

@@ -48,7 +48,7 @@ class Demo:
             done = subprocess.run(command, cwd=ROOT, env=variables, stdout=file)  # noqa: S603
         self.seconds[title] = time.monotonic() - began
         if done.returncode:
-            sys.exit(f"demo: the step failed with status {done.returncode}: {title}")
+            sys.exit(f"demo: the step '{title}' failed with status {done.returncode}")
 
     @contextmanager
     def simulator(self) -> Iterator[None]:
@@ -135,12 +135,12 @@ def main() -> None:
         demo.step("Approve it", "production", "approve", 1)
         demo.step("Predict in batch", "production", "predict", private, "--out", folder / "assays.csv")
         challenger, run = folder / "challenger", folder / "challenger-run"
-        demo.step("A challenger with a different model", "new", challenger, "--model", "pls")
-        demo.step("Train it outside of production", "run", challenger, "--public", public, "--out", run, "--no-report")
-        demo.step("Register its run as version 2", "production", "register", run)
-        demo.step("Approve it as well", "production", "approve", 2)
+        demo.step("Create a challenger with a different model", "new", challenger, "--model", "pls")
+        demo.step("Train the challenger as a run", "run", challenger, "--public", public, "--out", run, "--no-report")
+        demo.step("Register the challenger's run as version 2", "production", "register", run)
+        demo.step("Approve version 2", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
-        demo.step("Deploy both as variants", "production", "deploy", *variants)
+        demo.step("Deploy both versions as variants", "production", "deploy", *variants)
         with Load(demo.variables, read_bodies(private)) as load:
             demo.step("Invoke the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)

@@ -65,16 +65,16 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("WEIGHTS = {}", "there are no targets"),
+        ("WEIGHTS = {}", "no targets are defined"),
         ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
         ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': True}", "WEIGHTS must map names to numbers"),
         ("WEIGHTS = {'A': -1}", "a weight is negative or not finite, or all are 0"),
         ("WEIGHTS = {'A': 0}", "or all are 0"),
         ("WEIGHTS = {'A': 1e999}", "a weight is negative or not finite"),
-        ("WEIGHTS = {'4000.5': 1}", "'4000.5' cannot be the name of a column"),
-        ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be the name of a column"),
-        ("WEIGHTS = {'index': 1}", "'index' cannot be the name of a column"),
+        ("WEIGHTS = {'4000.5': 1}", "'4000.5' cannot be a column name"),
+        ("WEIGHTS = {'a,b': 1}", "'a,b' cannot be a column name"),
+        ("WEIGHTS = {'index': 1}", "'index' cannot be a column name"),
         ("WEIGHTS = {'Field': 1}", "'Field' appears twice among targets and IDs"),
         ("UNITS = {'Au': 'g/t'}", "UNITS contains 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
@@ -146,9 +146,9 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name,weight\nSOC,x\n", "line 2: the weight 'x' is not a number of 0 or more"),
         ("name,weight\nSOC,-1\n", "line 2: the weight '-1'"),
         ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
-        ("name\n4000\n", "'4000' cannot be the name of a column"),
+        ("name\n4000\n", "'4000' cannot be a column name"),
         ("name\nSiteID\n", "'SiteID' appears twice"),
-        ("name\n", "there are no targets"),
+        ("name\n", "no targets are defined"),
     ],
 )
 def test_an_invalid_table_of_targets_is_rejected_in_one_line(table: str, reason: str, tmp_path: Path) -> None:

@@ -85,5 +85,5 @@ def test_recore_without_stagemaker_says_how_to_install_it(tmp_path: Path) -> Non
     result = run_python(python, "run", cwd=tmp_path)
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
-    assert line.startswith("recore: stagemaker, which runs its jobs, is not installed for ")
-    assert line.endswith(": make setup")
+    assert line.startswith("recore: stagemaker, which runs the jobs, is not installed for ")
+    assert line.endswith("; run `make setup`")

@@ -34,7 +34,7 @@ REFUSED: list[tuple[list[object], str]] = [
     (["empty", PUBLIC], "recore: empty: setup.py is missing"),
     (["gone", PUBLIC], "recore: gone: "),
     (["found", PUBLIC], "this file is parsed, not run"),
-    ([FILE, PUBLIC], "submission's archive"),
+    ([FILE, PUBLIC], "submission archive"),
     (["pipe", PUBLIC], "recore: pipe: this is a pipe, socket or device"),
     (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket require --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: specify an instance type, such as ml.m5.xlarge"),

@@ -47,7 +47,7 @@ NAMES = {
 
 def read_report(path: Path) -> None:
     data = read_data(path)
-    unknown = [problem for problem in data.problems if "neither an ID, a wavenumber nor a target" in problem]
+    unknown = [problem for problem in data.problems if "not an ID, a wavenumber or a target" in problem]
     assert len(data.wavenumbers) == len(CHANNELS) + (not unknown)
     if unknown:
         raise ValueError(unknown[0])
@@ -55,10 +55,10 @@ def read_report(path: Path) -> None:
 
 # each reader, with its message about a column that it does not recognise
 READERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "preprocess": (lambda path: preprocess.preprocess(str(path)), "neither an ID, a target nor a channel"),
+    "preprocess": (lambda path: preprocess.preprocess(str(path)), "not an ID, a target or a number"),
     "run": (lambda path: DataFiles(path, path).check(), "is neither an ID nor a wavenumber"),
     "import": (grid_of_file, "columns named by wavenumbers are required"),
-    "report": (read_report, "neither an ID, a wavenumber nor a target"),
+    "report": (read_report, "not an ID, a wavenumber or a target"),
 }
 
 

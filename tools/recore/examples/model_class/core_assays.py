@@ -61,7 +61,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """
         if self.env.s3 is None or not self.env.dataset_name:
             variable = "ML2P_S3_URL" if self.env.s3 is None else "ML2P_DATASET"
-            raise ConfigError(f"no dataset can be generated: set the environment variable {variable}")
+            raise ConfigError(f"to generate a dataset, set the environment variable {variable}")
         prefix = f"sources/{self.env.dataset_name}/"
         address = self.env.s3.url(prefix)  # ends with a slash
         with tempfile.TemporaryDirectory() as name:
@@ -72,9 +72,9 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
             except (Boto3Error, BotoCoreError, S3ClientError) as error:
                 raise JobError(f"the sources at {address} cannot be read: {error}") from error
             if not any(sources.iterdir()):
-                raise JobError(f"there are no sources of the dataset: no file is directly below {address}")
+                raise JobError(f"the dataset has no sources: no file is directly below {address}")
             if not (sources / ASSAY_TABLE).exists():
-                raise JobError(f"the sources at {address} have no assay table: upload it as {address}{ASSAY_TABLE}")
+                raise JobError(f"the assay table is missing; upload it as {address}{ASSAY_TABLE}")
             self._import(sources, data_file, address.rstrip("/"))
             self.upload_to_s3(data_file)
 
@@ -164,7 +164,7 @@ class AssayPredictor(ModelPredictor):
         spectra = [read_spectrum(datum, f"spectrum {number}") for number, datum in enumerate(data, 1)]
         for number, spectrum in enumerate(spectra, 1):
             if spectrum.keys() != spectra[0].keys():
-                reason = "its wavenumbers differ from those of spectrum 1: send it in a separate request"
+                reason = "its wavenumbers differ from spectrum 1; send it in a separate request"
                 raise ClientError(f"spectrum {number} is invalid", reason)
         return self._predict(spectra) if spectra else []
 
@@ -178,7 +178,7 @@ class AssayPredictor(ModelPredictor):
                     inputs = self._train.input_fn(inputs.to_csv(), "text/csv")
                     predictions = self._train.predict_fn(inputs, self._model)
             except ValueError as error:
-                message = "the model rejected the request: are the wavenumbers the channels that it was trained on?"
+                message = "the model rejected the request: check that the wavenumbers are its training channels"
                 raise ClientError(message, str(error).replace(str(data_file), "the request")) from error
         return [{"assays": self._assays(row)} for row in np.asarray(predictions, dtype=float).tolist()]
 
@@ -212,9 +212,9 @@ def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any])
     for name, value in values.items():
         if name not in allowed:
             names = ", ".join(allowed) or "none"
-            raise ConfigError(f"there is no hyperparameter {name!r}; the hyperparameters of fit() are: {names}")
+            raise ConfigError(f"fit() has no hyperparameter {name!r}; its hyperparameters are: {names}")
         if not isinstance(value, bool | int | float | str):
-            raise ConfigError(f"the hyperparameter {name!r} is {value!r}: it must be a number, a string or a boolean")
+            raise ConfigError(f"the hyperparameter {name!r} is {value!r}, not a number, a string or a boolean")
     return [f"--{name}={value}" for name, value in values.items()]
 
 
@@ -235,13 +235,13 @@ def read_spectrum(datum: Any, name: str) -> Spectrum:
     """Return the spectrum in a datum. name: the spectrum's name in messages. Raises ClientError if it is invalid."""
     try:
         if not isinstance(datum, Mapping):
-            raise ValueError('a spectrum is an object with the keys "wavenumbers" and "absorbances"')
+            raise ValueError('a spectrum must be an object with the keys "wavenumbers" and "absorbances"')
         wavenumbers, absorbances = read_numbers(datum, "wavenumbers"), read_numbers(datum, "absorbances")
         if len(wavenumbers) != len(absorbances):
             raise ValueError(f"it has {len(wavenumbers)} wavenumbers, but {len(absorbances)} absorbances")
         spectrum = dict(sorted(zip(wavenumbers, absorbances, strict=True), reverse=True))
         if len(spectrum) < len(wavenumbers):
-            raise ValueError("one of its wavenumbers appears more than once")
+            raise ValueError("a wavenumber appears more than once")
         if min(spectrum) <= 0:
             raise ValueError(f"the wavenumber {min(spectrum):g} is not positive")
     except ValueError as error:
@@ -258,7 +258,7 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
         raise ValueError(f"{key!r} must be a non-empty list of numbers")
     for position, value in enumerate(values, 1):
         if not isinstance(value, Real) or isinstance(value, bool) or not abs(value) <= sys.float_info.max:
-            raise ValueError(f"{key!r}: value {position} is {str(value)[:40]!r}, not a finite number")
+            raise ValueError(f"value {position} of {key!r} is {str(value)[:40]!r}, not a finite number")
     return [float(value) for value in values]
 
 

@@ -13,10 +13,10 @@ except ModuleNotFoundError as error:
     from recore.distribution import INSTALLED, find_origin, install_command
 
     command = install_command(find_origin(), "--force-reinstall") if INSTALLED else "make setup"
-    sys.exit(f"recore: stagemaker, which runs its jobs, is not installed for {sys.executable}: {command}")
+    sys.exit(f"recore: stagemaker, which runs the jobs, is not installed for {sys.executable}; run `{command}`")
 
 require_supported(
-    "recore", "`make setup` here, or `uv venv --python 3.12`, creates an environment with 3.12", (3, 12), (3, 12)
+    "recore", "`make setup` here, or `uv venv --python 3.12`, creates an environment with Python 3.12", (3, 12), (3, 12)
 )
 
 from stagemaker import interrupts

@@ -191,7 +191,7 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
     """Raise ValueError if a challenge is inconsistent. The message begins with the location."""
     names, reason = (*parsed.weights, *parsed.ids), ""
     if not parsed.weights:
-        reason = "there are no targets"
+        reason = "no targets are defined"
     elif unknown := [name for name in parsed.units if name not in parsed.weights]:
         reason = f"UNITS contains {unknown[0]!r}, which is not a target"
     elif parsed.group not in parsed.ids:
@@ -199,7 +199,7 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
-        reason = f"{plain(invalid[0], 40)!r} cannot be the name of a column, because a number names a channel"
+        reason = f"{plain(invalid[0], 40)!r} cannot be a column name; use no number, comma or quotation mark"
     elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
     elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):

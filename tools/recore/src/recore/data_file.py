@@ -71,10 +71,10 @@ class DataFile:
         except csv.Error as error:
             raise ValueError(f"{self.path}: the first line is not a valid header: {error}") from None
         if len(names) < 2 or len(line) == MAX_HEADER:
-            raise ValueError(f"{self.path}: a header with an index and columns, separated by commas, is required")
+            raise ValueError(f"{self.path}: the first line must be a header: an index and columns, separated by commas")
         numbered = [name for name in names[1:] if re.match(r"X?\d", name)]
         if len(numbered) > len(names) / 2 and not channels_of(numbered):
-            reason = f"channels must have plain numbers as names, in cm-1, not {plain(numbered[0], 40)!r}"
+            reason = f"channel names must be plain numbers in cm-1, not {plain(numbered[0], 40)!r}"
             raise ValueError(f"{self.path}: {reason}; {IMPORT} converts cm-1, nm and um")
         return names
 
@@ -157,13 +157,13 @@ class DataFile:
             record += line
             quotes += line.count('"')
             if len(record) > MAX_ROW:
-                raise ValueError(f"{self.path}: a row has more than {MAX_ROW >> 20} MB")
+                raise ValueError(f"{self.path}: a row is larger than {MAX_ROW >> 20} MB")
             if quotes % 2 == 0:
                 if record.strip():
                     yield record if record.endswith("\n") else record + "\n"
                 record, quotes = "", 0
         if record:
-            raise ValueError(f"{self.path}: the quotation marks of the last row are not closed")
+            raise ValueError(f"{self.path}: a quotation mark in the last row is not closed")
 
     @contextlib.contextmanager
     def compressed(self) -> Iterator[BinaryIO]:

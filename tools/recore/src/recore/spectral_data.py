@@ -147,7 +147,7 @@ def _report_repeated(names: list[str], positions: Collection[str]) -> list[str]:
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
     repeated |= {name for name in challenge().unknown_columns(positions) if _is_repeated(name, positions)}
     columns = count(len(repeated), "duplicate column")
-    return [f"{columns}, of which only the first is read: {_quote_names(sorted(repeated))}"] if repeated else []
+    return [f"{columns}; only the first of each name is read: {_quote_names(sorted(repeated))}"] if repeated else []
 
 
 def _is_repeated(name: str, positions: Collection[str]) -> bool:
@@ -167,7 +167,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
         problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT}")
     if others:
         columns = count(len(others), "unknown column")
-        problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_quote_names(others)}")
+        problems.append(f"{columns} (not an ID, a wavenumber or a target): {_quote_names(others)}")
     return problems
 
 
@@ -185,7 +185,7 @@ def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple
 def _report_infinite(values: Floats) -> str:
     """Return a clause about the number of infinite values, or "" if there are none."""
     number = int(np.isinf(values).sum())
-    return f"{count(number, 'infinite cell')} read as missing" if number else ""
+    return f"{count(number, 'infinite cell')} (read as missing)" if number else ""
 
 
 def _report_cells(invalid: list[tuple[str, str]]) -> list[str]:

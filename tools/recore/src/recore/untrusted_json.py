@@ -18,7 +18,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
     if path.stat().st_size > max_bytes:
-        raise ValueError(f"larger than {max_bytes >> 20} MB")
+        raise ValueError(f"it is larger than {max_bytes >> 20} MB")
     return parse_object(path.read_bytes())
 
 

@@ -114,5 +114,5 @@ def test_samples_of_one_landscape_are_reported(frame: pd.DataFrame, tmp_path: Pa
     public = write_csv(tmp_path / "public.csv.gz", frame.assign(SiteID="a"))
     result = run(COMMAND, "--public", public, cwd=tmp_path)
     assert result.returncode == 1
-    assert "60 samples of 1 landscape (SiteID); two or more, and 20 samples" in result.stderr
+    assert "60 samples of 1 landscape (SiteID); at least two, and 20 samples" in result.stderr
     assert "Traceback" not in result.stderr

@@ -82,7 +82,7 @@ def test_spectra_are_imported_on_the_channels_of_another_file(folder: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not a table", "a header with an index and columns"),
+        (b"not a table", "the first line must be a header: an index and columns"),
         (gzip.compress(b",SiteID\n"), "there are 0"),
         (gzip.compress(b",SiteID,depth\n"), "'depth' is not"),
         (gzip.compress(b",4000,3000\n"), "there are 2"),

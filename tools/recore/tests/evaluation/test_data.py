@@ -34,15 +34,15 @@ def test_the_sample_is_valid(data: DataFiles) -> None:
 
 KINDS = {  # tools/recore/tests/dataset/test_file_kinds.py has the kinds that no command reads
     PUBLIC.encode("utf-16"): "this is UTF-16 text; save it as UTF-8, or `.*recore import FILE .* converts it",
-    b",4000.0 cm-1,3996.1 cm-1\n": "must have plain numbers as names, in cm-1, not '4000.0 cm-1'; .* converts",
+    b",4000.0 cm-1,3996.1 cm-1\n": "channel names must be plain numbers in cm-1, not '4000.0 cm-1'; .* converts",
     PUBLIC.replace(",", ";").encode(): "columns are separated by semicolons; `.*recore import FILE",
     PUBLIC.replace(",", "\t").replace(".", ",").encode(): "columns are separated by tabs",
     PUBLIC.replace("0.5,7", '"0,5","7,5"').encode(): "its numbers have decimal commas; `.*recore import FILE",
-    b"\n\n": "a header with an index and columns",
+    b"\n\n": "the first line must be a header: an index and columns",
     b"a" * (1 << 20): "header",  # the limit on a field's length applies to the whole process
     b"a,b\rc,d\r": "the first line is not a valid header",
     b',4000.0,"3999\n",CuPPM\n': "the first line is not a valid header",
-    f",{CHANNELS},CuPPM\n".encode(): "a header with an index and columns",
+    f",{CHANNELS},CuPPM\n".encode(): "the first line must be a header: an index and columns",
 }
 
 
@@ -116,8 +116,8 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
     ("row", "reason"),
     [
         ("1,1,a,0,0.5", "row 2 has 5 cells instead of 6"),
-        ('1,"1,a,0,0.5,7', "quotation marks .* are not closed"),
-        ("1," + "0" * (MAX_ROW + 1), "a row has more than 16 MB"),
+        ('1,"1,a,0,0.5,7', "a quotation mark in the last row is not closed"),
+        ("1," + "0" * (MAX_ROW + 1), "a row is larger than 16 MB"),
     ],
     ids=["cells", "quotes", "size"],
 )

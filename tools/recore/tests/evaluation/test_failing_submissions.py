@@ -10,8 +10,8 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if the exception is not a known one
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
-    "score": "look at: the predictions: one line per row of the data",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py, which run in a different process",
+    "score": "look at: the predictions, one line per row of the data",
 }
 
 
@@ -60,12 +60,12 @@ FAILURES = {
         },
         {"channels": ""},
         logged="ModuleNotFoundError: No module named 'channels'",
-        advice="move the code that preprocess.py needs from channels.py into it",
+        advice="move the code that is needed from channels.py into preprocess.py",
     ),
     "one row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
-        logged=", 49): write one line per row and one column per target, without header or index",
+        logged=", 49): write one line per row and one column per target, without a header or index",
         **change("train.py", "in prediction)", "in prediction[1:])"),
     ),
     "a package that no index has": Failure(

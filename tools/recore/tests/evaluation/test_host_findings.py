@@ -58,25 +58,25 @@ def test_attempts_of_the_scripts_are_removed_from_the_logs(files: dict[str, Path
     log.write_text("\n".join(lines) + "\n")
     (files["folder"] / "model.tar.gz").touch()
     assert found(files) == [
-        "RC801 tries to use the network: socket.connect 10.0.0.1, train.py line 7, in train",
-        "RC802 uses files outside its folders: open /etc/shadow, in train",
+        "RC801 tries to use the network: socket.connect 10.0.0.1, train.py line 7 (in train)",
+        "RC802 uses files outside its folders: open /etc/shadow (in train)",
     ]
     assert log.read_text() == "before\nafter\n"
     log.rename(log.with_name("private-preprocess.log"))
     (log.with_name("private-preprocess.log")).write_text(event("files", what="0.1234,0.2345"))
-    assert found(files) == ["RC802 uses files outside its folders, in private-preprocess"]  # without quotable details
+    assert found(files) == ["RC802 uses files outside its folders (in private-preprocess)"]  # without quotable details
 
 
 @pytest.mark.parametrize("line", ["forged", "[1]", "{'kind': 3}", '{"a": 1}', "[" * 5000, '{"kind": "network"'])
 def test_any_log_line_is_a_finding_and_not_an_error(line: str, files: dict[str, Path]) -> None:
     log = files["folder"] / "logs/train.log"
     log.write_bytes(f"{event('begins')}\n{PREFIX}{line}\n".encode() + b"\xff\n")
-    assert found(files) == ["unobserved it tampers with the report of its actions, in train"]
+    assert found(files) == ["unobserved it tampers with the report of its actions in train"]
     log.write_text(event("network", file="x"))
-    assert found(files) == ["RC801 tries to use the network: open /etc/shadow, x line 0, in train"]
+    assert found(files) == ["RC801 tries to use the network: open /etc/shadow, x line 0 (in train)"]
     log.write_text("nothing\n")
     (files["folder"] / "model.tar.gz").touch()
-    assert found(files) == ["unobserved its actions were not reported, in train"]
+    assert found(files) == ["unobserved its actions in train were not reported"]
 
 
 @pytest.mark.parametrize("content", [b"", b"index,CuPPM\n" + b"x" * 200_000 + b",1\n", b"\xff\xfe", b"a,a\n1,2\n"])
@@ -89,12 +89,12 @@ def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(f
     public = pd.read_csv(files["public"], index_col=0)
     held_out = files["folder"] / "predictions/held-out.csv"
     public[list(TARGETS)].to_csv(held_out)
-    assert found(files) == ["RC703 held_out.csv contains the assays themselves in 100% of its values"]
+    assert found(files) == ["RC703 100% of the values in held_out.csv are the assays themselves"]
     held_out.write_text(held_out.read_text() + "\n")  # an empty line does not count
     assert len(found(files)) == 1
     (1.1 * public[list(TARGETS)]).to_csv(held_out)
     assert found(files) == []
-    claim = "RC703 the claimed held-out score is 0.900, but the private score is 0.400"
+    claim = "RC703 the submission's held-out score is 0.900, but the private score is 0.400"
     assert found(files, **{"held-out": 0.9}) == [claim]
 
 
@@ -105,7 +105,7 @@ def test_numbers_of_private_rows_in_a_log_are_found_however_they_are_written(for
     log = files["folder"] / "logs/private-preprocess.log"
     texts = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
     log.write_text(f"debug: {texts}\n")
-    assert found(files) == [f"printed {MIN_PRINTED + 3} numbers of one private row, in private-preprocess"]
+    assert found(files) == [f"printed {MIN_PRINTED + 3} numbers of one private row in private-preprocess"]
     others = [form.format(float(spectra.iloc[row, row])) for row in (0, 1, 3, 4, 5)]
     log.write_text(f"debug: {texts[: MIN_PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
     assert found(files) == []

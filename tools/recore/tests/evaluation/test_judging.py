@@ -167,7 +167,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     recompute_held_out(backend, [claims, without], this_round, lambda step: None, lines.append)
     again = claims.record.recomputed_held_out
     assert again < 0.5, lines
-    assert f"held-out score {again:.4f} recomputed, 1.0100 claimed by the submission" in claims.result
+    assert f"held-out score {again:.4f} recomputed, 1.0100 computed by the submission itself" in claims.result
     assert without.record.recomputed_held_out == pytest.approx(again)  # the same model, although it claims no score
     assert tied_by_private_score(entries) == []
 

@@ -208,7 +208,7 @@ def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None
     folder = tiny(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
-    with pytest.raises(ValueError, match="the files are inside a folder 'mine'; pack them without it"):
+    with pytest.raises(ValueError, match="the files are in the folder 'mine'; pack only its contents"):
         read_submission(tmp_path / "src.tar.gz")
 
 

@@ -252,7 +252,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     reject(services.s3, "s3.DeleteObject")
     run.execute()
     assert [step.name for step in run.steps.values() if not step.completed] == ["clean up"]
-    assert f"s3://{BUCKET}/{run.settings.key(*KEY)} is still there: " in str(run.steps["clean up"].reason)
+    assert f"s3://{BUCKET}/{run.settings.key(*KEY)} could not be deleted: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
@@ -306,7 +306,7 @@ def test_objects_with_odd_names_are_removed_or_reported(
     left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
     assert set(remaining(simulator, settings)) == left | {ASSAYS}
     reason = str(caught.value)
-    assert f"s3://{BUCKET}/{settings.key(*KEY)} is still there: " in reason
+    assert f"s3://{BUCKET}/{settings.key(*KEY)} could not be deleted: " in reason
     key = settings.key("public/preprocess/a\x01b")
     assert f"could not remove 3 objects from {settings.uri()}/: {key!r}: " in reason
     assert "\x01" not in reason

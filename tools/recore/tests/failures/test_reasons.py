@@ -344,7 +344,7 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
     """The hint is the same if training, which imports preprocess.py too, is the first step to fail."""
     (tmp_path / "fits.py").touch()
     text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
-    assert "move the code that preprocess.py needs from fits.py into it" in str(hint(text, step, tmp_path))
+    assert "move the code that is needed from fits.py into preprocess.py" in str(hint(text, step, tmp_path))
     text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do not import no_such_package in preprocess.py" in str(hint(text, step, tmp_path))
 
@@ -418,11 +418,11 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
 @pytest.mark.parametrize(
     ("step", "reason", "changes", "expected"),
     [
-        ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py ended early without an error, by sys.exit in line 10"),
-        ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "by exit in line 10"),
-        ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "by SystemExit in line 10"),
+        ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py exited early without an error (sys.exit in line 10"),
+        ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "(exit in line 10"),
+        ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "(SystemExit in line 10"),
         ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # not the cause
-        ("train", NO_MODEL, {"start": ""}, "train.py only defines functions, and calls none of them"),
+        ("train", NO_MODEL, {"start": ""}, "train.py only defines functions and calls none of them"),
         ("train", NO_MODEL, {"start": GUARD.replace("__main__", "main")}, "the comparison in line 14 is never true"),
         ("train", NO_MODEL, {}, None),
         ("train", "KeyError: 'CuPPM'", {"main": "sys.exit(0)"}, None),

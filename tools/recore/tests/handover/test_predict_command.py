@@ -72,7 +72,7 @@ def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     assert (lows[known] <= values[known]).all()
     assert (values[known] <= highs[known]).all()
     line = rejection(handed, "table.csv", "--out", "assays.csv", cwd=tmp_path)
-    assert line == "recore: assays.csv already exists: choose another --out, or replace it with --force"
+    assert line == "recore: assays.csv already exists; choose another --out, or replace it with --force"
 
 
 def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outside(
@@ -148,8 +148,8 @@ def list_twice(folder: Path, name: str) -> None:
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS: this file of the handover is missing"),
         (lambda folder: unlist(folder, "channels.json"), "channels.json may be damaged: it is not listed"),
         (lambda folder: unlist(folder, "domain.json"), "domain.json may be damaged: it is not listed"),
-        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 is not a SHA-256, two spaces and"),
-        (lambda folder: list_twice(folder, "model.tar.gz"), "lists a file that is already listed"),
+        (lambda folder: (folder / "SHA256SUMS").write_text("1"), "SHA256SUMS: line 1 does not consist of a SHA-256"),
+        (lambda folder: list_twice(folder, "model.tar.gz"), "repeats an earlier file"),
         (
             lambda folder: ((folder / "model.tar.gz").unlink(), (folder / "model.tar.gz").symlink_to("/dev/zero")),
             "model.tar.gz: this file of the handover is missing or not a regular file",

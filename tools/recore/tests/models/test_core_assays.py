@@ -109,7 +109,7 @@ def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerE
     [
         ({"alfas": 5}, ConfigError, "no hyperparameter 'alfas'.* are: .*alphas"),
         ({"model_dir": "x"}, ConfigError, "no hyperparameter 'model_dir'"),
-        ({"alphas": {"most": 3}}, ConfigError, "'alphas' is {'most': 3}: it must be a number, a string or a boolean"),
+        ({"alphas": {"most": 3}}, ConfigError, "'alphas' is {'most': 3}, not a number, a string or a boolean"),
         pytest.param(
             {"alphas": "three"},
             JobError,
@@ -195,8 +195,8 @@ def test_hooks_are_called_one_at_a_time(
 @pytest.mark.parametrize(
     ("change", "details"),
     [
-        (lambda datum: [1, 2], "a spectrum is an object with the keys"),
-        (lambda datum: None, "a spectrum is an object with the keys"),
+        (lambda datum: [1, 2], "a spectrum must be an object with the keys"),
+        (lambda datum: None, "a spectrum must be an object with the keys"),
         (lambda datum: {"absorbances": datum["absorbances"]}, "it has no 'wavenumbers'"),
         (lambda datum: {"wavenumbers": datum["wavenumbers"]}, "it has no 'absorbances'"),
         (lambda datum: datum | {"wavenumbers": []}, "'wavenumbers' must be a non-empty list of numbers"),
@@ -205,7 +205,10 @@ def test_hooks_are_called_one_at_a_time(
         (lambda datum: datum | {"absorbances": {"4000": 0.5}}, "'absorbances' must be a non-empty list of numbers"),
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         *(
-            (lambda datum, value=value: with_value(datum, "absorbances", value), rf"value 3 is '{shown}', not a finite")
+            (
+                lambda datum, value=value: with_value(datum, "absorbances", value),
+                rf"value 3 of .* is '{shown}', not a finite",
+            )
             for value, shown in (
                 ("0.5", "0.5"),
                 (None, "None"),
@@ -216,8 +219,8 @@ def test_hooks_are_called_one_at_a_time(
                 (10**400, "10000.*0"),
             )
         ),
-        (lambda datum: with_value(datum, "wavenumbers", math.nan), "'wavenumbers': value 3 is 'nan'"),
-        (lambda datum: with_value(datum, "wavenumbers", 4000), "one of its wavenumbers appears more than once"),
+        (lambda datum: with_value(datum, "wavenumbers", math.nan), "value 3 of 'wavenumbers' is 'nan'"),
+        (lambda datum: with_value(datum, "wavenumbers", 4000), "a wavenumber appears more than once"),
         (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
     ],
 )
@@ -245,7 +248,10 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "details"),
     [
-        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 comma-separated channels"),
+        (
+            lambda datum: {name: values[:3] for name, values in datum.items()},
+            "the request: at least 7 comma-separated",
+        ),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
             "the columns differ from those in training",
@@ -256,7 +262,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         ),
         (
             lambda datum: datum | {"absorbances": [0] * 171},
-            "the request, index 1: no value above zero",
+            "the request, index 1: normalisation needs a value above zero",
         ),
     ],
     ids=["few", "fewer", "shifted", "zero"],
@@ -264,7 +270,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_rejects_are_reported(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
+    with pytest.raises(ClientError, match="check that the wavenumbers are its training channels") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]
     assert "/" not in raised.value.details[0]  # the path of a temporary file is not shown
@@ -274,7 +280,7 @@ def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra:
     shorter = {name: values[:-1] for name, values in spectra[1].items()}
     with pytest.raises(ClientError, match="spectrum 3 is invalid") as raised:
         predictor.batch_result([spectra[0], spectra[1], shorter])
-    assert "its wavenumbers differ from those of spectrum 1" in raised.value.details[0]
+    assert "its wavenumbers differ from spectrum 1" in raised.value.details[0]
 
 
 def test_a_model_without_expected_errors_still_predicts(

@@ -61,8 +61,8 @@ def test_subclasses_set_the_import_options(
 @pytest.mark.parametrize(
     ("files", "variables", "error", "reason"),
     [
-        ({}, {}, JobError, r"no sources of the dataset: no file is directly below s3://\S+/sources/first/$"),
-        ({"a.0": ""}, {}, JobError, r"no assay table: upload it as s3://\S+/sources/first/assays\.csv$"),
+        ({}, {}, JobError, r"the dataset has no sources: no file is directly below s3://\S+/sources/first/$"),
+        ({"a.0": ""}, {}, JobError, r"the assay table is missing; upload it as s3://\S+/sources/first/assays\.csv$"),
         ({"assays.csv": "x"}, {}, JobError, r"^s3://\S+/first/assays\.csv"),
         (
             {"assays.csv": "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n", "a.0": "\n\n\xfe\xfe"},

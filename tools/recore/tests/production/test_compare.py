@@ -188,14 +188,14 @@ def test_an_inference_id_of_different_samples_is_left_out(
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
     same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
     assert output["samples"] == len(same) < 3
-    assert output["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
+    assert output["left_out"] == {"one InferenceId for different samples": len(SAMPLES) - len(same)}
 
     others = [
         (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
         for number, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
     file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
-    assert "an InferenceId of different samples" in fail(variables, endpoint.name, file)
+    assert "one InferenceId for different samples" in fail(variables, endpoint.name, file)
 
 
 @pytest.mark.slow
@@ -283,7 +283,7 @@ def test_an_endpoint_that_cannot_be_compared(
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
 def test_an_endpoint_that_is_being_changed_is_rejected(status: str, client: Client) -> None:
     project = ProductionProject(client.simulator, Settings(), "bucket", "role")
-    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\): wait for that to finish"):
+    with pytest.raises(ProductionError, match=rf"core-assays is being changed \({status}\); wait until the change"):
         require_in_service(project, {"EndpointStatus": status})
 
 
@@ -295,8 +295,8 @@ TABLES = {
     "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
     "no rows": (f"{HEADER}\n", "contains no samples"),
     "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2 has 3 cells, but the header has 4"),
-    "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
-    "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two depths that are numbers are needed"),
+    "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two numeric depths are needed"),
+    "no depth": (f"{HEADER}\nH,top,1,5\n", "line 2: SiteID and two numeric depths are needed"),
     "no id": ("InferenceId,CuPPM\n,5\n", "line 2: an InferenceId is needed"),
     "below detection": (f"{HEADER}\nH,0,1,<0.5\n", "line 2, CuPPM: '<0.5' is not a number"),
     "huge": (f"{HEADER}\nH,0,1,1e200\n", "line 2, CuPPM: '1e200' is not a number"),

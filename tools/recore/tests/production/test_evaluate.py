@@ -79,7 +79,7 @@ def test_rows_without_a_prediction_do_not_count(data: pd.DataFrame, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == ["evaluation.json"]
 
 
-NOT_WRITTEN = "there is no score: train.py did not write held_out.csv next to the model"
+NOT_WRITTEN = "the score is unknown: train.py did not write held_out.csv next to the model"
 
 
 @pytest.mark.parametrize(

@@ -168,13 +168,13 @@ def replaced(row: list[str], column: int, cell: str) -> list[str]:
         (as_csv(ROWS[0][:10]), "the first line is not a header and has 10 cells; expected 18, or 20 with the assays"),
         (as_csv(ROWS[0], ROWS[1][:7]), "row 2 has 7 cells instead of 20; is the line truncated?"),
         (as_csv(HEADER, ROWS[0], ROWS[1][:-3]), "row 2 has 17 cells instead of 20"),
-        (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove it"),
-        (as_csv(ROWS[0], HEADER), "row 2 repeats the header; remove it"),
+        (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove the row"),
+        (as_csv(ROWS[0], HEADER), "row 2 repeats the header; remove the row"),
         (as_csv(ROWS[0]).rstrip() + '"x"y', "the request: line 1: "),
         (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "'high' is not a finite number"),
         (as_csv(replaced(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
         (as_csv(replaced(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
-        (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value above zero to normalise by"),
+        (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: normalisation needs a value above zero"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
             f"the columns differ from the training data's: 3 missing, such as '{CHANNELS[11]}'",
@@ -224,7 +224,7 @@ def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
 def test_instances_must_have_the_same_wavenumbers() -> None:
     other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
     message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
-    assert message == "the request: instance 2: the wavenumbers differ from those of instance 1"
+    assert message == "the request: instance 2: the wavenumbers differ from instance 1"
 
 
 @pytest.mark.parametrize("content_type", ["application/x-npy", "", "text/plain"])

@@ -65,7 +65,7 @@ def test_the_names_equal_those_found_by_inspection() -> None:
 @pytest.mark.parametrize(
     ("train", "expected"),
     [
-        ("import x\n", "theirs: train.py has no function fit() with the hyperparameters as parameters"),
+        ("import x\n", "theirs: train.py has no function fit(), whose parameters are the hyperparameters"),
         ("class Model:\n    def fit(self, a, b, c=1): ...", "has no function fit()"),
         ("from models.ridge import fit", "theirs: train.py imports fit() from models.ridge: define it in train.py"),
         (FIT + "from models import fit", "imports fit() from models"),
@@ -125,7 +125,7 @@ def test_values_have_the_types_of_the_defaults() -> None:
         (["kind=a\nb"], "is not a string of at most 200 characters"),
         (["kind=" + "a" * 201], "is not a string of at most 200 characters"),
         (["early=3"], "--set early: the default of early in fit() determines its type: make it a literal number"),
-        (["x=3"], "--set x: SageMaker passes a one-letter name as -x, which train.py ignores: rename it"),
+        (["x=3"], "--set x: SageMaker passes a one-letter name as -x, which train.py ignores; rename it"),
     ],
 )
 def test_an_invalid_value_is_rejected(options: list[str], expected: str) -> None:

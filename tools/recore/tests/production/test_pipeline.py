@@ -39,7 +39,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     commands.configure(MINIMUM_SCORE=0.99)
     line = commands.expect_error("train", ROOT, "--public", public, status=1)
     assert line == (
-        "recore: LowScore failed: the score of held-out drill holes is below the setting MINIMUM_SCORE, 0.99: it is "
+        "recore: LowScore failed: the score of held-out drill holes is below the setting MINIMUM_SCORE, 0.99; it is "
         f"{first['version']['score']:.4f}"
     )
     assert len(commands.succeed("list")["versions"]) == 3
@@ -93,7 +93,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:
         assert process.poll() is None, process.communicate()
-    assert "nothing is deleted: wait until it has ended" in commands.expect_error("delete", "--all", "--yes")
+    assert "nothing is deleted; wait until it has finished" in commands.expect_error("delete", "--all", "--yes")
     assert len(commands.succeed("list")["versions"]) == 1
     process.send_signal(signal.SIGINT)
     process.communicate()

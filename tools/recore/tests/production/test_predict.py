@@ -80,7 +80,7 @@ def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
     assert line.startswith(f"recore: {file}: row 3 ({rows.index[2]}) could not be predicted: ")
     assert "n.d." in line
     others = len(rows) - 1
-    assert f"{others} of {len(rows)} rows of {file} predicted by version " in done.stdout
+    assert f"predicted {others} of {len(rows)} rows of {file}: " in done.stdout
     assert f"outside the domain: {others} of {others} samples (100.0%)" in done.stdout
     assert list(pd.read_csv(out).columns[-2:]) == ["YPPM low", "YPPM high"]
 

@@ -12,7 +12,7 @@ from recore_support.tunable_submission import TRAIN, tunable
 from stagemaker_support.start_command import start
 from support.checkout import environment
 
-GONE = "has stopped; restart it with `stagemaker start` and the same --state, reload its variables, and "
+GONE = "has stopped; restart it with `stagemaker start` and the same --state, export the variables again, and "
 
 
 class KilledSimulator:

@@ -127,7 +127,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
     name = job["HyperParameterTuningJobName"]
     assert (
         commands.expect_error("delete", "--all", "--yes")
-        == f"recore: the tuning job {name} is running, so nothing is deleted: wait until it has ended"
+        == f"recore: the tuning job {name} is running, so nothing is deleted; wait until it has finished"
     )
     with commands.start(*arguments, "--again") as process:
         assert process.stderr

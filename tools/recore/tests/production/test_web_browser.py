@@ -44,7 +44,7 @@ def test_the_spectrum_is_drawn_with_the_names_of_its_bands(tab: Tab, files: dict
     assert path.count("L") == 119
     names = tab.page.locator("#spectrum .name").all_text_contents()
     assert {"water", "Si-O", "carbonate", "Al-OH"} <= {*names}
-    assert "Without both ends, the highest absorbance is" in tab.page.text_content("#spectrum-summary")
+    assert "Excluding both ends, the highest absorbance is" in tab.page.text_content("#spectrum-summary")
     before = tab.page.text_content("#cursor-value")
     tab.page.locator("#spectrum").scroll_into_view_if_needed()
     box = tab.page.locator("#spectrum").bounding_box()
@@ -133,7 +133,7 @@ def test_ten_files_at_once_are_shown_in_their_order(tab: Tab, few_rows: Path) ->
     assert tab.messages() == []
     assert [row[5] for row in tab.rows()] == list(files)
     tab.add_files({f"T{number}.0": files["S1.0"] for number in range(22)})
-    assert tab.messages() == ["2 files: at most 20 are sent at once"]
+    assert tab.messages() == ["2 files: not sent, because the limit is 20 at once"]
     assert len(tab.rows()) == 30
 
 

@@ -95,7 +95,7 @@ def test_a_stopped_server_is_reported_clearly(
         page.stop()
         tab.add_files({"DD001_53.0": files["DD001_53.0"]})
         [message] = tab.messages()
-        assert "is it still running?" in message
+        assert "check that it is running" in message
         assert tab.page.is_hidden("#samples")
     assert tab.problems == []
 

@@ -172,7 +172,7 @@ def test_the_handler_responds_to_events_of_api_gateway_as_the_page_does(
     assert "neither a Bruker OPUS file nor text" in json.loads(read_body(image))["error"]
     assert "larger than 4 MB" in json.loads(read_body(large))["error"]
     assert '<th scope="row">CuPPM</th>' in read_body(html)
-    assert json.loads(read_body(nothing)) == {"error": "there is no such page"}
+    assert json.loads(read_body(nothing)) == {"error": "this page does not exist"}
     assert run.unpickled == []
 
 

@@ -287,7 +287,7 @@ def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
         ),
         (
             lambda data: data.assign(CuPPM=[0.0] + [7.0] * 59, **channels(data) * 100),
-            {"not absorbance": "is this absorbance", "assays not positive": "CuPPM"},
+            {"not absorbance": "check that the values are absorbances", "assays not positive": "CuPPM"},
         ),
         (
             lambda data: data.drop(columns="CuPPM").assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30),

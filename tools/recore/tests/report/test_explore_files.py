@@ -16,16 +16,16 @@ SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "channels with the same wavenumber: '1000' and '1000.0'"),
-        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 duplicate column,"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 duplicate column;"),
         (
             "i,SiteID,1000.0,1000.0.1,900.0",
             "1,a,1,2,3",
             "file",
-            "only the first is read: '1000.0.1'",
+            "only the first of each name is read: '1000.0.1'",
         ),  # as pandas writes
         ("i,SiteID,1000.0,900.0,CuPPM (ppm)", "1,a,1,2,3", "file", "its name has a unit: 'CuPPM (ppm)'"),
         ("i,SiteID,1000.0,900.0", ",,cm-1,cm-1", "file", "columns '1000.0', '900.0': 1 cell is not a number"),
-        ("i,SiteID,1000,1e3,nan,-5", "1,a,1,2,3,4", "file", "3 unknown columns, neither an ID"),
+        ("i,SiteID,1000,1e3,nan,-5", "1,a,1,2,3,4", "file", "3 unknown columns (not an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),

@@ -219,7 +219,7 @@ def test_without_javascript_a_message_replaces_each_figure(tmp_path: Path, chrom
         tab = context.new_page()
         tab.goto((tmp_path / "r.html").as_uri())
         for name in ("lines", "heat"):
-            assert f"{name}.csv has its numbers" in tab.inner_text(f"#{name} .plot")
+            assert f"{name}.csv contains the numbers" in tab.inner_text(f"#{name} .plot")
         assert tab.locator("#table tbody tr").count() == 50
 
 

@@ -423,8 +423,8 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert "not what was scored" not in findings_of(page)
     section = next(section for section in page.sections if section.name == "predicted")
     assert section.title == "Predicted and measured, held-out rows"
-    assert section.note.startswith("These are the submission's own held-out predictions")
-    assert page.facts["held-out score"].endswith(", of the submission's own predictions")
+    assert section.note.startswith("The submission itself computed these held-out predictions")
+    assert page.facts["held-out score"].endswith(", computed by the submission itself")
     assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # third-party
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")

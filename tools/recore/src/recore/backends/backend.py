@@ -13,8 +13,8 @@ class SimulatorGoneError(OSError):
 
     def __init__(self, url: str):
         super().__init__(
-            f"the simulator at {url} has stopped; restart it with `stagemaker start` and the same --state, reload its "
-            "variables, and repeat this command"
+            f"the simulator at {url} has stopped; restart it with `stagemaker start` and the same --state, export the "
+            "variables again, and repeat this command"
         )
 
 

@@ -78,7 +78,7 @@ def _connect(settings: BackendSettings) -> Backend:
     if ".amazonaws.com" in endpoint:
         if not (role and bucket):
             raise BackendError(
-                "AWS needs --role, the ARN of the jobs' role, and --bucket, which that role may read and write"
+                "AWS needs --role (the ARN of the jobs' role) and --bucket (which that role can read and write)"
             )
         if region != "us-east-1" and not image:
             raise BackendError(f"AWS has a different image in each region; pass the image of {region} with --image")

@@ -43,7 +43,7 @@ def _check_environment(python: Check) -> Check:
 
 def _check_runs_disk(folder: Path) -> Check:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return check_disk("disk", existing, f"Runs go to {folder.name}/.", "free some space or choose another --out")
+    return check_disk("disk", existing, f"Runs are saved in {folder.name}/.", "free some space or choose another --out")
 
 
 def _check_browser() -> Check:
@@ -63,7 +63,7 @@ def check_data(folder: Path) -> Check:
         cost = "`recore run` needs --public FILE."
         return Check("data", NOTE, f"no {folder.name}/{DATA[0]}", cost, f"{PROGRAM} sample --out data")
     names = " and ".join(f"{folder.name}/{name}" for name in missing)
-    return Check("data", NOTE, f"no {names}", "There is no private score.", f"{PROGRAM} sample creates all three")
+    return Check("data", NOTE, f"no {names}", "Runs have no private score.", f"{PROGRAM} sample creates all three")
 
 
 def check_credentials() -> Check:

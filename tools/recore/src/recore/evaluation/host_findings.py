@@ -89,11 +89,11 @@ def _find_attempts(folder: Path) -> Iterator[HostFinding]:
             if kind in ATTEMPTS:
                 code, attempt = ATTEMPTS[kind]
                 details = "" if name.startswith("private") else f": {event_details}"
-                yield HostFinding(code, plain(f"{attempt}{details}, in {name}", MAX_LENGTH))
+                yield HostFinding(code, plain(f"{attempt}{details} (in {name})", MAX_LENGTH))
         if (folder / result).exists() and "begins" not in events:
-            yield HostFinding("unobserved", f"its actions were not reported, in {name}")
+            yield HostFinding("unobserved", f"its actions in {name} were not reported")
         if FORGED in events:
-            yield HostFinding("unobserved", f"it tampers with the report of its actions, in {name}")
+            yield HostFinding("unobserved", f"it tampers with the report of its actions in {name}")
 
 
 def _read_event(line: str) -> dict[str, str] | None:
@@ -118,9 +118,9 @@ def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iter
         return
     claim, private = scores[HELD_OUT], scores.get("private")
     if (share := _share_of_copies(held_out, public)) > MIN_COPIED:
-        yield HostFinding("RC703", f"{HELD_OUT_NAME} contains the assays themselves in {share:.0%} of its values")
+        yield HostFinding("RC703", f"{share:.0%} of the values in {HELD_OUT_NAME} are the assays themselves")
     elif private and claim.value - private.value > MIN_EXCESS * private.weights_scored:
-        message = f"the claimed held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
+        message = f"the submission's held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
         yield HostFinding("RC703", message)
 
 
@@ -158,7 +158,7 @@ def _find_printed_rows(logs: Path, private: Path) -> Iterator[HostFinding]:
             max_counts[name] = max(max_counts[name], len(numbers & cells))
     for name, count in max_counts.items():
         if count >= MIN_PRINTED:
-            yield HostFinding("printed", f"{count} numbers of one private row, in {name}")
+            yield HostFinding("printed", f"{count} numbers of one private row in {name}")
 
 
 def _rows(data_file: Path) -> Iterator[list[str]]:

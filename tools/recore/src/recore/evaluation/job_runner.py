@@ -162,7 +162,7 @@ class JobRunner:
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
             return StepFailed(f"{error}; the job {name} is being stopped")
-        return StepFailed(f"{error}; THE JOB {name} MAY STILL BE RUNNING: stop it manually")
+        return StepFailed(f"{error}; THE JOB {name} MAY STILL BE RUNNING; stop it manually")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)

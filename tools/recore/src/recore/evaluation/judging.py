@@ -50,7 +50,7 @@ class Entry:
         if record.recomputed_held_out is not None and HELD_OUT in record.scores:
             recomputed, claimed = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
             if recomputed != claimed:
-                result += f"; held-out score {recomputed} recomputed, {claimed} claimed by the submission"
+                result += f"; held-out score {recomputed} recomputed, {claimed} computed by the submission itself"
         return f"{result}; {self.problem}" if self.problem else result
 
     @property
@@ -209,7 +209,7 @@ class Round:
                 keep_run(run, run_folder, context | {"arguments": arguments} | host)
                 entry.record = read_record(run.folder)
                 if not self._is_final(entry.record):
-                    entry.problem = "not the submission's fault; repeat the command to run it again"
+                    entry.problem = "not the submission's fault; repeat the command to run the submission again"
             pace.add_run(list(run.steps.values()), run.seconds)
         step.seconds = run.seconds
         watch(step)

@@ -131,7 +131,7 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
         if step.note:
             yield f"run: {step.note}"
         if step.completed and step.reason:
-            yield f"run: there is no {step.name}: {plain(step.reason)}"
+            yield f"run: no {step.name}: {plain(step.reason)}"
         if step.state != "Failed":
             continue
         if step.reason in reasons:

@@ -84,7 +84,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
             table.add_column(column, justify="right", min_width=12)
         return table
 
-    total = make_table("Where it stands", *scores)
+    total = make_table("Scores of this run", *scores)
     total.add_row(
         "score", *(f"{score.value:.4f}{CLAIMED_MARK if name == HELD_OUT else ''}" for name, score in scores.items())
     )
@@ -95,7 +95,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
     score = scores[judge]
     scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]
-    for title, amount in (("Helps most: weight x R2", score.points), ("Hurts most: weight x (1 - R2)", score.lost)):
+    for title, amount in (("Top gains: weight x R2", score.points), ("Top losses: weight x (1 - R2)", score.lost)):
         ranking = make_table(f"{title}, {judge}", "weight", *(f"R2 {name}" for name in scores), "points")
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
             r2 = ("-" if each.r2.get(target) is None else f"{each.r2[target]:.3f}" for each in scores.values())

@@ -127,7 +127,7 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
         s3.delete_object(**address, **({"VersionId": version} if version else {}))
     except (ClientError, BotoCoreError) as error:
         if not isinstance(error, ClientError) or error.response["Error"]["Code"] not in MISSING:
-            raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
+            raise StepFailed(f"s3://{bucket}/{key} could not be deleted: {error}") from error
 
 
 def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[dict[str, Any]]:
@@ -159,5 +159,5 @@ def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
     if remaining:
         key, reason = next(iter(remaining.items()))
         subject = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
-        raise StepFailed(f"could not remove {subject} from s3://{bucket}/{prefix}: {key!r}: {reason}")
+        raise StepFailed(f"could not remove {subject} from s3://{bucket}/{prefix}, such as {key!r}: {reason}")
     return count

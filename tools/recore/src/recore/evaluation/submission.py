@@ -163,7 +163,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
     """
     names: list[str] = []
-    with open_archive(path, MAX_SIZE, f"{path}: this is neither a folder nor a submission's archive") as members:
+    with open_archive(path, MAX_SIZE, f"{path}: this is neither a folder nor a submission archive") as members:
         with open(path, "rb") as file:
             if file.read(len(GZIP)) != GZIP:
                 raise ValueError("it is not gzipped")
@@ -178,7 +178,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, content.read()
     tops = {name.partition("/")[0] for name in names}
     if len(tops) == 1 and f"{(top := tops.pop())}/train.py" in names:
-        raise ValueError(f"{path}: the files are inside a folder {top!r}; pack them without it, or submit that folder")
+        raise ValueError(f"{path}: the files are in the folder {top!r}; pack only its contents, or submit that folder")
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -260,7 +260,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     except parsing_errors as error:
         raise ValueError(f"{setup}: this is not valid Python: {error}") from None
     if len(setups) != 1:
-        problem = f"exactly one call to setup() is needed, but there are {len(setups)}"
+        problem = f"exactly one call to setup() is needed, but it contains {len(setups)}"
         raise ValueError(f"{setup}: {problem}; correct it, {ALTERNATIVE}")
     keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)

@@ -16,9 +16,9 @@ LOOK_AT = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py",
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
-    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process from fit, "
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py, which run in a different process from fit "
     "and receive the output of preprocess.py, complete or in batches of lines",
-    "score": "the predictions: one line per row of the data, in the same order, with one number per target",
+    "score": "the predictions, one line per row of the data, in the same order, with one number per target",
     "clean up": "the bucket and the models, where files of this run remain",
 }
 

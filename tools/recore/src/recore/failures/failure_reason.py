@@ -21,7 +21,7 @@ OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt| b
 # the remark that a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
-SETTINGS = "start `stagemaker start` and export what it prints, or choose an AWS profile with AWS_PROFILE"
+SETTINGS = "run `stagemaker start` and export the variables that it prints, or choose an AWS profile with AWS_PROFILE"
 
 
 class FailedStep(Protocol):

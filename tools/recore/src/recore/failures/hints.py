@@ -119,7 +119,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     if top in PACKAGES and not local:
         return f"do not import {top}, which is neither uploaded nor in the container."
     if alone and local:
-        return f"move the code that preprocess.py needs from {local} into it, because it runs without the other files."
+        return f"move the code that is needed from {local} into preprocess.py, which runs without the other files."
     if local and (submission / f"{top}.py").is_file() and (submission / top).is_dir():
         return f"rename the folder {top} and its imports, because Python imports only one of {top} and {top}.py."
     if local:
@@ -179,14 +179,14 @@ DEFINE = "define it with a name at the top level of a module that setup.py lists
 PICKLING_HINTS = {
     r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE}",
     r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE}",
-    r"not the same object as ([\w.]+)": "the name {0} now refers to a different object; do not reuse it, not even in a "
-    "decorator, and import its module under one name only, like the template's main() with `import train`.",
+    r"not the same object as ([\w.]+)": "the name {0} now refers to a different object; do not reuse the name, not "
+    "even in a decorator, and import its module under one name only, like the template's main() with `import train`.",
     r"attribute lookup (\w+) on ([\w.]+) failed|not found as ([\w.]+)\.(\w+)": f"a pickle cannot find an object by "
     f"its name; {DEFINE}",
     r"cannot pickle '(generator|async_generator|coroutine)'": "the model contains a {0}; keep its values instead, for "
     "example in a list.",
-    r"cannot pickle '(TextIOWrapper|Buffered\w+|_io\.\w+|FileIO)'": "the model contains an open file; keep its content "
-    "or its path instead, and open files in model_fn.",
+    r"cannot pickle '(TextIOWrapper|Buffered\w+|_io\.\w+|FileIO)'": "the model contains an open file; keep its "
+    "contents or path, and open files in model_fn.",
     r"cannot pickle '(module)'": "the model contains a module; keep the function or class that it needs instead.",
     r"cannot pickle '([\w.]+)'": "the model contains an object of type {0}, which exists only in the process that "
     "created it; keep what predictions need, and create such objects in model_fn.",

@@ -51,8 +51,8 @@ def _early_exit(tree: ast.Module) -> str | None:
     ]
     if not exits:
         return None
-    lines = " or ".join(f"by {name} in line {line}" for name, line in exits[:3])
-    return f"train.py ended early without an error, {lines}; save the model before it ends."
+    lines = " or ".join(f"{name} in line {line}" for name, line in exits[:3])
+    return f"train.py exited early without an error ({lines}); save the model before it exits."
 
 
 def _missing_start(tree: ast.Module) -> str | None:
@@ -65,7 +65,7 @@ def _missing_start(tree: ast.Module) -> str | None:
                 return None
             return f"train.py calls nothing, because the comparison in line {guard.lineno} is never true; {start}"
     called = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
-    return None if called else f"train.py only defines functions, and calls none of them; {start}"
+    return None if called else f"train.py only defines functions and calls none of them; {start}"
 
 
 def _missing_guard(tree: ast.Module) -> str | None:

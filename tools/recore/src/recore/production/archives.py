@@ -116,7 +116,7 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
         raise FileNotFoundError(f"{folder} is neither a run (with a run.json) nor a handover (with a {CONTENTS})")
     record = read_record(folder)
     if not (folder / ARCHIVE).is_file():
-        raise ProductionError(f"{folder}: the run has no {ARCHIVE}: {record.result}")
+        raise ProductionError(f"{folder}: the run has no {ARCHIVE} ({record.result})")
     return make_trained_model(folder, record, find_public(record, public))
 
 

@@ -48,10 +48,10 @@ def read_assays(path: Path) -> Assays:
     targets = [name for name in all_targets if name in header]
     by_id = INFERENCE_ID in header
     if not targets:
-        raise ProductionError(f"{path} has no target column: name the columns {all_targets[0]}, {all_targets[1]} ...")
+        raise ProductionError(f"{path} has no target column; name its columns {all_targets[0]}, {all_targets[1]} ...")
     if not by_id and (len(ids) == 1 or not {*ids} <= header.keys()):
         columns = f"{INFERENCE_ID}, or {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
-        raise ProductionError(f"{path} does not identify the samples: add the columns {columns}")
+        raise ProductionError(f"{path} does not identify the samples; add the columns {columns}")
     keys: dict[str | SampleKey, int] = {}
     samples: list[SampleKey | None] = []
     values: list[list[float]] = []
@@ -96,9 +96,7 @@ def format_id_names() -> str:
 
 
 def _format_needed_ids() -> str:
-    return (
-        f"{challenge().group} and two depths that are numbers are" if challenge().depths else f"{format_id_names()} are"
-    )
+    return f"{challenge().group} and two numeric depths are" if challenge().depths else f"{format_id_names()} are"
 
 
 def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
@@ -115,7 +113,7 @@ def _read_rows(path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
-        raise ProductionError(f"{path}: could not be read as CSV or csv.gz: {plain(str(error), 200)}") from None
+        raise ProductionError(f"{path} could not be read as CSV or csv.gz: {plain(str(error), 200)}") from None
     for name in (INFERENCE_ID, *challenge().sample_ids, *challenge().targets):
         if names.count(name) > 1:
             raise ProductionError(f"{path}: the column {name} appears more than once; keep one of them")
@@ -133,6 +131,6 @@ def _read_number(location: str, name: str, cell: str) -> float:
     number = parse_number(cell)
     if number is None or abs(number) > MAX_VALUE:
         raise ProductionError(
-            f"{location}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if not measured"
+            f"{location}, {name}: {plain(cell, 40)!r} is not a number; leave the cell empty if it was not measured"
         )
     return number

@@ -136,7 +136,7 @@ def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> Non
     if not target.exists():
         return
     if not replace:
-        raise FileExistsError(f"{target} already exists: choose another --out, or replace it with --force")
+        raise FileExistsError(f"{target} already exists; choose another --out, or replace it with --force")
     with open(target, "rb") as file:
         header = ",".join([*_first_columns(), ""]).encode()
         if file.read(len(header)) != header:

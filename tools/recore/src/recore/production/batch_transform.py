@@ -63,7 +63,7 @@ def predict_file(
     samples, job = run_batch(project, model, columns, file, out, watch, intervals=intervals, spectra=spectra)
     predicted = samples.rows - len(samples.problems)
     rows = f"{samples.rows} rows" if not samples.problems else f"{predicted} of {samples.rows} rows"
-    lines = [f"{rows} of {file} predicted by version {version.number}: {out}", samples.format_domain()]
+    lines = [f"version {version.number} predicted {rows} of {file}: {out}", samples.format_domain()]
     return Outcome(lines, {"version": version.number, **samples.describe(), **job, "out": str(out)}), samples
 
 

@@ -18,7 +18,7 @@ def delete_version(project: ProductionProject, number: int) -> Outcome:
     version, endpoint = find_version(project, number), describe_endpoint(project)
     used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
     if endpoint and number in used:
-        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}: run `update` first")
+        raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}; run `update` first")
     _delete_version(project, version)
     return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, suggest_next(project))
 
@@ -91,7 +91,7 @@ def _require_idle(executions: dict[str, str], tuning_jobs: dict[str, str]) -> No
     statuses |= {f"the tuning job {name}": status for name, status in tuning_jobs.items()}
     for name, status in statuses.items():
         if status in RUNNING:
-            raise ProductionError(f"{name} is running, so nothing is deleted: wait until it has ended")
+            raise ProductionError(f"{name} is running, so nothing is deleted; wait until it has finished")
 
 
 def _delete_pipeline(project: ProductionProject, executions: Iterable[str]) -> list[str]:

@@ -63,7 +63,7 @@ class Strategy:
     def __post_init__(self) -> None:
         minimum = MIN_STEP.get(self.kind)
         if minimum and not minimum <= self.step <= 50:
-            raise ProductionError(f"--step {self.step}: {self.kind} needs {minimum} to 50 percent")
+            raise ProductionError(f"--step {self.step}: {self.kind} steps must be {minimum} to 50 percent")
         if self.duration > MAX_UPDATE_SECONDS - MARGIN:
             hours = MAX_UPDATE_SECONDS // 3600
             raise ProductionError(
@@ -323,14 +323,14 @@ def find_existing(project: ProductionProject) -> dict[str, Any]:
     """Return SageMaker's description of the endpoint. Raises ProductionError if it does not exist."""
     endpoint = _find(project)
     if endpoint is None:
-        raise ProductionError(f"there is no endpoint {project.settings.endpoint_name}: create it with `deploy`")
+        raise ProductionError(f"the endpoint {project.settings.endpoint_name} does not exist; create it with `deploy`")
     return endpoint
 
 
 def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
     if status in (*CHANGING, "Deleting"):
-        raise ProductionError(f"the endpoint {name} is being changed ({status}): wait for that to finish")
+        raise ProductionError(f"the endpoint {name} is being changed ({status}); wait until the change is complete")
     if status != "InService":
         raise ProductionError(f"the endpoint {name} has failed ({status}): run `delete --endpoint`, then `deploy`")
 

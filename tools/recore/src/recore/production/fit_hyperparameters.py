@@ -69,7 +69,7 @@ def find_default(known: Mapping[str, Value | None], name: str, location: str) ->
         )
     if len(name) == 1:
         raise ProductionError(
-            f"{location}: SageMaker passes a one-letter name as -{name}, which train.py ignores: rename it in fit()"
+            f"{location}: SageMaker passes a one-letter name as -{name}, which train.py ignores; rename it in fit()"
         )
     return default
 
@@ -112,7 +112,7 @@ def _find_fit(tree: ast.Module, location: str) -> ast.FunctionDef:
             "hyperparameters can be read"
         )
     if fit is None:
-        raise ProductionError(f"{location} has no function fit() with the hyperparameters as parameters")
+        raise ProductionError(f"{location} has no function fit(), whose parameters are the hyperparameters")
     if not isinstance(fit, ast.FunctionDef):
         raise ProductionError(
             f"{location}, line {fit.lineno}: define fit() as a function, so that its parameters can be read"

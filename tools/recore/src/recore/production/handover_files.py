@@ -58,7 +58,7 @@ def _read_sums(path: Path) -> dict[str, str]:
     for number, line in enumerate(path.read_text("utf-8", "replace").rstrip("\n").split("\n"), 1):
         match = SUM.fullmatch(line)
         if not match or match[2] in sums:
-            problem = "lists a file that is already listed" if match else "is not a SHA-256, two spaces and a name"
+            problem = "repeats an earlier file" if match else "does not consist of a SHA-256, two spaces and a name"
             raise ProductionError(f"{path}: line {number} {problem}; {COPY_AGAIN}")
         sums[match[2]] = match[1]
     return sums

@@ -72,7 +72,7 @@ class JoinedSamples:
             self.left_out[str(error)] += 1
             return
         if len(predictions) != len(rows):
-            problem = "an InferenceId of several samples" if self._by_id else "fewer or more predictions than samples"
+            problem = "one InferenceId for several samples" if self._by_id else "fewer or more predictions than samples"
             self.left_out[problem] += 1
             return
         sources = self._sources[event.variant]
@@ -83,7 +83,7 @@ class JoinedSamples:
             identity = sample or hashlib.sha256(event.input.content).hexdigest()
             if self._by_id and self._identities[row].setdefault(type(identity), identity) != identity:
                 self._ambiguous.add(row)
-                self.left_out["an InferenceId of different samples"] += 1
+                self.left_out["one InferenceId for different samples"] += 1
                 continue
             if row in sources and sources[row].time > event.time:
                 continue

@@ -86,8 +86,8 @@ class Monitoring:
     @property
     def evidence_text(self) -> str:
         drift = self.drift
-        name, verb = self.statistics[drift.statistic], "would be" if drift.alarm is None else "is"
-        return f"strongest evidence {drift.max_evidence:.3g} ({name}); {drift.threshold:.3g} {verb} drift"
+        name, side = self.statistics[drift.statistic], "below" if drift.alarm is None else "above"
+        return f"strongest evidence {drift.max_evidence:.3g} ({name}), {side} the threshold of {drift.threshold:.3g}"
 
     @property
     def false_alarm_text(self) -> str:
@@ -157,7 +157,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
     trained_on = read_training_summary(project, version)
     if (holes := len(trained_on.hole_names)) < MIN_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
-        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new ones may differ")
+        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new holes may differ")
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, described, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
@@ -257,7 +257,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
             f"not tested: {count(result.surplus, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
-        lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
+        lines.append(f"sent more than once, but counted once: {count(traffic.repeated, 'sample')}")
     lines += [f"excluded: {plain(reason, 200)} ({number:,})" for reason, number in traffic.left_out.most_common(LISTED)]
     details = {
         "endpoint": result.endpoint,
@@ -287,7 +287,7 @@ def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectSta
     """Send the result to CloudWatch, and create the alarm."""
     outside = float(result.traffic.outside.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside)
-    line = f"sent to CloudWatch, alarm {name}"
+    line = f"sent to CloudWatch; the alarm is {name}"
     following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 
@@ -296,9 +296,9 @@ def _format_drift(result: Monitoring) -> list[str]:
     drift = result.drift
     if not result.units:
         return ["nothing has been tested yet: no drill hole is complete"]
-    rate = f"false alarms: {result.false_alarm_text}"
+    rate = f"(false alarms: {result.false_alarm_text})"
     if drift.alarm is None:
-        return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
+        return [f"no drift in {result.units_text}: {result.evidence_text} {rate}"]
     changed = result.changed
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
@@ -309,7 +309,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
+        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
         ADVICE,

@@ -147,7 +147,7 @@ def _format_low_score(project: ProductionProject, described: Steps) -> str:
     job = project.sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
     [output] = job["ProcessingOutputConfig"]["Outputs"]
     score = read_score(project, f"{output['S3Output']['S3Uri']}/evaluation.json")
-    return "" if score is None else f": it is {score:.4f}"
+    return "" if score is None else f"; it is {score:.4f}"
 
 
 def _update(steps: dict[str, Step], described: Steps, watch: WatchStep) -> None:

@@ -43,7 +43,7 @@ SAMPLES_READING = (
 )
 DISTANCE = "The larger of T2 and Q, each divided by its limit; dashed: the limit.{outside}"
 SCORES = "Scores on the first two principal components of the SNV spectra. Grey: the training spectra."
-HOLES = "Sorted by the share of samples outside the domain, largest first. Times are UTC."
+HOLES = "Sorted by the percentage of samples outside the domain, largest first. Times are UTC."
 
 BANDS_READING = (
     "Good: all lines stay near 0, well within 1. Bad: the mean differs from 0 over a wide range, which indicates a "
@@ -74,7 +74,7 @@ def _facts(monitoring: "Monitoring") -> dict[str, str]:
         "samples": f"{len(times):,}, from {times.iloc[0]:%Y-%m-%d %H:%M} to {times.iloc[-1]:%Y-%m-%d %H:%M} UTC",
         "false alarms": monitoring.false_alarm_text,
     }
-    return facts | ({"left out": f"{left_out:,}"} if left_out else {})
+    return facts | ({"excluded": f"{left_out:,}"} if left_out else {})
 
 
 def _findings(monitoring: "Monitoring") -> list[PageFinding]:

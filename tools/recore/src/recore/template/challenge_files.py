@@ -33,7 +33,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
     """
     content = path.read_bytes()[: MAX_BYTES + 1]
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{path}: larger than {MAX_BYTES >> 20} MB; a table of targets has one line per target")
+        raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MB; a table of targets has one line per target")
     try:
         header, *rows = [row for row in csv.reader(content.decode("utf-8-sig").splitlines(), strict=True) if any(row)]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:

@@ -57,7 +57,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     model does not exist.
     """
     if model not in list_models():
-        raise ValueError(f"there is no model {model!r}; choose one of {', '.join(list_models())}")
+        raise ValueError(f"the model {model!r} does not exist; choose one of {', '.join(list_models())}")
     folder = folder.absolute()
     _check_empty(folder)
     check_writable(folder)

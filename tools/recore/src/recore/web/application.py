@@ -123,7 +123,7 @@ class PageHandlers:
 async def _explain_status(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     reasons = {
-        404: "there is no such page",
+        404: "this page does not exist",
         405: "this address does not support this method",
         500: "the request failed; the reason is in the page's log",
     }
@@ -136,7 +136,7 @@ def read_line(body: bytes | bytearray) -> str:
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:
-        raise UnusableUploadError("the request was not sent by the form") from None
+        raise UnusableUploadError("the request was not sent by this page's form") from None
     if not (line := fields.get("line", [""])[0].strip()):
         raise UnusableUploadError("the line is empty")
     return line

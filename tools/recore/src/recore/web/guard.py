@@ -54,7 +54,7 @@ class Guard:
         headers = Headers(scope=scope)
         application = self._application
         if self._names is not None and not _is_known(headers.get("host", ""), self._names):
-            application = JSONResponse({"error": "unknown host name; the option --name adds one"}, 400)
+            application = JSONResponse({"error": "unknown host name; add it with the option --name"}, 400)
         elif scope["method"] == "POST" and _is_foreign(headers):
             application = JSONResponse({"error": "this request was sent by another site"}, 403)
         try:

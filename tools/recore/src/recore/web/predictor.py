@@ -114,7 +114,7 @@ class Predictor:
             status = error.response.get("OriginalStatusCode", 500)
             reason = str(error.response.get("OriginalMessage") or "").strip()
             if reason and status < 500:
-                raise EndpointError(f"the model rejected it: {plain(reason.splitlines()[0], MAX_REASON)}") from None
+                raise EndpointError(f"rejected by the model: {plain(reason.splitlines()[0], MAX_REASON)}") from None
             raise self._explain(error) from None
         except (BotoCoreError, ValueError, KeyError, TypeError) as error:
             raise self._explain(error) from None

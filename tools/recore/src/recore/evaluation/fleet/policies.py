@@ -20,7 +20,7 @@ def make_policies(bucket: str) -> dict[str, Policy]:
     trust = _policy({"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"})
     runs, assays = (f"arn:aws:s3:::{bucket}/{prefix}/*" for prefix in (PREFIX, HOSTS_PREFIX))
     return {
-        "trust of both roles": trust,
+        "trust policy of both roles": trust,
         "role of submissions (--role)": _policy(
             _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], runs),
             _list(bucket, PREFIX),

@@ -144,7 +144,7 @@ class WheelHouse:
                 raise StepFailed(f"the packages of {REQUIREMENTS} are larger than {MAX_BYTES >> 30} GB")
             name = item["Key"].removeprefix(prefix)
             if Path(name).name != name:
-                raise StepFailed(f"{name!r} is not a valid name of a wheel")
+                raise StepFailed(f"{name!r} is not a valid wheel name")
             files[name] = folder / name
             s3.download_file(bucket, item["Key"], str(files[name]))
         return files

@@ -61,7 +61,7 @@ def extract_held_out(model: Path, target: Path) -> None:
             members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
             member = next(members, None)
             if member is None:
-                raise ScoreError(f"there is no score: train.py did not write {NAME} next to the model")
+                raise ScoreError(f"the score is unknown: train.py did not write {NAME} next to the model")
             if member.size > MAX_BYTES or member.issparse():
                 raise ScoreError(f"{NAME} is larger than {MAX_BYTES >> 30} GB")
             content = archive.extractfile(member)
@@ -113,7 +113,7 @@ def main() -> None:
     inputs = Path("/opt/ml/processing/input")
     parser.add_argument("--model", type=Path, default=inputs / "model/model.tar.gz", help="archive of the model")
     parser.add_argument("--data", type=Path, default=inputs / "data/public.csv.gz", help="training data file")
-    parser.add_argument("--score", type=Path, default=inputs / "score/score.py", help="score.py of the host")
+    parser.add_argument("--score", type=Path, default=inputs / "score/score.py", help="the host's score.py")
     output = Path("/opt/ml/processing/output/evaluation")
     parser.add_argument("--output", type=Path, default=output, help="folder to write evaluation.json to")
     arguments = parser.parse_args()
@@ -123,7 +123,7 @@ def main() -> None:
     part = target.with_name(f"{target.name}.part")
     part.write_text(json.dumps(evaluation, indent=1, allow_nan=False) + "\n", "ascii")
     part.replace(target)
-    print(f"evaluate: score {evaluation['score']['value']} of {evaluation['rows']} rows: {target}", flush=True)
+    print(f"evaluate: score {evaluation['score']['value']} on {evaluation['rows']} rows, in {target}", flush=True)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Columns:
                 problem = f"row {number} has {len(row)} cells instead of {len(first)}; is the line truncated?"
                 raise SpectraError(f"{source}: {problem}")
             if row == header or any(row[position] in self.ids for position in ids):
-                raise SpectraError(f"{source}: row {number} repeats the header; remove it")
+                raise SpectraError(f"{source}: row {number} repeats the header; remove the row")
             yield ["" if position is None else row[position] for position in positions]
 
     def read_spectra(self, rows: Sequence[Row]) -> "np.ndarray":
@@ -337,7 +337,7 @@ def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:
             wavenumbers = list(absorbances)
             yield ["index", *ids, *map(str, wavenumbers)]
         if absorbances.keys() != set(wavenumbers):
-            raise SpectraError(f"{name}: the wavenumbers differ from those of instance 1")
+            raise SpectraError(f"{name}: the wavenumbers differ from instance 1")
         cells = [get_field(spectrum, key, name) for key in ids]
         index = get_field(spectrum, "index", name) if "index" in spectrum else str(number)
         yield [index, *cells, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
@@ -353,7 +353,7 @@ def read_spectrum(spectrum: Any, name: str, ids: Collection[str]) -> dict[float,
     if not isinstance(spectrum, dict):
         keys = " and ".join(map(repr, NUMBER_LISTS))
         raise SpectraError(
-            f"{name}: a spectrum must be an object with the keys {keys}; several must be a list in 'instances'"
+            f"{name}: a spectrum must be an object with the keys {keys}; send several as a list in 'instances'"
         )
     if unknown := [key for key in spectrum if key not in known]:
         raise SpectraError(f"{name}: unknown key {unknown[0][:80]!r}; the keys are {', '.join(known)}")
@@ -448,7 +448,7 @@ def main() -> None:
     inputs = Features(make_columns(rows[0], challenge), find_preprocess()).compute(rows, str(data_file))
     target = arguments.output / "model.tar.gz"
     write_archive(rows[0], fit_reference(data_file, json.loads(challenge.read_text("utf-8"))["group"]), code, target)
-    print(f"features: {inputs.shape[1]} inputs from the {len(rows[0])} columns of {data_file}: {target}", flush=True)
+    print(f"features: {inputs.shape[1]} inputs from the {len(rows[0])} columns of {data_file}, in {target}", flush=True)
 
 
 def fit_reference(data_file: Path, group: str) -> dict[str, Any] | None:

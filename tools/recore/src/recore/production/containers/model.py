@@ -107,7 +107,7 @@ def write_details(model: ServedSubmission, request: str, notes: Sequence[row_not
         csv.writer(lines, lineterminator="\n").writerows([header, *part])
         values = read_predictions(model.predict(lines.getvalue()), len(model.units))
         if len(values) != len(part):
-            raise ValueError(f"train.py returned {len(values)} rows for a request with {len(part)}")
+            raise ValueError(f"train.py returned {len(values)} rows for a request with {len(part)} rows")
         if np.isinf(values).any() or np.isnan(values).all(axis=1).any():
             raise ValueError("train.py predicted no finite number")
         return list(values)

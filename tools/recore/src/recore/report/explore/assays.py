@@ -32,7 +32,7 @@ NOTE = (
     "logarithmic and does not show values of zero or less."
 )
 NO_ASSAYS = "This file has no assay columns, as is usual for private data."
-STATES = "For each target, the shares of rows with a value, at the detection limit, and without a value."
+STATES = "For each target, the percentages of rows with a value, at the detection limit, and without a value."
 BOXES = "Box: the middle half of the values. Whiskers: the middle 90%. Ticks: the lowest and highest values."
 NOT_MEASURED = "{targets} without assays"
 
@@ -88,7 +88,7 @@ def _states(table: pd.DataFrame) -> Figure:
     )
     plot = draw.new_figure(120 + 16 * len(table), barmode="stack", bargap=0.25, legend=draw.ABOVE)
     plot.update_layout(legend_traceorder="normal")
-    plot.update_xaxes(title_text="share of the rows", range=[0, 1], tickformat=".0%")
+    plot.update_xaxes(title_text="percentage of rows", range=[0, 1], tickformat=".0%")
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     for name, counts, colour, pattern in series:
         hover = "%{y}: %{x:.1%} %{fullData.name}<extra></extra>"

@@ -22,9 +22,9 @@ TITLE = "Components and outliers"
 READING = (
     "Spectra are compared after SNV. Good: one cloud, or a cloud for each rock type, with several holes in each; about "
     "1% of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows that is separate from all "
-    "others (instrument, preparation, wrong sample), or rows far beyond a limit, especially that of Q, which is large "
-    "if a row has a feature that no other row has. Loadings show the bands in which rows differ: smooth loadings "
-    "indicate minerals, jagged loadings noise, and a peak at carbon dioxide air."
+    "others (instrument, preparation, wrong sample), or rows far beyond a limit, especially the limit of Q, which is "
+    "large if a row has a feature that no other row has. Loadings show the bands in which rows differ: smooth loadings "
+    "indicate minerals, jagged loadings noise, and a peak at carbon dioxide indicates air."
 )
 NOTE = (
     "{kept} {explained:.1%} of the variance of {rows} in {bins} of {width}. The limits are at {confidence:.0%}: T2 by "
@@ -32,7 +32,7 @@ NOTE = (
     "not fitted: in a file of a hundred rows or fewer, hardly any row is beyond a limit."
 )
 THINNED = (
-    " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
+    " The figures show at most {points:,} of the rows beyond a limit, and as many other rows; the CSV files contain "
     "all rows."
 )
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."

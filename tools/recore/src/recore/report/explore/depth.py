@@ -28,7 +28,7 @@ NO_DEPTH, ONE_DEPTH = "no row has a depth", "all rows have the same depth"
 NOT_DRAWN = "No logs are drawn: {reason}."
 ALL_HOLES = "Score on the first component by hole and depth; similar colours mean similar spectra."
 FIRST_HOLES = " The first {drawn} of {holes} holes."
-LOGS = "Scores and assays of single holes along their depth. Click a legend entry to show or hide a hole."
+LOGS = "Scores and assays of individual holes by depth. Click a legend entry to show or hide a hole."
 
 
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:

@@ -97,10 +97,10 @@ HIGH_AUC = 0.8
 
 TITLE = "Private against public"
 READING = (
-    "Good: the private rows are inside the public cloud, the share of them outside the public range (beyond a limit) "
-    "is similar to that of held-out public holes, and a classifier separates private from public rows hardly better "
-    "than it separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the "
-    "limit of Q: they have features that no public row has, so predictions for them are guesses."
+    "Good: the private rows are inside the public cloud, about as many of them as of held-out public rows are outside "
+    "the public range (beyond a limit), and a classifier separates private from public rows hardly better than it "
+    "separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the limit of "
+    "Q: they have features that no public row has, so predictions for them are guesses."
 )
 NOTE = (
     "The limits are computed from the public rows, at {confidence:.0%}. {holes} held out, one at a time. The "
@@ -112,11 +112,11 @@ ALL_HELD_OUT = "All public holes are"
 SOME_HELD_OUT = f"The first {HELD_OUT_HOLES} of {{holes}} public holes are"
 NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
 POINTS = (
-    "Scores of private and public rows on the principal components of the public rows. Every k-th row is drawn, at "
-    "most {rows:,} of each file."
+    "Scores of private and public rows on the principal components of the public rows. At most {rows:,} evenly spaced "
+    "rows of each file are drawn."
 )
 HELD_OUT = (
-    "Each point is a hole to which the components were not fitted: the share of its rows beyond the limits. Dashed: 1%."
+    "For each hole, the percentage of its rows beyond the limits; the components were not fitted to it. Dashed: 1%."
 )
 
 
@@ -212,7 +212,7 @@ def _points(binned: Binned, private: Binned, model: Components) -> Figure:
 
 def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
-    plot.update_yaxes(title_text="rows of the hole beyond a limit")
+    plot.update_yaxes(title_text="percentage of the hole's rows beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
     looks = (
         ("public", "public holes held out", draw.BLUE, "circle", -0.18),

@@ -209,7 +209,7 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         add("bad", "gaps between channels", message, widest=float(steps[position]), step=float(np.median(steps)))
     median = float(np.nanmedian(not_empty)) if not_empty.size else 0.0
     if median > HIGHEST_MEDIAN:
-        message = f"the median of all channels is {median:.3g}; is this absorbance?"
+        message = f"the median of all channels is {median:.3g}; check that the values are absorbances"
         add("bad", "not absorbance", message, median=median)
     if not findings:
         size = f"{count(data.rows, 'row')}, {count(len(data.wavenumbers), 'channel')}"

@@ -23,11 +23,11 @@ READING = (
     "best of many is partly due to chance."
 )
 UNREADABLE = "The folder that contains this run could not be read."
-OTHER_DATA = "Left out, because scores on different data are not comparable: {runs}."
-INVALID = "Left out, because run.json is invalid: {folders}."
+OTHER_DATA = "Excluded because scores on different data are not comparable: {runs}."
+INVALID = "Excluded because run.json is invalid: {folders}."
 BOARD = (
-    "Best held-out score first: runs whose score `recore validate` has recomputed, then runs with only the "
-    "submission's own score, then runs without one, by private score. SHA-256: the first digits of the hash of the "
+    "Best held-out score first: runs whose score `recore validate` has recomputed, then runs whose score only the "
+    "submission has computed, then runs without one, by private score. SHA-256: the first digits of the hash of the "
     "submission's files."
 )
 HISTORY = "Runs on the same data by start time, at most the latest {runs}; the large marker is this run."

@@ -35,8 +35,7 @@ READING = (
     "the mean."
 )
 HELD_OUT_ROWS = (
-    "These are the submission's own held-out predictions, by models trained without the row's drill hole (the "
-    "submission's claim). "
+    "The submission itself computed these held-out predictions, with models trained without the row's drill hole. "
 )
 TRAINED_ROWS = "The model was trained on these rows; its predictions for other holes are worse. "
 NOTE = (
@@ -45,7 +44,7 @@ NOTE = (
 ) + SCALES
 FIGURE = "One target at a time, chosen above. Each point is a public row. Dashed: predicted = measured."
 ERRORS = (
-    f"{DEFINITIONS} Largest 5: the share of the squared error that the five largest errors cause. Predicted 0: the "
+    f"{DEFINITIONS} Largest 5: the fraction of the squared error that the five largest errors cause. Predicted 0: the "
     "number of rows that are predicted as 0 or less but measured above 0."
 )
 NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"

@@ -43,7 +43,7 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 def _facts(run: Record) -> dict[str, str]:
     facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
     if HELD_OUT in run.values:
-        origin = ", of the submission's own predictions" if run.held_out_is_claimed else ", recomputed by recore"
+        origin = ", computed by the submission itself" if run.held_out_is_claimed else ", recomputed by recore"
         facts[f"{HELD_OUT} score"] += origin
     # the name, even for "." and ".."; the path may be from another computer
     submission = os.path.normpath(run.started_in / run.submission)

@@ -18,15 +18,15 @@ TITLE = "Steps"
 READING = (
     "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100%. Bad: a "
     "failed step (its reason, last lines and log files are below), memory above 90% (with more rows the job would be "
-    "killed), or training that takes almost the allowed hour."
+    "killed), or training that takes almost the full allowed hour."
 )
 NOTE = (
     "Instances: {instances}. Memory is the highest utilisation that CloudWatch recorded. A step's duration includes "
     "waiting for a free core."
 )
 TIMELINE = "Start and duration of each step."
-MEMORY = "The highest share of the instance's memory that each step used."
-STEPS = "Start and duration in seconds, memory in per cent of the instance's memory."
+MEMORY = "The highest memory use of each step, as a percentage of the instance's memory."
+STEPS = "Start and duration in seconds, memory as a percentage of the instance's memory."
 FAILURES = "In order of execution."
 LAST_LINES = "The complete logs are in logs/."
 WITHHELD = (
@@ -112,7 +112,7 @@ def _findings(run: Record) -> list[PageFinding]:
         remaining = ", ".join(step.name for step in run.steps if step.state != "Completed")
         findings.append(PageFinding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
     elif not findings:
-        message = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
+        message = f"all {len(run.steps)} steps completed in {run.seconds:.1f} s"
         findings.append(PageFinding("good", "completed", message, "steps", {"seconds": run.seconds}))
     return findings + _memory_finding(run) + _training_finding(run)
 
@@ -123,7 +123,7 @@ def _memory_finding(run: Record) -> list[PageFinding]:
         return []
     name, percent = max(percents.items(), key=lambda item: item[1])
     level: Level = "bad" if percent > VERY_MUCH_MEMORY else "note" if percent > MUCH_MEMORY else "good"
-    message = f"memory: {name} used the most: {percent:.1f}% of its instance's memory"
+    message = f"memory: {name} used the most, {percent:.1f}% of its instance's memory"
     return [PageFinding(level, "memory", message, "steps", {"step": name, "percent": percent})]
 
 

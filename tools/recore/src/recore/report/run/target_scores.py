@@ -17,11 +17,11 @@ TITLE = "Scores per target"
 READING = (
     "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
     "mean, and negative for a worse one. Score lost, weight x (1 - R2), shows where an improvement pays most. "
-    "Held-out: the submission's own predictions of the public rows, by models trained without the row's drill hole "
-    "(the submission's claim, which `recore validate` checks). Public: the same rows, predicted by the model that was "
-    "trained on them, so this score is optimistic. Good: held-out and private R2 close to public R2, and no target "
-    "with a large weight loses much. Bad: held-out or private R2 far below public R2 (the model has memorised the "
-    "public holes), and targets with negative R2 (predicting their mean would score more)."
+    "Held-out: the public rows, predicted by models trained without the row's drill hole; computed by the submission "
+    "itself (`recore validate` recomputes the score). Public: the same rows, predicted by the model that was trained "
+    "on them, so this score is optimistic. Good: held-out and private R2 close to public R2, and no target with a "
+    "large weight loses much. Bad: held-out or private R2 far below public R2 (the model has memorised the public "
+    "holes), and targets with negative R2 (predicting their mean would score more)."
 )
 NO_SCORE = "No step of this run produced a score."
 NOTE = "Targets are sorted by the {judge} score that they lose, largest first. Only scored targets are drawn."
@@ -131,7 +131,7 @@ def _loss_finding(judge: Score, scored: list[str], kind: str) -> list[PageFindin
         return []
     top = sorted(scored, key=judge.lost, reverse=True)[:3]
     losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
-    message = f"points lost most, {kind}: {losses}, of {lost:.4f} in total"
+    message = f"largest losses, {kind}: {losses}, of {lost:.4f} points in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 

@@ -27,8 +27,8 @@ READING = (
     "smooth curves. Bad: signs that alternate from bin to bin (the model uses differences between neighbouring bins, "
     "or is regularised too weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range "
     "(the model uses the air and the instrument instead of the rock). A pattern is the correlation of predictions with "
-    "the spectrum, and the better guide to minerals. Good: colour in the shaded regions of the minerals that contain "
-    "the element. Bad: colour at carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
+    "the spectrum, and is the better guide to minerals. Good: colour in the shaded regions of the minerals that "
+    "contain the element. Bad: colour at carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
 )
 SENSITIVITY_NOTE = (
     "Sensitivity: how much the prediction changes if one bin increases by its standard deviation and all other bins "
@@ -36,7 +36,7 @@ SENSITIVITY_NOTE = (
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. It is meaningless for a "
     "model that predicts in steps, such as trees. "
 )
-FEWER_PROBES = "More rows (up to {limit}) would have exceeded the time limit; --time-limit sets it. "
+FEWER_PROBES = "To use more rows (up to {limit}), raise --time-limit. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "

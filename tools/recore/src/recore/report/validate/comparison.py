@@ -19,7 +19,7 @@ READING = (
 NOTE = (
     "All methods use the folds of train.py, and choose their hyperparameters within the training part of each fold. "
     "mean: the mean of the training part. one band: a straight line fitted to the single best bin. winner of 2021: the "
-    "method of team RandomNumbers: ridge regression on spectra divided by their maximum and averaged over 7 channels, "
+    "method of team RandomNumbers, ridge regression on spectra divided by their maximum and averaged over 7 channels, "
     "with a regularisation strength (alpha) per target. PLS: partial least squares for all targets at once, after "
     "standard normal variate; the number of components for each target is the best on a held-out part."
 )
@@ -92,7 +92,7 @@ def score_finding(result: ValidationResult) -> PageFinding:
     scores = result.scores_of_repeats(result.decisive_split)
     possible = result.possible_score
     first, *others = scores
-    message = f"held-out score {first:.4f} of {possible:g} possible: {result.held_out}, the folds of train.py"
+    message = f"held-out score {first:.4f} of {possible:g} possible ({result.held_out}, the folds of train.py)"
     if others:
         message += f"; with other folds {', '.join(f'{score:.4f}' for score in others)}"
     values = {"scores": scores, "possible": possible, "held out": result.held_out}

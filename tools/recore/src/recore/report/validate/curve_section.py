@@ -12,7 +12,7 @@ from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 MAX_LOSS = 0.3  # end of the colour scale: R2 relative to a target's best
 CLEAR_LOSS = 0.005  # smaller differences in the score can be chance
 
-NO_TIME = "Not drawn: it would have exceeded the time limit; --time-limit sets it."
+NO_TIME = "Not drawn: the curve would have exceeded the time limit; raise --time-limit."
 TITLE = "Hyperparameter"
 READING = (
     "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "
@@ -56,7 +56,7 @@ def section(result: ValidationResult) -> Section:
     findings = []
     if unchanged:
         values = ", ".join(f"{value:.4g}" for value in unchanged)
-        message = f"{curve.name} = {values} has no effect: predictions are as with the default; does fit() use it?"
+        message = f"{curve.name} = {values} has no effect: predictions equal the default's; check that fit() uses it"
         findings.append(PageFinding("note", "no effect", message, "curve", {"values": unchanged}))
     if len(unchanged) < tried:
         findings.append(_finding(judged, result, curve))
@@ -158,9 +158,9 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
             f"an alpha per target scores {default:.4f}"
         )
         if at_end:
-            level, message = "bad", f"{message}; the best is at an end of the range: widen the range"
+            level, message = "bad", f"{message}; the best alpha is at an end of the range, so widen the range"
         elif clear:
-            message += ": choosing an alpha per target lowers the score"
+            message += "; choosing an alpha per target lowers the score"
     elif value == curve.default:
         message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
     else:
@@ -182,5 +182,5 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
 
 def _significance(gain: float, error: float) -> str:
     if gain > 2 * error:
-        return f"more than twice its standard error, {error:.4f}: it is not chance"
-    return f"less than twice its standard error, {error:.4f}: with so few rows it may be chance"
+        return f"more than twice its standard error, {error:.4f}, and unlikely to be chance"
+    return f"less than twice its standard error, {error:.4f}, and may be chance with so few rows"

@@ -13,7 +13,7 @@ CLEAR_RISE = 0.02  # gain in the score when the number of holes doubles; less is
 
 TITLE = "Learning curve"
 READING = (
-    "Good: a curve that rises and then flattens: there are enough holes for this model. If the curve still rises at "
+    "Good: a curve that rises and then flattens (there are enough holes for this model). If the curve still rises at "
     "its end, more holes would help more than a better model. Bad: a curve that is low and flat from the start (more "
     "data do not help, but other features may), or that falls (the holes contradict each other; see the residuals by "
     "hole)."

@@ -21,13 +21,13 @@ COLOUR_END = 1.5  # standard deviations
 DRAWN_POINTS = 400  # points of a target, in addition to those that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
-NOTHING_PREDICTED = "Not drawn: no target that was predicted varies."
+NOTHING_PREDICTED = "Not drawn: all predicted targets are constant."
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the entire range, pale colours for all holes, and lines over depth near "
-    "zero. Bad: a cloud that is flatter than the dashed line (the model underestimates high grades; most of a score is "
-    "lost in the few rich samples), a separate group of points, a hole with strong colours in many targets (it is "
-    "unlike the others; see explore), a line that drifts with depth (near-surface samples are weathered)."
+    "zero. Bad: a cloud that is flatter than the dashed line (the model underestimates high grades; most of the lost "
+    "score is due to a few rich samples), a separate group of points, a hole with strong colours in many targets (it "
+    "is unlike the others; see explore), a line that drifts with depth (near-surface samples are weathered)."
 )
 NOTE = (
     "Predictions for {split}, folds of train.py. Residual: predicted - measured, in standard deviations of the target. "

@@ -32,7 +32,7 @@ async function read(list) {
   if (!files.length) return;
   if (!running) at("messages").replaceChildren();
   offerUndo();
-  if (list.length > files.length) say(`${list.length - files.length} files`, `at most ${settings.most_files} are sent at once`, "problem");
+  if (list.length > files.length) say(`${list.length - files.length} files`, `not sent, because the limit is ${settings.most_files} at once`, "problem");
   running += 1;
   showBusy();
   try {

@@ -35,7 +35,7 @@ export class SpectrumFigure {
     const named = this.bands.map((band) => `${band.name} ${band.from} to ${band.to}`).join(", ");
     const odd = this.odd.map((band) => `${show(band.from)} to ${show(band.to)} cm-1${suffix(this.#namesIn(band.from, band.to))}, ` +
       `${band.deviation > 0 ? "more" : "less"} absorbance than in the training spectra, ${show(Math.abs(band.deviation))} times the limit`);
-    this.summary.textContent = `${this.x.length} channels from ${show(this.x[0])} to ${show(this.x.at(-1))} cm-1. Without both ends, the highest absorbance is ` +
+    this.summary.textContent = `${this.x.length} channels from ${show(this.x[0])} to ${show(this.x.at(-1))} cm-1. Excluding both ends, the highest absorbance is ` +
       `${show(this.y[top])} at ${show(this.x[top])} cm-1${suffix(this.#namesIn(this.x[top], this.x[top]))}. Named bands (cm-1): ${named || "none"}.` +
       (odd.length ? ` Unusual bands: ${odd.join("; ")}.` : "");
   }

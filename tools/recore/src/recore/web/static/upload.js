@@ -2,8 +2,8 @@
 const AT_ONCE = 3;
 const PAUSE = 1000; /* milliseconds until a request is repeated */
 const REASONS = {
-  403: "the API rejected it: is the API key correct?",
-  413: "it is too large for the API",
+  403: "the API rejected the request; check the API key",
+  413: "the request is too large for the API",
   429: "there are too many requests at the moment; try again later",
   503: "there are too many requests at the moment; try again later",
   504: "the endpoint did not respond in time; try again later",
@@ -39,7 +39,7 @@ async function send(file, settings, key) {
     const headers = { "Content-Type": "application/octet-stream", ...(key && { "x-api-key": key }) };
     response = await request(`api/assays?${new URLSearchParams({ name: file.name })}`, { method: "POST", body, headers });
   } catch (error) {
-    return { error: error instanceof DOMException ? "it could not be read: is it a folder?" : "the page's server does not respond: is it still running?" };
+    return { error: error instanceof DOMException ? "it could not be read; choose a file, not a folder" : "the page's server does not respond; check that it is running" };
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok && Array.isArray(body.samples)) return body;
