@@ -140,14 +140,14 @@ def training(
 
 
 @pytest.fixture(scope="session")
-def trained(training: TrainedSubmission | str) -> TrainedSubmission:
+def artifact(training: TrainedSubmission | str) -> TrainedSubmission:
     if isinstance(training, str):
         pytest.skip("train.py failed: see test_train_py_runs")
     return training
 
 
 @pytest.fixture(scope="session")
-def preprocessed(
+def preprocess(
     upload_folder: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
     """Return a function that runs preprocess.py, alone in its folder, on a data file and returns the output's lines."""
@@ -171,22 +171,22 @@ def preprocessed(
 
 
 @pytest.fixture(scope="session")
-def served(
-    trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+def predict(
+    artifact: TrainedSubmission, preprocess: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
     """Return a function that returns the predictions (rows, targets) of private rows, sent in one of four ways.
 
     One process responds to all requests.
     """
     folder = tmp_path_factory.mktemp("serving")
-    header, *lines = preprocessed("private")
+    header, *lines = preprocess("private")
     ways = {"whole": [lines], "parts": [lines[:11], lines[11:]], "reversed": [lines[::-1]]}
     ways["single rows"] = [[line] for line in lines[:3]]
     files = {way: [folder / f"{way} {number}.csv" for number in range(len(ways[way]))] for way in ways}
     for way, requests in ways.items():
         for file, request in zip(files[way], requests, strict=True):
             file.write_text(header + "".join(request))
-    run(folder, "-c", SERVER, trained.code, trained.model, *(file for way in ways for file in files[way]))
+    run(folder, "-c", SERVER, artifact.code, artifact.model, *(file for way in ways for file in files[way]))
 
     def predictions_of(way: str) -> np.ndarray:
         for file in files[way]:

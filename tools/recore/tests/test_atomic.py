@@ -39,23 +39,23 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
     folder, page = tmp_path / "report", tmp_path / "report.html"
     make_folder(folder, "old")
     page.write_text("old")
-    left = iter(range(calls))
+    countdown = iter(range(calls))
 
-    def raising(change):
-        def changed(*arguments):
-            if next(left, None) is None:
+    def fail_late(change):
+        def wrapper(*arguments):
+            if next(countdown, None) is None:
                 monkeypatch.undo()
                 raise error
             return change(*arguments)
 
-        return changed
+        return wrapper
 
     def write():
         with atomic.replacing(folder, page) as (new_folder, new_page):
             make_folder(new_folder, "new")
             new_page.write_text("new")
-            monkeypatch.setattr(Path, "rename", raising(Path.rename))
-            monkeypatch.setattr(Path, "replace", raising(Path.replace))
+            monkeypatch.setattr(Path, "rename", fail_late(Path.rename))
+            monkeypatch.setattr(Path, "replace", fail_late(Path.replace))
 
     if calls == 3:  # all renames are done
         write()

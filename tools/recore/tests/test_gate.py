@@ -88,7 +88,7 @@ def test_every_other_failure_fails_the_gate(
     assert "unstable tests:" not in result.stdout
 
 
-def collected(part: str) -> set[str]:
+def collect(part: str) -> set[str]:
     command = [sys.executable, ROOT / ".ci/gate.py", part, FOLDER, "--collect-only", "-q"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -96,7 +96,7 @@ def collected(part: str) -> set[str]:
 
 
 def test_each_test_file_belongs_to_one_of_the_two_parts() -> None:
-    first, later = collected("--first"), collected("--later")
+    first, later = collect("--first"), collect("--later")
     assert later == {file for file in LATER if file.startswith(f"{FOLDER}/")}
     assert not first & later
     assert f"{FOLDER}/test_import.py" in first

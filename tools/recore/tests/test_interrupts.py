@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT, environment
 
 from recore.cli import main
@@ -22,7 +22,7 @@ SLEEP = "import time\ntime.sleep(600)\n"
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
     """Return arguments with which a command runs long enough to be interrupted."""
     public = sample / "public/public.csv.gz"
-    submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
+    submission = stub(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
     (folder / "given/targets.csv").write_text("name,weight,unit\nSOC,1,g/kg\n")
     return {

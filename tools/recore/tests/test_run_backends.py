@@ -14,7 +14,7 @@ import boto3
 import pytest
 from recore_support.command import recore
 from recore_support.run_command import failed_run_error, file_options, run_recore, start
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
@@ -49,7 +49,7 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 
 
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
-    folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
+    folder = stub(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
         assert not set("\x1b\x07\x9b") & set(failed_run_error(submission, *file_options(sample), cwd=tmp_path))
 
@@ -58,7 +58,7 @@ def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, 
 def test_a_run_under_nohup_outlives_its_terminal_and_its_working_directory(tmp_path: Path, sample: Path) -> None:
     here, out = tmp_path / "here", tmp_path / "kept/run"
     here.mkdir()
-    submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
+    submission = stub(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
     original = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
         command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, cwd=here)
@@ -79,7 +79,7 @@ def test_any_temporary_folder_can_be_used(isolation: str, tmp_path: Path, sample
     folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     options = [*file_options(sample, allow_unsandboxed=False), "--isolation", isolation, "--no-report"]
-    result = run_recore(tiny(tmp_path / "mine"), *options, "--out", tmp_path / "out", TMPDIR=str(folder))
+    result = run_recore(stub(tmp_path / "mine"), *options, "--out", tmp_path / "out", TMPDIR=str(folder))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out/scores/private.txt").exists()
     assert not list(folder.iterdir())
@@ -106,7 +106,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         assert backend.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
     options += ["--out", tmp_path / "o", "--isolation", "required"]
-    result = recore("run", tiny(tmp_path / "mine"), *options)
+    result = recore("run", stub(tmp_path / "mine"), *options)
     assert result.returncode == 2
     assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in result.stderr
     assert not (tmp_path / "o").exists()
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
     small, copy = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
     program = FILL_DISK_AT_THE_END.format(small=str(small), left=bytes_left)
-    options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
+    options = [stub(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
     command = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
     script = f"{command}; status=$?; cp -r {small} {copy}; exit $status"
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recore_support.run_command import file_options, run_recore, start
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.docker_engine import containers, engine, orphaned_containers
 from stagemaker_support.job_traces import wait_until
 
@@ -49,7 +49,7 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
 ) -> None:
     engine()
     file, code = SLEEPING[step]
-    submission = tiny(tmp_path / "mine", {file: code} if file else {})
+    submission = stub(tmp_path / "mine", {file: code} if file else {})
     out = tmp_path / "runs/run"
     command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in command.stderr, 60)
@@ -62,7 +62,7 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
-    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
+    result = run_recore(stub(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
     assert result.returncode == 0, result.stderr
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import failed_run_error, file_options, run_recore, start
-from recore_support.tiny_submission import SETUP, tiny
+from recore_support.tiny_submission import SETUP, stub
 from support.checkout import ROOT
 from support.data_files import write_gz
 
 
 @pytest.fixture
 def submission(tmp_path: Path) -> Path:
-    return tiny(tmp_path / "mine")
+    return stub(tmp_path / "mine")
 
 
 PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: only a file; others: options with files
@@ -56,7 +56,7 @@ def test_a_run_that_cannot_work_is_rejected_in_one_line(
     (tmp_path / "runs/run.json").write_text("earlier")
     (tmp_path / "empty").mkdir()
     write_gz(tmp_path / "empty.csv.gz", "")
-    tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
+    stub(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     os.mkfifo(tmp_path / "pipe")  # opening it would block forever
     files = {name: file_options(sample, name.lower()) for name in (PUBLIC, PRIVATE, ACTUAL)}
     files[FILE] = [sample / "public/public.csv.gz"]
@@ -71,7 +71,7 @@ def test_a_run_that_cannot_work_is_rejected_in_one_line(
 def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     for name in ("setup.py", "MANIFEST.in"):
-        folder = tiny(tmp_path / f"loop of {name}")
+        folder = stub(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
         assert f"{folder / name}: this is a loop of symbolic links" in failed_run_error(folder, *public, cwd=tmp_path)

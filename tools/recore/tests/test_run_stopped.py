@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from recore_support.run_command import RunningCommand, file_options, run_recore, start
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT, environment
 
@@ -29,7 +29,7 @@ def start_sleeping_run(
     folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
     script, code, _ = sleeping_step
-    submission = tiny(folder / "mine", {script: SLEEP + code})
+    submission = stub(folder / "mine", {script: SLEEP + code})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
@@ -89,7 +89,7 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_run_removes(tmp_path
     assert have_ended(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
-    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
+    result = run_recore(stub(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
     assert result.returncode == 0
     assert os.listdir(out.parent) == ["mine"]
 
@@ -98,7 +98,7 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_run_removes(tmp_path
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
     command = start(
-        tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
+        tmp_path / "work", stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".run-*")):  # the run's unfinished folder
@@ -115,7 +115,7 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    submission = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    submission = stub(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
     command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(command, "train.py")
     command.process.send_signal(signal.SIGINT)
@@ -145,7 +145,7 @@ main(prog_name="recore")
 @pytest.mark.slow
 def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
+    arguments = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
     command = [sys.executable, "-c", INTERRUPT_AT_THE_END, "run", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()

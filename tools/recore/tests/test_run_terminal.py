@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options, run_on_terminal
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 
 ANSI_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 DONE = "\N{CHECK MARK}"
@@ -25,7 +25,7 @@ def test_each_step_has_one_line(ascii_only: bool, tmp_path: Path, sample: Path) 
     splits, done = (["public"], r"\+") if ascii_only else (["public", "private"], DONE)
     flags = ["--ascii", "--json"] if ascii_only else []
     options = [*file_options(sample, *splits), "--out", tmp_path / "run", *flags]
-    status, out, terminal_output = run_on_terminal("run", tiny(tmp_path / "mine"), *options)
+    status, out, terminal_output = run_on_terminal("run", stub(tmp_path / "mine"), *options)
     assert status == 0, terminal_output
     steps = ["upload", "train", *(SPLIT_STEPS[:3] if ascii_only else SPLIT_STEPS), "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(terminal_output, steps), strict=True):

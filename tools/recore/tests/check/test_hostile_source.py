@@ -165,7 +165,7 @@ CONTENTS = st.one_of(
 )
 
 
-def mutated(content: str) -> st.SearchStrategy[bytes]:
+def mutate(content: str) -> st.SearchStrategy[bytes]:
     """Return a strategy that replaces one part of the content, so that the result is usually almost valid."""
     spans = st.tuples(
         st.integers(0, len(content)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
@@ -182,7 +182,7 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def good(tmp_path: Path) -> Path:
+def submission(tmp_path: Path) -> Path:
     return make_submission(CASES["RC206 nothing"], tmp_path / "mine")
 
 
@@ -190,12 +190,12 @@ def good(tmp_path: Path) -> Path:
 @examples(10)
 @given(data=st.data())
 def test_a_file_with_any_content_can_be_checked(
-    name: str, data: st.DataObject, variants: list[Path], good: Path
+    name: str, data: st.DataObject, variants: list[Path], submission: Path
 ) -> None:
     """The content is arbitrary bytes, a sequence of words that occur in such files, or a valid file with one change."""
     contents = {(folder / name).read_text("utf-8", "replace") for folder in variants if (folder / name).is_file()}
-    (good / name).write_bytes(data.draw(st.one_of(CONTENTS, *map(mutated, sorted(contents)))))
-    check(good)
+    (submission / name).write_bytes(data.draw(st.one_of(CONTENTS, *map(mutate, sorted(contents)))))
+    check(submission)
 
 
 @examples(100)

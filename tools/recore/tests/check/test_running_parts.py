@@ -311,7 +311,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> SpectralData:
     return read_data(folder / "public/public.csv.gz")
 
 
-def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
+def make_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
     """Return bins of ten channels, which are clipped at the ends, and other columns."""
     bins = data.spectra.reshape(data.rows, -1, 10).sum(axis=2)
     bins[:, [0, -1]] = bins[:, [1, -2]]
@@ -333,21 +333,21 @@ def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
 def test_holes_and_depths_are_found_among_the_inputs(
     source: str, column: Callable[..., Any], core: SpectralData
 ) -> None:
-    ids = find_ids(as_inputs(core, added=column(core)), core)
+    ids = find_ids(make_inputs(core, added=column(core)), core)
     assert list(ids.values()) == ([["added"]] if source else [])
     assert all(source in name for name in ids)
-    assert not find_ids(as_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
+    assert not find_ids(make_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
 
 
 def test_a_block_of_zeros_is_found_only_if_it_reaches_the_inputs(core: SpectralData) -> None:
-    assert not find_zero_block(as_inputs(core), core)
+    assert not find_zero_block(make_inputs(core), core)
     spectra = core.spectra.copy()
     spectra[2:4, 30:80] = 0
     padded = replace(core, spectra=spectra)
     first, last = core.wavenumbers[[30, 79]]
     expected = f"in 2 of {core.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
-    assert find_zero_block(as_inputs(padded), padded) == expected
-    assert not find_zero_block(as_inputs(core), padded)  # preprocess.py has filled the gap
+    assert find_zero_block(make_inputs(padded), padded) == expected
+    assert not find_zero_block(make_inputs(core), padded)  # preprocess.py has filled the gap
 
 
 def test_the_longest_run_of_each_row() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from recore_support.broken_submissions import CASES, names
 from recore_support.checking import check, running_rules
-from recore_support.edited_submissions import SUBMISSIONS, Case, both, make
+from recore_support.edited_submissions import SUBMISSIONS, Case, chain, make
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.once import make_once
@@ -149,7 +149,7 @@ def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
 
 
 def test_a_folders_archive_contains_what_a_build_needs(tmp_path: Path) -> None:
-    folder = make(Case(both(), runs=True), tmp_path / "mine")
+    folder = make(Case(chain(), runs=True), tmp_path / "mine")
     for name in ("data", ".git", "model"):
         (folder / name).mkdir()
         (folder / name / "file").write_text("excluded")

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 
 from recore.cli import main
 from stagemaker.protocol.service_model import operation_model, read_request
@@ -36,7 +36,7 @@ class Session:
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
     """Return two runs: one with --keep and no AWS options, and one with AWS options."""
     simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
-    folder = tiny(tmp_path_factory.mktemp("submission"))
+    folder = stub(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
     aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from recore_support.command import recore
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
@@ -53,17 +53,17 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-class Recorded:
+class Recorder:
     """Recorder of the requests (operation and members) that clients send if they are created within the context."""
 
-    def __enter__(self) -> "Recorded":
+    def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []
         original = boto3.Session.client
 
         def client(session: boto3.Session, *words: Any, **options: Any) -> Any:
-            made = original(session, *words, **options)
-            made.meta.events.register("provide-client-params.*.*", self._record)
-            return made
+            new_client = original(session, *words, **options)
+            new_client.meta.events.register("provide-client-params.*.*", self._record)
+            return new_client
 
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(boto3.Session, "client", client)
@@ -75,7 +75,7 @@ class Recorded:
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
 
-    def of(self, *operations: str) -> list[dict[str, Any]]:
+    def select(self, *operations: str) -> list[dict[str, Any]]:
         return [members for name, members in self.requests if name in operations]
 
 
@@ -84,13 +84,13 @@ def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
     effects = [
         statement["Effect"]
         for statement in policy["Statement"]
-        if any(fnmatch.fnmatchcase(action, each) for each in _list(statement["Action"]))
-        and any(fnmatch.fnmatchcase(resource, each) for each in _list(statement.get("Resource", [])))
+        if any(fnmatch.fnmatchcase(action, each) for each in _as_list(statement["Action"]))
+        and any(fnmatch.fnmatchcase(resource, each) for each in _as_list(statement.get("Resource", [])))
     ]
     return "Allow" in effects and "Deny" not in effects
 
 
-def _list(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
@@ -108,9 +108,9 @@ def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
 def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
     simulator: Simulator, sample: Path, tmp_path: Path
 ) -> None:
-    paths = (tiny(tmp_path / "mine"), tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN}))
+    paths = (stub(tmp_path / "mine"), stub(tmp_path / "fails", {"train.py": FAIL + TRAIN}))
     command = ["judge", *paths, *file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged"]
-    with Recorded() as recorded:
+    with Recorder() as recorder:
         result = recore(
             *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
         )
@@ -121,13 +121,13 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
         ROLES[1]: policies["role of submissions (--role)"],
         ROLES[3]: policies["role of scoring (--scoring-role)"],
     }
-    requests = recorded.of("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
+    requests = recorder.select("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
     scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
     assert {request["RoleArn"] for request in scoring} == {ROLES[3]}
     assert len(scoring) == 2
     transforms = {
         request["ModelName"]: [*addresses(request, ("S3Uri", "S3OutputPath"))]
-        for request in recorded.of("CreateTransformJob")
+        for request in recorder.select("CreateTransformJob")
     }
     for request in requests:
         role = request.get("RoleArn") or request["ExecutionRoleArn"]
@@ -151,7 +151,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
 
 def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     files = file_options(sample, allow_unsandboxed=False)
-    command = ["judge", tiny(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
+    command = ["judge", stub(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
     same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
@@ -167,7 +167,7 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
 def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     command = [
         "judge",
-        tiny(tmp_path / "mine"),
+        stub(tmp_path / "mine"),
         *file_options(sample, allow_unsandboxed=False),
         "--engine",
         "aws",
@@ -220,7 +220,7 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
         "invalid": "./x\n",
     }
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
-    paths = [tiny(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
+    paths = [stub(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
     plain, more, same, other, invalid = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
@@ -234,14 +234,14 @@ def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simul
     wheels = f"s3://{BUCKET}/recore/round/wheels"
     simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
     settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
-    with Recorded() as recorded:
+    with Recorder() as recorder:
         services = Services(simulator.client)
-        jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)
+        jobs = ExperimentJobs(services, settings, read_submission(stub(tmp_path / "mine")), tmp_path, print)
         with pytest.raises(ExperimentError):  # there are no folds
             jobs.train("hold-out", "hold_out.py", {}, {})
         jobs.clear()
     simulator.client("s3").delete_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
-    [request] = recorded.of("CreateTrainingJob")
+    [request] = recorder.select("CreateTrainingJob")
     assert request["TrainingJobName"].startswith("recore-12345678-")
     assert [each["ChannelName"] for each in request["InputDataConfig"]] == ["code", "wheels"]
     assert request["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
@@ -326,10 +326,10 @@ def running_jobs(sagemaker: Any, name: str) -> list[str]:
 @needs_sandbox
 def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
     """Of twelve submissions, one is slow, two fail, and one is stopped by a different user."""
-    paths = [tiny(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
-    paths += [tiny(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
-    paths += [tiny(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]
-    paths += [tiny(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
+    paths = [stub(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
+    paths += [stub(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
+    paths += [stub(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]
+    paths += [stub(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
         options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--time-limit", 1, "--yes"]
@@ -344,14 +344,14 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
         process.wait()
         kept = {path.parent.name for path in folder.glob("*/run.json")}
         done = threading.Event()
-        somebody = threading.Thread(target=stop_sleeper, args=(simulator, done))
-        somebody.start()
-        with Recorded() as recorded:
+        stopper = threading.Thread(target=stop_sleeper, args=(simulator, done))
+        stopper.start()
+        with Recorder() as recorder:
             result = recore(*command, **simulator.variables())
         done.set()
-        somebody.join()
+        stopper.join()
         assert result.returncode == 0, result.stderr
-        assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
+        assert len(recorder.select("CreateTrainingJob")) == 12 - len(kept)
         assert "from an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []

@@ -14,7 +14,7 @@ from recore_support.command import recore
 from recore_support.records import make_record, write_record
 from recore_support.run_command import file_options
 from recore_support.schema import TARGETS
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
@@ -77,12 +77,12 @@ def judge(backend: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., li
 def test_each_submission_is_judged_once_and_ranked(
     judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
 ) -> None:
-    good = tiny(tmp_path / "a/mine")
-    better = tiny(tmp_path / "b/mine", {"train.py": BETTER})
+    good = stub(tmp_path / "a/mine")
+    better = stub(tmp_path / "b/mine", {"train.py": BETTER})
     copy = shutil.copytree(good, tmp_path / "copy")
-    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    fails = stub(tmp_path / "fails", {"train.py": FAIL + TRAIN})
     needs_assays = PREPROCESS.replace("csv.DictReader(source):", "csv.DictReader(source):\n            row['CuPPM']")
-    partly = tiny(tmp_path / "partly", {"preprocess.py": needs_assays})
+    partly = stub(tmp_path / "partly", {"preprocess.py": needs_assays})
     paths = [
         partly,
         fails,
@@ -90,7 +90,7 @@ def test_each_submission_is_judged_once_and_ranked(
         copy,
         tmp_path / "nowhere",
         better,
-        tiny(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS}),
+        stub(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS}),
     ]
     new = judge(*paths, seconds=20)
     assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
@@ -148,7 +148,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     backend: Backend, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
-        files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
+        files = read_submission(stub(tmp_path / name, {"train.py": TRAIN + change}))
         scores |= {} if private is None else {"private": private}
         record = make_record(**scores) | {"submission": {"path": name, "sha256": files.sha256}}
         write_record(tmp_path / "judged", name, record)
@@ -175,7 +175,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
 def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
     judge: Callable[..., list[Entry]], tmp_path: Path
 ) -> None:
-    slow, waits = (tiny(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
+    slow, waits = (stub(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
 
     def interrupt(step: Step) -> None:
         if step.seconds is None:  # it begins
@@ -189,7 +189,7 @@ def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
 
 def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
     options = file_options(sample, allow_unsandboxed=False)
-    command = [sys.executable, "-m", "recore", "judge", tiny(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
+    command = [sys.executable, "-m", "recore", "judge", stub(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
     variables = environment() | {"PATH": str(tmp_path)}
     result = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
@@ -203,8 +203,8 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
 
 @needs_sandbox
 def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -> None:
-    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
-    paths = (fails, tiny(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
+    fails = stub(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    paths = (fails, stub(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
     options = [*file_options(sample), "--out", tmp_path / "judged"]
     result = recore("judge", *paths, *options)
     assert result.returncode == 1  # one submission could not be read
@@ -231,7 +231,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
 
 @needs_sandbox
 def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) -> None:
-    slow = tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
+    slow = stub(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
     command = [sys.executable, "-m", "recore", "judge", slow, *file_options(sample), "--out", tmp_path / "judged"]
     with open(tmp_path / "stderr", "w") as errors:
         process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stderr=errors)

@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.archives import archive_of, packed
 from support.checkout import ROOT, UPLOADED
 
@@ -97,7 +97,7 @@ FILES: dict[str, str | bytes] = {
 def test_packages_and_data_files_are_also_installed(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
-    result = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
+    result = image.install(code_of(stub(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
     assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name, content in FILES.items():

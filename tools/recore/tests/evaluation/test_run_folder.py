@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from recore_support import records
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT, environment
 
 from recore.backends.backend import Services
@@ -136,7 +136,7 @@ def test_a_record_with_names_that_are_not_utf_8_can_be_read(tmp_path: Path) -> N
 def test_the_next_command_follows_from_the_state(
     tmp_path: Path, data: DataFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submission, settings = read_submission(tiny(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role")
+    submission, settings = (read_submission(stub(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
     def next_after(files: DataFiles, **states: str) -> str | None:

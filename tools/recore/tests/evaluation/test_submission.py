@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import SETUP, tiny, write
+from recore_support.tiny_submission import SETUP, stub, write
 from scripts.test_archive import DROPPED_FILES
 from stagemaker_support.archives import content, packed
 from support.checkout import ROOT, UPLOADED, run
@@ -103,7 +103,7 @@ def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("submissions")
-    return {name: tiny(folder / str(number), files) for number, (name, files) in enumerate(CASES.items())}
+    return {name: stub(folder / str(number), files) for number, (name, files) in enumerate(CASES.items())}
 
 
 @pytest.fixture(scope="module")
@@ -130,18 +130,18 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
 
 
 def test_the_archive_depends_only_on_the_files(tmp_path: Path) -> None:
-    first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
+    first, second = (read_submission(stub(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
     (tmp_path / "b/train.py").touch()
     (tmp_path / "b/train.py").chmod(0o600)
     assert first.archive == second.archive == read_submission(tmp_path / "b").archive
     assert first.sha256 == second.sha256
     assert content(first.archive) == first.files
-    tiny(tmp_path / "b", {"README.md": "another"})
+    stub(tmp_path / "b", {"README.md": "another"})
     assert read_submission(tmp_path / "b").sha256 != first.sha256
 
 
 def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
+    folder = stub(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
     files = read_submission(folder).files
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder / "test", "./test", recursive=False)
@@ -155,10 +155,10 @@ def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py"])
 def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     other = "train" if name == "preprocess.py" else "preprocess"
-    folder = tiny(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
+    folder = stub(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):
         read_submission(folder)
-    tiny(folder, {"MANIFEST.in": f"exclude {name}\n"})
+    stub(folder, {"MANIFEST.in": f"exclude {name}\n"})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(folder)
     (tmp_path / "src.tar.gz").write_bytes(packed(**{other: b""}))
@@ -181,7 +181,7 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     ids=["script", "setup.py", "suffix", "notebook"],
 )
 def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, reason: str, tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", files)
+    folder = stub(tmp_path / "mine", files)
     for name in removed.split():
         (folder / name).unlink()
     with pytest.raises(ValueError, match=reason):
@@ -189,7 +189,7 @@ def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, rea
 
 
 def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
     (folder / os.fsdecode(b"caf\xe9.txt")).touch()
     reason = r"the file name 'caf\\udce9.txt' is not UTF-8; rename the file"
     with pytest.raises(ValueError, match=reason):
@@ -199,13 +199,13 @@ def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
             tar.add(path, path.name)
     with pytest.raises(ValueError, match=reason):
         read_submission(tmp_path / "src.tar.gz")
-    named = tiny(tmp_path / os.fsdecode(b"caf\xe9"))
+    named = stub(tmp_path / os.fsdecode(b"caf\xe9"))
     with pytest.raises(ValueError, match="is not UTF-8"):
         read_submission(named)
 
 
 def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine")
+    folder = stub(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
     with pytest.raises(ValueError, match="the files are inside a folder 'mine'; pack them without it"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import SETUP, tiny
+from recore_support.tiny_submission import SETUP, stub
 from stagemaker_support.archives import member, packed, with_header
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
@@ -36,7 +36,7 @@ except ValueError as error:
 """
 
 
-def read_within(seconds: int, path: Path) -> str:
+def read_error(seconds: int, path: Path) -> str:
     """Return the error for a submission that is rejected within 1 GB of memory and limited CPU time."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
@@ -101,13 +101,13 @@ def setup_py(arguments: str) -> str:
 )
 def test_a_setup_py_that_cannot_be_read_is_rejected(setup: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"setup\.py|/etc/passwd|subpath"):
-        read_submission(tiny(tmp_path / "mine", {"setup.py": setup}))
+        read_submission(stub(tmp_path / "mine", {"setup.py": setup}))
 
 
 def test_setup_py_is_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     text = f"open({str(mark)!r}, 'w')\n{SETUP}raise SystemExit('run')\n"
-    folder = tiny(tmp_path / "mine", {"setup.py": text, "train.py": text, "preprocess.py": text})
+    folder = stub(tmp_path / "mine", {"setup.py": text, "train.py": text, "preprocess.py": text})
     assert set(read_submission(folder).files) == {"train.py", "preprocess.py"}
     assert not mark.exists()
 
@@ -132,7 +132,7 @@ def test_setup_py_is_never_run(tmp_path: Path) -> None:
 )
 def test_an_invalid_manifest_is_rejected(line: str, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": f"{line}\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": f"{line}\n"})
     (folder / "link.txt").symlink_to("../secret.txt")
     (folder / "linked").symlink_to("..")
     with pytest.raises(ValueError, match=r"MANIFEST\.in|outside the submission"):
@@ -142,7 +142,7 @@ def test_an_invalid_manifest_is_rejected(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
 def test_licence_files_outside_the_folder_are_rejected(pattern: str, tmp_path: Path) -> None:
     setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
-    folder = tiny(tmp_path / "mine", {"setup.py": setup})
+    folder = stub(tmp_path / "mine", {"setup.py": setup})
     (tmp_path / "x").write_text("secret")
     (folder / "linked").symlink_to("..")
     with pytest.raises(ValueError, match=r"outside the submission|recursion"):
@@ -167,7 +167,7 @@ def test_licence_files_outside_the_folder_are_rejected(pattern: str, tmp_path: P
 def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: str, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/test_actual.py").write_text("secret")
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
     path = folder / link
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: 
 
 
 def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
         file.truncate(MAX_SIZE + 1)  # a sparse file, which takes no space
     with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
@@ -256,7 +256,7 @@ def test_an_archive_that_unpacks_to_much_is_rejected_within_seconds(
     make_archive: Callable[[], bytes], reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "src.tar.gz").write_bytes(make_archive())
-    assert reason in read_within(20, tmp_path / "src.tar.gz").splitlines()[-1]
+    assert reason in read_error(20, tmp_path / "src.tar.gz").splitlines()[-1]
 
 
 def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume(tmp_path: Path) -> None:

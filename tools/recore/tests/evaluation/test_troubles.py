@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
@@ -61,7 +61,7 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
     ) -> EvaluationRun:
         copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
         (tmp_path / "run").mkdir()
-        submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in scripts.items()}))
+        submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": text for name, text in scripts.items()}))
         score, folder = ROOT / "score.py", tmp_path / "run"
         return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
 
@@ -102,14 +102,14 @@ def reject(client: Any, event: str, code: str = "AccessDenied", times: float = f
     return rejected_calls
 
 
-def lose(client: Any, event: str) -> None:
+def disconnect(client: Any, event: str) -> None:
     def close(**_: object) -> None:
         raise ConnectionClosedError(endpoint_url="https://aws")
 
     client.meta.events.register(event, close)
 
 
-def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
+def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of all versions of a run's objects, relative to its prefixes."""
     s3 = simulator.client("s3")
     keys = []
@@ -139,9 +139,9 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     if failure == "throttled":
         reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     elif failure == "closed":
-        lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
+        disconnect(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
-        lose(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
+        disconnect(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
@@ -221,7 +221,7 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simula
     assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
     assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
     assert list(run.read_scores()) == ["public"]
-    assert remaining(simulator, run.settings) == []
+    assert list_keys(simulator, run.settings) == []
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])
@@ -234,15 +234,15 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     storage.put(b"model", ("model", "model.tar.gz"))
     expected: Any = contextlib.nullcontext()
     if is_lost:
-        lose(services.s3, "after-call.s3.PutObject")
+        disconnect(services.s3, "after-call.s3.PutObject")
         expected = pytest.raises(ConnectionClosedError)
     reject(services.s3, "s3.DeleteObject", times=1)
     with expected, storage.upload_private_assays(data.files["actual"], KEY):
         pass
-    assert ASSAYS in remaining(simulator, settings)
+    assert ASSAYS in list_keys(simulator, settings)
     storage.clear(keep)
     # earlier versions are removed only if they are assays
-    assert remaining(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
+    assert list_keys(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
@@ -257,7 +257,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert remaining(simulator, run.settings) == [ASSAYS]
+    assert list_keys(simulator, run.settings) == [ASSAYS]
 
 
 def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
@@ -267,7 +267,7 @@ def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
     reject(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
-    assert remaining(simulator, run.settings) == []
+    assert list_keys(simulator, run.settings) == []
 
 
 def test_an_object_that_is_left_behind_is_reported(services: Services, storage: Storage) -> None:
@@ -293,10 +293,10 @@ def test_objects_with_odd_names_are_removed_or_reported(
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))
-    assert set(remaining(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    assert set(list_keys(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
     if not is_refused:
         storage.clear(keep=False)
-        assert remaining(simulator, settings) == []
+        assert list_keys(simulator, settings) == []
         return
     reject(services.s3, "s3.DeleteObject")
     with storage.upload_private_assays(data.files["actual"], KEY):
@@ -304,7 +304,7 @@ def test_objects_with_odd_names_are_removed_or_reported(
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
     left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(remaining(simulator, settings)) == left | {ASSAYS}
+    assert set(list_keys(simulator, settings)) == left | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(*KEY)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")

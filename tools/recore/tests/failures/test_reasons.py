@@ -18,7 +18,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
@@ -352,7 +352,7 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
 @pytest.mark.parametrize("is_archive", [False, True])
 def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path: Path) -> None:
     lines = "#scipy==1.5.3\nnumpy==1.19.2  # old\npandas==2.2.3\nsix>=1.15.0\nscikit-learn==0.24.0\nretrying==1.3.3\n"
-    submission = tiny(tmp_path / "mine", {"requirements.txt": lines})
+    submission = stub(tmp_path / "mine", {"requirements.txt": lines})
     if is_archive:
         submission = tmp_path / "src.tar.gz"
         submission.write_bytes(pack_files({"./requirements.txt": lines.encode()}))
@@ -374,7 +374,7 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
 def test_a_requirement_that_does_not_exist_is_named(
     requirements: str, missing: str, advice: str, tmp_path: Path
 ) -> None:
-    submission = tiny(tmp_path / "mine", {"requirements.txt": requirements})
+    submission = stub(tmp_path / "mine", {"requirements.txt": requirements})
     reason = f"requirements.txt could not be installed: ERROR: No matching distribution found for {missing}"
     lines = explain_failure(Step("train", reason=reason), tmp_path, submission)
     assert advice in lines[1] if advice else lines[1] == "  look at: requirements.txt"

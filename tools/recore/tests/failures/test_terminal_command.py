@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import TARGETS, tiny
+from recore_support.tiny_submission import TARGETS, stub
 
 from recore.evaluation.step import Step
 from recore.failures.exceptions import find_exception
@@ -76,7 +76,7 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failure = FAILURES[name]
-    submission = tiny(tmp_path / "my submission", failure.files)
+    submission = stub(tmp_path / "my submission", failure.files)
     before = sorted(submission.rglob("*"))
     data = tmp_path / "data" / failure.data if failure.data else None
     if data:

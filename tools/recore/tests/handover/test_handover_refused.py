@@ -19,7 +19,7 @@ import pytest
 from recore_support.command import recore
 from recore_support.example_runs import HOSTILE, Runs, change_record
 from recore_support.submission_runs import run_submission
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from support.checkout import environment
 from support.data_files import write_csv
 
@@ -85,7 +85,7 @@ def test_a_run_without_model_or_with_an_incomplete_record_is_rejected(changed_ru
 def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, tmp_path: Path) -> None:
     changed = TRAIN.replace("mean * number for", "mean * number + os.urandom(1)[0] for")
     finished = run_submission(
-        tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
+        stub(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
     )
     assert finished.status == 0, finished.stderr
     assert "they are random, depend on other rows" in rejection(finished.folder, status=1)

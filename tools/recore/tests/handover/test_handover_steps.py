@@ -13,7 +13,7 @@ from handover.following import run_blocks
 from recore_support.command import recore
 from recore_support.schema import TARGETS
 from recore_support.submission_runs import run_submission
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from support.checkout import ROOT
 
 from recore.handover.steps import TOLERANCE, largest_difference, read_cells
@@ -65,7 +65,7 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     """Run a submission, hand it over, and follow the README as printed. Return the handover."""
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
-    finished = run_submission(tiny(folder / "mine", files), folder / "run", "--public", public)
+    finished = run_submission(stub(folder / "mine", files), folder / "run", "--public", public)
     assert finished.status == 0, finished.stderr
     result = recore("handover", finished.folder)
     assert result.returncode == 0, result.stderr

@@ -28,12 +28,12 @@ def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **va
 
     variables: additional environment variables. After the timeout, the command and its children are killed.
     """
-    with started(command, cwd, **variables) as process:
+    with start_process(command, cwd, **variables) as process:
         return finish(process, status, timeout)
 
 
 @contextmanager
-def started(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def start_process(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Start a command line in its own process group. At the end of the block, interrupt the group, then kill it.
 
     The process writes to a temporary file, `process.stdout`; `output` returns its contents so far.

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from journeys.commands import finish, interrupt, output, run, started, wait_until
+from journeys.commands import finish, interrupt, output, run, start_process, wait_until
 from journeys.tables import read_table, write_spectra
 
 WITH = ". ./variables.sh;"  # the variables that direct `recore production` to the simulator
@@ -30,7 +30,7 @@ def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
     write_spectra(tmp_path, tmp_path / "author/data", 5)
     predict_with_mistakes(tmp_path)
     (tmp_path / "config.json").write_text('{"MINIMUM_SCORE": -10}')
-    with started("stagemaker start --variables variables.sh", tmp_path) as simulator:
+    with start_process("stagemaker start --variables variables.sh", tmp_path) as simulator:
         wait_until((tmp_path / "variables.sh").exists, simulator)
         serve_with_mistakes(tmp_path)
         watch_and_retrain(tmp_path)
@@ -54,7 +54,7 @@ def predict_with_mistakes(folder: Path) -> None:
         csv.writer(file).writerows(rows)
     printed = run("recore predict handover column-missing.csv --out other.csv", folder, status=2)
     assert "column-missing.csv" in printed
-    with started("recore predict handover spectra --out other.csv", folder) as process:
+    with start_process("recore predict handover spectra --out other.csv", folder) as process:
         wait_until(lambda: "predicting" in output(process), process)
         interrupt(process)
         assert "interrupted" in finish(process, 130)
@@ -73,7 +73,7 @@ def serve_with_mistakes(folder: Path) -> None:
     assert "nothing changed" in run(f"{WITH} recore production register handover", folder)
     assert "no version of core-assays is approved" in run(f"{WITH} recore production deploy", folder, 2)
     run(f"{WITH} recore production approve 1", folder)
-    with started(f"{WITH} recore production deploy", folder) as process:
+    with start_process(f"{WITH} recore production deploy", folder) as process:
         wait_until(lambda: "deploy: Creating" in output(process), process)
         interrupt(process)
         finish(process, 130)
@@ -95,7 +95,7 @@ def watch_and_retrain(folder: Path) -> None:
     run("recore sample --out more --rows 500 --holes 20 --channels 120 --seed 4", folder)
     retrain = f"{WITH} recore production retrain author/mine --approve --tolerance 10 --update --public"
     assert "no assays" in run(f"{retrain} more/private/private.csv.gz", folder, 2)
-    with started(f"{retrain} more/public/public.csv.gz", folder) as process:
+    with start_process(f"{retrain} more/public/public.csv.gz", folder) as process:
         wait_until(lambda: "Train: started" in output(process), process)
         interrupt(process)
         finish(process, 130)

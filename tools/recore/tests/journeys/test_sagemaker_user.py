@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from journeys.commands import ROOT, finish, interrupt, run, started, wait_until
+from journeys.commands import ROOT, finish, interrupt, run, start_process, wait_until
 
 SCRIPTS = ROOT / "tools/recore/tests/journeys/shells"
 WITH = ". ./variables.sh;"  # the variables that direct boto3 to the simulator
@@ -34,9 +34,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def simulated(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def run_simulator(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a simulator that keeps its state in the folder. At the end of the block, stop it as Ctrl-C does."""
-    with started("stagemaker start --state state --variables variables.sh", folder) as process:
+    with start_process("stagemaker start --state state --variables variables.sh", folder) as process:
         wait_until((folder / "variables.sh").exists, process)
         yield process
         interrupt(process)
@@ -56,13 +56,13 @@ def check_first_model(folder: Path) -> None:
 
 
 def test_a_pipeline_registers_a_model_that_is_deployed(folder: Path) -> None:
-    with simulated(folder):
+    with run_simulator(folder):
         check_first_model(folder)
 
 
 @pytest.mark.journey
 def test_a_morning_with_mistakes_and_interruptions(folder: Path) -> None:
-    with simulated(folder):
+    with run_simulator(folder):
         printed = run(f"{WITH} python pipeline.py 0.001", folder)
         assert "IsGoodEnough Succeeded False" in printed
         assert "Register" not in printed
@@ -74,10 +74,10 @@ def test_a_morning_with_mistakes_and_interruptions(folder: Path) -> None:
         assert re.search("Process Failed .*weight", printed)
         assert "Train" not in printed
         check_first_model(folder)
-        with started(f"{WITH} python pipeline.py 4.0", folder) as process:  # killed in the middle of an execution
+        with start_process(f"{WITH} python pipeline.py 4.0", folder) as process:  # killed in the middle of an execution
             wait_until(lambda: count_executions(folder) == 5, process)
             interrupt(process, signal.SIGKILL)
-    with simulated(folder):  # with the same state; the interrupted execution continues
+    with run_simulator(folder):  # with the same state; the interrupted execution continues
         printed = run(f"{WITH} python pipeline.py 4.0", folder)
         assert "Succeeded packages: " in printed
         assert int(printed.split()[-1]) >= 2

@@ -205,7 +205,7 @@ def test_hooks_are_called_one_at_a_time(
         (lambda datum: datum | {"absorbances": {"4000": 0.5}}, "'absorbances' must be a non-empty list of numbers"),
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         *(
-            (lambda datum, value=value: with_value(datum, "absorbances", value), rf"value 3 is '{shown}', not a finite")
+            (lambda datum, value=value: set_value(datum, "absorbances", value), rf"value 3 is '{shown}', not a finite")
             for value, shown in (
                 ("0.5", "0.5"),
                 (None, "None"),
@@ -216,9 +216,9 @@ def test_hooks_are_called_one_at_a_time(
                 (10**400, "10000.*0"),
             )
         ),
-        (lambda datum: with_value(datum, "wavenumbers", math.nan), "'wavenumbers': value 3 is 'nan'"),
-        (lambda datum: with_value(datum, "wavenumbers", 4000), "one of its wavenumbers appears more than once"),
-        (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
+        (lambda datum: set_value(datum, "wavenumbers", math.nan), "'wavenumbers': value 3 is 'nan'"),
+        (lambda datum: set_value(datum, "wavenumbers", 4000), "one of its wavenumbers appears more than once"),
+        (lambda datum: set_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
     ],
 )
 def test_invalid_spectra_are_rejected(
@@ -236,7 +236,7 @@ def test_invalid_spectra_are_rejected(
         assert re.search(details, raised.value.details[0])
 
 
-def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+def set_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     values = list(datum[key])
     values[2] = value
     return datum | {key: values}
@@ -254,10 +254,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
             lambda datum: datum | {"wavenumbers": [value + 0.5 for value in datum["wavenumbers"]]},
             "the columns differ from those in training",
         ),
-        (
-            lambda datum: datum | {"absorbances": [0] * 171},
-            "the request, index 1: no value above zero",
-        ),
+        (lambda datum: datum | {"absorbances": [0] * 171}, "the request, index 1: no value above zero"),
     ],
     ids=["few", "fewer", "shifted", "zero"],
 )

@@ -125,9 +125,9 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     ],
 )
 def test_variants_that_cannot_be_served_are_rejected(
-    trained: ProductionCommands, arguments: list[str], reason: str
+    project: ProductionCommands, arguments: list[str], reason: str
 ) -> None:
-    assert trained.expect_error("deploy", *arguments) == f"recore: {reason}"
+    assert project.expect_error("deploy", *arguments) == f"recore: {reason}"
 
 
 def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
@@ -177,9 +177,9 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     ],
 )
 def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(
-    trained: ProductionCommands, options: list[object], reason: str
+    project: ProductionCommands, options: list[object], reason: str
 ) -> None:
-    assert reason in trained.expect_error("update", 1, *options)
+    assert reason in project.expect_error("update", 1, *options)
 
 
 def test_an_unsuitable_file_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:

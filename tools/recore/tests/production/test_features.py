@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
-from recore_support.production_containers import CONTAINERS, Trained
+from recore_support.production_containers import CONTAINERS, TrainedModel
 from recore_support.schema import HOLE, IDS, TARGETS
 from stagemaker_support.archives import content
 from stagemaker_support.fuzzing import examples
@@ -119,7 +119,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
 @given(bad=st.lists(st.booleans(), min_size=3, max_size=3))
 def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
     model = Features(Columns(HEADER, IDS, TARGETS), preprocess, notes=row_notes)
-    rows = [replaced(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
+    rows = [replace_cell(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
     inputs, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
     assert [bool(note) for note in notes] == bad
     assert all("n.d." in note for note in notes if note)
@@ -155,7 +155,7 @@ def test_empty_lines_and_a_byte_order_mark_are_ignored() -> None:
     assert respond("\ufeff" + as_csv(HEADER, *ROWS).replace("\n", "\r\n\r\n")) == expected()
 
 
-def replaced(row: list[str], column: int, cell: str) -> list[str]:
+def replace_cell(row: list[str], column: int, cell: str) -> list[str]:
     return [*row[:column], cell, *row[column + 1 :]]
 
 
@@ -171,9 +171,9 @@ def replaced(row: list[str], column: int, cell: str) -> list[str]:
         (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove it"),
         (as_csv(ROWS[0], HEADER), "row 2 repeats the header; remove it"),
         (as_csv(ROWS[0]).rstrip() + '"x"y', "the request: line 1: "),
-        (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "'high' is not a finite number"),
-        (as_csv(replaced(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
-        (as_csv(replaced(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
+        (as_csv(HEADER, replace_cell(ROWS[0], 6, "high")), "'high' is not a finite number"),
+        (as_csv(replace_cell(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
+        (as_csv(replace_cell(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
         (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: no value above zero to normalise by"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
@@ -189,7 +189,7 @@ def test_invalid_csv_is_rejected_in_one_line(body: str | bytes, message: str) ->
     assert message in reason(body)
 
 
-def changed(**members: Any) -> str:
+def instance(**members: Any) -> str:
     lists = {"wavenumbers": [float(name) for name in CHANNELS], "absorbances": [0.5] * 14}
     return json.dumps(lists | members)
 
@@ -198,23 +198,23 @@ def changed(**members: Any) -> str:
     ("body", "message"),
     [
         ("", "not valid JSON"),
-        (changed()[:-5], "not valid JSON"),
+        (instance()[:-5], "not valid JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[1, 2]", "a spectrum must be an object with the keys 'wavenumbers' and 'absorbances'"),
         ('{"instances": []}', "'instances' must be a non-empty list"),
-        (f'{{"instances": [{changed()}, 5]}}', "instance 2: a spectrum must be an object"),
-        (changed(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
-        (changed(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
-        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
-        (changed(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
-        (changed(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
-        (changed().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
-        (changed(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
-        (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
-        (changed(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
-        (changed(index=[1]), "'index' must be a string or a number"),
-        (changed(index="\ud800"), "'index' contains half of a surrogate pair"),
-        (changed(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
+        (f'{{"instances": [{instance()}, 5]}}', "instance 2: a spectrum must be an object"),
+        (instance(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
+        (instance(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
+        (instance(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
+        (instance(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
+        (instance(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
+        (instance().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
+        (instance(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
+        (instance(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
+        (instance(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
+        (instance(index=[1]), "'index' must be a string or a number"),
+        (instance(index="\ud800"), "'index' contains half of a surrogate pair"),
+        (instance(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
     ],
 )
 def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
@@ -222,8 +222,8 @@ def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
 
 
 def test_instances_must_have_the_same_wavenumbers() -> None:
-    other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
-    message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
+    other = instance(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
+    message = reason(f'{{"instances": [{instance()}, {other}]}}', "application/json")
     assert message == "the request: instance 2: the wavenumbers differ from those of instance 1"
 
 
@@ -252,7 +252,7 @@ def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message:
 
 # ---- The job ---------------------------------------------------------------------------------------------
 @pytest.mark.everywhere
-def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Trained, tmp_path: Path) -> None:
+def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: TrainedModel, tmp_path: Path) -> None:
     code = {name: (CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
     code |= sources.challenge_file()
     code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
@@ -272,7 +272,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
     ("data", "script", "message"),
     [
         (as_csv(HEADER, ROWS[0]), "PREPROCESS = None", "preprocess.py has no function preprocess(data_file)"),
-        (as_csv(HEADER, replaced(ROWS[0], 6, "x")), None, "'x' is not a finite number"),
+        (as_csv(HEADER, replace_cell(ROWS[0], 6, "x")), None, "'x' is not a finite number"),
         (as_csv(HEADER), None, "public.csv.gz: a header and at least one row are needed"),
         (None, None, "public.csv.gz: there is no such file"),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT
 
 from recore.evaluation import SubmissionFiles, read_submission
@@ -24,7 +24,7 @@ def files_with(train: str | bytes) -> SubmissionFiles:
 
 
 def submission(folder: Path, table: str = "") -> SubmissionFiles:
-    tiny(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
+    stub(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
     return read_submission(folder)
 
 

@@ -94,7 +94,7 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
     return [name for name in samples.columns if name[0].isdigit()]
 
 
-def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
+def add_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
     """Return samples with a curved baseline. share: the curve's height relative to the 95% quantile of absorbances."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
@@ -102,14 +102,14 @@ def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
     return changed
 
 
-def in_new_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
+def assign_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
     """Return the samples in new drill holes, two in each."""
     return samples.assign(SiteID=[f"{name}-{number // 2}" for number in range(len(samples))])
 
 
 @pytest.fixture(scope="module")
-def endpoint(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("monitored"), "trained")
+def endpoint(project: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+    commands = ProductionCommands(project.client, tmp_path_factory.mktemp("monitored"), "trained")
     commands.configure(ENDPOINT_NAME="monitored")
     commands.succeed("deploy", "--variant", "A=1")
     yield Monitored(commands)
@@ -169,8 +169,8 @@ def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, sam
 def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     monitored: Monitored, samples: pd.DataFrame
 ) -> None:
-    monitored.capture(in_new_holes(samples[:42]), every=1)
-    changed = with_curve(in_new_holes(samples[42:], "changed"), 0.15)
+    monitored.capture(assign_holes(samples[:42]), every=1)
+    changed = add_curve(assign_holes(samples[42:], "changed"), 0.15)
     monitored.capture(changed, hours=42, every=1)
     result = monitored.monitor("--out", "changed.html", status=1)
     assert result["drift"]
@@ -197,7 +197,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
     """Version 2's alarm refers to its training spectra, which are the same as version 1's."""
     commands = monitored.commands
-    monitored.capture(with_curve(in_new_holes(samples), 0.15), every=1)
+    monitored.capture(add_curve(assign_holes(samples), 0.15), every=1)
     result = monitored.monitor("--version", 2, "--alarm", status=1)
     assert result["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
@@ -219,13 +219,13 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     commands.succeed("train", ROOT, "--public", public)
     commands.succeed("approve", 1)
     commands.succeed("deploy")
-    changed = with_curve(samples, 0.15)
+    changed = add_curve(samples, 0.15)
     monitored = Monitored(commands)
-    monitored.capture(in_new_holes(changed[40:]), every=0.1)
+    monitored.capture(assign_holes(changed[40:]), every=0.1)
     assert monitored.monitor("--complete", status=1)["next"] is None
 
     table = pd.read_csv(public, index_col=0)
-    new = in_new_holes(with_curve(table.loc[changed.index], 0.15)[:40], "assayed")
+    new = assign_holes(add_curve(table.loc[changed.index], 0.15)[:40], "assayed")
     pd.concat([table, new]).to_csv(tmp_path / "grown.csv.gz")
     commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
     result = monitored.monitor("--version", 2, "--alarm", "--complete")
@@ -236,7 +236,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
 
     monitored = Monitored(commands)
     monitored.clear()
-    monitored.capture(in_new_holes(changed[40:]), every=0.1)
+    monitored.capture(assign_holes(changed[40:]), every=0.1)
     assert monitored.monitor("--complete")["version"] == 2
     names = {alarm["AlarmName"] for alarm in monitored.alarms()}
     assert names == {result["alarm"]}
@@ -254,7 +254,7 @@ def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitore
     hostile = samples[:30].assign(SiteID="<img src=x onerror=alert(1)>\x1b[31m")
     monitored.capture(hostile)
     monitored.capture(hostile[:10], hours=1)  # sent again
-    monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
+    monitored.capture(add_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
     names = channels_of(samples)
     row = samples.iloc[30]
     as_json = {"wavenumbers": [float(name) for name in names], "absorbances": row[names].tolist(), "SiteID": "J"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import TRAIN, tunable
+from recore_support.tunable_submission import TRAIN, make_tunable
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def score(share: float) -> Any:
 def test_a_new_version_replaces_the_current_one(
     commands: ProductionCommands, public: Path, new_data: Path, tmp_path: Path
 ) -> None:
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     arguments = ("retrain", submission, "--public", new_data)
     commands.succeed("train", submission, "--public", public, "--set", "share=0.5", "--set", "rounds=7")
     commands.succeed("approve", 1)
@@ -83,14 +83,14 @@ def test_a_new_version_replaces_the_current_one(
 def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     settings = ("--set", "share=0.5", "--set", "kind=1")
     commands.succeed("train", submission, "--public", public, *settings)
     commands.succeed("approve", 1, "--reject")
     line = commands.expect_error("retrain", submission, "--public", public, *settings, "--approve")
     assert line == "recore: version 1 was rejected: approve it with `python -m recore production approve 1`"
     commands.succeed("approve", 1)
-    tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
+    make_tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
     result = commands.run("retrain", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[:2] == [
@@ -117,5 +117,5 @@ def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
 def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, new_data: Path, tmp_path: Path
 ) -> None:
-    tunable(tmp_path / "theirs")
+    make_tunable(tmp_path / "theirs")
     assert expected in commands.expect_error("retrain", "theirs", *arguments)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recore_support.tunable_submission import TRAIN, tunable
+from recore_support.tunable_submission import TRAIN, make_tunable
 from stagemaker_support.start_command import start
 from support.checkout import environment
 
@@ -52,7 +52,7 @@ def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, 
         f"    import pathlib, time\n    if not pathlib.Path({str(began)!r}).exists():\n"
         f"        pathlib.Path({str(began)!r}).touch()\n        time.sleep(600)",
     )
-    mine = tunable(simulator.folder / "mine", {"train.py": waits})
+    mine = make_tunable(simulator.folder / "mine", {"train.py": waits})
     public = small_sample / "public/public.csv.gz"
     (simulator.folder / "config.json").write_text('{"MINIMUM_SCORE": -10.0}')
     train = ("production", "train", mine, "--public", public)

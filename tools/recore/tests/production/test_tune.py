@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import FAILING, SLOW, TRAIN, tunable
+from recore_support.tunable_submission import FAILING, SLOW, TRAIN, make_tunable
 
 TABLE = """
 [tool.recore.tune]
@@ -40,7 +40,7 @@ def model_values(commands: ProductionCommands, version: dict[str, Any]) -> dict[
 
 @pytest.mark.slow
 def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    submission = tunable(tmp_path / "theirs", {"pyproject.toml": TABLE})
+    submission = make_tunable(tmp_path / "theirs", {"pyproject.toml": TABLE})
     result = commands.run("tune", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert "tune: 2 training jobs, 2 at a time: 1 x ml.m5.xlarge each, at most 1 h each\n" in result.stderr
@@ -76,7 +76,7 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
 @pytest.mark.slow
 def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     assert "'False and more' is not true or false" in commands.expect_error("tune", submission, *ranges)
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
     outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
@@ -90,7 +90,7 @@ def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Pa
 
 
 def test_a_metric_that_no_job_prints_is_reported(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
+    submission = make_tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
     line = commands.expect_error("tune", submission, "--public", public, *RANGE, status=1)
     [job] = tuning_jobs(commands)
     assert f"no training job of the tuning job {job['HyperParameterTuningJobName']} succ" in line
@@ -106,7 +106,7 @@ def wait_for_training(process: subprocess.Popen[str], commands: ProductionComman
 def test_an_interrupt_stops_the_tuning_job_and_waits(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.send_signal(signal.SIGINT)
@@ -119,7 +119,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     """A tuning job can still be running if a command was killed."""
-    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.kill()
@@ -151,7 +151,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
 def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, tmp_path: Path
 ) -> None:
-    tunable(tmp_path / "theirs")
+    make_tunable(tmp_path / "theirs")
     assert expected in commands.expect_error("tune", "theirs", *arguments)
 
 
@@ -160,7 +160,7 @@ def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
 ) -> None:
     """Job names contain only the beginning of the group's name, so other groups' tuning jobs can be similar."""
     other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
-    submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
+    submission = make_tunable(tmp_path / "theirs", {"train.py": FAILING})
     for each in (commands, other):
         each.configure()
         options = ("--public", public, "--range", "share=0.1..0.9", "--jobs", 1)

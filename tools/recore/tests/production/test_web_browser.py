@@ -14,9 +14,9 @@ pytestmark = pytest.mark.machine
 
 
 def test_dropped_files_get_the_same_assays_as_with_predict(
-    tab: Tab, files: dict[str, bytes], trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    tab: Tab, files: dict[str, bytes], project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
-    trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
     expected = read_assays(tmp_path / "assays.csv")
     tab.drop(files)
     assert tab.messages() == []
@@ -194,18 +194,18 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
         for key in keys:
             tab.page.keyboard.press(key)
 
-    def focused() -> str:
+    def focused_id() -> str:
         return tab.page.evaluate("() => document.activeElement.id || document.activeElement.textContent")
 
     def go_to(name: str, key: str = "Tab") -> None:
         for _ in range(60):
-            if focused() == name:
+            if focused_id() == name:
                 return
             press(key)
         raise AssertionError(f"{key} does not reach {name}")
 
     press("Tab", "Enter")
-    assert focused() == "files"
+    assert focused_id() == "files"
     with tab.page.expect_file_chooser() as chooser:
         press("Space")
     chooser.value.set_files([{"name": n, "mimeType": "", "buffer": content} for n, content in files.items()])
@@ -216,12 +216,12 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
     tab.page.keyboard.type("0")
     go_to("AuPPM, ppm")
     press("Enter")
-    assert focused() == "AuPPM, ppm"
+    assert focused_id() == "AuPPM, ppm"
     assert tab.page.locator("#samples-table th[aria-sort=ascending]").text_content() == "AuPPM, ppm"
     last = tab.rows()[-1][0]
     go_to(last)
     press("Enter")
-    assert focused() == "sample-title"
+    assert focused_id() == "sample-title"
     assert tab.page.text_content("#sample-title") == f"Sample {last}"
     go_to("cursor")
     before = tab.page.text_content("#cursor-value")
@@ -234,11 +234,11 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
     rows = tab.rows()
     press("Tab", "Enter")
     assert tab.page.is_hidden("#samples")
-    assert focused() == "files"
+    assert focused_id() == "files"
     press("Tab", "Enter")
     assert tab.rows() == rows
     assert tab.page.text_content("#sample-title") == f"Sample {last}"
-    assert focused() == "samples-title"
+    assert focused_id() == "samples-title"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -88,9 +88,9 @@ def test_an_api_key_with_invalid_characters_fails(chromium: Any, web_page: WebPa
 
 
 def test_a_stopped_server_is_reported_clearly(
-    chromium: Any, trained: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
+    chromium: Any, project: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
+    page = WebPage(ProductionCommands(project.client, tmp_path, "trained"), web_page.endpoint)
     with open_tab(chromium, page.address) as tab:
         page.stop()
         tab.add_files({"DD001_53.0": files["DD001_53.0"]})

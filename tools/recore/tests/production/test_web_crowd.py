@@ -23,8 +23,8 @@ HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 40
 
 
 @pytest.fixture(scope="module")
-def page(trained: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
-    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("crowd"), "trained")
+def page(project: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
+    commands = ProductionCommands(project.client, tmp_path_factory.mktemp("crowd"), "trained")
     page = WebPage(commands, web_page.endpoint)
     yield page
     assert page.stop() == 0

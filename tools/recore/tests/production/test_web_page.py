@@ -34,9 +34,9 @@ def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:
 
 
 def test_a_data_file_gets_the_same_assays_as_with_predict(
-    web_page: WebPage, trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    web_page: WebPage, project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
-    trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
     response = web_page.send("few.csv.gz", few_rows.read_bytes())
     expected = read_assays(tmp_path / "assays.csv")
     assert response["problems"] == response["remarks"] == []
@@ -55,7 +55,7 @@ def test_a_data_file_gets_the_same_assays_as_with_predict(
 
 
 def test_an_opus_file_gets_the_same_assays_as_with_predict(
-    web_page: WebPage, trained: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
+    web_page: WebPage, project: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = read_rows(few_rows)
     (tmp_path / "opus").mkdir()
@@ -65,7 +65,7 @@ def test_an_opus_file_gets_the_same_assays_as_with_predict(
     imported = tmp_path / "opus.csv.gz"
     result = recore("import", tmp_path / "opus", "--like", like, "--interpolate", "--out", imported)
     assert result.returncode == 0, result.stderr
-    trained.succeed("predict", imported, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", imported, "--out", tmp_path / "assays.csv", "--version", 1)
     for number, expected in enumerate(read_assays(tmp_path / "assays.csv"), 1):
         [sample] = web_page.send(f"DD{number}.0", opus_file(rows, number))["samples"]
         assert (sample["name"], sample["replicate"]) == (f"DD{number}", "0")
@@ -203,9 +203,9 @@ def assert_strict(path: str, headers: Any, body: bytes) -> None:
 
 
 def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
-    trained: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
+    project: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
 ) -> None:
-    commands, folder = ProductionCommands(trained.client, tmp_path, "trained"), tmp_path / "temporary"
+    commands, folder = ProductionCommands(project.client, tmp_path, "trained"), tmp_path / "temporary"
     folder.mkdir()
     page = WebPage(commands, web_page.endpoint, TMPDIR=str(folder))
     folder.rmdir()  # uploads can no longer be written
@@ -219,9 +219,9 @@ def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
 def test_the_page_is_served_only_under_addresses_and_known_names(
-    host: str, trained: ProductionCommands, web_page: WebPage, tmp_path: Path
+    host: str, project: ProductionCommands, web_page: WebPage, tmp_path: Path
 ) -> None:
-    commands = ProductionCommands(trained.client, tmp_path, "trained")
+    commands = ProductionCommands(project.client, tmp_path, "trained")
     page = WebPage(commands, web_page.endpoint, "--host", host, "--name", "assays.example", "--name", "Other.Example")
     host_name = socket.gethostname()
     port = urlsplit(page.address).port
@@ -311,10 +311,10 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
     assert "Traceback" not in page.log()
 
 
-def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, trained: ProductionCommands) -> None:
-    assert "there is no endpoint nowhere" in expect_web_error(trained, "nowhere")
+def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, project: ProductionCommands) -> None:
+    assert "there is no endpoint nowhere" in expect_web_error(project, "nowhere")
     port = urlsplit(web_page.address).port
-    assert "choose another --port" in expect_web_error(trained, "web-page", "--port", port)
+    assert "choose another --port" in expect_web_error(project, "web-page", "--port", port)
 
 
 def test_missing_packages_are_reported_with_the_remedy() -> None:

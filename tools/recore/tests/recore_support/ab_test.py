@@ -146,7 +146,7 @@ class ABTestEndpoint:
         response = self.endpoints.invoke(self.name, json.dumps(body) if isinstance(body, dict) else body, **members)
         return response["Body"].read().decode()
 
-    def captured(self, count: int) -> Counter[str]:
+    def wait_for_captures(self, count: int) -> Counter[str]:
         """Wait until `count` invocations have been captured on S3; return their number for each variant."""
         deadline = time.monotonic() + 120
         while True:

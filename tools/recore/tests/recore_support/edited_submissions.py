@@ -44,7 +44,7 @@ def make(case: Case, folder: Path) -> Path:
     return folder
 
 
-def both(*changes: Change) -> Change:
+def chain(*changes: Change) -> Change:
     """Make several changes, one after another."""
 
     def change(folder: Path) -> None:

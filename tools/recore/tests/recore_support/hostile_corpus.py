@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 
 HEAD = """\
 import gzip, os, shutil, signal, socket, stat, sys, tarfile, time
@@ -241,12 +241,12 @@ def make_hostile(name: str, folder: Path, words: dict[str, str]) -> Path:
         return content
 
     if name in FILES:
-        return tiny(folder, {file: replaced(content) for file, content in FILES[name].items()})
+        return stub(folder, {file: replaced(content) for file, content in FILES[name].items()})
     code, stage = replaced(HEAD + SCRIPTS[name]), name.partition("_")[0]
     if stage == "archive":
-        subprocess.run([sys.executable, "-c", code], cwd=tiny(folder), check=True)
+        subprocess.run([sys.executable, "-c", code], cwd=stub(folder), check=True)
         return folder / "src.tar.gz"
     if stage == "preprocess":
-        return tiny(folder, {"preprocess.py": PREPROCESS + code})
+        return stub(folder, {"preprocess.py": PREPROCESS + code})
     guard = 'if __name__ == "__main__":' if stage == "train" else 'if __name__ != "__main__":'
-    return tiny(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})
+    return stub(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})

@@ -76,6 +76,6 @@ FAILING = TRAIN.replace(LINE, "    sys.exit('train.py: this one fails')\n")
 SLOW = TRAIN.replace(LINE, "    time.sleep(300)\n")
 
 
-def tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+def make_tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     """Write the submission, with some files replaced or added."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))

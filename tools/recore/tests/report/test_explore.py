@@ -39,7 +39,7 @@ def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
     return channels(data).iloc[:, 21:-21]
 
 
-def binned(data: pd.DataFrame) -> np.ndarray:
+def bin_spectra(data: pd.DataFrame) -> np.ndarray:
     """Return SNV spectra in bins of two channels, computed row by row."""
     rows = []
     for _, spectrum in inner_channels(data).iterrows():
@@ -75,7 +75,7 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
 
 def test_principal_components_match_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    values = binned(public)
+    values = bin_spectra(public)
     rows, bins = values.shape
     names = [name for name in table if name.startswith("PC")]
     count = len(names)
@@ -123,7 +123,7 @@ def test_assay_statistics_match_pandas(numbers: Path, public: pd.DataFrame) -> N
 
 def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "correlation.csv").set_index("assay")
-    values = binned(public)
+    values = bin_spectra(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
         for index in (0, 100, 190):
@@ -159,7 +159,7 @@ def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, pu
         expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
         row = by_hole[(by_hole["file"] == "private") & (by_hole["SiteID"] == hole)]
         assert row["either"].item() == pytest.approx(expected)
-    values, others = binned(public), binned(private)
+    values, others = bin_spectra(public), bin_spectra(private)
     loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
     np.testing.assert_allclose(rows_of_hole["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
 
@@ -208,11 +208,11 @@ def message_of(page: Page, name: str, level: str) -> str:
     return messages[0]
 
 
-def with_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def set_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return lambda data: data.assign(**{name: [value] * rows + data[name].tolist()[rows:]})
 
 
-def with_run(value: float, rows: int, number: int) -> Callable[[pd.DataFrame], None]:
+def insert_run(value: float, rows: int, number: int) -> Callable[[pd.DataFrame], None]:
     """Return a change that writes a value into neighbouring channels of the first rows."""
 
     def change(data: pd.DataFrame) -> None:
@@ -222,11 +222,11 @@ def with_run(value: float, rows: int, number: int) -> Callable[[pd.DataFrame], N
     return change
 
 
-def with_gap(data: pd.DataFrame) -> None:
+def insert_gap(data: pd.DataFrame) -> None:
     data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
 
-def with_text(data: pd.DataFrame) -> None:
+def insert_text(data: pd.DataFrame) -> None:
     name = channels(data).columns[3]
     data[name] = data[name].astype(object)
     data.iloc[2, data.columns.get_loc(name)] = "n.d."
@@ -239,21 +239,21 @@ def many_problems(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def problems_of_cells(data: pd.DataFrame) -> pd.DataFrame:
-    with_run(0.0, 10, 30)(data)
-    return with_cells("CuPPM", 9999.0, 3)(data.assign(DepthFrom=data["DepthTo"] + 1))
+    insert_run(0.0, 10, 30)(data)
+    return set_cells("CuPPM", 9999.0, 3)(data.assign(DepthFrom=data["DepthTo"] + 1))
 
 
 def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
-    with_run(1.25, 1, 12)(data)
-    data = with_cells("CuPPM", 0.0, 12)(data)
+    insert_run(1.25, 1, 12)(data)
+    data = set_cells("CuPPM", 0.0, 12)(data)
     return data.assign(DepthFrom=data["DepthFrom"].where(np.arange(len(data)) > 1))
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (with_gap, {"empty channels": "1 cell of the spectra is not a number, in 1 row and 1 channel ("}),
-        (with_text, {"file": "'n.d.'"}),
+        (insert_gap, {"empty channels": "1 cell of the spectra is not a number, in 1 row and 1 channel ("}),
+        (insert_text, {"file": "'n.d.'"}),
         (lambda data: data.drop(columns=IDS), {"file": "3 missing columns: 'SiteID'"}),
         (
             many_problems,

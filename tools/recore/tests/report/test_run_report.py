@@ -16,7 +16,7 @@ import pytest
 from recore_support.command import recore, recore_process
 from recore_support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
 from recore_support.run_command import file_options, start
-from recore_support.tiny_submission import TARGETS, tiny
+from recore_support.tiny_submission import TARGETS, stub
 from sklearn.metrics import r2_score
 
 from recore.evaluation import write_recomputed_held_out
@@ -371,7 +371,7 @@ class Figure:
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
-    interrupted_run = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=str(tmp_path / "slow"))
+    interrupted_run = start(tmp_path / "output", stub(tmp_path / "tiny"), *options, PYTHONPATH=str(tmp_path / "slow"))
     while not begun_file.exists():
         assert interrupted_run.process.poll() is None, interrupted_run.stderr
         time.sleep(0.1)

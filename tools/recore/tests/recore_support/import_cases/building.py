@@ -15,14 +15,14 @@ from recore_support.import_cases.case import Assays, Case, Values
 Numbers = NDArray[np.float64]
 
 
-def listed(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """Split a string into its entries, at bars and line ends."""
     return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
 
 
 def split_entries(text: str) -> list[list[str]]:
     """Split entries such as "Flag=1/5/12" into parts, with bars instead of slashes."""
-    return [[part.replace("/", "|") for part in entry.split("=")] for entry in listed(text)]
+    return [[part.replace("/", "|") for part in entry.split("=")] for entry in split_list(text)]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
     return result
 
 
-def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
+def _round_spectra(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
     """Return spectra as in a file, (rows, channels), and the absorbance that these rounded numbers represent."""
     values = absorbance(axis.wavenumbers, rows) + offset
     if quantity == "absorbance":
@@ -136,7 +136,7 @@ def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float)
     return written, -np.log10(written / scale)
 
 
-def _case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
+def _make_case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
     order = np.argsort(-axis.wavenumbers)
     return Case({file: content}, Values(list(index), axis.wavenumbers[order], spectra[:, order]), ())
 
@@ -157,18 +157,18 @@ def two_columns(
 
     offset: added to the absorbance before it is converted to `quantity`.
     """
-    written, spectra = _rounded(axis, 1, quantity, decimals, offset)
+    written, spectra = _round_spectra(axis, 1, quantity, decimals, offset)
     rows = [] if x is None else [[x, y]]
     for position, value in zip(axis.positions, written[0], strict=True):
         rows.append([form.number(position, axis.decimals), form.number(value, decimals)])
-    return _case(file, form.content(rows, before, after), axis, spectra, ["R1"])
+    return _make_case(file, form.content(rows, before, after), axis, spectra, ["R1"])
 
 
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
-    written, spectra = _rounded(axis, 1, "absorbance", decimals, 0)
+    written, spectra = _round_spectra(axis, 1, "absorbance", decimals, 0)
     pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
     text = header + "".join(style.format(x=x, y=y) for x, y in pairs)
-    return _case("R1.txt", text.encode(), axis, spectra, ["R1"])
+    return _make_case("R1.txt", text.encode(), axis, spectra, ["R1"])
 
 
 def table(
@@ -189,15 +189,15 @@ def table(
     index, columns: names between bars; by default, the only column is `sample`.
     """
     cells = [column.split("|") for column in (columns or {"sample": index}).values()]
-    written, spectra = _rounded(axis, len(cells[0]), quantity, decimals, offset)
+    written, spectra = _round_spectra(axis, len(cells[0]), quantity, decimals, offset)
     style = channel.format if isinstance(channel, str) else channel
     rows = [[*(columns or ["sample"]), *(style(form.number(position, axis.decimals)) for position in axis.positions)]]
     for names, spectrum in zip(zip(*cells, strict=True), written, strict=True):
         rows.append([*names, *(form.number(value, decimals) for value in spectrum)])
-    return _case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
+    return _make_case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
 
 
-def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
+def transpose(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
     """Build a table with one spectrum per column, without expected values."""
     lines = table(axis, form, {corner: names}).files["spectra.csv"].decode().splitlines()
     return Case({"spectra.csv": form.content(zip(*(line.split(form.separator) for line in lines), strict=True))})
@@ -208,7 +208,7 @@ WEIGHTS = {
     element: float(weight)
     for element, weight in (
         entry.split()
-        for entry in listed("""
+        for entry in split_list("""
             H 1.008|Li 6.94|Be 9.0122|C 12.011|O 15.999|F 18.998|Na 22.99|Mg 24.305|Al 26.9815|Si 28.085|P 30.9738
             S 32.06|Cl 35.45|K 39.0983|Ca 40.078|Sc 44.956|Ti 47.867|V 50.9415|Cr 51.9961|Mn 54.938|Fe 55.845
             Co 58.933|Ni 58.6934|Cu 63.546|Zn 65.38|Ga 69.723|Ge 72.63|As 74.922|Se 78.971|Rb 85.4678|Sr 87.62
@@ -222,12 +222,12 @@ IDS = {"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthT
 ID_VALUES: Assays = {"SiteID": ["H1", "H1", "H2"], "DepthFrom": [0, 1, 5], "DepthTo": [1, 2, 6]}
 
 
-def share(element: str, compound: str) -> float:
+def mass_fraction(element: str, compound: str) -> float:
     atoms = {name: int(count or 1) for name, count in re.findall(r"([A-Z][a-z]?)(\d*)", compound)}
     return WEIGHTS[element] * atoms[element] / sum(WEIGHTS[name] * count for name, count in atoms.items())
 
 
-def times(factor: float, *numbers: float) -> list[float | str | None]:
+def multiply(factor: float, *numbers: float) -> list[float | str | None]:
     return [factor * number for number in numbers]
 
 

@@ -73,12 +73,12 @@ class Case:
         return f"({kind}) {self.options or ''} {', '.join(self.files)}: {self.files[name][:160]!r}"
 
 
-def asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+def ask(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
     """Return cases that must raise one of the questions."""
-    return [replace(case, values=None) for case in or_asks(questions, *cases)]
+    return [replace(case, values=None) for case in may_ask(questions, *cases)]
 
 
-def or_asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+def may_ask(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
     """Return cases that may raise one of the questions."""
     return [replace(case, questions=(questions,) if isinstance(questions, str) else questions) for case in cases]
 
@@ -122,14 +122,16 @@ def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
     if case.values is None:
         return f"written: {result.rows} rows of {result.grid}"
     notes = [*result.remarks, *map(str, result.suspected)]
-    if difference := _difference(out, case.values):
+    if difference := _find_difference(out, case.values):
         is_noted = case.header and any("ignored" in note and case.header.strip() in note for note in notes)
-        is_ignored = ANY in case.questions and is_noted and not _difference(out, case.values, are_missing_allowed=True)
+        is_ignored = (
+            ANY in case.questions and is_noted and not _find_difference(out, case.values, are_missing_allowed=True)
+        )
         return "" if is_ignored else difference
     return "" if any(case.note in note for note in [*notes, ""]) else f"no remark contains {case.note!r}: {notes}"
 
 
-def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
+def _find_difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
     """Return the first difference of the data file from the expected values, or ""."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)

@@ -33,12 +33,12 @@ from recore_support.import_cases.building import (
     absorbance,
     axis,
     lines,
-    listed,
     split_entries,
+    split_list,
     table,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+from recore_support.import_cases.case import ANY, NO_ID, Case, Values, ask, may_ask
 
 Y = absorbance(MIR_WHOLE.wavenumbers)[0]
 PAIRS = "".join(f"{x:.0f},{y * 1e4:.0f}\n" for x, y in zip(MIR_WHOLE.positions, Y, strict=True))
@@ -82,7 +82,7 @@ SETTINGS = "Operator,Ann\nDate,2024-03-01\nResolution,4 cm-1\n\n"
 THREE = axis(4000, 600, -100, decimals=3)
 THREE_DECIMALS = {"decimals": 3, "offset": 1}  # numbers such as 1.234, which could be thousands
 POINTS_GROUP = TextFormat("\t", ",", ".")
-BAD_CELLS = listed("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
+BAD_CELLS = split_list("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
 FULL_WIDTH = str.maketrans("0123456789.", "".join(map(chr, (*range(0xFF10, 0xFF1A), 0xFF0E))))
 MINUS_SIGNS = ("\u2212", "\u2013", "\u2011", "\ufe63", "\uff0d")
 SPACES_AROUND = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
@@ -97,7 +97,7 @@ def write_table(form: TextFormat, channel: str) -> Case:
     return replace(case, files={"spectra.txt": content.encode()})
 
 
-def several(names: str, index: str, **options: object) -> Case:
+def scans(names: str, index: str, **options: object) -> Case:
     """Build one file for each name, with the spectrum in the same row of the values."""
     spectra = np.round(absorbance(OPUS.wavenumbers, len(names.split("|"))), 5)
     files = {}
@@ -116,18 +116,18 @@ def replicate_lines() -> Case:
     return replace(case, values=values).with_options(replicates="mean")
 
 
-def typed(case: Case, write: Callable[[str], str]) -> Case:
+def rewrite_numbers(case: Case, write: Callable[[str], str]) -> Case:
     ((name, content),) = case.files.items()
     text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
     return replace(case, files={name: text.encode()})
 
 
-def joined(case: Case, mark: str = "") -> Case:
+def repeat(case: Case, mark: str = "") -> Case:
     ((file, content),) = case.files.items()
     return replace(case, files={file: content + mark.encode() + content.replace(b"R", b"T")})
 
 
-def with_another_header(corner: str) -> Case:
+def two_headers(corner: str) -> Case:
     """Build two tables in micrometres with different channels; the second header could be absorbance."""
     positions = axis(2.5, 9.75, 0.25, "um", 2)
     other = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
@@ -141,7 +141,7 @@ def own_schema(value: Axis = MIR, form: TextFormat = WINDOWS, channel: str = "{}
     return replace(case, values=replace(case.right, assays={**ID_VALUES, "CuPPM": [10, None, 30]}))
 
 
-def in_one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
+def one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
     """Build spectra and a laboratory's columns in one table: 0.1, 0.2 and 0.5% of Cu, 1, 2 and 3 g/t of Au."""
     case = table(MIR, form, columns, channel=channel)
     values = {**ID_VALUES, "CuPPM": [1000, 2000, 5000], "AuPPM": [1, 2, 3]}
@@ -166,13 +166,10 @@ PROGRAMS = [
     two_columns("cm-1", "Abs", before=SHIMADZU),
     two_columns("Wavelength nm.", "Abs.", VISNIR_NM, US_TAB, '"rock - RawData"\n', file="R1.txt"),
     two_columns(None, axis=MIR.reversed, form=SPACES, before=FOSS, file="R1.asc"),
-    *asks(
-        "quantity",
-        two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent"),
-    ),
-    *asks("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
-    *asks(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
-    *asks(
+    *ask("quantity", two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent")),
+    *ask("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
+    *ask(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
+    *ask(
         ("unit", "quantity"),
         table(VISNIR_NM, columns={"uuid": "R1|R2|R3"}, quantity="fraction", channel="scan_visnir.{}_ref"),
     ),
@@ -198,7 +195,7 @@ PROGRAMS = [
     two_columns("Wellenl\xe4nge \xb5m", "Extinktion", MIR_UM, TextFormat(encoding="latin-1")),
     *(two_columns(file="R1.CSV"), two_columns(form=US_TAB, file="R1.TXT"), two_columns("cm-1", "A", form=SPACES)),
     two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), before="\ufeff"),
-    *or_asks(
+    *may_ask(
         ANY,
         two_columns(form=TextFormat("\t", encoding="utf-16-le")),
         two_columns(before=SETTINGS),
@@ -217,8 +214,8 @@ PROGRAMS = [
     lines("{x:.6E},{y:.6E}\n"),
     lines('"{x}";"{y}"\n', "cm-1;A\n"),
     table(MIR_WHOLE, US_TAB, channel=" {} "),
-    *or_asks(ANY, lines("{x:.1f},{y:.5f}D+00\n")),
-    *asks(
+    *may_ask(ANY, lines("{x:.1f},{y:.5f}D+00\n")),
+    *ask(
         ANY,
         lines("{x},{y},0.001\n", "cm-1,A,sd\n"),
         lines("{x},{y},0.001\n", ""),
@@ -230,7 +227,7 @@ PROGRAMS = [
         lines("{x},{y},0.9,12,\n", "Wavenumber,Abs. Intensity,Rel. Intensity,Width,Shoulder\n"),
         lines("a,{x},0.5\n", "sample,wavenumber,absorbance\n"),  # one line for each sample and channel
     ),
-    *asks("layout", lines("{x},{y},{x},.6\n", "cm-1,R1,cm-1,R2\n")),
+    *ask("layout", lines("{x},{y},{x},.6\n", "cm-1,R1,cm-1,R2\n")),
 ]
 
 MARKS = [
@@ -244,16 +241,16 @@ MARKS = [
     table(OPUS, US_TAB, **THREE_DECIMALS),
     table(MIR_WHOLE, US, **THREE_DECIMALS),
     # only the values decide: 1234 is not absorbance, but a question about 1.234 is allowed
-    *or_asks("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
-    *or_asks("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
-    *or_asks(
+    *may_ask("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
+    *may_ask("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
+    *may_ask(
         ANY,
         table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
         table(MIR_WHOLE, US_TAB, **THREE_DECIMALS).with_options(decimal="point"),
     ),
-    *or_asks("decimal", table(MIR, SEMICOLON, channel=lambda text: text.replace(".", ","))),
+    *may_ask("decimal", table(MIR, SEMICOLON, channel=lambda text: text.replace(".", ","))),
     # marks that contradict each other
-    *asks(
+    *ask(
         ("decimal", NO_ID, "layout"),
         table(MIR, US_TAB).edited("0.", "0,", 1),
         table(MIR, GERMAN).edited("0,", "0.", 1),
@@ -269,9 +266,12 @@ MARKS = [
         case
         for make in (two_columns, table)
         for case in (
-            *(edited for sign in MINUS_SIGNS for edited in or_asks(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
-            *or_asks(ANY, *(typed(make(), lambda text, space=space: space + text + space) for space in SPACES_AROUND)),
-            *or_asks(ANY, typed(make(), lambda text: text.translate(FULL_WIDTH))),
+            *(edited for sign in MINUS_SIGNS for edited in may_ask(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
+            *may_ask(
+                ANY,
+                *(rewrite_numbers(make(), lambda text, space=space: space + text + space) for space in SPACES_AROUND),
+            ),
+            *may_ask(ANY, rewrite_numbers(make(), lambda text: text.translate(FULL_WIDTH))),
         )
     ),
     two_columns(offset=-0.25).edited(",-", ",\u2212"),
@@ -280,28 +280,28 @@ MARKS = [
 
 NAMES = [
     # replicates and depths in the names of files
-    several("R1.csv|R2.csv", "R1|R2"),
-    several("R1.0.csv|R2.0.csv", "R1|R2"),
-    several("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
-    several("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
-    several("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
-    several("|".join(f"R1.{number}.dpt" for number in range(12)), "R1", replicates="mean"),
-    several("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
-    several("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
-    several("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
+    scans("R1.csv|R2.csv", "R1|R2"),
+    scans("R1.0.csv|R2.0.csv", "R1|R2"),
+    scans("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
+    scans("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
+    scans("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
+    scans("|".join(f"R1.{number}.dpt" for number in range(12)), "R1", replicates="mean"),
+    scans("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
+    scans("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
+    scans("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
     replicate_lines(),
-    *or_asks("replicate", several("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
-    *or_asks(ANY, several("2024.03.01.csv", "2024.03.01")),
-    *asks(ANY, several("R1.0.csv|R1.1.csv", "R1")),
-    *asks(
+    *may_ask("replicate", scans("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
+    *may_ask(ANY, scans("2024.03.01.csv", "2024.03.01")),
+    *ask(ANY, scans("R1.0.csv|R1.1.csv", "R1")),
+    *ask(
         "replicate",
-        several("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
-        several("core_1.25.dpt|core_1.75.dpt", "core_1", replicates="mean"),
-        several("DD-12.4.csv|DD-12.9.csv", "a|b", replicates="each"),
-        several("K9_101.5.txt|K9_102.5.txt", "a|b"),
-        several("BH1_12.0.csv|BH1_12.5.csv", "BH1_12", replicates="mean"),
-        several("BH1_2.25.csv|BH1_2.50.csv|BH1_2.75.csv", "BH1_2", replicates="mean"),
-        several("DH02_7.5.csv", "DH02_7"),
+        scans("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
+        scans("core_1.25.dpt|core_1.75.dpt", "core_1", replicates="mean"),
+        scans("DD-12.4.csv|DD-12.9.csv", "a|b", replicates="each"),
+        scans("K9_101.5.txt|K9_102.5.txt", "a|b"),
+        scans("BH1_12.0.csv|BH1_12.5.csv", "BH1_12", replicates="mean"),
+        scans("BH1_2.25.csv|BH1_2.50.csv|BH1_2.75.csv", "BH1_2", replicates="mean"),
+        scans("DH02_7.5.csv", "DH02_7"),
     ),
     # names of samples in a table
     *(
@@ -324,8 +324,8 @@ NAMES = [
     table(form=SEMICOLON, columns={"Depth": "1.5|2.5|3.5", "SampleID": "R1|R2|R3"}),
     table(columns={"HoleID": "H1|H1|H2", "SampleID": "R1|R2|R3"}),
     table(columns={"Hole": "H1|H2|H3", "Sample": "R1|R2|R3"}),
-    *or_asks(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
-    *asks("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
+    *may_ask(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
+    *ask("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
     # the challenge's schema never needs a question
     *(own_schema(), own_schema(OPUS, GERMAN), own_schema(index="index")),
     *(
@@ -333,22 +333,22 @@ NAMES = [
         for limits in ((2500, 1000, -50), (4000, 10000, 250), (350, 2500, 50), (390, 20, -10))
     ),
     # a laboratory's columns next to the channels
-    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
-    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
-    in_one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
-    in_one_table({"": "0|1|2", **LABORATORY, "Cu_ppm": "1000|2000|5000", "Au_ppm": "1|2|3"}),
-    in_one_table(
+    one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
+    one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
+    one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
+    one_table({"": "0|1|2", **LABORATORY, "Cu_ppm": "1000|2000|5000", "Au_ppm": "1|2|3"}),
+    one_table(
         {
             **{"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6"},
             **{"Cu_pct": "0.1|0.2|0.5", "Au_ppb": "1000|2000|3000"},
         }
     ),
-    *asks("content-unit", in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
+    *ask("content-unit", one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
 ]
 
 REFUSED = [
     # damaged tables
-    *asks(
+    *ask(
         ANY,
         *(table().edited("0.20774", cell, 1) for cell in BAD_CELLS),
         *(table(form=US_TAB).edited("0.20774", cell, 1) for cell in ("0,20774.5", "-", "\u22120,2077")),
@@ -365,18 +365,18 @@ REFUSED = [
         table(columns={"": "R1|R2|R3"}).edited("\nR1", "\nsample" + "," * 35 + "\nR1", 1),
     ),
     # two tables in one file, and lines of statistics
-    *asks(
+    *ask(
         NO_ID,
-        *(joined(table(MIR, form)) for form in (US, GERMAN, US_TAB)),
-        joined(table(MIR_UM).with_options(unit="um"), "\ufeff"),
-        joined(table(channel="X{}")),
-        joined(own_schema()),
-        joined(two_columns()),
+        *(repeat(table(MIR, form)) for form in (US, GERMAN, US_TAB)),
+        repeat(table(MIR_UM).with_options(unit="um"), "\ufeff"),
+        repeat(table(channel="X{}")),
+        repeat(own_schema()),
+        repeat(two_columns()),
         *(table(index=f"R1|R2|R3|{name}") for name in ("mean", "Std Dev", "MAX")),
     ),
-    *asks("layout", *(with_another_header(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
+    *ask("layout", *(two_headers(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
     # files that are not text tables, although some look like one
-    *asks(
+    *ask(
         "format",
         other(JCAMP, "R1.csv"),
         other(JCAMP.lower()),
@@ -389,21 +389,21 @@ REFUSED = [
         other(b"Spectral Data File\r\n" + bytes(500) + Y.astype("<f4").tobytes(), "R1.spa"),
         other(b"PEPE" + b"\x00\x01" * 200 + Y.tobytes(), "R1.sp"),
     ),
-    *asks(
+    *ask(
         ANY,
         other(USGS),
         other("sample,CuPPM,ZnPPM\na,1,2\nb,3,4\n"),
         other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),
         other("35\n4000\n600\n" + "0.5\n0.6\n" * 17),  # Agilent's .asp
     ),
-    *or_asks("format", two_columns(None, form=US_TAB, file="R1.txt", before=JASCO.format("ABSORBANCE"))),
-    *or_asks(
+    *may_ask("format", two_columns(None, form=US_TAB, file="R1.txt", before=JASCO.format("ABSORBANCE"))),
+    *may_ask(
         "format",
         two_columns(
             *(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Reflectance", "(percent)"), "percent", "R1.txt"), decimals=6
         ).with_options(convert="percent"),
     ),
-    *asks(
+    *ask(
         ("format", "quantity"),
         two_columns(None, "", MIR, US_TAB, JASCO.format("%TRANSMITTANCE"), "percent", "R1.txt"),
         two_columns(None, "", MIR, US_TAB, JASCO.format("KUBELKA-MUNK"), file="R1.txt"),
