@@ -94,17 +94,17 @@ def test_a_script_without_a_challenge_is_rejected_in_one_line(change: str, reaso
 
 @given(st.text(max_size=40), st.binary(max_size=60))
 @examples(200)
-def test_no_text_of_a_script_is_more_than_rejected(text: str, content: bytes) -> None:
-    for script in (text.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
+def test_no_text_of_a_script_is_more_than_rejected(source: str, content: bytes) -> None:
+    for script in (source.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
         with contextlib.suppress(ValueError):
             parse_challenge(script)
 
 
 def test_texts_use_the_hosts_word_for_groups() -> None:
-    text = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
-    assert reword(text) == text
+    sentence = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
+    assert reword(sentence) == sentence
     with using(ORCHARD):
-        assert reword(text) == (
+        assert reword(sentence) == (
             "An orchard, orchards, an orchard and Orchards; not hold-out, hole.csv, --holes or the_hole."
         )
 

@@ -69,8 +69,8 @@ def test_flat_spectra_and_gaps_are_left_to_others() -> None:
 def test_a_sentence_names_the_spectra_and_the_channels() -> None:
     names = [f"a{number}" for number in range(40)]
     runs = [ConstantRun(row, 400, 101, 0.0) for row in range(10)]
-    text = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
-    assert format_constant_runs(runs, AXIS, names) == text
+    line = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
+    assert format_constant_runs(runs, AXIS, names) == line
     runs[3] = ConstantRun(3, 390, 50, 1.5)
-    text = format_constant_runs(runs[2:4], AXIS, names)
-    assert text == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"
+    line = format_constant_runs(runs[2:4], AXIS, names)
+    assert line == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"

@@ -113,8 +113,8 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     files[f"{info}/METADATA"] += "".join(f"Provides-Extra: {name}\\n" for name in ("docker", "web", "xgboost"))
     files[f"{info}/RECORD"] = "".join(f"{name},,\\n" for name in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(Path(folder, f"{project}-1.0-py3-none-any.whl"), "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
+        for name, content in files.items():
+            archive.writestr(name, content)
     return f"{project}-1.0-py3-none-any.whl"
 """
 

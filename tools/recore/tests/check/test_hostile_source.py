@@ -158,7 +158,7 @@ WORDS = st.sampled_from(
     "recursive-include ../ / ** -r -e numpy==2.5.1 git+https://a.b ${A} \xff \ud7ff".split(" ")
 )
 CONTENTS = st.one_of(
-    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.text(max_size=200).map(lambda content: content.encode("utf-8", "surrogatepass")),
     st.binary(max_size=200),
     st.lists(WORDS, max_size=30).map(lambda words: " ".join(words).encode("utf-8", "surrogatepass")),
     st.lists(WORDS, max_size=30).map(lambda words: "".join(words).encode("utf-8", "surrogatepass")),

@@ -136,9 +136,9 @@ def test_lines_and_columns_without_a_spectrum_are_reported(tmp_path: Path, lines
 
 @pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
 def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
-    text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
-    assert "but absorbance is expected" in rejection(tmp_path, text)
-    np.testing.assert_allclose(read_spectrum(tmp_path, text, convert="percent").absorbance, Y)
+    content = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
+    assert "but absorbance is expected" in rejection(tmp_path, content)
+    np.testing.assert_allclose(read_spectrum(tmp_path, content, convert="percent").absorbance, Y)
     assert "are not absorbance" in rejection(tmp_path, columns(y=10 ** (2 - Y)))
     assert "already contains absorbance" in rejection(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
@@ -193,8 +193,8 @@ def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, numb
 
 
 def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
-    text = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
-    spectra = read_items(tmp_path / "all.csv", text)
+    content = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
+    spectra = read_items(tmp_path / "all.csv", content)
     reasons = [item.reason for item in spectra if isinstance(item, Problem)]
     assert reasons == [
         "column 'X2000': '' is not a number",

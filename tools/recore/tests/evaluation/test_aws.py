@@ -77,16 +77,16 @@ def test_the_sandbox_and_aws_produce_the_same_scores(sessions: dict[str, Session
 def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
     local, aws = comparable_requests(sessions["local"]), comparable_requests(sessions["aws"])
     assert local <= aws
-    removals = {text.split()[1] for text in aws - local}
+    removals = {request.split()[1] for request in aws - local}
     assert removals == {"ListObjectsV2", "DeleteObjects", "DeleteModel"}  # not with --keep
 
 
 def comparable_requests(session: Session) -> set[str]:
     """Return the distinct requests as strings, because the number of requests for a status depends on timing."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
-    texts = set()
+    lines = set()
     for service, operation, request in session.requests:
-        text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
+        body = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
         for pattern, word in (
             (re.escape(name), "NAME"),
             (r"arn:aws:iam::[\w:/-]+", "ROLE"),
@@ -96,9 +96,9 @@ def comparable_requests(session: Session) -> set[str]:
             (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
             (r'"nextToken": "[^"]*"', "TOKEN"),
         ):
-            text = re.sub(pattern, word, text)
-        texts.add(f"{service} {operation} {text}")
-    return texts
+            body = re.sub(pattern, word, body)
+        lines.add(f"{service} {operation} {body}")
+    return lines
 
 
 def test_the_service_model_allows_the_requests(sessions: dict[str, Session]) -> None:

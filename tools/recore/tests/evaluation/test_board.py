@@ -156,14 +156,14 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"])
 def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     write_record(tmp_path, name.replace("/", "_"), make_record(name) | {"state": name})
-    text = show_board(tmp_path)
-    assert f"Runs on {name}/public.csv.gz" in text
-    assert name.replace("/", "_") in text
-    assert name.lower() in text.splitlines()[2]
+    page = show_board(tmp_path)
+    assert f"Runs on {name}/public.csv.gz" in page
+    assert name.replace("/", "_") in page
+    assert name.lower() in page.splitlines()[2]
 
 
 @pytest.mark.parametrize(
-    "text",
+    "content",
     [
         "{",
         "[]",
@@ -177,9 +177,9 @@ def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     ],
     ids=range(9),
 )
-def test_an_invalid_record_is_reported_and_skipped(text: str, tmp_path: Path) -> None:
+def test_an_invalid_record_is_reported_and_skipped(content: str, tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
-    write_record(tmp_path, "bad", text)
+    write_record(tmp_path, "bad", content)
     entries, problems = read_runs(tmp_path)
     assert names(entries) == ["good"]
     assert len(problems) == 1
@@ -243,14 +243,14 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
     write_record(tmp_path, "two", make_record(public=0.25))
     before = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
-    for text in ("PLS, 12 components", "--json is part of this note"):
-        result = recore("board", "--note", tmp_path / "one", text)
+    for note in ("PLS, 12 components", "--json is part of this note"):
+        result = recore("board", "--note", tmp_path / "one", note)
         assert (result.returncode, result.stderr) == (0, "")
-        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
-        assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": text}
+        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {note}\n"
+        assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": note}
         lines = recore("board", tmp_path).stdout.splitlines()
-        assert [line.endswith(text) for line in lines if line.startswith(("one", "two"))] == [True, False]
-    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [text, ""]
+        assert [line.endswith(note) for line in lines if line.startswith(("one", "two"))] == [True, False]
+    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [note, ""]
     result = recore("board", "--note", tmp_path / "one", "", "--json")
     assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
     assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
@@ -260,7 +260,7 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "printed"),
+    ("note", "printed"),
     [
         (" two\nlines\t and \x1b[2Jmore ", "two lines and ?[2Jmore"),
         ("\N{RIGHT-TO-LEFT OVERRIDE}note", "?note"),
@@ -268,13 +268,13 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
         ("begins " + "x" * 1000 + " ends", "begins " + "x" * 90 + " ... " + "x" * 92 + " ends"),
     ],
 )
-def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -> None:
+def test_a_note_is_one_printable_line(note: str, printed: str, tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
-    assert recore("board", "--note", tmp_path / "one", text).returncode == 0
+    assert recore("board", "--note", tmp_path / "one", note).returncode == 0
     assert json.loads((tmp_path / "one/run.json").read_text())["note"] == printed
-    write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": text})
+    write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": note})
     entries, errors = read_runs(tmp_path)
-    if text.isascii():  # a lone surrogate makes a record invalid
+    if note.isascii():  # a lone surrogate makes a record invalid
         assert [entry.note for entry in entries] == [printed, printed]
     assert len(entries) + len(errors) == 2
 
@@ -304,10 +304,10 @@ def test_a_note_on_an_invalid_run_is_rejected_in_one_line(content: str | None, r
 def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: Path) -> None:
     note = "gradient boosting on the first derivative of every spectrum"
     write_record(tmp_path, "2026-01-01T00-00-00", make_record(public=-10.1234, private=0.5678) | {"note": note})
-    text = show_board(tmp_path, width)
-    assert max(map(len, text.splitlines())) <= width
-    assert {"-10.1234", "0.5678", "12.3"} <= set(text.split())
-    assert "\u2026" not in text
+    page = show_board(tmp_path, width)
+    assert max(map(len, page.splitlines())) <= width
+    assert {"-10.1234", "0.5678", "12.3"} <= set(page.split())
+    assert "\u2026" not in page
 
 
 def test_runs_of_two_challenges_are_never_in_one_table(tmp_path: Path) -> None:

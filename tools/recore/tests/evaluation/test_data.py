@@ -92,9 +92,9 @@ def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
     """All methods read both kinds in the same way, also repeatedly; files for jobs are gzipped and named .csv.gz."""
-    text = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
+    content = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
     path = tmp_path / name
-    path.write_bytes(gzip.compress(text) if is_packed else text)
+    path.write_bytes(gzip.compress(content) if is_packed else content)
     for _ in range(2):
         data = read_data(path)
         assert (data.index.tolist(), data.hole.tolist(), data.spectra.tolist()) == (["0"], ["a"], [[0.5]])
@@ -106,8 +106,8 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
         ]
         [batch] = data_file.read_batches({2: pa.string()})
         assert batch["2"].to_pylist() == ["a"]
-        with data_file.gzipped() as content:
-            assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
+        with data_file.gzipped() as file:
+            assert gzip.decompress(file.read()) == content == gzip.decompress(packed.read_bytes())
         assert packed.name == "public.csv.gz"
         assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -129,8 +129,8 @@ def test_a_broken_row_is_named(row: str, reason: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
 def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Path) -> None:
-    texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
-    files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
+    contents = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
+    files = {name: write_gz(tmp_path / f"{name}.csv.gz", content) for name, content in contents.items()}
     files[missing].unlink()
     with pytest.raises(FileNotFoundError, match=rf"{missing}\.csv\.gz: there is no such file; .*recore sample"):
         DataFiles(**files).check()

@@ -103,11 +103,11 @@ def test_numbers_of_private_rows_in_a_log_are_found_however_they_are_written(for
     spectra = pd.read_csv(files["private"], index_col=0).round(6)
     spectra.to_csv(files["private"])
     log = files["folder"] / "logs/private-preprocess.log"
-    texts = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
-    log.write_text(f"debug: {texts}\n")
+    numbers = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
+    log.write_text(f"debug: {numbers}\n")
     assert found(files) == [f"printed {MIN_PRINTED + 3} numbers of one private row, in private-preprocess"]
     others = [form.format(float(spectra.iloc[row, row])) for row in (0, 1, 3, 4, 5)]
-    log.write_text(f"debug: {texts[: MIN_PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
+    log.write_text(f"debug: {numbers[: MIN_PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
     assert found(files) == []
 
 

@@ -13,7 +13,7 @@ from recore.evaluation.submission import SubmissionFiles
 SUBMISSION_FILES = SubmissionFiles(
     Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"}
 )
-CODE = {f"code/{name}": text for name, text in SUBMISSION_FILES.files.items()}
+CODE = {f"code/{name}": script for name, script in SUBMISSION_FILES.files.items()}
 
 
 def join(folder: Path, model: bytes) -> Path:
@@ -101,7 +101,7 @@ def test_an_archive_with_a_broken_header_is_rejected_or_joined(offset: int, byte
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either outcome is valid
     else:
-        assert {name: text for name, text in files.items() if name in CODE} == CODE
+        assert {name: code for name, code in files.items() if name in CODE} == CODE
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:

@@ -45,10 +45,10 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
+    "content", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_json_that_is_not_score_details_is_rejected(text: str, tmp_path: Path) -> None:
-    (tmp_path / "public.json").write_text(text)
+def test_json_that_is_not_score_details_is_rejected(content: str, tmp_path: Path) -> None:
+    (tmp_path / "public.json").write_text(content)
     with pytest.raises(ValueError, match=r"public\.json: these are not score details"):
         read_scores(tmp_path)
 

@@ -93,9 +93,9 @@ def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
     packed_files = {}
     for name, copy in copies.items():
         [archive] = (copy / "dist").glob("*.tar.gz")
-        files = {path.partition("/")[2]: text for path, text in content(archive).items()}
+        files = {path.partition("/")[2]: code for path, code in content(archive).items()}
         packed_files[name] = {
-            path: text for path, text in files.items() if path not in DROPPED_FILES and ".egg-info/" not in path
+            path: code for path, code in files.items() if path not in DROPPED_FILES and ".egg-info/" not in path
         }
     return packed_files
 
@@ -217,7 +217,7 @@ def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
         read_submission(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"setup\.py is missing; it lists the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
-    for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
-        (tmp_path / "src.tar.gz").write_bytes(text)
+    for archive in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
+        (tmp_path / "src.tar.gz").write_bytes(archive)
         with pytest.raises(ValueError, match=r"src\.tar\.gz: "):
             read_submission(tmp_path / "src.tar.gz")

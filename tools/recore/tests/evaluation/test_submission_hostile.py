@@ -106,8 +106,8 @@ def test_a_setup_py_that_cannot_be_read_is_rejected(setup: str | bytes, tmp_path
 
 def test_setup_py_is_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    text = f"open({str(mark)!r}, 'w')\n{SETUP}raise SystemExit('run')\n"
-    folder = stub(tmp_path / "mine", {"setup.py": text, "train.py": text, "preprocess.py": text})
+    script = f"open({str(mark)!r}, 'w')\n{SETUP}raise SystemExit('run')\n"
+    folder = stub(tmp_path / "mine", {"setup.py": script, "train.py": script, "preprocess.py": script})
     assert set(read_submission(folder).files) == {"train.py", "preprocess.py"}
     assert not mark.exists()
 

@@ -61,7 +61,7 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
     ) -> EvaluationRun:
         copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
         (tmp_path / "run").mkdir()
-        submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": text for name, text in scripts.items()}))
+        submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": code for name, code in scripts.items()}))
         score, folder = ROOT / "score.py", tmp_path / "run"
         return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
 

@@ -164,9 +164,9 @@ LOGS = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), LOGS.items(), ids=range(len(LOGS)))
-def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(text: str, expected: str | None) -> None:
-    exception = find_exception(text)
+@pytest.mark.parametrize(("log", "expected"), LOGS.items(), ids=range(len(LOGS)))
+def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(log: str, expected: str | None) -> None:
+    exception = find_exception(log)
     assert (exception and str(exception)) == expected
 
 
@@ -199,12 +199,12 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(PARTS | st.text()).map("\n".join))
-def test_any_text_can_be_read(text: str) -> None:
-    exception = find_exception(text)
+def test_any_text_can_be_read(log: str) -> None:
+    exception = find_exception(log)
     assert exception is None or (exception.type and str(exception).startswith(exception.type))
 
 
-LONG_TEXTS = [
+LONG_LOGS = [
     make_traceback("/opt/ml/code/train.py") * 10_000,
     "Traceback (most recent call last):\n" * 30_000,
     'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
@@ -218,13 +218,13 @@ LONG_TEXTS = [
 
 
 def test_long_text_can_be_read() -> None:
-    assert not any("\n" in str(find_exception(text[: len(text) // 10])) for text in LONG_TEXTS)
+    assert not any("\n" in str(find_exception(log[: len(log) // 10])) for log in LONG_LOGS)
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("text", LONG_TEXTS)
-def test_the_time_grows_linearly_with_the_length(text: str) -> None:
-    shorter_text = text[: len(text) // 10]
-    assert cpu_seconds(lambda: str(find_exception(text))) < 30 * cpu_seconds(
-        lambda: str(find_exception(shorter_text)), repeats=5
+@pytest.mark.parametrize("log", LONG_LOGS)
+def test_the_time_grows_linearly_with_the_length(log: str) -> None:
+    shorter_log = log[: len(log) // 10]
+    assert cpu_seconds(lambda: str(find_exception(log))) < 30 * cpu_seconds(
+        lambda: str(find_exception(shorter_log)), repeats=5
     )

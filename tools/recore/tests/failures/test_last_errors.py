@@ -65,7 +65,7 @@ def run(script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "of_training_job", "of_simulator"), [*((script, text, text) for script, text in SAME), *DIFFERENT]
+    ("script", "of_training_job", "of_simulator"), [*((script, error, error) for script, error in SAME), *DIFFERENT]
 )
 def test_all_find_the_same_error(
     script: str, of_training_job: str, of_simulator: str, error_of_training_job: Callable[[str], str]

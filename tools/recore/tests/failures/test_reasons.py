@@ -100,20 +100,20 @@ REASONS = [  # the platform's reason without its kind, the log, and the reason t
 ]
 
 
-def write_log(folder: Path, text: str | bytes) -> Path:
+def write_log(folder: Path, log: str | bytes) -> Path:
     path = folder / "logs" / "train.log"
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_bytes(log if isinstance(log, bytes) else log.encode())
     return path
 
 
 @pytest.mark.parametrize("kind", ["AlgorithmError", "ClientError"])
-@pytest.mark.parametrize(("platforms_reason", "text", "reason"), REASONS)
+@pytest.mark.parametrize(("platforms_reason", "log", "reason"), REASONS)
 def test_the_reason_combines_the_failure_reason_and_the_log(
-    platforms_reason: str | None, text: str, reason: str, kind: str, tmp_path: Path
+    platforms_reason: str | None, log: str, reason: str, kind: str, tmp_path: Path
 ) -> None:
-    log = write_log(tmp_path, TOOLKIT_BEGINNING + text + TOOLKIT_END)
-    failure, exception = read_reason(platforms_reason and f"{kind}: {platforms_reason}", log)
+    log_file = write_log(tmp_path, TOOLKIT_BEGINNING + log + TOOLKIT_END)
+    failure, exception = read_reason(platforms_reason and f"{kind}: {platforms_reason}", log_file)
     assert failure == reason
     assert (exception is not None) == (reason.startswith(NAN_REASON))
 
@@ -211,12 +211,12 @@ def test_a_log_of_any_bytes_is_explained(
 
 
 def make_traceback(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
-    text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
-    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
+    lines = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
+    return f'{lines}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
 
-def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
-    exception = find_exception(text)
+def hint(log: str, step: str, folder: Path, **options: bool) -> str | None:
+    exception = find_exception(log)
     assert exception
     return hint_for(exception, step, folder, **options)
 
@@ -263,8 +263,8 @@ def test_a_model_that_cannot_be_pickled_has_a_remedy(
     try:
         dump(value, io.BytesIO())
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
-    assert remedy in str(hint(text, "train", tmp_path))
+        log = "".join(traceback.format_exception(error))
+    assert remedy in str(hint(log, "train", tmp_path))
     if hasattr(value, "close"):
         value.close()
 
@@ -293,20 +293,20 @@ def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy:
 
 
 def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:
-    text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
-    assert "compute each target's metric" in str(hint(text, "train", tmp_path))
+    log = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
+    assert "compute each target's metric" in str(hint(log, "train", tmp_path))
 
 
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
-    text = missing_module_hint("no_such_package.core", tmp_path)
-    assert "add `no_such_package==<version>` to requirements.txt" in str(text)
-    assert "-m pip index versions no_such_package`" in str(text)
-    assert f"-m pip install -r {tmp_path / 'requirements.txt'}`." in str(text)
+    advice = missing_module_hint("no_such_package.core", tmp_path)
+    assert "add `no_such_package==<version>` to requirements.txt" in str(advice)
+    assert "-m pip index versions no_such_package`" in str(advice)
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}`." in str(advice)
     assert "then install it locally with `make setup`" in str(missing_module_hint("no_such_package", ROOT))
     assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
-    hint_text = str(missing_module_hint("no_such_package", tmp_path))
-    assert hint_text.startswith("install no_such_package, which requirements.txt lists, with `")
+    other_advice = str(missing_module_hint("no_such_package", tmp_path))
+    assert other_advice.startswith("install no_such_package, which requirements.txt lists, with `")
     assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
 
 
@@ -335,18 +335,18 @@ def test_a_module_of_the_submission_has_a_hint(module: str, remedy: str, tmp_pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     package = f"; '{module.partition('.')[0]}' is not a package" if module == "mdl.ridge" else ""
-    text = make_traceback(f"ModuleNotFoundError: No module named '{module}'{package}")
-    assert str(hint(text, "train", tmp_path)).startswith(remedy)
+    log = make_traceback(f"ModuleNotFoundError: No module named '{module}'{package}")
+    assert str(hint(log, "train", tmp_path)).startswith(remedy)
 
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
 def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: str, tmp_path: Path) -> None:
     """The hint is the same if training, which imports preprocess.py too, is the first step to fail."""
     (tmp_path / "fits.py").touch()
-    text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
-    assert "move the code that preprocess.py needs from fits.py into it" in str(hint(text, step, tmp_path))
-    text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
-    assert "do not import no_such_package in preprocess.py" in str(hint(text, step, tmp_path))
+    log = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
+    assert "move the code that preprocess.py needs from fits.py into it" in str(hint(log, step, tmp_path))
+    log = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
+    assert "do not import no_such_package in preprocess.py" in str(hint(log, step, tmp_path))
 
 
 @pytest.mark.parametrize("is_archive", [False, True])
@@ -385,8 +385,8 @@ def test_a_requirement_that_does_not_exist_is_named(
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
     """The package is already installed, so pip needs no network."""
     (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
-    text = str(missing_module_hint("no_such_package", tmp_path))
-    command = text.split("`")[1]
+    advice = str(missing_module_hint("no_such_package", tmp_path))
+    command = advice.split("`")[1]
     assert "pip install" in command
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1"}
     subprocess.run(command, shell=True, check=True, capture_output=True, env=environment)

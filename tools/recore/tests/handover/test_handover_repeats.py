@@ -56,7 +56,7 @@ def test_the_printed_commands_work_in_a_new_environment(readers_copy: Path, temp
 
 
 def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path) -> None:
-    (check,) = (text for tag, text in FENCE.findall((readers_copy / "README.md").read_text()) if tag == "check")
+    (check,) = (block for tag, block in FENCE.findall((readers_copy / "README.md").read_text()) if tag == "check")
     sums, unlisted = check.replace("$ ", "").splitlines()
     (readers_copy / "submission/more.py").touch()
     result = subprocess.run(["bash", "-c", unlisted], cwd=readers_copy, capture_output=True, text=True)

@@ -86,14 +86,14 @@ def assert_contains_no_local_path(written: Path, folder: Path) -> None:
     with tarfile.open(written / "model.tar.gz") as archive:
         for member in archive:
             assert (member.uname, member.gname, member.uid, member.gid) == ("", "", 0, 0)
-            if content := archive.extractfile(member):
-                files[f"model.tar.gz/{member.name}"] = content.read()
-    files = {name: gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text for name, text in files.items()}
+            if file := archive.extractfile(member):
+                files[f"model.tar.gz/{member.name}"] = file.read()
+    files = {name: gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for name, data in files.items()}
     assert {"README.md", "run.json", "spectra.csv.gz", "model.tar.gz/code/train.py"} <= files.keys()
     packed = {"recore/template_files/score.py", "recore-1.0+git.dist-info/METADATA"}
     packed |= {f"{name}-1.0+git.dist-info/licenses/LICENSE" for name in ("recore", "stagemaker")}
     assert {f"wheel/{name}" for name in packed} <= files.keys()
-    assert [name for name, text in files.items() if str(folder).encode() in text or str(ROOT).encode() in text] == []
+    assert [name for name, data in files.items() if str(folder).encode() in data or str(ROOT).encode() in data] == []
     command = "recore run submission --public data/public.csv"
     assert command in files["README.md"].decode().replace("python -m recore", "recore")
 

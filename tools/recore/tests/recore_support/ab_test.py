@@ -35,16 +35,16 @@ def model_fn(model_dir):
     return None
 
 def transform_fn(model, data, content_type, accept):
-    text = data if isinstance(data, str) else data.decode()
-    if "refuse " + NAME in text:
+    body = data if isinstance(data, str) else data.decode()
+    if "refuse " + NAME in body:
         raise ValueError("this input is refused")
     if content_type == "application/json":
-        content = json.loads(text)
+        content = json.loads(body)
         samples = content.get("instances", [content])
-    elif "SiteID" in text:
-        samples = list(csv.DictReader(io.StringIO(text)))
+    elif "SiteID" in body:
+        samples = list(csv.DictReader(io.StringIO(body)))
     else:
-        samples = [{"SiteID": row[1], "DepthFrom": row[2]} for row in csv.reader(io.StringIO(text))]
+        samples = [{"SiteID": row[1], "DepthFrom": row[2]} for row in csv.reader(io.StringIO(body))]
     rows = []
     for sample in samples:
         name = f"{sample['SiteID']} {float(sample['DepthFrom'])}"

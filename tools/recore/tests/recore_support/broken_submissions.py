@@ -13,28 +13,28 @@ WARNING = Level.WARNING
 FIT = "return Linear().fit(inputs, targets)"
 PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
-ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
-RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
+CSV_ROW = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
+RETURN_ROWS = f'return "".join({CSV_ROW} + "\\n" for row in prediction.tolist())'
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
 ENDING = '    print("train: a model of", len(rows), "rows")\n'
-LINES = 'for line in text.splitlines() if not line.startswith("index,")'
+LINES = 'for line in content.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
 # the audit hook removes its folder from os.environ, but cannot remove it from the initial environment in /proc
 OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
 
 
-def flaw(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw that a rule finds by running. text: part of the message. file: the file in a finding for a host."""
-    return Case(chain(*changes), file, level=level, message=text, runs=True)
+def flaw(message: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
+    """Return a flaw that a rule finds by running. message: part of it. file: the file in a finding for a host."""
+    return Case(chain(*changes), file, level=level, message=message, runs=True)
 
 
-def warning(text: str, *changes: Change, file: str = "") -> Case:
-    return flaw(text, *changes, level=WARNING, file=file)
+def warning(message: str, *changes: Change, file: str = "") -> Case:
+    return flaw(message, *changes, level=WARNING, file=file)
 
 
-def train(*texts: str) -> Change:
-    return replace("train.py", *texts)
+def train(*replacements: str) -> Change:
+    return replace("train.py", *replacements)
 
 
 def add_import(name: str) -> Change:
@@ -210,7 +210,7 @@ BROKEN = {
         add_import("time"),
         predict_with("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
     ),
-    "RC605 first line dropped": warning("two batches of lines", train(LINES, "for line in text.splitlines()[1:]")),
+    "RC605 first line dropped": warning("two batches of lines", train(LINES, "for line in content.splitlines()[1:]")),
     "RC605 request's mean": flaw(
         "sent as some of the rows", predict_with("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
     ),

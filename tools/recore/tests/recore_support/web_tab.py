@@ -15,8 +15,8 @@ from recore_support.web_page import WebPage, opus_file, read_rows
 
 DROP = """(zone, files) => {
   const data = new DataTransfer();
-  for (const [name, text, zeros] of files) {
-    const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  for (const [name, encoded, zeros] of files) {
+    const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
     data.items.add(new File([content], name));
   }
   for (const kind of ["dragover", "drop"])

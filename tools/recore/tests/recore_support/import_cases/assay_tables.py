@@ -158,8 +158,8 @@ def name_case(names: str, **id_values: list[float | str | None]) -> Case:
     return assays({"Zn_ppm": CELLS}, ids=ids, id_values={**ID_VALUES, **id_values}, ZnPPM=[12.5, 230, 3.25])
 
 
-def cell(text: str, value: float | None = None) -> Case:
-    return assays({"Cu_ppm": f"{text}|7.5|8"}, CuPPM=[value, 7.5, 8])
+def cell(entry: str, value: float | None = None) -> Case:
+    return assays({"Cu_ppm": f"{entry}|7.5|8"}, CuPPM=[value, 7.5, 8])
 
 
 HEADER_CASES = [
@@ -271,8 +271,8 @@ def grades(form: TextFormat, decimal: str = ".", **columns: str) -> Case:
     """Return columns in the units of the schema, with the other mark grouping thousands."""
     values = {}
     for target, cells in columns.items():
-        texts = [cell.replace(",.".replace(decimal, ""), "").replace(decimal, ".") for cell in cells.split("|")]
-        values[target] = [float(text[1:]) / 2 if text.startswith("<") else float(text) for text in texts]
+        numbers = [cell.replace(",.".replace(decimal, ""), "").replace(decimal, ".") for cell in cells.split("|")]
+        values[target] = [float(number[1:]) / 2 if number.startswith("<") else float(number) for number in numbers]
     return assays(columns, form, **values)
 
 
@@ -317,8 +317,8 @@ MARK_CASES = [
     ),
     # signs and digits that are not ASCII, and line breaks in cells
     *(
-        cell(text, value)
-        for text, value in (
+        cell(entry, value)
+        for entry, value in (
             *(("\uff11\uff12\uff0e\uff15", 12.5), ("1\u00a0234.5", 1234.5), ("\u00a012.5\u200b", 12.5)),
             *(("\uff1c\uff15", 2.5), ("\u22645", 2.5), ("<= 5", 2.5), ("12.5e\u22121", 1.25), ("1.2E+3", 1200)),
             *(("\u2013", None), ("\u2014", None), ("\u2212", None), ("", None), ("NA", None), ("NaN", None)),
@@ -489,10 +489,10 @@ def join(
 def one_file(name: str, sample: str) -> Case:
     spectra = table(columns={"sample": sample}, index=unicodedata.normalize("NFC", sample))
     pairs = zip(spectra.right.wavenumbers, spectra.right.absorbance[0], strict=True)
-    text = "".join(f"{x:.1f},{y:.5f}\n" for x, y in pairs)
+    content = "".join(f"{x:.1f},{y:.5f}\n" for x, y in pairs)
     ids = {"sample": sample, **{title: IDS[title].split("|")[0] for title in list(IDS)[1:]}}
     id_values = {title: values[:1] for title, values in ID_VALUES.items()}
-    spectra = replace(spectra, files={f"{name}.csv": text.encode()})
+    spectra = replace(spectra, files={f"{name}.csv": content.encode()})
     return assays({"CuPPM": "7"}, ids=ids, id_values=id_values, spectra=spectra, CuPPM=[7])
 
 

@@ -241,11 +241,11 @@ AXES = [
     *(table(MIR, GERMAN, channel=word + "{}") for word in ("m", "abs")),
     table(columns={"PIDN": "R1|R2|R3", "BSAN": "0.1|0.2|0.3", "Depth": "Topsoil|Topsoil|Topsoil"}, channel="m{}"),
     table(MIR_WHOLE.reversed, columns={"id.layer_uuid_txt": "R1|R2|R3"}, channel="scan_mir.{}_abs"),
-    table(MIR_WHOLE, channel=lambda text: f"{float(text):.4E}"),
+    table(MIR_WHOLE, channel=lambda name: f"{float(name):.4E}"),
     *may_ask(ANY, table(channel="{} (cm-1)")),
-    *ask(ANY, table(channel=lambda text: f"{text} {'nm' if text < '2' else 'cm-1'}")),
-    *ask(ANY, table(channel=lambda text: f"{'sd' if text < '2' else 'm'}{text}")),
-    *ask(NO_ID, table(channel=lambda text: "x" + text.replace(".", "_"))),
+    *ask(ANY, table(channel=lambda name: f"{name} {'nm' if name < '2' else 'cm-1'}")),
+    *ask(ANY, table(channel=lambda name: f"{'sd' if name < '2' else 'm'}{name}")),
+    *ask(NO_ID, table(channel=lambda name: "x" + name.replace(".", "_"))),
     # numbers of channels instead of an axis
     *ask(
         "channels",

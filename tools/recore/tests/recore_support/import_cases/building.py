@@ -15,14 +15,14 @@ from recore_support.import_cases.case import Assays, Case, Values
 Numbers = NDArray[np.float64]
 
 
-def split_list(text: str) -> list[str]:
+def split_list(entries: str) -> list[str]:
     """Split a string into its entries, at bars and line ends."""
-    return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
+    return [entry for line in entries.strip().splitlines() for entry in line.strip().split("|")]
 
 
-def split_entries(text: str) -> list[list[str]]:
+def split_entries(entries: str) -> list[list[str]]:
     """Split entries such as "Flag=1/5/12" into parts, with bars instead of slashes."""
-    return [[part.replace("/", "|") for part in entry.split("=")] for entry in split_list(text)]
+    return [[part.replace("/", "|") for part in entry.split("=")] for entry in split_list(entries)]
 
 
 @dataclass(frozen=True)
@@ -167,8 +167,8 @@ def two_columns(
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
     written, spectra = _round_spectra(axis, 1, "absorbance", decimals, 0)
     pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
-    text = header + "".join(style.format(x=x, y=y) for x, y in pairs)
-    return _make_case("R1.txt", text.encode(), axis, spectra, ["R1"])
+    content = header + "".join(style.format(x=x, y=y) for x, y in pairs)
+    return _make_case("R1.txt", content.encode(), axis, spectra, ["R1"])
 
 
 def table(

@@ -58,8 +58,8 @@ class Case:
     def with_options(self, **options: object) -> "Case":
         return replace(self, options={**self.options, **options})
 
-    def notes(self, text: str) -> "Case":
-        return replace(self, note=text)
+    def notes(self, note: str) -> "Case":
+        return replace(self, note=note)
 
     def edited(self, old: str, new: str, count: int = -1) -> "Case":
         """Return the case with a string in its first file replaced, and the same expected result."""

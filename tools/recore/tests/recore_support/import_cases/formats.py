@@ -92,8 +92,8 @@ LABORATORY = {"SampleID": "R1|R2|R3", "HoleID": "H1|H1|H2", "From": "0|1|5", "To
 def write_table(form: TextFormat, channel: str) -> Case:
     case = table(MIR, form, channel=channel)
     header, *rows = (line.split(form.separator) for line in case.files["spectra.csv"].decode().splitlines())
-    text = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
-    content = "".join(form.separator.join(cells) + "\n" for cells in text)
+    table_cells = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
+    content = "".join(form.separator.join(cells) + "\n" for cells in table_cells)
     return replace(case, files={"spectra.txt": content.encode()})
 
 
@@ -117,9 +117,9 @@ def replicate_lines() -> Case:
 
 
 def rewrite_numbers(case: Case, write: Callable[[str], str]) -> Case:
-    ((name, content),) = case.files.items()
-    text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
-    return replace(case, files={name: text.encode()})
+    ((name, source),) = case.files.items()
+    content = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), source.decode())
+    return replace(case, files={name: content.encode()})
 
 
 def repeat(case: Case, mark: str = "") -> Case:
@@ -181,7 +181,7 @@ PROGRAMS = [
     table(MIR, QUOTED, {"": "1|2|3", "sample": "R1|R2|R3"}, channel="X{}"),
     table(MIR_WHOLE, R_CSV2, {"": "R1|R2|R3"}, channel="X{}"),
     # R writes the numbers of a data frame with commas, but its column names stay as they are
-    table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda text: "X" + text.replace(",", ".")),
+    table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda name: "X" + name.replace(",", ".")),
     *(write_table(SPACES, "X{}"), write_table(US_TAB, "X{}"), write_table(US_TAB, "{}")),
     two_columns(None, before=",0\n"),  # a series of pandas without a name
     *(table(form=form, before=f"sep={form.separator}\n") for form in (GERMAN, US)),
@@ -248,7 +248,7 @@ MARKS = [
         table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
         table(MIR_WHOLE, US_TAB, **THREE_DECIMALS).with_options(decimal="point"),
     ),
-    *may_ask("decimal", table(MIR, SEMICOLON, channel=lambda text: text.replace(".", ","))),
+    *may_ask("decimal", table(MIR, SEMICOLON, channel=lambda name: name.replace(".", ","))),
     # marks that contradict each other
     *ask(
         ("decimal", NO_ID, "layout"),
@@ -269,9 +269,9 @@ MARKS = [
             *(edited for sign in MINUS_SIGNS for edited in may_ask(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
             *may_ask(
                 ANY,
-                *(rewrite_numbers(make(), lambda text, space=space: space + text + space) for space in SPACES_AROUND),
+                *(rewrite_numbers(make(), lambda cell, space=space: space + cell + space) for space in SPACES_AROUND),
             ),
-            *may_ask(ANY, rewrite_numbers(make(), lambda text: text.translate(FULL_WIDTH))),
+            *may_ask(ANY, rewrite_numbers(make(), lambda cell: cell.translate(FULL_WIDTH))),
         )
     ),
     two_columns(offset=-0.25).edited(",-", ",\u2212"),

@@ -27,9 +27,9 @@ def model_fn(model_dir):
 def input_fn(body, content_type):
     if not content_type.lower().startswith("text/csv"):
         raise ValueError(f"Unsupported content type {content_type}; send text/csv")
-    text = body.decode("utf-8") if isinstance(body, bytes) else body
-    header = 0 if "mean_" in text.partition("\n")[0] else None
-    return pd.read_csv(io.StringIO(text), index_col=0, header=header).to_numpy(dtype=float)
+    content = body.decode("utf-8") if isinstance(body, bytes) else body
+    header = 0 if "mean_" in content.partition("\n")[0] else None
+    return pd.read_csv(io.StringIO(content), index_col=0, header=header).to_numpy(dtype=float)
 
 
 def predict_fn(inputs, model):

@@ -33,9 +33,9 @@ def model_fn(model_dir):
 def transform_fn(model, body, content_type, accept):
     if content_type.split(";")[0].strip() != "text/csv":
         raise ValueError(f"content type {content_type!r} is not text/csv")
-    text = body if isinstance(body, str) else bytes(body).decode()
+    content = body if isinstance(body, str) else bytes(body).decode()
     answer = []
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(content.splitlines()):
         cells = line.split(",")[1:]
         if number == 0 and cells[0].startswith("snv"):
             continue
