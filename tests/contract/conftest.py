@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-HERE = Path(__file__).resolve().parents[2]
-HOST = runpy.run_path(str(HERE / "score.py"))
+PROJECT = Path(__file__).resolve().parents[2]
+HOST = runpy.run_path(str(PROJECT / "score.py"))
 TARGETS, IDS, GROUP = (HOST[name] for name in ("TARGETS", "IDS", "GROUP"))
 TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
-DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
-MADE_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
+SETUP_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+BUILD_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
 OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # next to a submission
 # Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
 # after another, with the error of those that fail.
@@ -68,14 +68,14 @@ class TrainedSubmission:
 @pytest.fixture(scope="session")
 def submission() -> Path:
     """Return the submission's folder. Tests must not write to it."""
-    folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
+    folder = Path(os.environ.get("SUBMISSION") or PROJECT).resolve()
     assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
     return folder
 
 
 @pytest.fixture(scope="session")
 def host() -> Path:
-    return HERE / "score.py"
+    return PROJECT / "score.py"
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +86,16 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """
     code = tmp_path_factory.mktemp("shipped") / "code"
     if importlib.util.find_spec("setuptools") is None:
-        ignored = shutil.ignore_patterns(*MADE_FILES, *DROPPED_FILES, *OTHER_FILES)
+        ignored = shutil.ignore_patterns(*BUILD_FILES, *SETUP_FILES, *OTHER_FILES)
         return Path(shutil.copytree(submission, code, ignore=ignored))
     project = tmp_path_factory.mktemp("project") / "submission"
-    shutil.copytree(submission, project, ignore=shutil.ignore_patterns(*MADE_FILES))
+    shutil.copytree(submission, project, ignore=shutil.ignore_patterns(*BUILD_FILES))
     run(project, "setup.py", "--quiet", "sdist")
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(project / "dist", filter="data")
     [unpacked] = (path for path in (project / "dist").iterdir() if path.is_dir())
-    return Path(shutil.copytree(unpacked, code, ignore=shutil.ignore_patterns(*DROPPED_FILES)))
+    return Path(shutil.copytree(unpacked, code, ignore=shutil.ignore_patterns(*SETUP_FILES)))
 
 
 @pytest.fixture(scope="session")

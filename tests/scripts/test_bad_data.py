@@ -37,10 +37,7 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "unknown column": (lambda d: d.assign(Colour="red"), "'Colour' is neither an ID, a target nor a channel"),
     "repeated column": (lambda d: d[[*d.columns, CHANNEL]], "the column '3704' appears more than once"),
     "no index": (lambda d: d.set_index("DepthTo"), "the first column must be the index; it is 'DepthTo'"),
-    "few channels": (
-        lambda d: d[["SiteID", CHANNEL, "CuPPM"]],
-        "1 comma-separated channels; at least 7 are needed",
-    ),
+    "few channels": (lambda d: d[["SiteID", CHANNEL, "CuPPM"]], "1 comma-separated channels; at least 7 are needed"),
     "no rows": (lambda d: d.iloc[:0], "no rows, or columns not separated by commas"),
     "zero spectrum": (
         lambda d: d.assign(**{name: d[name].where(d.index != 9, 0.0) for name in d if name.isdigit()}),
@@ -138,7 +135,7 @@ def test_other_channels_than_in_training_are_rejected(
 
 
 NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "0.30000000000000004", "1e-05")
-NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
+NON_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 
 
 def random_content(random: np.random.Generator) -> str:
@@ -151,7 +148,7 @@ def random_content(random: np.random.Generator) -> str:
 @pytest.mark.parametrize("seed", range(30))
 def test_random_content_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    garbage, cells = random_content(random), [*NUMBERS, *NO_NUMBERS][: len(NUMBERS) + seed % 6]
+    garbage, cells = random_content(random), [*NUMBERS, *NON_NUMBERS][: len(NUMBERS) + seed % 6]
     row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
     header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
     for content in (garbage, f"{header}\n{garbage}", f"{header}\n{row}"):
@@ -182,9 +179,11 @@ def test_a_random_request_raises_an_error_with_a_reason(seed: int, model: object
 def test_any_cells_are_predicted_or_raise_an_error(seed: int, model: object) -> None:
     """One cell of each row is chosen at random. All other cells are numbers."""
     random = np.random.default_rng(seed)
-    rows = [(random.integers(60), random.choice([*NUMBERS, random.random(), *NO_NUMBERS])) for _ in range(1 + seed % 4)]
+    rows = [
+        (random.integers(60), random.choice([*NUMBERS, random.random(), *NON_NUMBERS])) for _ in range(1 + seed % 4)
+    ]
     lines = [",".join(["7", *["0.5"] * position, cell, *["0.5"] * (59 - position)]) for position, cell in rows]
-    if any(cell in NO_NUMBERS for _, cell in rows):
+    if any(cell in NON_NUMBERS for _, cell in rows):
         with pytest.raises(ValueError, match=r"could not convert string|is empty or not finite"):
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
     else:

@@ -13,7 +13,7 @@ PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
 TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
 # modules that other packages may import directly, because they are used as namespaces or their package exports nothing
 NAMESPACES = {"cli -> recore.evaluation.board", "check -> recore.evaluation.job_requests", "cli -> recore.web.server"}
-OPEN = {"production"}  # a command imports only the modules that it needs from these packages
+OPEN_PACKAGES = {"production"}  # a command imports only the modules that it needs from these packages
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -54,7 +54,7 @@ def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
         for name in imported_modules(path):
             _, package, *rest = name.split(".")
             is_module = len(rest) > 1 or (rest and (SOURCE / package / f"{rest[0]}.py").exists())
-            if package in PACKAGES - OPEN - {importer} and is_module:
+            if package in PACKAGES - OPEN_PACKAGES - {importer} and is_module:
                 used.add(f"{importer} -> recore.{package}.{rest[0]}")
     assert used == NAMESPACES
 

@@ -11,12 +11,12 @@ from support.checkout import ROOT, environment
 from recore.distribution import TEMPLATE_FILES
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("installed")]
-NEEDED = {
+NEEDED_FILES = {
     "stagemaker": {"py.typed", "container/packages.txt", "images/pytorch.txt", "images/uv.toml"},
     "recore": {"py.typed", "dataset/targets.toml", "web/aws/requirements.txt", "handover/templates/README.md.jinja"},
 }
 # one quick file from each group that does not need the template's own submission
-AGAIN = ("test_cli.py", "evaluation/test_scores.py", "check/test_source_rules.py", "dataset/test_split.py")
+TEST_MODULES = ("test_cli.py", "evaluation/test_scores.py", "check/test_source_rules.py", "dataset/test_split.py")
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -29,14 +29,14 @@ def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
-    for name in NEEDED:
+    for name in NEEDED_FILES:
         run(sys.executable, "-m", "build", "--outdir", folder, ROOT / "tools" / name)
     return folder
 
 
 def test_they_are_complete(packages: Path) -> None:
     run(sys.executable, "-m", "twine", "check", "--strict", *packages.iterdir())
-    for name, needed in NEEDED.items():
+    for name, needed in NEEDED_FILES.items():
         [wheel] = packages.glob(f"{name}-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             files = set(archive.namelist())
@@ -56,7 +56,7 @@ def test_they_are_complete(packages: Path) -> None:
 
 
 def test_each_has_the_licence_of_the_repository() -> None:
-    for name in NEEDED:
+    for name in NEEDED_FILES:
         assert (ROOT / "tools" / name / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
@@ -75,6 +75,6 @@ def test_recore_and_its_tests_run_with_stagemaker_from_its_wheel(packages: Path,
     run(python.with_name("recore"), "sample", "--out", "data", "--rows", "400", "--holes", "10", cwd=tmp_path)
     run(python.with_name("recore"), "new", "mine", cwd=tmp_path)
     run(python.with_name("recore"), "run", "mine", "--public", "data/public/public.csv.gz", cwd=tmp_path)
-    tests = [ROOT / "tools/recore/tests" / name for name in AGAIN]
+    tests = [ROOT / "tools/recore/tests" / name for name in TEST_MODULES]
     selection = ["-m", "not (slow or timing or fuzz or machine)", "-p", "no:cacheprovider"]
     run(python, "-m", "pytest", "-q", "-n", os.cpu_count() or 1, *selection, *tests, cwd=ROOT)

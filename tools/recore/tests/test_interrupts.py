@@ -14,15 +14,15 @@ from recore.cli import main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
-WAIT = "recore: stopping"  # printed if the command does not end immediately
-LONG = ("run", "judge")
+STOPPING_LINE = "recore: stopping"  # printed if the command does not end immediately
+LONG_COMMANDS = ("run", "judge")
 SLEEP = "import time\ntime.sleep(600)\n"
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
     """Return arguments with which a command runs long enough to be interrupted."""
     public = sample / "public/public.csv.gz"
-    submission = stub(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
+    submission = stub(folder / "given/mine", {"train.py": SLEEP} if command in LONG_COMMANDS else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
     (folder / "given/targets.csv").write_text("name,weight,unit\nSOC,1,g/kg\n")
     return {
@@ -71,7 +71,7 @@ def outcome(process: subprocess.Popen[str], folder: Path) -> tuple[int, list[str
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
     remaining = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
-    return process.returncode, [line for line in lines if not line.startswith(WAIT)], sorted(remaining)
+    return process.returncode, [line for line in lines if not line.startswith(STOPPING_LINE)], sorted(remaining)
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
@@ -92,7 +92,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
     with contextlib.suppress(subprocess.TimeoutExpired):
         uninterrupted_run.wait(2)
     seconds = time.monotonic() - start_time
-    if command in LONG:  # its job would sleep for too long
+    if command in LONG_COMMANDS:  # its job would sleep for too long
         uninterrupted_run.kill()
     whole_status, whole_lines, _ = outcome(uninterrupted_run, tmp_path / "whole")
     interrupted = 0

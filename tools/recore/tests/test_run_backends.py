@@ -26,7 +26,7 @@ from stagemaker import Simulator
 pytestmark = pytest.mark.everywhere
 
 # Runs recore, and fills the disk except for a few bytes as soon as the last scores exist.
-FILL_DISK_AT_THE_END = """
+FULL_DISK_PROGRAM = """
 import threading, time
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: 
     """When the last score has been written, the disk of --out is full, so there is no space for run.json."""
     small, copy = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
-    program = FILL_DISK_AT_THE_END.format(small=str(small), left=bytes_left)
+    program = FULL_DISK_PROGRAM.format(small=str(small), left=bytes_left)
     options = [stub(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
     command = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
     script = f"{command}; status=$?; cp -r {small} {copy}; exit $status"

@@ -13,7 +13,7 @@ from stagemaker_support.job_traces import wait_until
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
 PREDICT = "def predict_fn(inputs, means):"
-SLEEPING = {  # for each step, a file in the submission and its code, which sleeps in that step
+SLEEPING_STEPS = {  # for each step, a file in the submission and its code, which sleeps in that step
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
@@ -43,12 +43,12 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("step", SLEEPING)
+@pytest.mark.parametrize("step", SLEEPING_STEPS)
 def test_a_signal_leaves_no_container_and_no_partial_folder(
     step: str, number: int, tmp_path: Path, sample: Path
 ) -> None:
     engine()
-    file, code = SLEEPING[step]
+    file, code = SLEEPING_STEPS[step]
     submission = stub(tmp_path / "mine", {file: code} if file else {})
     out = tmp_path / "runs/run"
     command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)

@@ -16,7 +16,7 @@ NO_SETTINGS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-VALID = NO_SETTINGS | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+SETTINGS = NO_SETTINGS | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 AWS = ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
 INVALID = {  # environment variables, and the reason that is printed for each
     "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
@@ -57,7 +57,7 @@ def test_an_invalid_setting_is_reported_in_one_line(
     case: str, settings_folder: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables, reason = INVALID[case]
-    variables = VALID | {name: value.format(folder=settings_folder) for name, value in variables.items()}
+    variables = SETTINGS | {name: value.format(folder=settings_folder) for name, value in variables.items()}
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         if variables[name] != os.devnull:
             variables[name] = str(settings_folder / variables[name])
@@ -75,7 +75,7 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
-    line = failed_run_error(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
+    line = failed_run_error(*options, cwd=tmp_path, **SETTINGS | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
     assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 

@@ -109,13 +109,13 @@ def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, t
     assert not list(tmp_path.glob(".run-*"))
 
 
-STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
+IGNORING_CODE = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
 
 
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    submission = stub(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    submission = stub(tmp_path / "mine", {"train.py": IGNORING_CODE + TRAIN})
     command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(command, "train.py")
     command.process.send_signal(signal.SIGINT)
@@ -128,7 +128,7 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
 
 
 # Runs recore, and interrupts it at the start of each of three functions that run after all steps have completed.
-INTERRUPT_AT_THE_END = """
+INTERRUPTING_PROGRAM = """
 import signal, sys
 
 def interrupt(frame, event, argument):
@@ -146,7 +146,7 @@ main(prog_name="recore")
 def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     arguments = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
-    command = [sys.executable, "-c", INTERRUPT_AT_THE_END, "run", *map(str, arguments)]
+    command = [sys.executable, "-c", INTERRUPTING_PROGRAM, "run", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)

@@ -22,7 +22,7 @@ RANDOM = np.random.default_rng(0)
 HOLES = np.repeat([str(number) for number in range(6)], 5)
 ASSAYS = RANDOM.random((30, len(TARGETS)))
 REMOVED = object()
-WRONG = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)
+VALUES = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)
 Read = Callable[[Path], object]
 FILES: dict[str, tuple[Any, Read]] = {
     "run.json": (make_record(public=0.5), lambda path: read_record(path.parent)),
@@ -76,7 +76,7 @@ def test_a_wrong_value_at_any_field_is_one_line(name: str, tmp_path: Path) -> No
     content, reader = FILES[name]
     path = tmp_path / name
     assert read(path, reader, json.dumps(content).encode()) == ""
-    errors = [read(path, reader, change_field(content, way, value)) for way in field_paths(content) for value in WRONG]
+    errors = [read(path, reader, change_field(content, way, value)) for way in field_paths(content) for value in VALUES]
     assert sum(map(bool, errors)) > len(errors) / 4
 
 

@@ -63,7 +63,7 @@ def make_huge(path: Path) -> None:
         file.truncate(1 << 40)
 
 
-ODD_FILES = {
+UNUSUAL_FILES = {
     "link to outside": link_to("/etc/passwd"),
     "link to itself": link_to("{name}"),
     "broken link": link_to("nothing"),
@@ -74,7 +74,7 @@ ODD_FILES = {
 }
 
 
-@pytest.mark.parametrize("make", ODD_FILES.values(), ids=ODD_FILES)
+@pytest.mark.parametrize("make", UNUSUAL_FILES.values(), ids=UNUSUAL_FILES)
 @pytest.mark.parametrize("name", [*FILES, "mdl.py"])
 def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = make_submission(CASES["RC202" if name == "mdl.py" else "RC206 nothing"], tmp_path / "mine")

@@ -88,7 +88,7 @@ def make_zip(content: bytes, name: str = "archive/data.pkl") -> bytes:
     return to_bytes(save)
 
 
-BENIGN: dict[str, Callable[[], Any]] = {
+BENIGN_VALUES: dict[str, Callable[[], Any]] = {
     "Ridge with feature names": lambda: Ridge().fit(X, Y),
     "forest": lambda: RandomForestRegressor(2).fit(X, Y),
     "boosted trees": lambda: HistGradientBoostingRegressor(max_iter=2).fit(X, Y),
@@ -124,7 +124,7 @@ BENIGN: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("make", BENIGN.values(), ids=BENIGN)
+@pytest.mark.parametrize("make", BENIGN_VALUES.values(), ids=BENIGN_VALUES)
 def test_benign_models_have_no_findings(make: Callable[[], Any]) -> None:
     value = make()
     contents = [dump(value, compress=compress) for compress in COMPRESSIONS]
@@ -336,11 +336,11 @@ def test_a_package_function_that_runs_commands_or_writes_files_is_found(function
     assert judge(scan_pickle(assemble(call(name(*function.split(":")), string("x")))))
 
 
-GOOD = dump(np.arange(3), compress=3)
+SOUND_FILE = dump(np.arange(3), compress=3)
 UNREADABLE_FILES = {
     "followed by data that are not": dump(1) + b"x",
-    "followed by other data": GOOD + b"x",
-    "content ends early": GOOD[:-5],
+    "followed by other data": SOUND_FILE + b"x",
+    "content ends early": SOUND_FILE[:-5],
     "lz4": b"\x04\x22\x4d\x18" + bytes(100),
     "before version 0.10": b"ZF0x3" + bytes(100),
     "an array ends early": dump(np.arange(300))[:-50],
@@ -366,7 +366,7 @@ def test_a_file_that_grows_without_limit_is_an_error() -> None:
     assert "1,048,576 decompressed bytes" in scan_pickle(content, {"decompressed bytes": 1 << 20}).problem
 
 
-LIMITED = {
+LIMIT_CASES = {
     "opcodes": ("opcodes", b"N" * 30),
     "opcodes read twice": ("opcodes", dump(np.array(["a"], dtype=object)) * 2),
     "arguments": ("arguments of functions", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
@@ -376,7 +376,7 @@ LIMITED = {
 }
 
 
-@pytest.mark.parametrize(("limit", "content"), LIMITED.values(), ids=LIMITED)
+@pytest.mark.parametrize(("limit", "content"), LIMIT_CASES.values(), ids=LIMIT_CASES)
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
     """The remaining files are not read, so the model is an error, whatever the names of its files."""
     archive = tmp_path / "model.tar.gz"
@@ -469,7 +469,7 @@ def test_benign_files_of_other_kinds_have_no_findings(name: str) -> None:
 
 COMMANDS = np.array([Command()], dtype=object)
 NPZ, PICKLED = to_bytes(lambda file: np.savez(file, COMMANDS)), pickle.dumps(Command())
-ATTACKING_FILES = {
+ATTACK_FILES = {
     "objects.npy": npy(COMMANDS),
     "objects.npz": NPZ,
     "numbers.npy": npy(np.ones(3), COMMANDS),
@@ -486,9 +486,9 @@ ATTACKING_FILES = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKING_FILES)
+@pytest.mark.parametrize("name", ATTACK_FILES)
 def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
-    content = ATTACKING_FILES[name]
+    content = ATTACK_FILES[name]
     assert any(judge(pickle) for pickle in find_pickles(name, len(content), io.BytesIO(content), Budget()))
 
 

@@ -23,7 +23,7 @@ from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
-FAST_TO_RUN = "RC301 requirements invalid"
+FAST_CASE = "RC301 requirements invalid"
 MEASURING_RULES = ("RC304", "RC305")  # rules that measure CPU time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
@@ -58,7 +58,7 @@ def test_every_rule_has_a_broken_submission() -> None:
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
-    if name == FAST_TO_RUN:
+    if name == FAST_CASE:
         return []
     return [pytest.mark.timing if name in MEASURING_RULES else pytest.mark.slow]
 

@@ -184,7 +184,7 @@ def test_any_option_is_parsed_or_rejected(options: list[str], in_header: bool) -
 
 
 # A column in the schema, its values, the unit that they appear to have, and the option that converts them.
-SUSPECTED = {
+SUSPECTED_UNITS = {
     "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
     "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),
     "ppm as per cent": ("VPCT", [97, 60, 55, 30, 80, 99], "ppm", "--column VPCT=VPCT:ppm"),
@@ -194,9 +194,9 @@ SUSPECTED = {
 }
 
 
-@pytest.mark.parametrize("case", SUSPECTED)
+@pytest.mark.parametrize("case", SUSPECTED_UNITS)
 def test_a_wrong_unit_is_reported_as_bad_and_the_suggested_option_corrects_it(laboratory: Path, case: str) -> None:
-    column, values, unit, option = SUSPECTED[case]
+    column, values, unit, option = SUSPECTED_UNITS[case]
     write_schema_table(laboratory, **{column: values})
     result = import_columns(laboratory)
     assert result.exit_code == 0, result.stderr

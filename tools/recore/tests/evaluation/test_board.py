@@ -31,8 +31,8 @@ def failed_step(name: str, reason: str) -> dict[str, Any]:
     return {"state": "Failed", "steps": [STEPS[0] | {"name": name, "state": "Failed", "reason": reason}]}
 
 
-STOPPED = {"state": "Stopped"}
-NO_PRIVATE = failed_step("private predict", "not the columns of the model")
+STOPPED_STEP = {"state": "Stopped"}
+FAILED_PREDICT = failed_step("private predict", "not the columns of the model")
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's arguments, and changes; the best is first
     "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
@@ -49,11 +49,11 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     "negative": ({"public": 0.9, "private": -3.0}, {}),
     "later": ({"public": 0.1, "started": "2026-02-01"}, {}),
     "public-only": ({"public": 0.9}, {}),
-    "no-private": ({"held-out": 0.9}, NO_PRIVATE),
-    "stopped": ({"held-out": 0.8, "started": "2025-01-01"}, STOPPED),
+    "no-private": ({"held-out": 0.9}, FAILED_PREDICT),
+    "stopped": ({"held-out": 0.8, "started": "2025-01-01"}, STOPPED_STEP),
     "failed": ({}, FAILED),
 }
-FOR_HOST = (
+HOST_ORDER = (
     "best by-held-out second again claims-nothing claims not-cleaned-up negative later held-out memorises public-only"
 )
 
@@ -65,7 +65,7 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
     assert problems == []
     assert names(entries) == list(RUNS)
     for_host = names(read_runs(tmp_path, private_first=True)[0])
-    assert for_host[:-3] == FOR_HOST.split()
+    assert for_host[:-3] == HOST_ORDER.split()
     assert set(for_host[-3:]) == {"no-private", "stopped", "failed"}
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
     assert lines[1][-4:] == ["held-out", "private", "public", "seconds"]

@@ -42,9 +42,9 @@ from stagemaker.server import BUCKET, Simulator
 
 ACCOUNT = "arn:aws:iam::111122223333:role"
 ROLES = ("--role", f"{ACCOUNT}/Submissions", "--scoring-role", f"{ACCOUNT}/Scoring")
-FAIL = "raise ValueError('no copper here')\n"
-ASLEEP = "asleep"
-SLOW = f"import time\nif __name__ == '__main__':\n    print({ASLEEP!r}, flush=True)\n    time.sleep(600)\n"
+FAILURE = "raise ValueError('no copper here')\n"
+SLEEP_LINE = "asleep"
+SLEEP = f"import time\nif __name__ == '__main__':\n    print({SLEEP_LINE!r}, flush=True)\n    time.sleep(600)\n"
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
 def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
     simulator: Simulator, sample: Path, tmp_path: Path
 ) -> None:
-    paths = (stub(tmp_path / "mine"), stub(tmp_path / "fails", {"train.py": FAIL + TRAIN}))
+    paths = (stub(tmp_path / "mine"), stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN}))
     command = ["judge", *paths, *file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged"]
     with Recorder() as recorder:
         result = recore(
@@ -307,7 +307,7 @@ def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
     while not done.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
             job = event["logStreamName"].partition("/")[0]
-            if event["message"].strip() == ASLEEP and job in running_jobs(sagemaker, "recore"):
+            if event["message"].strip() == SLEEP_LINE and job in running_jobs(sagemaker, "recore"):
                 sagemaker.stop_training_job(TrainingJobName=job)
                 return
 
@@ -326,10 +326,10 @@ def running_jobs(sagemaker: Any, name: str) -> list[str]:
 @needs_sandbox
 def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
     """Of twelve submissions, one is slow, two fail, and one is stopped by a different user."""
-    paths = [stub(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
+    paths = [stub(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS})]
     paths += [stub(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
-    paths += [stub(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]
-    paths += [stub(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
+    paths += [stub(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAILURE}{TRAIN}"}) for number in range(2)]
+    paths += [stub(tmp_path / "stopped", {"train.py": SLEEP + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
         options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--time-limit", 1, "--yes"]

@@ -20,7 +20,7 @@ from support.checkout import ROOT, environment
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
-ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+WAITING_ATTEMPTS = {"path", "content", "files of processes", "a port", "S3"}
 SERVER_STAGES = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
 STAGES = {  # the stages in which the hostile submission's code runs, by step
     "train": {"preprocess.py", "train.py", "training"},
@@ -95,7 +95,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
-            assert set(leaks) == (ATTEMPTS_WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert set(leaks) == (WAITING_ATTEMPTS if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
     # the model has only the expected contents, and every prediction is the mean, so training passed on no assay
     with tarfile.open(result.folder / "model.tar.gz") as tar:

@@ -38,15 +38,15 @@ from recore.evaluation.job_runner import TIMED_OUT
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
-ASK = "import socket\ntry:\n    socket.getaddrinfo('nowhere.example', 80)\nexcept OSError:\n    pass\n"
-FAIL = "raise ValueError('no copper here')\n"
-COPY_ASSAYS = """
+NETWORK_CODE = "import socket\ntry:\n    socket.getaddrinfo('nowhere.example', 80)\nexcept OSError:\n    pass\n"
+FAILURE = "raise ValueError('no copper here')\n"
+LEAK = """
     with open(os.environ["SM_MODEL_DIR"] + "/held_out.csv", "w") as file:
         writer = csv.DictWriter(file, ["index", *TARGETS], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(row | {"index": row[""]} for row in rows)
 """
-REQUIRE_OWN_FOLD = """
+FOLD_CHECK = """
     import glob
     seen = set()
     for path in glob.glob(os.environ["SM_CHANNEL_TRAINING"] + "/../**/*.csv.gz", recursive=True):
@@ -54,7 +54,7 @@ REQUIRE_OWN_FOLD = """
             seen |= {row[""] for row in csv.DictReader(file)}
     assert len(seen) == len(rows), "the job holds the data of other folds"
 """
-BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
+BETTER_TRAIN = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def test_each_submission_is_judged_once_and_ranked(
     judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
 ) -> None:
     good = stub(tmp_path / "a/mine")
-    better = stub(tmp_path / "b/mine", {"train.py": BETTER})
+    better = stub(tmp_path / "b/mine", {"train.py": BETTER_TRAIN})
     copy = shutil.copytree(good, tmp_path / "copy")
-    fails = stub(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    fails = stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN})
     needs_assays = PREPROCESS.replace("csv.DictReader(source):", "csv.DictReader(source):\n            row['CuPPM']")
     partly = stub(tmp_path / "partly", {"preprocess.py": needs_assays})
     paths = [
@@ -154,7 +154,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
         write_record(tmp_path / "judged", name, record)
         return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
 
-    claims = entry("claims", 0.25, COPY_ASSAYS + REQUIRE_OWN_FOLD, **{"held-out": 1.01})
+    claims = entry("claims", 0.25, LEAK + FOLD_CHECK, **{"held-out": 1.01})
     without = entry("without", 0.25, "# writes no held_out.csv")
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
     entries = [without, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
@@ -203,8 +203,8 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
 
 @needs_sandbox
 def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -> None:
-    fails = stub(tmp_path / "fails", {"train.py": FAIL + TRAIN})
-    paths = (fails, stub(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
+    fails = stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN})
+    paths = (fails, stub(tmp_path / "mine", {"preprocess.py": NETWORK_CODE + PREPROCESS}), tmp_path / "nowhere")
     options = [*file_options(sample), "--out", tmp_path / "judged"]
     result = recore("judge", *paths, *options)
     assert result.returncode == 1  # one submission could not be read

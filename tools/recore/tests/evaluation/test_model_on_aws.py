@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.archives import archive_of, packed
-from support.checkout import ROOT, UPLOADED
+from support.checkout import ROOT, UPLOADED_FILES
 
 from recore.evaluation.job_requests import RunSettings, model_request
 from recore.evaluation.submission import read_submission
@@ -73,7 +73,7 @@ def test_this_repositorys_model_starts_without_a_network(image: Image, tmp_path:
     result = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
     assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
-    for name in UPLOADED:
+    for name in UPLOADED_FILES:
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
 
 

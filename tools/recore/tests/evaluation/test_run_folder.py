@@ -17,7 +17,7 @@ from recore.evaluation.record import read_record, write_record
 from recore.evaluation.run_folder import RunFolder, next_command
 from recore.evaluation.submission import read_submission
 
-WAIT = """
+WAITING_CODE = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
     """Return a process in the middle of a run, which lasts until the process's stdin closes, and the run's folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WAIT, target],
+        [sys.executable, "-c", WAITING_CODE, target],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,

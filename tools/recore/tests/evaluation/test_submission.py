@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from recore_support.tiny_submission import SETUP, stub, write
-from scripts.test_archive import DROPPED_FILES
+from scripts.test_archive import SETUP_FILES
 from stagemaker_support.archives import content, packed
-from support.checkout import ROOT, UPLOADED, run
+from support.checkout import ROOT, UPLOADED_FILES, run
 
 from recore.evaluation.submission import read_submission
 
 DATA = {"weights.npy": b"\x93NUMPY", "notes.txt": "", "data/a.npy": b"a", "data/deep/b.npy": b"b", "data/c.txt": "c"}
 TWO_MODULES = SETUP.replace('["train"', '["model", "train"')
 PACKAGE = SETUP.replace("py_modules", 'packages=["bins", "bins.shapes"], py_modules')
-FOUND = SETUP.replace("import setup", "import find_packages, setup")
+FIND_PACKAGES = SETUP.replace("import setup", "import find_packages, setup")
 FOLDERS = "bins bins/shapes bins/tests tests tests/data notes.d ez_setup".split()
 TREE = {f"{folder}/{name}": "" for folder in FOLDERS for name in ("__init__.py", "a.py")} | {"bins/no/b.py": ""}
 README = "README.md of a submission\n"
@@ -34,7 +34,7 @@ CASES: dict[str, dict[str, str | bytes]] = {
     },
     **{
         f"find_packages({arguments})": TREE
-        | {"setup.py": FOUND.replace("py_modules", f"packages=find_packages({arguments}), py_modules")}
+        | {"setup.py": FIND_PACKAGES.replace("py_modules", f"packages=find_packages({arguments}), py_modules")}
         for arguments in (
             "",
             "exclude=['*.tests', '*.tests.*', 'tests.*', 'tests']",
@@ -95,7 +95,7 @@ def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
         [archive] = (copy / "dist").glob("*.tar.gz")
         files = {path.partition("/")[2]: code for path, code in content(archive).items()}
         packed_files[name] = {
-            path: code for path, code in files.items() if path not in DROPPED_FILES and ".egg-info/" not in path
+            path: code for path, code in files.items() if path not in SETUP_FILES and ".egg-info/" not in path
         }
     return packed_files
 
@@ -126,7 +126,7 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
             shutil.copy(path, folder)
     files = read_submission(ROOT).files
     assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
-    assert set(files) == {*UPLOADED, "requirements.txt"}
+    assert set(files) == {*UPLOADED_FILES, "requirements.txt"}
 
 
 def test_the_archive_depends_only_on_the_files(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from stagemaker.compute.files.archives import pack
 from stagemaker.compute.files.output_files import OutputFolder
 from stagemaker.compute.processes.volume import Volume
 
-BOTH = {"train": b"", "preprocess": b""}
+SCRIPTS = {"train": b"", "preprocess": b""}
 SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
-READ = """
+READ_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from recore.evaluation.submission import read_submission
@@ -38,7 +38,7 @@ except ValueError as error:
 
 def read_error(seconds: int, path: Path) -> str:
     """Return the error for a submission that is rejected within 1 GB of memory and limited CPU time."""
-    command = [sys.executable, "-c", READ, str(path), str(seconds)]
+    command = [sys.executable, "-c", READ_PROGRAM, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
@@ -208,7 +208,7 @@ def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path
 def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
     hostile: tarfile.TarInfo, tmp_path: Path
 ) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
+    (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **SCRIPTS))
     with pytest.raises(ValueError, match="neither a folder nor a submission's archive"):
         read_submission(tmp_path / "src.tar.gz")
 
@@ -218,7 +218,7 @@ def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
     info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
-    return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
+    return gzip.compress(raw + gzip.decompress(packed(**SCRIPTS)), 1)
 
 
 def make_negative_size() -> bytes:
@@ -232,7 +232,7 @@ def make_long_name() -> bytes:
         file.write(member("././@LongLink", tarfile.GNUTYPE_LONGNAME, size=400 << 20).tobuf(tarfile.GNU_FORMAT))
         for _ in range(400):
             file.write(b"a" * (1 << 20))
-        file.write(gzip.decompress(packed(**BOTH)))
+        file.write(gzip.decompress(packed(**SCRIPTS)))
     return packed_name.getvalue()
 
 
@@ -240,7 +240,7 @@ def make_long_name() -> bytes:
 @pytest.mark.parametrize(
     ("make_archive", "reason"),
     [
-        (lambda: packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH), "'x.npy' is a sparse file"),
+        (lambda: packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **SCRIPTS), "'x.npy' is a sparse file"),
         (
             lambda: make_sparse_archive({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
             "'x.npy' is a sparse file, or its size is wrong",
@@ -276,16 +276,16 @@ def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume
     assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
 
 
-WHOLE = packed(train=random.Random(1).randbytes(300), preprocess=b"")
-TRUNCATED = st.integers(1, 400).map(lambda cut: WHOLE[: max(len(WHOLE) - cut, 0)])
-WITH_A_BROKEN_HEADER = st.builds(
-    lambda offset, byte: gzip.compress(with_header(packed(other=b"o" * 700, **BOTH), offset, byte), 1),
+ARCHIVE = packed(train=random.Random(1).randbytes(300), preprocess=b"")
+TRUNCATED_FILES = st.integers(1, 400).map(lambda cut: ARCHIVE[: max(len(ARCHIVE) - cut, 0)])
+BROKEN_HEADERS = st.builds(
+    lambda offset, byte: gzip.compress(with_header(packed(other=b"o" * 700, **SCRIPTS), offset, byte), 1),
     st.integers(0, 123) | st.integers(136, 511),
     st.binary(min_size=1, max_size=1),
 )
 
 
-@given(content=st.binary(max_size=2000) | TRUNCATED | WITH_A_BROKEN_HEADER)
+@given(content=st.binary(max_size=2000) | TRUNCATED_FILES | BROKEN_HEADERS)
 @examples(400)
 def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "src.tar.gz"

@@ -128,7 +128,7 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
 
 
 JOBS = "/tmp/stagemaker-jobs-y/job-a2ad1d9fd650"
-SUBMISSIONS_FILES = {
+SUBMISSION_FILES = {
     "/opt/ml/code/train.py": "train.py",
     "/opt/ml/code/mine/fits.py": "mine/fits.py",
     "/opt/ml/model/code/train.py": "train.py",
@@ -138,21 +138,21 @@ SUBMISSIONS_FILES = {
     f"{JOBS}/servers-2/container-1/ml/model/code/train.py": "train.py",
 }
 OTHER_FILES = ("/opt/ml/code/lib/site-packages/xgboost/core.py", "/home/me/ml/code/stagemaker/container/serving.py")
-IN_TRAIN = make_traceback("/opt/ml/code/train.py")
+TRAIN_TRACEBACK = make_traceback("/opt/ml/code/train.py")
 WRAPPED = (
     make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     + "\nDuring handling of the above exception, another exception occurred:\n\n"
     + make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
 )
 LOGS = {
-    **{make_traceback(path): f"ValueError: a ({name}, line 3, in fit)" for path, name in SUBMISSIONS_FILES.items()},
+    **{make_traceback(path): f"ValueError: a ({name}, line 3, in fit)" for path, name in SUBMISSION_FILES.items()},
     **dict.fromkeys(
         map(make_traceback, (*OTHER_FILES, "/usr/lib/python3.12/json/decoder.py", "<string>")), "ValueError: a"
     ),
     WRAPPED: "KeyError: 'Cu' (train.py, line 3, in fit)",
     # a question or a progress bar before a traceback
     **dict.fromkeys(
-        (before + IN_TRAIN for before in ("components? ", "  0%|    | 0/9\r" * 200, "done\n")),
+        (before + TRAIN_TRACEBACK for before in ("components? ", "  0%|    | 0/9\r" * 200, "done\n")),
         "ValueError: a (train.py, line 3, in fit)",
     ),
     "": None,
@@ -171,7 +171,7 @@ def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(log
 
 
 def test_windows_line_endings_and_following_lines_are_read() -> None:
-    exception = find_exception(IN_TRAIN.replace("\n", "\r\n") + "\n---\nafter\nthat")
+    exception = find_exception(TRAIN_TRACEBACK.replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception
     assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
 

@@ -65,29 +65,29 @@ Command "/usr/bin/python3 train.py"
 """
 NAN_REASON = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
 TOOLKIT_REASON = 'ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
-FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
+DISK_FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
 NO_ERROR = "the script exited with code 3 and wrote no error"
 MEMORY = "The job needed more memory than its instance type has"
-KILLED = "the script was killed by SIGKILL"
-SEE_LOGS = "See job logs for more information"
+KILL_REASON = "the script was killed by SIGKILL"
+LOG_HINT = "See job logs for more information"
 NO_PACKAGE = "requirements.txt could not be installed: ERROR: no such package"
 JOB_FOLDER = "/tmp/x-jobs-y/job-bef7c8c4db33"
 REASONS = [  # the platform's reason without its kind, the log, and the reason that users read
     ("ValueError: Input y contains NaN., exit code: 1", TRACEBACK, NAN_REASON),
     (TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1), TRACEBACK, NAN_REASON),
     (f"ValueError: Input y contains NaN.\n{NO_SANDBOX}, exit code: 1", TRACEBACK, f"{NAN_REASON}. {NO_SANDBOX}"),
-    (SEE_LOGS, TRACEBACK, NAN_REASON),
+    (LOG_HINT, TRACEBACK, NAN_REASON),
     ("no copper here, exit code: 1", "no copper here\n", "no copper here"),
     (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
-    (SEE_LOGS, "one\ntwo\n", f"{SEE_LOGS}; its last line: two"),
+    (LOG_HINT, "one\ntwo\n", f"{LOG_HINT}; its last line: two"),
     (None, "", "the platform reported no reason"),
     (f"{NO_ERROR}, exit code: 3", TRACEBACK, NO_ERROR),
     (f"{MEMORY}, exit code: 137", TRACEBACK, MEMORY),
-    (f"{KILLED}, exit code: 137", TRACEBACK, KILLED),
+    (f"{KILL_REASON}, exit code: 137", TRACEBACK, KILL_REASON),
     ("3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, killed by SIGKILL"),
     (", exit code: 139", "", "it printed nothing, killed by SIGSEGV"),
     ("3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),  # there is no such signal
-    (f"{FULL}, exit code: 137", TRACEBACK, FULL),
+    (f"{DISK_FULL}, exit code: 137", TRACEBACK, DISK_FULL),
     ("no copper, exit code: 1", TRACEBACK + "a line\n" * 30 + "no copper\n", "no copper"),
     (NO_PACKAGE, TRACEBACK, NO_PACKAGE),
     # without isolation, jobs and containers have different folders
@@ -270,7 +270,7 @@ def test_a_model_that_cannot_be_pickled_has_a_remedy(
 
 
 WRAPPER = "MeasuredRowsRegressor from the template's estimators.py"
-IN_MAIN = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>"
+MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ IN_MAIN = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from
         (f"ValueError: \nAll the 5 fits failed.\n{TRACEBACK}", "train", WRAPPER),
         ("ValueError: Input contains NaN.", "public predict", None),
         ("ValueError: Input X contains NaN.", "train", None),
-        (IN_MAIN, "public predict", "move Mine from train.py to another module"),
+        (MAIN_ERROR, "public predict", "move Mine from train.py to another module"),
         ("AttributeError: 'NoneType' object has no attribute 'predict'", "public predict", "return a model that has"),
     ],
 )
@@ -459,13 +459,13 @@ INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
 
 
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: "
-REQUIRED = "usage: train.py [-h]\ntrain.py: error: the following arguments are required: --epochs, exit code 2"
+ARGPARSE_ERROR = "usage: train.py [-h]\ntrain.py: error: the following arguments are required: --epochs, exit code 2"
 
 
 @pytest.mark.parametrize(
     ("step", "reason", "advice"),
     [
-        ("train", REQUIRED, ""),
+        ("train", ARGPARSE_ERROR, ""),
         ("train", "train.py: data/public/public.csv.gz: there is no such file: jobs have ...", TRAINING),
         ("public preprocess", f"{NO_FILE}'../data/a.csv'", INPUT),
         ("train", f"{NO_FILE}'C:\\\\data\\\\a.csv'", TRAINING),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from handover.following import FENCE, run_blocks
+from handover.following import BLOCK, run_blocks
 from recore_support.schema import TARGETS
 from support.checkout import environment
 
@@ -56,7 +56,7 @@ def test_the_printed_commands_work_in_a_new_environment(readers_copy: Path, temp
 
 
 def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path) -> None:
-    (check,) = (block for tag, block in FENCE.findall((readers_copy / "README.md").read_text()) if tag == "check")
+    (check,) = (block for tag, block in BLOCK.findall((readers_copy / "README.md").read_text()) if tag == "check")
     sums, unlisted = check.replace("$ ", "").splitlines()
     (readers_copy / "submission/more.py").touch()
     result = subprocess.run(["bash", "-c", unlisted], cwd=readers_copy, capture_output=True, text=True)

@@ -34,7 +34,7 @@ def transform_fn(model, data, content_type, accept):
 if __name__ == "__main__":""",
 )
 # a single-precision model, served by the image's default functions; the number of rows changes its order of summation
-SINGLE = """
+SINGLE_PRECISION = """
 import os
 
 import numpy as np
@@ -58,7 +58,7 @@ if __name__ == "__main__":
     weights = np.random.default_rng(0).normal(size=(300, 49)).astype(np.float32)
     np.save(os.environ["SM_MODEL_DIR"] + "/weights.npy", weights)
 """
-WITHOUT_HEADER = PREPROCESS.replace('"index,first,others\\n"', '""')
+HEADERLESS = PREPROCESS.replace('"index,first,others\\n"', '""')
 
 
 def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path:
@@ -106,7 +106,7 @@ def test_the_printed_commands_repeat_a_submission_with_transform_fn(sample: Path
 
 @pytest.mark.slow
 def test_the_printed_commands_repeat_a_single_precision_model_without_hooks(sample: Path, tmp_path: Path) -> None:
-    written = hand_over({"train.py": SINGLE, "preprocess.py": WITHOUT_HEADER}, sample, tmp_path)
+    written = hand_over({"train.py": SINGLE_PRECISION, "preprocess.py": HEADERLESS}, sample, tmp_path)
     assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
     pair = [read_cells(written / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
     assert 1e-9 < largest_difference(*pair) < TOLERANCE

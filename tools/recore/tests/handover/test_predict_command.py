@@ -19,7 +19,7 @@ from recore_support.schema import TARGETS
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
-ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
+INTERVAL_ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     assert line == f"recore: table.csv line 6: column '{table.columns[200]}': 'n.d.' is not a number"
     assert result.stdout.startswith("predict: 12 samples in assays.csv; outside the domain: ")
     assays = pd.read_csv(tmp_path / "assays.csv", dtype={"SiteID": str})
-    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *ENDS]
+    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *INTERVAL_ENDS]
     assert assays["name"].tolist() == private.index.tolist()
     bad = assays.index == 4
     assert assays.loc[bad, "SiteID":"DepthTo"].notna().all(axis=None)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 TIMEOUT = 300  # seconds
-KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
-KEPT_PREFIXES = ("PIP_", "UV_")  # where packages come from
+VARIABLES = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
+PREFIXES = ("PIP_", "UV_")  # where packages come from
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # quicker for small data
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    kept = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
     return kept | ONE_THREAD | {"PATH": path} | variables
 

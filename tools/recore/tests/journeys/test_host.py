@@ -9,9 +9,9 @@ from journeys.submissions import MODELS, Model, add_to_main, write
 from journeys.tables import read_table, write_spectra
 
 DATA = "--public data/public/public.csv.gz --private data/private/private.csv.gz --actual data/private/actual.csv.gz"
-CHEAT = 'targets.to_csv(held_out, index_label="index")'
+CHEATING_LINE = 'targets.to_csv(held_out, index_label="index")'
 FAILING = "    raise RuntimeError(f'no model for {len(inputs)} rows')\n"
-SLOW = "    time.sleep(3600)\n"
+SLEEP_LINE = "    time.sleep(3600)\n"
 
 
 def split_data(folder: Path) -> None:
@@ -47,12 +47,12 @@ def test_evening(tmp_path: Path) -> None:
         "copies": Model(),
         "failing": Model(FAILING),
         "invalid": Model("    return (\n"),
-        "slow": Model(SLOW),
+        "slow": Model(SLEEP_LINE),
         "stronger": Model(MODELS["pickle"].fit.replace("alpha)", "100 * alpha)")),
     }
     for name, model in models.items():
         write(tmp_path / name, model)
-    add_to_main(tmp_path / "copies", CHEAT)
+    add_to_main(tmp_path / "copies", CHEATING_LINE)
     command = f"recore judge {' '.join(models)} {DATA} --jobs 2 --time-limit 2"
     with start_process(f"exec {command}", tmp_path) as process:
         wait_for("joblib: completed", process)

@@ -11,7 +11,7 @@ import pytest
 from journeys.commands import finish, interrupt, output, run, start_process, wait_until
 from journeys.tables import read_table, write_spectra
 
-WITH = ". ./variables.sh;"  # the variables that direct `recore production` to the simulator
+SETUP = ". ./variables.sh;"  # the variables that direct `recore production` to the simulator
 
 
 def hand_over(folder: Path, rows: int, holes: int) -> None:
@@ -34,7 +34,7 @@ def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
         wait_until((tmp_path / "variables.sh").exists, simulator)
         serve_with_mistakes(tmp_path)
         watch_and_retrain(tmp_path)
-        printed = run(f"{WITH} recore production delete --all --yes", tmp_path)
+        printed = run(f"{SETUP} recore production delete --all --yes", tmp_path)
         assert "deleted: version 1" in printed
         interrupt(simulator)
         assert "stopped; all its jobs have ended" in finish(simulator)
@@ -68,19 +68,19 @@ def predict_with_mistakes(folder: Path) -> None:
 
 def serve_with_mistakes(folder: Path) -> None:
     assert "set AWS_ENDPOINT_URL" in run("recore production list", folder, status=2).replace("Set", "set")
-    assert "is not the file that was handed over" in run(f"{WITH} recore production register damaged", folder, 2)
-    assert "is version 1 of" in run(f"{WITH} recore production register handover", folder)
-    assert "nothing changed" in run(f"{WITH} recore production register handover", folder)
-    assert "no version of core-assays is approved" in run(f"{WITH} recore production deploy", folder, 2)
-    run(f"{WITH} recore production approve 1", folder)
-    with start_process(f"{WITH} recore production deploy", folder) as process:
+    assert "is not the file that was handed over" in run(f"{SETUP} recore production register damaged", folder, 2)
+    assert "is version 1 of" in run(f"{SETUP} recore production register handover", folder)
+    assert "nothing changed" in run(f"{SETUP} recore production register handover", folder)
+    assert "no version of core-assays is approved" in run(f"{SETUP} recore production deploy", folder, 2)
+    run(f"{SETUP} recore production approve 1", folder)
+    with start_process(f"{SETUP} recore production deploy", folder) as process:
         wait_until(lambda: "deploy: Creating" in output(process), process)
         interrupt(process)
         finish(process, 130)
-    assert "serves A=1:1" in run(f"{WITH} recore production deploy", folder)
-    assert "notes.csv" in run(f"{WITH} recore production invoke notes.csv", folder, 2)
-    assert "missing column" in run(f"{WITH} recore production invoke column-missing.csv", folder, 2)
-    printed = run(f"{WITH} recore production invoke author/data/private/private.csv.gz --json", folder)
+    assert "serves A=1:1" in run(f"{SETUP} recore production deploy", folder)
+    assert "notes.csv" in run(f"{SETUP} recore production invoke notes.csv", folder, 2)
+    assert "missing column" in run(f"{SETUP} recore production invoke column-missing.csv", folder, 2)
+    printed = run(f"{SETUP} recore production invoke author/data/private/private.csv.gz --json", folder)
     answers = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assays = {row["name"].removeprefix("sample-"): row for row in read_table(folder / "assays.csv")}
     copper = {answer["index"]: answer["assays"]["CuPPM"]["value"] for answer in answers}
@@ -89,15 +89,15 @@ def serve_with_mistakes(folder: Path) -> None:
 
 
 def watch_and_retrain(folder: Path) -> None:
-    printed = run(f"{WITH} recore production monitor --complete --out monitor.html || test $? = 1", folder)
+    printed = run(f"{SETUP} recore production monitor --complete --out monitor.html || test $? = 1", folder)
     assert re.search("drift", printed)
     assert (folder / "monitor.html").exists()
     run("recore sample --out more --rows 500 --holes 20 --channels 120 --seed 4", folder)
-    retrain = f"{WITH} recore production retrain author/mine --approve --tolerance 10 --update --public"
+    retrain = f"{SETUP} recore production retrain author/mine --approve --tolerance 10 --update --public"
     assert "no assays" in run(f"{retrain} more/private/private.csv.gz", folder, 2)
     with start_process(f"{retrain} more/public/public.csv.gz", folder) as process:
         wait_until(lambda: "Train: started" in output(process), process)
         interrupt(process)
         finish(process, 130)
     run(f"{retrain} more/public/public.csv.gz", folder)
-    assert "A=2:1" in run(f"{WITH} recore production describe", folder)
+    assert "A=2:1" in run(f"{SETUP} recore production describe", folder)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import core_assays as support
-from models.core_assays import UNMEASURED, make_training_folder, spectra_of, values_of
+from models.core_assays import UNMEASURED_TARGET, make_training_folder, spectra_of, values_of
 from models.house_prices import (
     create_model,
     generate_dataset,
@@ -93,10 +93,10 @@ def test_the_model_equals_the_one_that_train_py_writes(env: SageMakerEnv, tmp_pa
 def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerEnv) -> None:
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert list(errors) == list(TARGETS)
-    assert errors[UNMEASURED] is None
+    assert errors[UNMEASURED_TARGET] is None
     assays = pd.read_csv(env.dataset_folder() / "public.csv.gz", index_col=0)
     held_out = pd.read_csv(env.model_folder() / "held_out.csv", index_col=0)
-    for name in set(TARGETS) - {UNMEASURED}:
+    for name in set(TARGETS) - {UNMEASURED_TARGET}:
         rows = assays[name].notna()
         assert rows.sum() > 10
         rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
@@ -156,7 +156,7 @@ def test_one_spectrum_is_predicted(
     assert {name: assays[name]["unit"] for name in units} == units
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert {name: assay["expected_error"] for name, assay in assays.items()} == errors
-    assert assays[UNMEASURED] == {"value": None, "unit": "ppb", "expected_error": None}
+    assert assays[UNMEASURED_TARGET] == {"value": None, "unit": "ppb", "expected_error": None}
 
 
 def test_spectra_in_a_batch_alone_as_arrays_and_in_threads_have_the_same_predictions(
@@ -355,7 +355,7 @@ def test_instrument_files_become_a_served_model(
     assert prediction["metadata"]["model_version"] == "core-1.0"
     np.testing.assert_allclose(values_of([prediction["result"]]), expected[:1], rtol=1e-9)
     assert prediction["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
-    assert prediction["result"]["assays"][UNMEASURED]["value"] is None
+    assert prediction["result"]["assays"][UNMEASURED_TARGET]["value"] is None
     predictions = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
     np.testing.assert_allclose(values_of([prediction["result"] for prediction in predictions]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):

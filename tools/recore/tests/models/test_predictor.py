@@ -58,10 +58,7 @@ def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
     prediction = DoublingPredictor(make_env()).invoke({"x": 2})
     after = datetime.datetime.now(datetime.UTC).timestamp()
     assert before <= prediction["metadata"].pop("timestamp") <= after
-    assert prediction == {
-        "metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"},
-        "result": {"twice": 4},
-    }
+    assert prediction == {"metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"}, "result": {"twice": 4}}
 
 
 def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:
@@ -161,8 +158,8 @@ def test_values_are_written_as_flask_writes_them(recording_env: Any, connected_c
     assert sorted(inputs, key=str) == [{"x": 1} | written, {"x": None} | written]
 
 
-CIRCULAR: dict[str, Any] = {"x": 1}
-CIRCULAR["itself"] = CIRCULAR
+CIRCULAR_VALUE: dict[str, Any] = {"x": 1}
+CIRCULAR_VALUE["itself"] = CIRCULAR_VALUE
 
 
 @pytest.mark.parametrize(
@@ -171,7 +168,7 @@ CIRCULAR["itself"] = CIRCULAR
         ({"x": 1, "y": object()}, "object"),
         ({"x": 1, ("a", "b"): 1}, "keys must be"),
         ({"x": 1, 1: {2}}, "set"),
-        (CIRCULAR, "contains itself"),
+        (CIRCULAR_VALUE, "contains itself"),
     ],
     ids=["object", "key", "set", "circular"],
 )

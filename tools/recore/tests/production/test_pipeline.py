@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import SLOW, make_tunable
+from recore_support.tunable_submission import SLOW_TRAIN, make_tunable
 from support.checkout import ROOT
 
 from stagemaker.server import BUCKET
 
-COMPUTED = ["Features", "Train", "Evaluate"]
+COMPUTED_STEPS = ["Features", "Train", "Evaluate"]
 pytestmark = pytest.mark.slow
 
 
@@ -28,7 +28,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
     third = commands.succeed("train", ROOT, "--public", public, "--again")
-    assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED))
+    assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED_STEPS))
     assert third["version"]["archives"] == first["version"]["archives"]
 
     tuned = commands.succeed("train", ROOT, "--public", public, "--set", "alphas=5")
@@ -88,7 +88,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
 ) -> None:
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", make_tunable(tmp_path / "mine"), "--public", public)
-    slow = make_tunable(tmp_path / "slow", {"train.py": SLOW})
+    slow = make_tunable(tmp_path / "slow", {"train.py": SLOW_TRAIN})
     process = commands.start("train", slow, "--public", public)
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:

@@ -10,14 +10,14 @@ from stagemaker_support.fuzzing import examples
 
 from recore.production.containers.row_notes import COLUMN, RowProblem, compute_apart, take_notes, write_note
 
-INJECTED = "a,domain:0\n{}"  # as if the index contained a cell of the column
+CSV_ROWS = "a,domain:0\n{}"  # as if the index contained a cell of the column
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 BANDS = st.lists(st.fixed_dictionaries({"from": st.floats(-1e5, 1e5), "deviation": st.floats(-1e5, 1e5)}), max_size=5)
 DESCRIPTIONS = st.fixed_dictionaries({"inside": st.booleans(), "q": st.floats(0, 1e6), "bands": BANDS})
 
 
 @examples(50)
-@given(st.none() | DESCRIPTIONS | WORDS.map(RowProblem), WORDS | st.text('a,":;\n', max_size=4).map(INJECTED.format))
+@given(st.none() | DESCRIPTIONS | WORDS.map(RowProblem), WORDS | st.text('a,":;\n', max_size=4).map(CSV_ROWS.format))
 def test_notes_travel_in_the_last_column(note: Any, name: str) -> None:
     inputs = pd.DataFrame({"bin": [0.5]}, index=pd.Index([name], name="index"))
     sent = inputs.to_csv(lineterminator="\n")

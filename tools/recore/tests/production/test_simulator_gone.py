@@ -12,7 +12,7 @@ from recore_support.tunable_submission import TRAIN, make_tunable
 from stagemaker_support.start_command import start
 from support.checkout import environment
 
-GONE = "has stopped; restart it with `stagemaker start` and the same --state, reload its variables, and "
+STOP_MESSAGE = "has stopped; restart it with `stagemaker start` and the same --state, reload its variables, and "
 
 
 class KilledSimulator:
@@ -71,7 +71,7 @@ def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, 
     ):
         output, _ = command.communicate(timeout=30)  # boto3's own retries take more than a minute
         line = output.splitlines()[-1]
-        assert line == f"recore: the simulator at {simulator.variables['AWS_ENDPOINT_URL']} {GONE}{end}", output
+        assert line == f"recore: the simulator at {simulator.variables['AWS_ENDPOINT_URL']} {STOP_MESSAGE}{end}", output
         assert output.count("has stopped") == 1
         assert command.returncode == 1
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import FAILING, SLOW, TRAIN, make_tunable
+from recore_support.tunable_submission import FAILING, SLOW_TRAIN, TRAIN, make_tunable
 
 TABLE = """
 [tool.recore.tune]
@@ -106,7 +106,7 @@ def wait_for_training(process: subprocess.Popen[str], commands: ProductionComman
 def test_an_interrupt_stops_the_tuning_job_and_waits(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.send_signal(signal.SIGINT)
@@ -119,7 +119,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     """A tuning job can still be running if a command was killed."""
-    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.kill()

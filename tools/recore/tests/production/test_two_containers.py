@@ -19,7 +19,7 @@ from recore.production.containers.expected_error import expected_error
 pytestmark = pytest.mark.everywhere
 
 LINES = {"SplitType": "Line", "ContentType": "text/csv"}
-JOINED = {
+JOIN_OPTIONS = {
     "BatchStrategy": "MultiRecord",
     "MaxPayloadInMB": 1,
     "Input": LINES,
@@ -58,7 +58,7 @@ def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
     spectrum = lines[7].split(",")
     middle = len(spectrum) // 2
     lines[7] = ",".join([*spectrum[:middle], "", *spectrum[middle + 1 :]])
-    options = JOINED | {
+    options = JOIN_OPTIONS | {
         "Input": LINES | {"ContentType": CONTENT_TYPE},
         "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
     }

@@ -18,8 +18,8 @@ from recore.web.server import MAX_CONNECTIONS
 
 UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
 # takes seconds to read: 40 spectra of 50,000 channels, in 4 MB
-HEAVY = b"# axis: cm-1\nsample," + b",".join(b"%d" % n for n in range(1, 50_001)) + b"\n"
-HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 40
+TABLE = b"# axis: cm-1\nsample," + b",".join(b"%d" % n for n in range(1, 50_001)) + b"\n"
+TABLE += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 40
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_client_that_reads_no_response_is_disconnected(at_once: bool, page: We
 def test_uploads_that_take_long_to_read_do_not_hold_up_the_page(page: WebPage, few_rows: Path) -> None:
     reasons: list[str] = []
     page.send("few.csv.gz", few_rows.read_bytes())
-    threads = [threading.Thread(target=lambda: reasons.append(page.expect_error("heavy.csv", HEAVY))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: reasons.append(page.expect_error("heavy.csv", TABLE))) for _ in range(4)]
     for thread in threads:
         thread.start()
     assert page.request("api/settings")[0] == 200

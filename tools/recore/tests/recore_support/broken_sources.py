@@ -23,12 +23,12 @@ def model_fn(model_dir):
 def input_fn(input_data, content_type):
     return input_data.splitlines()[1:]
 """
-IMPORTED = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "numpy as np", "pd.": "pandas as pd"}
+ALIASES = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "numpy as np", "pd.": "pandas as pd"}
 
 
 def write_train(code: str, imports: str = "") -> Change:
     """Return a change that writes a short train.py: two hooks and `code`, with imports of the libraries it uses."""
-    imports += "".join(f"import {module}\n" for name, module in IMPORTED.items() if name in code)
+    imports += "".join(f"import {module}\n" for name, module in ALIASES.items() if name in code)
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, HOOKS, code) if part))
 
@@ -100,7 +100,7 @@ if __name__ == "__main__":
 {more}    rows_of(arguments.input).to_csv(arguments.output)
 """
 PARSER = "    parser = argparse.ArgumentParser()\n"
-PARSED = "argparse.ArgumentParser().parse_known_args()"
+ARGS = "argparse.ArgumentParser().parse_known_args()"
 MAIN = "def main():\n"
 OPTION = 'parser.add_argument("--input", default="data/public/public.csv.gz")'
 NOT_REQUIREMENTS = (
@@ -124,7 +124,7 @@ NOT_REQUIREMENTS = (
 )
 MDL = write("mdl.py", "ALPHA = 1.0\n")
 WHEEL = "wheels/mdl-1.0-py3-none-any.whl"
-MATCH = f"match sys.version_info[0]:\n    case 3:\n        {SETUP}"
+BRANCH = f"match sys.version_info[0]:\n    case 3:\n        {SETUP}"
 
 FLAWS = {
     "RC102": train("def fit(inputs, targets, holes)\n    return None\n", line="def fit(inputs, targets, holes)"),
@@ -228,7 +228,7 @@ FLAWS = {
         imports="from sklearn.linear_model import Ridge\n",
     ),
     "RC124 preprocess": preprocess(
-        PARSED, replace("preprocess.py", "import csv\n", "import argparse\nimport csv\n", f"{RUN}    main()", PARSED)
+        ARGS, replace("preprocess.py", "import csv\n", "import argparse\nimport csv\n", f"{RUN}    main()", ARGS)
     ),
     "RC125 required": argument('"--epochs", type=int, required=True'),
     "RC125 default": train(
@@ -259,7 +259,7 @@ FLAWS = {
         "import numpy",
     ),
     "RC201 syntax": Case(
-        replace("setup.py", "from setuptools", "import sys\n\nfrom setuptools", SETUP, MATCH), "setup.py", SETUP
+        replace("setup.py", "from setuptools", "import sys\n\nfrom setuptools", SETUP, BRANCH), "setup.py", SETUP
     ),
     "RC201 list": Case(write("MANIFEST.in", "include **x\n"), "MANIFEST.in"),
     "RC202": imports("from mdl import ALPHA", "STRENGTH = ALPHA\n", MDL),
@@ -328,7 +328,7 @@ def explain():
     routes += [open("/opt/ml/" + routes[0]), open(os.path.join("/opt/ml", routes[1], "x"))]
     raise ValueError("/home/ada/public.csv.gz", routes)
 '''
-DEFINED = """\
+DEFINITIONS = """\
 COUNT = 0
 
 
@@ -401,7 +401,7 @@ except ImportError:
 
 LIBRARIES = (numpy, pyarrow, scipy)
 """
-TALK = '''\
+NETWORK_CODE = '''\
 def host():
     """Return the local name and the address of the documentation, https://example.com."""
     return socket.gethostname(), "https://example.com"
@@ -424,7 +424,7 @@ prune tests
 exclude README.md
 recursive-include settings *.toml *.json
 """
-HASHED = """\
+HASHED_REQUIREMENT = """\
 --require-hashes
 cubist==1.2.2 \\
     --hash=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef \\
@@ -455,7 +455,7 @@ if __name__ == "__main__":
 def main(rows, seed):
     print(rows, seed)
 """
-AT_IMPORT = """\
+IMPORT_CODE = """\
 FOLDER = os.environ.get("SM_MODEL_DIR", "model")
 
 
@@ -477,10 +477,10 @@ numpy==1.26.4; python_version < "3.12"
 scikit-learn[alldeps]\\
   ==1.9.0
 """
-FROM_LIB = (
+LIB_PATH = (
     'import sys\n\nsys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))\nimport mdl\n'
 )
-WITH_SETUP = """\
+SETUP_CODE = """\
 import os
 
 import setuptools
@@ -494,7 +494,7 @@ setuptools.setup(name="mine", long_description=README, py_modules=("preprocess",
 VARIANTS: dict[str, Change] = {
     "RC102": write_train(NEW_SYNTAX),
     "RC102 defined": chain(
-        write_train(DEFINED, "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import polars as pl\n"),
+        write_train(DEFINITIONS, "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import polars as pl\n"),
         replace("train.py", "import os\n", "from __future__ import annotations\n\nimport os\n"),
     ),
     "RC102 star": chain(write_train("ALPHAS = [ALPHA]\n", "from mdl import *\n"), MDL, name_modules("mdl")),
@@ -504,7 +504,7 @@ VARIANTS: dict[str, Change] = {
         require("lightgbm==4.6.0\nxgboost-cpu==3.4.1\nopencv-python-headless==4.11.0.86\n"),
     ),
     "RC108 folder": chain(
-        write_train("ALPHA = mdl.ALPHA\n", FROM_LIB), write("lib/mdl.py", "ALPHA = 1.0\n", "MANIFEST.in", "graft lib\n")
+        write_train("ALPHA = mdl.ALPHA\n", LIB_PATH), write("lib/mdl.py", "ALPHA = 1.0\n", "MANIFEST.in", "graft lib\n")
     ),
     "RC109": insert("preprocess.py", PREPROCESS_IMPORTS, before="HERE ="),
     "RC110": chain(
@@ -513,7 +513,7 @@ VARIANTS: dict[str, Change] = {
     ),
     "RC114": chain(write_train(PATHS), write("limits.json", "{}\n", "MANIFEST.in", "include limits.json\n")),
     "RC114 absolute": write_train(OTHER_PATHS),
-    "RC116": write_train(TALK, "import socket\n"),
+    "RC116": write_train(NETWORK_CODE, "import socket\n"),
     "RC119": write_train(
         f"TARGETS = {list(TARGETS)}\nWEIGHTS = {dict.fromkeys(reversed(TARGETS), 0.01)}\n"
         'METALS = ["CuPPM", "AuPPM", "AgPPM"]\n'
@@ -530,9 +530,9 @@ VARIANTS: dict[str, Change] = {
         ),
     ),
     "RC123": write_train(f"{RUN}    print(argparse.ArgumentParser().parse_known_args())\n"),
-    "RC124": write_train(AT_IMPORT, "from functools import partial\n"),
+    "RC124": write_train(IMPORT_CODE, "from functools import partial\n"),
     "RC125": write_train(ARGUMENTS),
-    "RC201": write("setup.py", WITH_SETUP, "README.md", "Mine.\n"),
+    "RC201": write("setup.py", SETUP_CODE, "README.md", "Mine.\n"),
     "RC201 find_packages": chain(
         replace("setup.py", "import setup", "import find_packages, setup"),
         replace("setup.py", '"train"])', '"train"], packages=find_packages(".", exclude=["tests", "tests.*"]))'),
@@ -556,7 +556,7 @@ VARIANTS: dict[str, Change] = {
     "RC204": write("requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'),
     "RC205": require(REQUIREMENTS),
     "RC205 other packages": require("serial==0.0.97\ndocx==0.2.4\njwt==1.3.1\nbs4==0.0.2\n"),
-    "RC205 hashes": require(HASHED),
+    "RC205 hashes": require(HASHED_REQUIREMENT),
     "RC205 folder": chain(
         write("requirements.txt", "./mdl\n", "MANIFEST.in", "include requirements.txt\ngraft mdl\n"),
         write("mdl/setup.py", "from setuptools import setup\n\nsetup()\n"),

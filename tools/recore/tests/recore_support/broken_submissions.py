@@ -16,12 +16,12 @@ LIMIT = "return np.clip(raw, self.low, self.high)"
 CSV_ROW = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
 RETURN_ROWS = f'return "".join({CSV_ROW} + "\\n" for row in prediction.tolist())'
 WRITE_ROW = "[name, *map(repr, row)]"
-SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
-ENDING = '    print("train: a model of", len(rows), "rows")\n'
+SAVE_CALL = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
+LAST_LINE = '    print("train: a model of", len(rows), "rows")\n'
 LINES = 'for line in content.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
 # the audit hook removes its folder from os.environ, but cannot remove it from the initial environment in /proc
-OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
+IS_SEEN = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
 
 
 def flaw(message: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
@@ -52,7 +52,7 @@ def predict_with(*lines: str) -> Change:
 
 def add_at_end(*lines: str) -> Change:
     """Insert lines before the last line of the training."""
-    return train(ENDING, "".join(f"    {line}\n" for line in lines) + ENDING)
+    return train(LAST_LINE, "".join(f"    {line}\n" for line in lines) + LAST_LINE)
 
 
 def start_with(*lines: str) -> Change:
@@ -72,7 +72,7 @@ def edit_bins(*lines: str) -> Change:
 def save_held_out(rows: str) -> Change:
     """Save held-out predictions. rows: an expression for the predicted assays of each row."""
     return train(
-        SAVE,
+        SAVE_CALL,
         'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
         "    model = fit(inputs, targets)\n"
         "    save_model(model, model_dir)\n"
@@ -263,8 +263,8 @@ BROKEN = {
         "/etc/passwd", edit_bins('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
     ),
     "RC803": warning("os.system true", predict_with('os.system("true")', "model.predict(inputs)"), file="train.py"),
-    "RC804 kills parent": flaw("could not be observed", add_at_end(f"if {OBSERVED}:", "    os.kill(os.getppid(), 9)")),
-    "RC804 fails observed": warning("Step train fails only while it is observed", start_with(f"assert not {OBSERVED}")),
+    "RC804 kills parent": flaw("could not be observed", add_at_end(f"if {IS_SEEN}:", "    os.kill(os.getppid(), 9)")),
+    "RC804 fails observed": warning("Step train fails only while it is observed", start_with(f"assert not {IS_SEEN}")),
     "RC804 forks": flaw(
         "more processes",
         add_import("time"),

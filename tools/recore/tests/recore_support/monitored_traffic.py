@@ -14,11 +14,11 @@ from recore.production.data_capture import Body, CaptureEvent
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
 from recore_support.schema import HOLE
 
-BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def monitor_sample(
-    sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
+    sample: Path, change: float = 0.0, name: str = "", begin: datetime = START, rows: int | None = None
 ) -> Monitoring:
     """Monitor the private spectra of a sample as they arrive, one per minute. rows: how many arrive, by default all.
 

@@ -73,7 +73,7 @@ def preprocess(data_file):
 
 LINE = "    # a test replaces this line\n"
 FAILING = TRAIN.replace(LINE, "    sys.exit('train.py: this one fails')\n")
-SLOW = TRAIN.replace(LINE, "    time.sleep(300)\n")
+SLOW_TRAIN = TRAIN.replace(LINE, "    time.sleep(300)\n")
 
 
 def make_tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:

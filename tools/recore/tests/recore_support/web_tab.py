@@ -13,7 +13,7 @@ import pytest
 
 from recore_support.web_page import WebPage, opus_file, read_rows
 
-DROP = """(zone, files) => {
+DROP_SCRIPT = """(zone, files) => {
   const data = new DataTransfer();
   for (const [name, encoded, zeros] of files) {
     const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
@@ -41,7 +41,7 @@ class Tab:
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
         """Drop files on the page, and wait as `add_files` does. zeros: send this many zero bytes instead."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
-        self.page.locator("#drop").evaluate(DROP, encoded)
+        self.page.locator("#drop").evaluate(DROP_SCRIPT, encoded)
         self.wait()
 
     def wait(self) -> None:

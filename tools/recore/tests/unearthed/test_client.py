@@ -15,7 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 from stagemaker_support.docker_engine import THREADS_OF_CONTAINERS
-from support.checkout import UPLOADED, copy_checkout, environment, run
+from support.checkout import UPLOADED_FILES, copy_checkout, environment, run
 from support.fixtures import make_project
 from unearthed.conftest import IMAGE
 
@@ -127,7 +127,7 @@ def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(client_ru
     with tarfile.open(client_run.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
         contents = {name: file.read() for name, file in members.items()}
-    assert set(contents) == {*UPLOADED, "requirements.txt"}
+    assert set(contents) == {*UPLOADED_FILES, "requirements.txt"}
     assert contents == {name: (client_run.folder / name).read_bytes() for name in contents}
 
 

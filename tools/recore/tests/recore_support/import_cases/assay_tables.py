@@ -10,7 +10,7 @@ from recore_support.import_cases.building import (
     FORMATS,
     GERMAN,
     GERMAN_TAB,
-    GROUPED,
+    GROUPINGS,
     GZIPPED,
     ID_VALUES,
     IDS,
@@ -28,7 +28,7 @@ from recore_support.import_cases.building import (
     split_list,
     table,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, Values, ask, may_ask
+from recore_support.import_cases.case import ERROR, NO_ID, Case, Values, ask, may_ask
 from recore_support.schema import TARGETS
 
 # "Al2O3=Al2O3_pct": compound, of which the first element is the target, and header; by the unit's size in ppm
@@ -62,17 +62,17 @@ UNUSUAL_HEADERS = {  # clear, but a question is allowed; 324.754 is an emission 
     """),
 }
 # for --column; converted or rejected
-BY_OPTION = split_list("""
+OPTION_HEADERS = split_list("""
     CaCO3=CaCO3 (%)|BaSO4=BaSO4_pct|MoS2=MoS2_pct|NaCl=NaCl_pct|FeS2=FeS2 %|PbSO4=PbSO4_pct|ZrSiO4=ZrSiO4_pct
     FeO=FeOT (%)|FeTiO3=FeTiO3_pct|SO4=SO4_pct|SBaO4=BaSO4_pct|CaSO6H4=CaSO4.2H2O (%)|AlO3H3=Al(OH)3 (%)|Cu=Zn_pct
 """)
-NOT_A_TARGET = split_list("""
+IGNORED_HEADERS = split_list("""
     SiO2 (%)|LOI_pct|pH|Hg_ppm|C_pct|TOC (%)|Recovery (%)|Weight (kg)|Moisture (%)|Density (g/cm3)|CEC (cmol/kg)
     CuEq (%)|AuEq_gpt|Cu+Zn (ppm)|K/Al|Zn_err_ppm|Zn Error (ppm)|Zn_sd_ppm|SO4_pct|CO3 (%)|PO4 (mg/kg)|Rock type
     In situ|Total (%)|Lab|No|As received (kg)|pH_CaCl2|pH (CaCl2)|EC (mS/cm)|Clay_pct|Sand (%)|Silt (%)|N (%)|C/N
     Corg (%)
 """)
-UNCERTAIN = split_list("""
+UNCERTAIN_HEADERS = split_list("""
     P Olsen (mg/kg)|K exchangeable (mg/kg)|CuCN_ppm|Mg#|log Cu (ppm)|lnZn_ppm|1/Zn (ppm)|Zn ppm LOD|Zn ppm 3 sigma
     Zn x10 ppm|NO3-N (mg/kg)|PO4-P (mg/kg)|Al saturation (%)|Mg_kg|Au (oz)|eU3O8_ppm|Na2O eq (%)|As(III) (mg/kg)
     As V (mg/kg)|Sr87/Sr86|Zn TCLP (mg/l)|Zn concentrate (%)|Zn wet basis (%)|Al2O3/SiO2 (%)|La+Ce (ppm)|Zn_ppm_dup
@@ -86,12 +86,12 @@ MINERALS = split_list("""
     BaSO4 (%)|MoS2_pct|ZnS (%)|FeS2 %|CuFeS2_pct|CaMg(CO3)2 (%)|PbS_pct|CaSO4 (%)|KAlSi3O8 (%)|Fe3Al2(SiO4)3_pct
 """)
 OUNCES = split_list("Au_opt|Ag_OPT|Au (oz/t)|Ag oz/ton|AU OPT|Au_oz|Au..oz.t.|Au_ozt")
-WITHOUT_UNITS = [  # headers of one table, between bars
+UNITLESS = [  # headers of one table, between bars
     "SiO2|Al2O3|Fe2O3|MgO|CaO|Na2O|K2O|TiO2|P2O5|MnO|LOI",
     *("Cr2O3", "MnO|Al2O3|Ni|Cu|S", "Cu|Zn|Pb", "Cu XRF|Zn XRF", "Cu_ppm|TiO2", "FE2O3|AL2O3|CAO", "cu|zn"),
     *("Fe2O3T|TiO2", "Fe2O3....|Al2O3...."),  # names in R, without the per cent sign
 ]
-TWO_FOR_A_TARGET = [
+TARGET_TWICE = [
     *("Cu_ppm|Cu_pct", "Cu ICP ppm|Cu XRF ppm", "Au_ppb|Au (g/t)", "Al_ppm|Al2O3 (%)", "FeO (%)|Fe2O3 (%)"),
     *("Cu_ME-ICP61_ppm|Cu-OG62 Cu %", "CuPPM|Cu (%)"),
 ]
@@ -143,7 +143,7 @@ def headers(entries: dict[float, list[str]]) -> list[Case]:
     return [header_case(entry, size, cells.get(size, "1.25|23|0.4")) for size in entries for entry in entries[size]]
 
 
-def without_units(names: str) -> Case:
+def unitless(names: str) -> Case:
     return assays(dict.fromkeys(names.split("|"), "1.5|2|4"))
 
 
@@ -164,11 +164,11 @@ def cell(entry: str, value: float | None = None) -> Case:
 
 HEADER_CASES = [
     *headers(HEADERS),
-    *may_ask(ANY, *headers(UNUSUAL_HEADERS)),
-    *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in NOT_A_TARGET),
-    *may_ask(ANY, *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in UNCERTAIN)),
+    *may_ask(ERROR, *headers(UNUSUAL_HEADERS)),
+    *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in IGNORED_HEADERS),
+    *may_ask(ERROR, *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in UNCERTAIN_HEADERS)),
     *(name_case(names) for names in SAMPLE_NAMES),
-    *may_ask(ANY, *(name_case(names) for names in FOREIGN_SAMPLE_NAMES)),
+    *may_ask(ERROR, *(name_case(names) for names in FOREIGN_SAMPLE_NAMES)),
     name_case("SampleID,HoleID,from_ft,to_ft", DepthFrom=multiply(0.3048, 0, 1, 5), DepthTo=multiply(0.3048, 1, 2, 6)),
     name_case("sample,hole,from_cm,to", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
     name_case("sample,hole,From (cm),To (cm)", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
@@ -197,7 +197,7 @@ HEADER_CASES = [
         for methods in ("", ",,,,ME-MS61,ME-MS61\n")
     ),
     *may_ask(
-        ANY,
+        ERROR,
         assays(
             {"Cu": CELLS, "Au": "1|2|3"},
             before=",,,,ME-MS61,Au-AA25\n",
@@ -214,11 +214,11 @@ HEADER_CASES = [
         assays({"X": "400100|400200|400300", "Y": "741210|741220|741230", "Cu_ppm": CELLS}, **CU),
         *(assays({header: "1.5|2|4", "Cu_ppm": CELLS}, **CU) for header in MINERALS),
     ),
-    *ask("content-unit", *(without_units(names) for names in WITHOUT_UNITS)),
+    *ask("content-unit", *(unitless(names) for names in UNITLESS)),
     *ask(
         "content-unit",
         assays({"Al2O3": "8,5|9|7", "CaO": "1,5|2|3"}, GERMAN),
-        without_units("Al2O3|TiO2").with_options(columns=("AlPPM=Al2O3",)),
+        unitless("Al2O3|TiO2").with_options(columns=("AlPPM=Al2O3",)),
     ),
     assays(
         {"Al2O3": "1.5|2|4", "Cu": "1.5|2|4", "Zn_ppm": "1.5|2|4"},
@@ -230,16 +230,16 @@ HEADER_CASES = [
     ).with_options(content_unit="pct"),
     *ask(
         ("content-unit", "target", NO_ID),
-        *(without_units(header) for header in OUNCES),
+        *(unitless(header) for header in OUNCES),
         assays({"Cu": CELLS, "Au": CELLS}, below="||||ppm|opt"),
         *(
-            without_units(header).with_options(columns=(f"AuPPM={header}",))
+            unitless(header).with_options(columns=(f"AuPPM={header}",))
             for header in ("Au_opt", "gold opt", "Au (oz/t)", "AuOPT")
         ),
     ),
-    *ask("target", *(without_units(names) for names in TWO_FOR_A_TARGET)),
+    *ask("target", *(unitless(names) for names in TARGET_TWICE)),
     assays({"Cu ICP ppm": "1|2|3", "Cu XRF ppm": "2|3|4"}, CuPPM=[2, 3, 4]).with_options(columns=("CuPPM=Cu XRF ppm",)),
-    *may_ask(ANY, *map(option_case, BY_OPTION)),
+    *may_ask(ERROR, *map(option_case, OPTION_HEADERS)),
     *(
         assays({header: "1.5|2|4"}, **{target: multiply(factor, 1.5, 2, 4)}).with_options(
             columns=(f"{target}={option}",)
@@ -251,8 +251,8 @@ HEADER_CASES = [
             ("Al_x:g/kg", "Al_x", "AlPPM", 1e3),
         )
     ),
-    *ask(ANY, without_units("Al2O3 (%)").with_options(columns=("FePCT=Al2O3 (%)",))),
-    *ask(ANY, *(without_units(names) for names in ("CuPMP", "ZnPPM|CuPMM", "CuPPM|cuppm"))),
+    *ask(ERROR, unitless("Al2O3 (%)").with_options(columns=("FePCT=Al2O3 (%)",))),
+    *ask(ERROR, *(unitless(names) for names in ("CuPMP", "ZnPPM|CuPMM", "CuPPM|cuppm"))),
 ]
 
 POINTS, COMMAS = "1.234|2.345|3.456", "1,234|2,345|3,456"
@@ -277,7 +277,7 @@ def grades(form: TextFormat, decimal: str = ".", **columns: str) -> Case:
 
 
 MARK_CASES = [
-    *(thousands(form, decimals) for form in GROUPED for decimals in (0, 1)),
+    *(thousands(form, decimals) for form in GROUPINGS for decimals in (0, 1)),
     grades(SEMICOLON, ".", CuPPM=POINTS).with_options(decimal="point"),
     grades(SEMICOLON, ",", CuPPM=POINTS).with_options(decimal="comma"),
     *may_ask("decimal", grades(US, ZnPPM=COMMAS)),
@@ -324,21 +324,23 @@ MARK_CASES = [
             *(("\u2013", None), ("\u2014", None), ("\u2212", None), ("", None), ("NA", None), ("NaN", None)),
         )
     ),
-    *ask(ANY, *map(cell, split_list("\u22655|>=5|\u22125|\u20135|10\u00b2|1\u20132|\u00bd|\u0665|>10000|-999|-0.005"))),
-    *ask(ANY, *map(cell, split_list("05. Mai|5-May|~5|5*|0.5-1|5000+|5 ppm?|1e400|inf|0x10|1_000|\u2160|see note"))),
-    *may_ask(ANY, *map(cell, split_list("-|n.d.|ND|BDL|IS|NSS|#N/A|#NV|#DIV/0!|<LOD|null|nan|None|*"))),
+    *ask(
+        ERROR, *map(cell, split_list("\u22655|>=5|\u22125|\u20135|10\u00b2|1\u20132|\u00bd|\u0665|>10000|-999|-0.005"))
+    ),
+    *ask(ERROR, *map(cell, split_list("05. Mai|5-May|~5|5*|0.5-1|5000+|5 ppm?|1e400|inf|0x10|1_000|\u2160|see note"))),
+    *may_ask(ERROR, *map(cell, split_list("-|n.d.|ND|BDL|IS|NSS|#N/A|#NV|#DIV/0!|<LOD|null|nan|None|*"))),
     assays({"Cu_ppm": "5|7.5|8", "Level": "\u22121|2|3"}, CuPPM=[5, 7.5, 8]),
     assays(
         {"Cu\n(ppm)": "5|7|8", "Note\n\nof day": 'a\nb|1" core|', "Zn\npct": "0.5|1|2"},
         **{"CuPPM": [5, 7, 8], "ZnPPM": [5000, 10000, 20000]},
     ),
-    assays({"Cu\n(%)": "0,5|7|8"}, GROUPED[2], CuPPM=[5000, 70000, 80000]),
+    assays({"Cu\n(%)": "0,5|7|8"}, GROUPINGS[2], CuPPM=[5000, 70000, 80000]),
     assays({"Au_ppb": "<5|< 10|12", "Ag_ppm": "<0.01|0.5|0.7"}, AuPPM=[0.0025, 0.005, 0.012], AgPPM=[0.005, 0.5, 0.7]),
     assays({"AuPPM": "<0,01|<=0,5|12"}, GERMAN, AuPPM=[0.005, 0.25, 12]),
     assays({"CuPPM": "1,2E+3|7,5E-1|8"}, GERMAN, CuPPM=[1200, 0.75, 8]),
-    *may_ask(ANY, assays({"Cu (%)": "3.1%|0.5%|1%"}, CuPPM=[31000, 5000, 10000])),
-    *may_ask(ANY, assays({"Cu_ppm": "3 ppm|5 ppm|1 ppm"}, CuPPM=[3, 5, 1])),
-    *ask(ANY, assays({"Cu_ppm": "3 %|5 %|1 %"})),
+    *may_ask(ERROR, assays({"Cu (%)": "3.1%|0.5%|1%"}, CuPPM=[31000, 5000, 10000])),
+    *may_ask(ERROR, assays({"Cu_ppm": "3 ppm|5 ppm|1 ppm"}, CuPPM=[3, 5, 1])),
+    *ask(ERROR, assays({"Cu_ppm": "3 %|5 %|1 %"})),
 ]
 
 
@@ -365,12 +367,12 @@ def beside(title: str, cells: str, **columns: str) -> Case:
 OTHER_COMPANIONS = split_entries("""
     TOC_unit=%/%/%=TOC_pct|TOC_qual=BDL//=TOC_pct|Moisture_flag=<//=Moisture_pct|Hg_qual=U//=Hg_ppm
 """)
-WITHOUT_MEANING = split_entries("""
+MEANINGLESS = split_entries("""
     Flag=QC//dup|Sulphides detected=Y/N/N|Less than 2 mm=Y/Y/N|Below base of oxidation=1/0/0|Operator=L/G/AB
     Above water table=yes/no/no|Bag letter=L/G/U|Map symbol=U/L/L|Nd_ppm=1/0/0|SILT=1/0/1|Age (Ma)=>5/<3/7
     Cu_raw=<10/10000/7
 """)
-ONE_LINE_FOR_EACH = split_entries("""
+LONG_TABLES = split_entries("""
     Element=Cu/Zn/Fe=Value|Analyte=Cu/Cu_ppm/Fe2O3=RESULT|ANALYTE_CODE=Copper/Zinc/Zinc=Result (numeric)
     Parameter=Cu//Cu=Assay value|Element symbol=Hg/C/Zn=Concentration
 """)
@@ -398,19 +400,19 @@ COMPANION_CASES = [
     *ask("content-unit", unit_cells("Cu_unit", MIXED, "Cu|Zn"), unit_cells("Hg_unit", MIXED, "Hg|Cu")),
     *ask("content-unit", unit_cells("Unit", "Basalt|Shale|Shale"), unit_cells("TOC_unit", MIXED, "Cu|TOC_pct")),
     *ask("content-unit", *(unit_cells(title, MIXED) for title in ("Moisture_unit", "Core_recovery_unit"))),
-    *ask(ANY, *(unit_cells("Units", f"ppm|{unit}|ppm") for unit in ("", "opt", "cps", "m", "mol%"))),
-    *ask(ANY, *(unit_cells("Units", MIXED, header) for header in ("Cu_ppm", "CuPPM", "Cu (%)"))),
-    *ask(ANY, unit_cells("Units", MIXED).with_options(columns=("CuPPM=Cu:ppm",))),
-    *ask(ANY, assays({"Cu": NUMBERS, "Unit": MIXED, "Zn": NUMBERS, "Unit.1": MIXED})),
+    *ask(ERROR, *(unit_cells("Units", f"ppm|{unit}|ppm") for unit in ("", "opt", "cps", "m", "mol%"))),
+    *ask(ERROR, *(unit_cells("Units", MIXED, header) for header in ("Cu_ppm", "CuPPM", "Cu (%)"))),
+    *ask(ERROR, unit_cells("Units", MIXED).with_options(columns=("CuPPM=Cu:ppm",))),
+    *ask(ERROR, assays({"Cu": NUMBERS, "Unit": MIXED, "Zn": NUMBERS, "Unit.1": MIXED})),
     depth_units("Depth Unit", "ft", 0.3048),
     depth_units("Units", "cm", 0.01),
     depth_units("Unit", "m"),
-    *ask(ANY, depth_units("Depth Unit", "ft|m|m"), depth_units("Depth Unit", "ft", 1, "sample,hole,from_m,to_m")),
-    *ask(ANY, depth_units("Depth Unit", "ft", 1, "sample,SiteID,DepthFrom,DepthTo")),
+    *ask(ERROR, depth_units("Depth Unit", "ft|m|m"), depth_units("Depth Unit", "ft", 1, "sample,hole,from_m,to_m")),
+    *ask(ERROR, depth_units("Depth Unit", "ft", 1, "sample,SiteID,DepthFrom,DepthTo")),
     # units and signs of something else
     *(beside(title, cells, **{other: "1|2|3"}) for title, cells, other in OTHER_COMPANIONS),
     *(beside(title, "1|5|12") for title in ("Depth below surface", "ND", "Cu_LT", "Flag", "Q")),
-    *(beside(title, cells) for title, cells in WITHOUT_MEANING),
+    *(beside(title, cells) for title, cells in MEANINGLESS),
     assays({"Cu_ppm": "5,5|10,50|7", "Cu_flag": "3,5||"}, GERMAN, CuPPM=[5.5, 10.5, 7]),
     assays(
         {"Hg_sign": ">||", "Hg_ppm": NUMBERS, "Cu_pct_sign": "|>|", "Cu_pct": NUMBERS, "Cu_ppm": NUMBERS}, **PLAIN_CU
@@ -425,7 +427,7 @@ COMPANION_CASES = [
     *(signs(title, "1|0|0") for title in ("Cu_LT", "censored", "Cu_below_LOD", "Cu below DL?", "Cu_ND")),
     *(signs(title, "N|Y|Y") for title in ("Cu_detected", "Cu_ppm_det", "Detected")),
     *(signs(title, "U||=") for title in ("Lab Qual", "Final Qualifier")),
-    *may_ask(ANY, signs("Cu_ppm validation qualifier", "U||=")),
+    *may_ask(ERROR, signs("Cu_ppm validation qualifier", "U||=")),
     *(signs("Qualifier", f"{sign}||") for sign in ("ND", "not detected", "<MDL", "BQL")),
     signs("Remark", "below detection||"),
     signs("Cu_sign", "<||", "CuPPM"),
@@ -440,7 +442,7 @@ COMPANION_CASES = [
         **{"CuPPM": [2.5, 10000, 7], "FePCT": multiply(mass_fraction("Fe", "Fe2O3"), 5, 6, 3.5)},
     ),
     *ask(
-        ANY,
+        ERROR,
         # over-range, or unknown
         *(signs(title, "|>|") for title in ("Cu_sign", "Cu_ppm_qual", "x", "Cu_x", "sign", "Cu_sol_x")),
         *(signs("Cu_qual", f"|{sign}|") for sign in ("G", "J", "-", "ADL", "+", "~", "N", "1")),
@@ -461,7 +463,7 @@ COMPANION_CASES = [
         # one line for each result
         *(
             assays({title: cells, value: NUMBERS, "Sign": "<||", "Unit": "ppm|ppm|%"})
-            for title, cells, value in ONE_LINE_FOR_EACH
+            for title, cells, value in LONG_TABLES
         ),
     ),
 ]
@@ -557,7 +559,7 @@ JOINS = [
     ),
     *ask(("sample", "target"), join({"sample": "R1|R2|R3"}, title="SampleID", before={"Sample No": "R3|R1|R2"})),
     *ask(
-        ANY,
+        ERROR,
         join({"": COUNTER, "SampleID": "7|8|9"}, listed=COUNTER),
         join({"sample": "001|002|003"}, listed=COUNTER),
         join({"sample": "R1|R2|R3"}, listed="r1|r2|r3"),

@@ -24,7 +24,7 @@ from recore_support.import_cases.building import (
     transpose,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, ask, may_ask
+from recore_support.import_cases.case import ERROR, NO_ID, Case, ask, may_ask
 
 # "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a program
 WAVENUMBER_WORDS = split_list("""
@@ -69,7 +69,7 @@ AMBIGUOUS = [
     *(axis(4000, 4000 + 34 * step, step, decimals=2) for step in (48.21, 25)),
     *(Axis(np.round(1e7 / np.arange(first, 690, -100), 2), "nm", 2) for first in (3800.0, 4000.0)),
 ]
-PLAIN = [
+PLAIN_CASES = [
     *(MIR, MIR.reversed, MIR_WHOLE, OPUS, OMNIC, NIR, NIR_OPUS),
     axis(7800, 3600, -120, decimals=0),
     axis(4000, 600, -1.93, decimals=0),
@@ -77,7 +77,7 @@ PLAIN = [
 ]
 PREFIXES = split_list("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
 # words and settings that are not the unit of the axis, above a header without a unit
-MISLEADING = split_list("""
+MISLEADING_TITLES = split_list("""
     gemessen um 12:30 Uhr|Messung um neun|collected near Socorro, NM|particle size (um): 63
     laser wavelength (nm): 632.8|pixel size in um: 6.25|thickness (um); 12
 """)
@@ -99,7 +99,7 @@ ASKING_COMMENTS = {
     "quantity": ["# reflectance\n", "# Diffuse reflectance spectra of pulps\n", "# second derivative\n"],
     "format": ["# YFACTOR: 0.25\n", "scale factor,1000\n"],
 }
-COMMENTS_OF_NM = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
+NM_COMMENTS = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
 SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # insufficient in the visible range
 
 ABSORBANCE_WORDS = split_list("""
@@ -150,14 +150,14 @@ AXES = [
     *(two_columns(word) for word in WAVENUMBER_WORDS),
     *(two_columns(word, axis=MIR_NM) for word in NANOMETRE_WORDS),
     *(two_columns(word, axis=MIR_UM) for word in MICROMETRE_WORDS),
-    *(two_columns(None, axis=positions) for positions in PLAIN),
-    *(table(positions) for positions in PLAIN),
+    *(two_columns(None, axis=positions) for positions in PLAIN_CASES),
+    *(table(positions) for positions in PLAIN_CASES),
     *ask("unit", *(two_columns(None, axis=positions) for positions in AMBIGUOUS)),
     *ask("unit", *(table(positions) for positions in AMBIGUOUS)),
     *ask("unit", *(two_columns(word, "Intensity") for word in OTHER_AXES)),
     *ask("unit", *(table(channel=word + "{}") for word in ("Raman shift ", "m/z ", "eV_"))),
     *ask(
-        ("unit", ANY),
+        ("unit", ERROR),
         *(two_columns(word, "A", Axis(np.round(x, n), decimals=n)) for word, (x, n) in OTHER_UNITS.items()),
     ),
     # words that state no unit
@@ -187,7 +187,7 @@ AXES = [
     two_columns(None, axis=MIR_UM).with_options(unit="um"),
     table(VISNIR_NM).with_options(unit="nm"),
     table(axis(2500, 1000, -50)).with_options(unit="cm-1"),
-    *may_ask(ANY, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
+    *may_ask(ERROR, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
     # comments and titles
     two_columns(None, axis=MIR_NM, before="# wavelength (nm), absorbance\n"),
     two_columns(None, axis=MIR_UM, before="# rock 7\n# x: microns\n# y: log 1/R\n"),
@@ -212,15 +212,15 @@ AXES = [
     ),
     *(
         case
-        for before in (*COMMENTS_OF_NM, "Wavelengths in nm, laser 633 nm\n")
+        for before in (*NM_COMMENTS, "Wavelengths in nm, laser 633 nm\n")
         for case in (two_columns(None, axis=MIR_NM.reversed, before=before), table(MIR_NM.reversed, before=before))
     ),
     *ask("unit", *(two_columns("x", "A", VISNIR_NM, before=f"# {comment}\n") for comment in SETTINGS)),
     *may_ask("unit", two_columns("x", "A", VISNIR_NM, before="# range: 350-2500 nm\n")),
-    *may_ask("unit", *(two_columns("X", before=f"# {comment}\n") for comment in MISLEADING)),
-    *may_ask("unit", *(table(before=f"# {comment}\n") for comment in MISLEADING)),
+    *may_ask("unit", *(two_columns("X", before=f"# {comment}\n") for comment in MISLEADING_TITLES)),
+    *may_ask("unit", *(table(before=f"# {comment}\n") for comment in MISLEADING_TITLES)),
     *may_ask(
-        ANY,
+        ERROR,
         two_columns("X", "Y", before="Laser wavelength (nm),632.8\n"),
         two_columns("cm-1", "A", before="Sample 12, DRIFT 64 scans\n"),
         # units in a separate line, as in Origin
@@ -242,9 +242,9 @@ AXES = [
     table(columns={"PIDN": "R1|R2|R3", "BSAN": "0.1|0.2|0.3", "Depth": "Topsoil|Topsoil|Topsoil"}, channel="m{}"),
     table(MIR_WHOLE.reversed, columns={"id.layer_uuid_txt": "R1|R2|R3"}, channel="scan_mir.{}_abs"),
     table(MIR_WHOLE, channel=lambda name: f"{float(name):.4E}"),
-    *may_ask(ANY, table(channel="{} (cm-1)")),
-    *ask(ANY, table(channel=lambda name: f"{name} {'nm' if name < '2' else 'cm-1'}")),
-    *ask(ANY, table(channel=lambda name: f"{'sd' if name < '2' else 'm'}{name}")),
+    *may_ask(ERROR, table(channel="{} (cm-1)")),
+    *ask(ERROR, table(channel=lambda name: f"{name} {'nm' if name < '2' else 'cm-1'}")),
+    *ask(ERROR, table(channel=lambda name: f"{'sd' if name < '2' else 'm'}{name}")),
     *ask(NO_ID, table(channel=lambda name: "x" + name.replace(".", "_"))),
     # numbers of channels instead of an axis
     *ask(
@@ -254,7 +254,7 @@ AXES = [
         two_columns("n", "A", axis(1, 400, 1, decimals=0)),
         table(SATELLITE, channel=lambda number: f"B{int(number):02}").with_options(unit="cm-1"),
     ),
-    *ask(ANY, table(axis(2, 41, 1, decimals=0), channel="V{}")),
+    *ask(ERROR, table(axis(2, 41, 1, decimals=0), channel="V{}")),
     # lists of peaks
     *ask("peaks", two_columns(axis=PEAKS), table(PEAKS)),
     two_columns(axis=PEAKS).with_options(unit="cm-1").notes("differ by factors, as in a list of peaks"),
@@ -333,5 +333,5 @@ QUANTITIES = [
         two_columns("cm-1", "Intensity", before="Diffuse reflectance, %\n", offset=0.2),
         two_columns("cm-1", "Intensity", before="KM Mining Ltd\n"),
     ),
-    *ask(("quantity", ANY), two_columns("cm-1", "%", before="Wavenumber,Transmittance\n", quantity="percent")),
+    *ask(("quantity", ERROR), two_columns("cm-1", "%", before="Wavenumber,Transmittance\n", quantity="percent")),
 ]

@@ -59,7 +59,7 @@ GZIPPED = TextFormat(gzipped=True)
 GERMAN = TextFormat(";", ",")
 GERMAN_TAB = TextFormat("\t", ",", newline="\r\n")
 R_CSV2 = TextFormat(";", ",", quoted=True)
-GROUPED = [
+GROUPINGS = [
     TextFormat(thousands=","),
     TextFormat("\t", thousands=",", newline="\r\n"),
     TextFormat(";", ",", ".", newline="\r\n", encoding="cp1252"),  # Excel in Germany
@@ -70,7 +70,7 @@ GROUPED = [
     TextFormat(";", ".", "\u2019", newline="\r\n", encoding="utf-8-sig"),
 ]
 FORMATS = [
-    *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPED),
+    *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPINGS),
     TextFormat(newline="\r"),
     TextFormat("\t", newline="\r\n", encoding="utf-16"),  # Unicode text in Excel
     TextFormat("\t", ",", newline="\r\n", encoding="utf-16"),

@@ -13,9 +13,9 @@ from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import ReadingOptions
 from recore_support.schema import IDS, TARGETS
 
-ANY = "any rejection"  # in the questions of a case: nothing must be written, for any reason
+ERROR = "any rejection"  # in the questions of a case: nothing must be written, for any reason
 NO_ID = ""  # in the questions of a case: a rejection without a question
-READING = {item.name for item in fields(ReadingOptions)}
+OPTION_NAMES = {item.name for item in fields(ReadingOptions)}
 
 Assays = dict[str, list[float | str | None]]
 
@@ -44,7 +44,7 @@ class Case:
 
     files: dict[str, bytes]
     values: Values | None = None
-    questions: tuple[str, ...] = (ANY,)
+    questions: tuple[str, ...] = (ERROR,)
     assays: str = ""
     options: dict[str, object] = field(default_factory=dict)
     note: str = ""
@@ -97,8 +97,8 @@ def failure_of(case: Case, folder: Path) -> str:
         tuple(folder / name for name in spectra or [case.assays]),
         out,
         assays=folder / case.assays if case.assays else None,
-        reading=ReadingOptions(**{name: value for name, value in case.options.items() if name in READING}),
-        **{name: value for name, value in case.options.items() if name not in READING},
+        reading=ReadingOptions(**{name: value for name, value in case.options.items() if name in OPTION_NAMES}),
+        **{name: value for name, value in case.options.items() if name not in OPTION_NAMES},
     )
     try:
         result = import_files(options)
@@ -115,7 +115,7 @@ def failure_of(case: Case, folder: Path) -> str:
 def _failure_if_rejected(case: Case, out: Path, questions: set[str], reason: str) -> str:
     if out.exists():
         return f"rejected, but written: {reason}"
-    return "" if ANY in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
+    return "" if ERROR in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
 
 
 def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
@@ -125,7 +125,7 @@ def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
     if difference := _find_difference(out, case.values):
         is_noted = case.header and any("ignored" in note and case.header.strip() in note for note in notes)
         is_ignored = (
-            ANY in case.questions and is_noted and not _find_difference(out, case.values, are_missing_allowed=True)
+            ERROR in case.questions and is_noted and not _find_difference(out, case.values, are_missing_allowed=True)
         )
         return "" if is_ignored else difference
     return "" if any(case.note in note for note in [*notes, ""]) else f"no remark contains {case.note!r}: {notes}"

@@ -11,7 +11,7 @@ from recore_support.import_cases.building import (
     FORMATS,
     GERMAN,
     GERMAN_TAB,
-    GROUPED,
+    GROUPINGS,
     GZIPPED,
     ID_VALUES,
     MIR,
@@ -38,7 +38,7 @@ from recore_support.import_cases.building import (
     table,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, Values, ask, may_ask
+from recore_support.import_cases.case import ERROR, NO_ID, Case, Values, ask, may_ask
 
 Y = absorbance(MIR_WHOLE.wavenumbers)[0]
 PAIRS = "".join(f"{x:.0f},{y * 1e4:.0f}\n" for x, y in zip(MIR_WHOLE.positions, Y, strict=True))
@@ -79,13 +79,13 @@ ASD = (
 SED = "Comment: \nVersion: 2.3\nInstrument: PSR-3500\nMeasurement: REFLECTANCE\nUnits: %\nColumns [2]:\nData:\n"
 SETTINGS = "Operator,Ann\nDate,2024-03-01\nResolution,4 cm-1\n\n"
 
-THREE = axis(4000, 600, -100, decimals=3)
+THREE_DECIMAL_AXIS = axis(4000, 600, -100, decimals=3)
 THREE_DECIMALS = {"decimals": 3, "offset": 1}  # numbers such as 1.234, which could be thousands
-POINTS_GROUP = TextFormat("\t", ",", ".")
+POINT_THOUSANDS = TextFormat("\t", ",", ".")
 BAD_CELLS = split_list("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
 FULL_WIDTH = str.maketrans("0123456789.", "".join(map(chr, (*range(0xFF10, 0xFF1A), 0xFF0E))))
 MINUS_SIGNS = ("\u2212", "\u2013", "\u2011", "\ufe63", "\uff0d")
-SPACES_AROUND = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
+UNICODE_SPACES = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
 LABORATORY = {"SampleID": "R1|R2|R3", "HoleID": "H1|H1|H2", "From": "0|1|5", "To": "1|2|6"}
 
 
@@ -196,7 +196,7 @@ PROGRAMS = [
     *(two_columns(file="R1.CSV"), two_columns(form=US_TAB, file="R1.TXT"), two_columns("cm-1", "A", form=SPACES)),
     two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), before="\ufeff"),
     *may_ask(
-        ANY,
+        ERROR,
         two_columns(form=TextFormat("\t", encoding="utf-16-le")),
         two_columns(before=SETTINGS),
         two_columns(before="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
@@ -214,9 +214,9 @@ PROGRAMS = [
     lines("{x:.6E},{y:.6E}\n"),
     lines('"{x}";"{y}"\n', "cm-1;A\n"),
     table(MIR_WHOLE, US_TAB, channel=" {} "),
-    *may_ask(ANY, lines("{x:.1f},{y:.5f}D+00\n")),
+    *may_ask(ERROR, lines("{x:.1f},{y:.5f}D+00\n")),
     *ask(
-        ANY,
+        ERROR,
         lines("{x},{y},0.001\n", "cm-1,A,sd\n"),
         lines("{x},{y},0.001\n", ""),
         lines("{x},2500.5,{y}\n", "cm-1,nm,A\n"),
@@ -231,20 +231,20 @@ PROGRAMS = [
 ]
 
 MARKS = [
-    *(table(MIR_WHOLE, form) for form in (*GROUPED, POINTS_GROUP)),
-    *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPED[:3]),
-    *(table(NIR, GROUPED[0]), table(NIR, GROUPED[-1]), two_columns(None, axis=OPUS, form=POINTS_GROUP)),
+    *(table(MIR_WHOLE, form) for form in (*GROUPINGS, POINT_THOUSANDS)),
+    *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPINGS[:3]),
+    *(table(NIR, GROUPINGS[0]), table(NIR, GROUPINGS[-1]), two_columns(None, axis=OPUS, form=POINT_THOUSANDS)),
     # three decimals are not thousands
-    *(two_columns(axis=THREE, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
-    *(two_columns(None, axis=THREE, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
-    two_columns(None, axis=THREE, form=US_TAB, **THREE_DECIMALS),
+    *(two_columns(axis=THREE_DECIMAL_AXIS, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
+    *(two_columns(None, axis=THREE_DECIMAL_AXIS, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
+    two_columns(None, axis=THREE_DECIMAL_AXIS, form=US_TAB, **THREE_DECIMALS),
     table(OPUS, US_TAB, **THREE_DECIMALS),
     table(MIR_WHOLE, US, **THREE_DECIMALS),
     # only the values decide: 1234 is not absorbance, but a question about 1.234 is allowed
     *may_ask("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
     *may_ask("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
     *may_ask(
-        ANY,
+        ERROR,
         table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
         table(MIR_WHOLE, US_TAB, **THREE_DECIMALS).with_options(decimal="point"),
     ),
@@ -254,7 +254,7 @@ MARKS = [
         ("decimal", NO_ID, "layout"),
         table(MIR, US_TAB).edited("0.", "0,", 1),
         table(MIR, GERMAN).edited("0,", "0.", 1),
-        table(MIR, GROUPED[1]).edited("3,500.0", "35,00.0", 1),
+        table(MIR, GROUPINGS[1]).edited("3,500.0", "35,00.0", 1),
         table(MIR, US_TAB).edited("4000.0", "4.000,0", 1),
     ),
     # other columns must not decide for the spectrum
@@ -266,12 +266,12 @@ MARKS = [
         case
         for make in (two_columns, table)
         for case in (
-            *(edited for sign in MINUS_SIGNS for edited in may_ask(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
+            *(edited for sign in MINUS_SIGNS for edited in may_ask(ERROR, make(offset=-0.3).edited(",-", f",{sign}"))),
             *may_ask(
-                ANY,
-                *(rewrite_numbers(make(), lambda cell, space=space: space + cell + space) for space in SPACES_AROUND),
+                ERROR,
+                *(rewrite_numbers(make(), lambda cell, space=space: space + cell + space) for space in UNICODE_SPACES),
             ),
-            *may_ask(ANY, rewrite_numbers(make(), lambda cell: cell.translate(FULL_WIDTH))),
+            *may_ask(ERROR, rewrite_numbers(make(), lambda cell: cell.translate(FULL_WIDTH))),
         )
     ),
     two_columns(offset=-0.25).edited(",-", ",\u2212"),
@@ -291,8 +291,8 @@ NAMES = [
     scans("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
     replicate_lines(),
     *may_ask("replicate", scans("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
-    *may_ask(ANY, scans("2024.03.01.csv", "2024.03.01")),
-    *ask(ANY, scans("R1.0.csv|R1.1.csv", "R1")),
+    *may_ask(ERROR, scans("2024.03.01.csv", "2024.03.01")),
+    *ask(ERROR, scans("R1.0.csv|R1.1.csv", "R1")),
     *ask(
         "replicate",
         scans("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
@@ -324,7 +324,7 @@ NAMES = [
     table(form=SEMICOLON, columns={"Depth": "1.5|2.5|3.5", "SampleID": "R1|R2|R3"}),
     table(columns={"HoleID": "H1|H1|H2", "SampleID": "R1|R2|R3"}),
     table(columns={"Hole": "H1|H2|H3", "Sample": "R1|R2|R3"}),
-    *may_ask(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
+    *may_ask(ERROR, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
     *ask("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
     # the challenge's schema never needs a question
     *(own_schema(), own_schema(OPUS, GERMAN), own_schema(index="index")),
@@ -346,10 +346,10 @@ NAMES = [
     *ask("content-unit", one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
 ]
 
-REFUSED = [
+REJECTED = [
     # damaged tables
     *ask(
-        ANY,
+        ERROR,
         *(table().edited("0.20774", cell, 1) for cell in BAD_CELLS),
         *(table(form=US_TAB).edited("0.20774", cell, 1) for cell in ("0,20774.5", "-", "\u22120,2077")),
         table().edited("0.20774,", "", 1),
@@ -390,7 +390,7 @@ REFUSED = [
         other(b"PEPE" + b"\x00\x01" * 200 + Y.tobytes(), "R1.sp"),
     ),
     *ask(
-        ANY,
+        ERROR,
         other(USGS),
         other("sample,CuPPM,ZnPPM\na,1,2\nb,3,4\n"),
         other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),

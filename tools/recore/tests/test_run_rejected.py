@@ -20,8 +20,8 @@ def submission(tmp_path: Path) -> Path:
 
 PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: only a file; others: options with files
 NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
-OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # option: the options that it requires
-REFUSED: list[tuple[list[object], str]] = [
+REQUIRED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # for each option, other options
+REJECTIONS: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, "--out", "runs"], "runs already exists, and a run is never overwritten; choose another --out"),
     (["mine"], "data/public/public.csv.gz: there is no such file"),
     (["mine"], "`python -m recore sample --out data`"),
@@ -39,16 +39,16 @@ REFUSED: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket require --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: an instance type is needed, such as ml.m5.xlarge"),
     (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),
-    *((["mine", option, "."], "is a directory") for option in OPENED),
+    *((["mine", option, "."], "is a directory") for option in REQUIRED),
     *(
         (["mine", *needed, option, path], f"File '{path}' {NO_REGULAR_FILE}")
-        for option, needed in OPENED.items()
+        for option, needed in REQUIRED.items()
         for path in ("pipe", "socket", "/dev/null")
     ),
 ]
 
 
-@pytest.mark.parametrize(("words", "reason"), REFUSED, ids=lambda value: "-".join(map(str, value))[:60])
+@pytest.mark.parametrize(("words", "reason"), REJECTIONS, ids=lambda value: "-".join(map(str, value))[:60])
 def test_a_run_that_cannot_work_is_rejected_in_one_line(
     words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
 ) -> None:
