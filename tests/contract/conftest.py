@@ -182,7 +182,7 @@ def predict(
     header, *lines = preprocess("private")
     ways = {"whole": [lines], "parts": [lines[:11], lines[11:]], "reversed": [lines[::-1]]}
     ways["single rows"] = [[line] for line in lines[:3]]
-    files = {way: [folder / f"{way} {number}.csv" for number in range(len(ways[way]))] for way in ways}
+    files = {way: [folder / f"{way} {index}.csv" for index in range(len(ways[way]))] for way in ways}
     for way, requests in ways.items():
         for file, request in zip(files[way], requests, strict=True):
             file.write_text(header + "".join(request))

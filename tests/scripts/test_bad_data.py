@@ -150,7 +150,7 @@ def test_random_content_is_read_or_raises_a_data_error(seed: int, tmp_path: Path
     random = np.random.default_rng(seed)
     garbage, cells = random_content(random), [*NUMBERS, *NON_NUMBERS][: len(NUMBERS) + seed % 6]
     row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
-    header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
+    header = "".join(f",{4000 - index}" for index in range(preprocess.BIN))
     for content in (garbage, f"{header}\n{garbage}", f"{header}\n{row}"):
         path = write_gz(tmp_path / "any.csv.gz", content)
         try:

@@ -59,7 +59,7 @@ def with_shuffled_columns(lines: list[str]) -> str:
 
 
 def with_strings_as_index(lines: list[str]) -> str:
-    return "".join(f"sample {number},{line.partition(',')[2]}" for number, line in enumerate(lines[1:]))
+    return "".join(f"sample {index},{line.partition(',')[2]}" for index, line in enumerate(lines[1:]))
 
 
 # the requests in which the rows of the file are sent

@@ -113,7 +113,7 @@ def test_texts_use_the_hosts_word_for_groups() -> None:
 def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
     for name in ("score.py", "preprocess.py", "train.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
-    names = [f'µ "{number}"' if number < 0 else f"T {number} é" for number in range(70)]
+    names = [f'µ "{index}"' if index < 0 else f"T {index} é" for index in range(70)]
     made = Challenge(dict.fromkeys(names, 1 / 70), {names[3]: "‰"}, ("Plot",), "Plot", "plot", "T", "spectra")
     write_challenge(tmp_path, made)
     assert read_challenge(tmp_path / "score.py").to_dict() == made.to_dict()

@@ -67,7 +67,7 @@ def test_flat_spectra_and_gaps_are_left_to_others() -> None:
 
 
 def test_a_sentence_names_the_spectra_and_the_channels() -> None:
-    names = [f"a{number}" for number in range(40)]
+    names = [f"a{index}" for index in range(40)]
     runs = [ConstantRun(row, 400, 101, 0.0) for row in range(10)]
     line = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
     assert format_constant_runs(runs, AXIS, names) == line

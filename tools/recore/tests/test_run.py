@@ -112,7 +112,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     assert lines[0].startswith("run: on the embedded simulator, isolation: ")
     for step in STEPS:
         assert lines.index(f"{step}: started") < next(
-            number for number, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
+            index for index, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
         )
     assert lines[-1] == "run: there is no held-out score: train.py did not write held_out.csv next to the model"
     assert len(lines) == 3 + 2 * len(STEPS)

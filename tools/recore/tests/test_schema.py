@@ -18,7 +18,7 @@ from recore.dataset.grids import grid_of_file
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
-CHANNELS = [f"{4000 - 2 * number}.5" for number in range(10)]
+CHANNELS = [f"{4000 - 2 * index}.5" for index in range(10)]
 HEADER = ["index", *IDS, *CHANNELS]
 NAMES = {
     "3997.4": True,

@@ -46,7 +46,7 @@ HOSTILE = {
     "a bomb": (join(member("zeros", size=8 << 30).tobuf(tarfile.GNU_FORMAT), *[ZEROS] * 512), "unpacks to more than"),
     "a header of 8 GB": (join(member("x", tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT), ZEROS), "headers"),
     "a negative size": (join(member("back", size=-512).tobuf(tarfile.GNU_FORMAT)), "size of 'back' is wrong"),
-    "empty members": (join(b"".join(member(f"f{number}").tobuf() for number in range(60))), "more than 50 members"),
+    "empty members": (join(b"".join(member(f"f{index}").tobuf() for index in range(60))), "more than 50 members"),
     "cut off": (packed(**FILES)[:-9], "end-of-stream marker"),
     "another checksum": (packed(**FILES)[:-8] + bytes(8), "CRC check failed"),
     "not an archive": (b"not an archive", "model"),

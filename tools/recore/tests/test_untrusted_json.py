@@ -19,7 +19,7 @@ from recore.production.handover_files import parse_columns, read_errors, read_re
 from recore.production.settings import read_settings
 
 RANDOM = np.random.default_rng(0)
-HOLES = np.repeat([str(number) for number in range(6)], 5)
+HOLES = np.repeat([str(index) for index in range(6)], 5)
 ASSAYS = RANDOM.random((30, len(TARGETS)))
 REMOVED = object()
 VALUES = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)

@@ -127,7 +127,7 @@ def test_unusual_scripts_do_not_stop_the_check(names: tuple[str, ...], content: 
 def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
     folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     script = (folder / "train.py").read_text()
-    lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
+    lines = "".join(f'VALUE_{index} = [open("data/{index}.csv"), {index}]\n' for index in range(10_000))
     (folder / "train.py").write_text(script + lines)
     assert len(script + lines) < MAX_FILE_SIZE
     assert len(messages(folder)) == 10_000

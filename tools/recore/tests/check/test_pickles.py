@@ -380,7 +380,7 @@ LIMIT_CASES = {
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
     """The remaining files are not read, so the model is an error, whatever the names of its files."""
     archive = tmp_path / "model.tar.gz"
-    archive.write_bytes(archive_of(**{f"{number}.txt": content for number in range(40)}))
+    archive.write_bytes(archive_of(**{f"{index}.txt": content for index in range(40)}))
     assert not any(map(judge, read_pickles(archive)))
     for maximum in range(9, 79):
         pickles = read_pickles(archive, Budget({limit: maximum}))
@@ -494,8 +494,8 @@ def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
 
 def object_array(values: list[Any]) -> Any:
     objects = np.empty(len(values), dtype=object)
-    for number, value in enumerate(values):
-        objects[number] = value
+    for index, value in enumerate(values):
+        objects[index] = value
     return objects
 
 

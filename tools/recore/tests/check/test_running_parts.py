@@ -315,7 +315,7 @@ def make_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
     """Return bins of ten channels, which are clipped at the ends, and other columns."""
     bins = data.spectra.reshape(data.rows, -1, 10).sum(axis=2)
     bins[:, [0, -1]] = bins[:, [1, -2]]
-    return pd.DataFrame(bins, columns=[f"bin_{number}" for number in range(10)]).assign(**columns)
+    return pd.DataFrame(bins, columns=[f"bin_{index}" for index in range(10)]).assign(**columns)
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,10 @@ def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
 
 def test_a_block_of_zeros_in_some_spectra_is_noted(tmp_path: Path) -> None:
     x = np.linspace(4000, 600, 341)
-    rows = np.array([absorbance(x, 0.5 + number / 40) for number in range(40)])
+    rows = np.array([absorbance(x, 0.5 + index / 40) for index in range(40)])
     rows[:10, 100:200] = 0
     header = ",".join(["sample", *(f"{value:.1f}" for value in x)])
-    lines = [",".join([f"a{number}", *(f"{value:.6f}" for value in row)]) for number, row in enumerate(rows)]
+    lines = [",".join([f"a{index}", *(f"{value:.6f}" for value in row)]) for index, row in enumerate(rows)]
     (tmp_path / "table.csv").write_text("\n".join([header, *lines]))
     result, data = run_import(tmp_path, "table.csv", table="")
     run = "100 channels of exactly 0 (2010.0 to 3000.0 cm-1)"

@@ -39,7 +39,7 @@ IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Path:
     header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
-    rows = [",".join([name, *map(str, absorbance(X, 1 + number / 9))]) for number, name in enumerate(SAMPLES)]
+    rows = [",".join([name, *map(str, absorbance(X, 1 + index / 9))]) for index, name in enumerate(SAMPLES)]
     (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
     pd.DataFrame(LABORATORY).to_csv(tmp_path / "lab.csv", index=False)
     return tmp_path

@@ -94,7 +94,7 @@ def test_a_name_with_other_digits_is_not_proposed(listed: str, measured: str) ->
     ("listed", "measured"), [("001", "1"), ("s0", "S0"), ("S 1", "S1"), ("A-7", "a7"), ("5001.0", "5001")]
 )
 def test_similar_names_are_reported(tmp_path: Path, listed: str, measured: str) -> None:
-    header = ",".join(str(4000 - 4.5 * number) for number in range(400))
+    header = ",".join(str(4000 - 4.5 * index) for index in range(400))
     values = ",".join(["0.5"] * 399 + ["0.6"])
     (tmp_path / "spectra.csv").write_text(f"sample,{header}\n{measured},{values}\nother,{values}\n")
     table = f"{HEADER}\n{listed},D,0,1\nother,D,1,2\n"

@@ -114,7 +114,7 @@ def test_a_file_of_one_spectrum_that_cannot_be_read_leaves_an_empty_row(table: p
 
 def test_the_same_problem_of_several_files_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     sources = ["a.csv line 1", "a.csv line 2", *[f"b.csv line {line}" for line in range(1, 10)], "c.csv"]
-    problems = [Problem(source, "it is bad" if number else "first") for number, source in enumerate(sources)]
+    problems = [Problem(source, "it is bad" if index else "first") for index, source in enumerate(sources)]
     show_remarks(ImportResult(problems=[*problems, Problem("b.csv line 9", "worse"), Problem("d.csv", "worse")]))
     assert capsys.readouterr().err.splitlines() == [
         "recore: a.csv line 1: first",

@@ -164,7 +164,7 @@ def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) ->
 
 def test_the_possible_cost_is_announced_first(sessions: dict[str, Session]) -> None:
     lines = sessions["aws"].result.stderr.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
+    first = next(index for index, line in enumerate(lines) if line.startswith("upload"))
     announcement = "\n".join(lines[:first])
     instances = ("1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge")
     for word in ("us-east-1", BUCKET_NAME, ROLE, *instances, "3600 s"):

@@ -311,9 +311,9 @@ def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: 
 
 
 def test_runs_of_two_challenges_are_never_in_one_table(tmp_path: Path) -> None:
-    for number, script in enumerate("aab"):
-        record = make_record(private=0.1 * number) | {"score_script": {"sha256": script * 64}}
-        write_record(tmp_path, f"run-{number}", record)
+    for index, script in enumerate("aab"):
+        record = make_record(private=0.1 * index) | {"score_script": {"sha256": script * 64}}
+        write_record(tmp_path, f"run-{index}", record)
     tables = make_tables(read_runs(tmp_path)[0])
     assert sorted(table.row_count for table in tables) == [1, 2]
     assert {str(table.title)[-17:] for table in tables} == {"score.py aaaaaaaa", "score.py bbbbbbbb"}

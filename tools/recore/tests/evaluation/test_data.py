@@ -13,7 +13,7 @@ from recore.data_file import MAX_HEADER, MAX_ROW, as_csv_gz, open_data, read_hea
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
-CHANNELS = ",".join(f"{number}.5" for number in range(MAX_HEADER // 8 + 100_000))
+CHANNELS = ",".join(f"{index}.5" for index in range(MAX_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
 PRIVATE = ",DepthTo,SiteID,DepthFrom,4000.0\n0,1,a,0,0.5\n"
 

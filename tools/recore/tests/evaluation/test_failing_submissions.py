@@ -142,8 +142,8 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
 def explanation_of(result: FinishedRun, step: str) -> list[str]:
     """Return a failed step's own line on stderr and the indented lines below it."""
     lines = result.stderr.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
-    last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
+    first = next(index for index, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
+    last = next((index for index in range(first + 1, len(lines)) if lines[index][:1] != " "), len(lines))
     return lines[first:last]
 
 
@@ -159,7 +159,7 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
             if "train" in failed_steps
             else next((n for n, name in enumerate(names) if name in failed_steps), len(names))
         )
-        expected |= {name: "Completed" if number < first_failed else "Waiting" for number, name in enumerate(names)}
+        expected |= {name: "Completed" if index < first_failed else "Waiting" for index, name in enumerate(names)}
     expected["held-out score"] = "Waiting" if "train" in failed_steps else "Completed"
     expected |= dict.fromkeys(failed_steps, "Failed")
     assert result.record["state"] == "Failed"

@@ -327,8 +327,8 @@ def running_jobs(sagemaker: Any, name: str) -> list[str]:
 def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
     """Of twelve submissions, one is slow, two fail, and one is stopped by a different user."""
     paths = [stub(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS})]
-    paths += [stub(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
-    paths += [stub(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAILURE}{TRAIN}"}) for number in range(2)]
+    paths += [stub(tmp_path / f"good-{index}", {"train.py": f"# {index}\n{TRAIN}"}) for index in range(8)]
+    paths += [stub(tmp_path / f"fails-{index}", {"train.py": f"# {index}\n{FAILURE}{TRAIN}"}) for index in range(2)]
     paths += [stub(tmp_path / "stopped", {"train.py": SLEEP + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"

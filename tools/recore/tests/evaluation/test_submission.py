@@ -86,7 +86,7 @@ for folder in sys.argv[1:]:
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
     """Return the files that setuptools packs, except those that the client removes."""
     copies = {
-        name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
+        name: Path(shutil.copytree(folder, work / str(index))) for index, (name, folder) in enumerate(folders.items())
     }
     result = run("-c", PACK, *copies.values(), cwd=work)
     assert result.returncode == 0, result.stderr
@@ -103,7 +103,7 @@ def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("submissions")
-    return {name: stub(folder / str(number), files) for number, (name, files) in enumerate(CASES.items())}
+    return {name: stub(folder / str(index), files) for index, (name, files) in enumerate(CASES.items())}
 
 
 @pytest.fixture(scope="module")

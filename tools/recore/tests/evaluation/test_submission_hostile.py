@@ -262,8 +262,8 @@ def test_an_archive_that_unpacks_to_much_is_rejected_within_seconds(
 def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/weights").write_bytes(random.Random(1).randbytes(1 << 20))
-    for number in range(300):
-        (tmp_path / f"model/weights-{number}").hardlink_to(tmp_path / "model/weights")
+    for index in range(300):
+        (tmp_path / f"model/weights-{index}").hardlink_to(tmp_path / "model/weights")
     folder = OutputFolder(tmp_path, "/opt/ml/model")
     with pytest.raises(JobFailed, match="needs more than the VolumeSizeInGB"):
         pack(folder, tmp_path / "trained.tar.gz", Volume((1 << 20) - 1))

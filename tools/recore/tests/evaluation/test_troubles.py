@@ -320,7 +320,7 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
         services.logs.create_log_stream(**stream)
     first = int(time.time() * 1000) - len(lines)
-    events = [{"timestamp": first + number, "message": line} for number, line in enumerate(lines)]
+    events = [{"timestamp": first + index, "message": line} for index, line in enumerate(lines)]
     services.logs.put_log_events(**stream, logEvents=events)
 
 
@@ -398,7 +398,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
 def test_a_log_that_is_too_large_is_cut_in_the_middle(
     size: int, left_out: int, services: Services, tmp_path: Path
 ) -> None:
-    lines = [f"{number:09}" for number in range(50)]
+    lines = [f"{index:09}" for index in range(50)]
     write_lines(services, f"large-{size}", *lines)
     write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)
     note = f"[lines omitted here; the complete log is large-{size}/algo-1-1 in {GROUP}]"

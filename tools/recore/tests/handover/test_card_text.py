@@ -18,7 +18,7 @@ from recore.handover.hole_spread import HoleSums, measure_errors
 from recore.handover.markdown import render
 from recore.handover.target_figures import QUANTILE, TargetFigures, measure_cut_off
 
-HOLES = np.repeat([f"DD{number}" for number in range(12)], 10)
+HOLES = np.repeat([f"DD{index}" for index in range(12)], 10)
 MEASURED_ASSAYS = np.tile(np.arange(10.0), 12)
 
 

@@ -98,8 +98,8 @@ def test_every_worker_of_the_plain_container_writes_records(client: Client, tmp_
     with served_script(
         tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"
     ) as server:
-        for number in range(30):
-            server.invoke({"instances": [{"area": number}, {"area": -number}]})
+        for index in range(30):
+            server.invoke({"instances": [{"area": index}, {"area": -index}]})
         assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
         assert server.request("/invocations", b"{}")[0] == 400
         wait_until(lambda: server.log.read_text().splitlines().count("set up") == 2)

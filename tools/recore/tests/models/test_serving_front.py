@@ -123,7 +123,7 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
         server.invoke({"area": 30})
         wait_until(lambda: len(records(client, "stopped")) == 1)
         with ThreadPoolExecutor(4) as pool:
-            batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
+            batches = ({"instances": [{"area": index}, {"area": -index}]} for index in range(30))
             assert len(list(pool.map(server.invoke, batches))) == 30
         assert server.stop() == 0
         lines = server.log.read_text().splitlines()

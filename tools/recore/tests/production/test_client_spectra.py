@@ -84,8 +84,8 @@ def test_spectra_that_cannot_be_compared_are_left_out_and_counted(training: Trai
 
 def test_samples_of_one_second_keep_the_order_of_reading(training: TrainingSummary) -> None:
     """Captured times have no fractions of seconds."""
-    names = [f"{(7 * number) % 40}" for number in range(40)]
-    spectra = read(training, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
+    names = [f"{(7 * index) % 40}" for index in range(40)]
+    spectra = read(training, *((name, 0, spectrum(index), "H") for index, name in enumerate(names)))
     assert spectra.samples["index"].tolist() == names
 
 

@@ -41,9 +41,9 @@ ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
     """Return an endpoint that has predicted 36 samples, each with one variant, in several kinds of requests."""
     endpoint = ABTestEndpoint(endpoints, "compare")
-    for number, sample in enumerate(SAMPLES[:26]):
-        members = {"InferenceId": f"{ID_PREFIX}-{number:03}"}
-        if number % 3:
+    for index, sample in enumerate(SAMPLES[:26]):
+        members = {"InferenceId": f"{ID_PREFIX}-{index:03}"}
+        if index % 3:
             endpoint.send(as_csv(sample), "A", **members)
         else:
             endpoint.send(as_json(sample), "B", "application/json", **members)
@@ -128,7 +128,7 @@ def test_variants_are_compared_on_the_same_samples(
 
     by_id = write_assays(
         tmp_path / "by_id.csv",
-        ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
+        ((f"{ID_PREFIX}-{index:03}", true_assays(sample)) for index, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
     output = result(variables, endpoint.name, by_id, "--no-requests")
@@ -181,18 +181,18 @@ def test_an_inference_id_of_different_samples_is_left_out(
     """This happens with two files whose rows have the same indices."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
-        for number, sample in enumerate(samples):
-            endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
+        for index, sample in enumerate(samples):
+            endpoint.send(as_csv(sample), variant_name, InferenceId=str(index))
     endpoint.captured(2 * len(SAMPLES))
-    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
-    same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
+    same = [index for index, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][index]]
     assert output["samples"] == len(same) < 3
     assert output["left_out"] == {"an InferenceId of different samples": len(SAMPLES) - len(same)}
 
     others = [
-        (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
-        for number, (hole, start, end) in enumerate(reversed(SAMPLES))
+        (f"{index},{hole},{start},{end}", true_assays((hole, start, end)))
+        for index, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
     file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
     assert "an InferenceId of different samples" in fail(variables, endpoint.name, file)
@@ -203,11 +203,11 @@ def test_samples_of_unknown_holes_count_as_one_hole(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("unknown-holes")
-    for number, sample in enumerate(SAMPLES):
-        body = as_csv(sample) if number > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
-        endpoint.send(body, "A", InferenceId=str(number))
+    for index, sample in enumerate(SAMPLES):
+        body = as_csv(sample) if index > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
+        endpoint.send(body, "A", InferenceId=str(index))
     endpoint.captured(len(SAMPLES))
-    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
     assert output["by_hole"] is True
     assert {target["units"] for target in output["targets"]} == {13}
@@ -222,13 +222,13 @@ def test_unusual_captured_events_are_resent(
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
-    for number, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
+    for index, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
         event = copy.deepcopy(line)
-        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": value}
-        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[number + 1]), "encoding": "CSV"}
-        if number == 2:
+        event["eventMetadata"] |= {"eventId": str(index), "inferenceId": value}
+        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[index + 1]), "encoding": "CSV"}
+        if index == 2:
             event["captureData"]["endpointInput"]["observedContentType"] = value
-        s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
+        s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{index}", Body=json.dumps(event).encode())
     output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert (output["samples"], output["requests"]) == (4, {"A": 0, "B": 4})
     assert output["failed"] == {"B": 1}, "the model does not understand a request without a content type"

@@ -31,10 +31,10 @@ from recore.production.containers.features import Columns, Features, SpectraErro
 
 pytestmark = template_only  # the numbers and messages are from the submission's preprocess.py
 
-CHANNELS = [f"{4000 - 8 * number}.5" for number in range(14)]
+CHANNELS = [f"{4000 - 8 * index}.5" for index in range(14)]
 HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
 ID_CELLS = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
-SPECTRA = [[f"0.{number + 1}{channel:02}000000000000001" for channel in range(14)] for number in range(3)]
+SPECTRA = [[f"0.{index + 1}{channel:02}000000000000001" for channel in range(14)] for index in range(3)]
 ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(ID_CELLS, SPECTRA, strict=True)]
 MODEL = Features(Columns(HEADER, IDS, TARGETS), preprocess)
 

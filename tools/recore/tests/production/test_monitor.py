@@ -34,10 +34,10 @@ class Monitored:
         """Capture a request for each sample. hours: from the endpoint's change to the first one. every: hours between
         them."""
         lines = []
-        for number, (index, row) in enumerate(samples.iterrows()):
+        for i, (index, row) in enumerate(samples.iterrows()):
             body = io.StringIO()
             csv.writer(body).writerows([[samples.index.name or "", *samples.columns], [index, *row]])
-            time = self.begin + timedelta(hours=hours + number * every, seconds=1)
+            time = self.begin + timedelta(hours=hours + i * every, seconds=1)
             lines.append(self.event(body.getvalue(), time, eventId=f"{index}-{hours}", **metadata))
         self.put(*lines)
 
@@ -104,7 +104,7 @@ def add_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
 
 def assign_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
     """Return the samples in new drill holes, two in each."""
-    return samples.assign(SiteID=[f"{name}-{number // 2}" for number in range(len(samples))])
+    return samples.assign(SiteID=[f"{name}-{index // 2}" for index in range(len(samples))])
 
 
 @pytest.fixture(scope="module")

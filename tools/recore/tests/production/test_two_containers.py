@@ -64,7 +64,7 @@ def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
     }
     [result] = completed(client, model, {"lines.csv": "".join(lines)}, **options)
     responses = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
-    assert [number for number, row in enumerate(responses) if row[-1]] == [7]
+    assert [index for index, row in enumerate(responses) if row[-1]] == [7]
     assert set(responses[7][:-1]) == {""}
     del responses[7]
     assert {row[0] for row in responses} <= {"inside", "outside"}
@@ -107,13 +107,13 @@ def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, t
         error, low, high = expected_error(calibration, name, values)
         least, greatest = calibration["targets"][name]["range"]
         beyond = {"below the training range": values < least, "above the training range": values > greatest}
-        for number, value in enumerate(values):
-            assert assays[number][name] == {
+        for index, value in enumerate(values):
+            assert assays[index][name] == {
                 "value": value,
                 "unit": {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}[name[-3:]],
-                "expected_error": error[number],
-                "interval": [low[number], high[number]],
-                "flags": [flag for flag, rows in beyond.items() if rows[number]],
+                "expected_error": error[index],
+                "interval": [low[index], high[index]],
+                "flags": [flag for flag, rows in beyond.items() if rows[index]],
             }
 
 

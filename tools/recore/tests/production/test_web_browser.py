@@ -122,17 +122,17 @@ def test_live_regions_exist_before_they_are_announced(tab: Tab, files: dict[str,
     assert set(tab.page.evaluate("() => window.busy")) <= {"samples true", "samples false"}
     assert tab.page.get_attribute("#samples", "aria-busy") == "false"
     regions = tab.page.get_by_role("region")
-    names = [regions.nth(number).aria_snapshot().splitlines()[0] for number in range(regions.count())]
+    names = [regions.nth(index).aria_snapshot().splitlines()[0] for index in range(regions.count())]
     assert len({*names}) == len(names) >= 4
 
 
 def test_ten_files_at_once_are_shown_in_their_order(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
-    files = {f"S{number}.0": opus_file(rows, 1 + number % 5) for number in range(10)}
+    files = {f"S{index}.0": opus_file(rows, 1 + index % 5) for index in range(10)}
     tab.add_files(files)
     assert tab.messages() == []
     assert [row[5] for row in tab.rows()] == list(files)
-    tab.add_files({f"T{number}.0": files["S1.0"] for number in range(22)})
+    tab.add_files({f"T{index}.0": files["S1.0"] for index in range(22)})
     assert tab.messages() == ["2 files: at most 20 are sent at once"]
     assert len(tab.rows()) == 30
 

@@ -102,7 +102,7 @@ def test_a_stopped_server_is_reported_clearly(
 
 def test_samples_that_cannot_be_stored_stay_until_the_page_is_reloaded(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
-    names = [f"S{number}" for number in range(100)]
+    names = [f"S{index}" for index in range(100)]
     tab.page.evaluate("() => sessionStorage.setItem('other', 'x'.repeat(4.8e6))")
     tab.add_files({"many.csv": csv_bytes([rows[0], *([name, *rows[1][1:]] for name in names)])})
     assert [row[0] for row in tab.rows()] == names

@@ -69,7 +69,7 @@ def true_assays(sample: Sample) -> list[float]:
 def as_csv(*samples: Sample) -> str:
     """Return raw spectra as CSV with a header. Its columns are not in the usual order."""
     lines = ["index,DepthTo,4000.0,SiteID,DepthFrom,3998.0"]
-    lines += [f"{number},{end},0.1,{hole},{start},0.2" for number, (hole, start, end) in enumerate(samples)]
+    lines += [f"{index},{end},0.1,{hole},{start},0.2" for index, (hole, start, end) in enumerate(samples)]
     return "\n".join(lines) + "\n"
 
 

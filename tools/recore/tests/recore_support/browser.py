@@ -43,7 +43,7 @@ class OpenReport:
             for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
         ]
         bars = self.tab.locator(f"#{name} .barlayer .point path")  # bars may be short: use the longest one's middle
-        boxes = [bars.nth(number).bounding_box() for number in range(bars.count())]
+        boxes = [bars.nth(index).bounding_box() for index in range(bars.count())]
         if longest := max(filter(None, boxes), key=lambda bar: bar["width"] * bar["height"], default=None):
             middle = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
             positions.insert(0, middle)

@@ -35,9 +35,9 @@ def monitor_sample(
     trained_on = make_training_summary(read_header(public), fit_file(public, HOLE))
     left_out = Counter[str]()
     reader = SpectraReader(trained_on, left_out)
-    for number in range(len(spectra)):
-        body = spectra.iloc[[number]].to_csv()
-        time = begin + timedelta(minutes=number)
-        reader.add(CaptureEvent("A", f"{number}", "", time, Body(body.encode(), "text/csv"), Body(b"", "")))
+    for index in range(len(spectra)):
+        body = spectra.iloc[[index]].to_csv()
+        time = begin + timedelta(minutes=index)
+        reader.add(CaptureEvent("A", f"{index}", "", time, Body(body.encode(), "text/csv"), Body(b"", "")))
     settings = MonitorSettings(are_complete=rows is None)
     return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)

@@ -54,7 +54,7 @@ class Tab:
     def rows(self, table: str = "samples-table") -> list[list[str]]:
         """Return the cells in a table's body, row by row."""
         rows = self.page.locator(f"#{table} tbody tr")
-        return [rows.nth(number).locator("th, td").all_text_contents() for number in range(rows.count())]
+        return [rows.nth(index).locator("th, td").all_text_contents() for index in range(rows.count())]
 
     def download(self, press: Any) -> list[dict[str, str]]:
         """Return the rows of the CSV file that `press` downloads."""

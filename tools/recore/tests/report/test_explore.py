@@ -170,7 +170,7 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
-    holes = np.repeat([f"H{number}" for number in range(12)], 50)
+    holes = np.repeat([f"H{index}" for index in range(12)], 50)
     equal_sets = compare_sets(values[:400], holes[:400], values[400:], holes[400:])
     assert equal_sets.by_hole
     assert equal_sets.usual[0] <= equal_sets.auc <= max(equal_sets.usual[-1], 0.6)

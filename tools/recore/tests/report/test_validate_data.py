@@ -104,7 +104,7 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
 @pytest.mark.slow
 def test_only_nine_of_many_holes_have_their_own_colour(validate_changed: Callable[..., Page]) -> None:
-    page = validate_changed(lambda data: data.assign(SiteID=[f"H{number % 20}" for number in range(len(data))]))
+    page = validate_changed(lambda data: data.assign(SiteID=[f"H{index % 20}" for index in range(len(data))]))
     predicted = figure(page, "predicted")
     rows = predicted.plot.layout.meta
     assert "9 holes" in predicted.summary

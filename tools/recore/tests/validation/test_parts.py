@@ -15,7 +15,7 @@ from recore.validation.validation import combine_folds
 
 
 def test_thinning_keeps_every_hole() -> None:
-    holes = np.repeat([f"H{number}" for number in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
+    holes = np.repeat([f"H{index}" for index in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
     thinned = thin_rows(holes, 800)
     counts = pd.Series(holes[thinned]).value_counts()
     assert 780 <= len(thinned) <= 800
@@ -25,12 +25,12 @@ def test_thinning_keeps_every_hole() -> None:
     assert (np.diff(thinned) > 0).all()
     assert {0, 4, 5, 504, len(holes) - 1} <= set(thinned.tolist())  # the first and the last row of a hole
     assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
-    many_holes = np.array([f"H{number}" for number in range(1000)])
+    many_holes = np.array([f"H{index}" for index in range(1000)])
     assert 400 <= len(thin_rows(many_holes, 500)) <= 500
 
 
 def test_only_complete_cross_validations_have_predictions() -> None:
-    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
+    holes = np.repeat([f"H{index}" for index in range(7)], 6).astype(object)
     required, *optional = make_plan(holes, None, 2, 0)
     fits = [*required, *(fit for stage in optional for fit in stage)]
     skipped = fits[-1]
@@ -43,7 +43,7 @@ def test_only_complete_cross_validations_have_predictions() -> None:
 
 
 def test_the_plan_holds_out_each_row_once_and_never_trains_on_its_hole() -> None:
-    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
+    holes = np.repeat([f"H{index}" for index in range(7)], 6).astype(object)
     fits: dict[Any, list[Any]] = {}
     for fit in (
         fit

@@ -84,7 +84,7 @@ MISLEADING_TITLES = split_list("""
 SILENT_COMMENTS = [  # above a spectrum without a header, too
     "[cm-1] as exported\n",
     "Instrument,Alpha\nScans,32\n",
-    "".join(f"# setting {number}\n" for number in range(60)),
+    "".join(f"# setting {index}\n" for index in range(60)),
     *(
         f"# {comment}\n"
         for comment in split_list("""

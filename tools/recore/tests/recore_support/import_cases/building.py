@@ -119,8 +119,8 @@ BANDS = (  # cm-1: position, width, height in absorbance
 
 def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
     result = 0.2 + 0.3 * (wavenumbers / 25_000) ** 2 + 0.01 * np.arange(rows)[:, None]
-    for number, (position, width, height) in enumerate(BANDS):
-        heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (number + 1)))
+    for index, (position, width, height) in enumerate(BANDS):
+        heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (index + 1)))
         result = result + heights[:, None] * np.exp(-(((wavenumbers - position) / width) ** 2))
     return result
 

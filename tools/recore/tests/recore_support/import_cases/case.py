@@ -139,7 +139,7 @@ def _find_difference(path: Path, values: Values, are_missing_allowed: bool = Fal
     if sorted(index) != sorted(values.index):
         return f"rows {index} instead of {values.index}"
     order = [index.index(name) for name in values.index]
-    columns = {name: [rows[position][number] for position in order] for number, name in enumerate(header) if number}
+    columns = {name: [rows[position][i] for position in order] for i, name in enumerate(header) if i}
     channels = [name for name in columns if name not in (*IDS, *TARGETS)]
     written, expected = np.array([float(name) for name in channels]), values.wavenumbers
     decimals = min(len(name.partition(".")[2]) for name in channels)

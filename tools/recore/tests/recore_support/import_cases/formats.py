@@ -285,7 +285,7 @@ NAMES = [
     scans("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
     scans("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
     scans("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
-    scans("|".join(f"R1.{number}.dpt" for number in range(12)), "R1", replicates="mean"),
+    scans("|".join(f"R1.{index}.dpt" for index in range(12)), "R1", replicates="mean"),
     scans("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
     scans("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
     scans("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
