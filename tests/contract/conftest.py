@@ -207,21 +207,21 @@ def platform(folder: Path, code: Path | None = None) -> Path:
     return folder
 
 
-def run(folder: Path, *command: object, **additional: str) -> str:
+def run(folder: Path, *command: object, **variables: str) -> str:
     """Run Python in a folder without this process's import paths. If it fails, the test fails with its output."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }
     arguments = [sys.executable, *map(str, command)]
     name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
-    options = {"cwd": folder, "env": environment | additional, "capture_output": True, "text": True}
+    options = {"cwd": folder, "env": environment | variables, "capture_output": True, "text": True}
     try:
         result = subprocess.run(arguments, **options, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired:
         pytest.fail(f"{name} took longer than {TIME_LIMIT} seconds", pytrace=False)
     if result.returncode != 0:
-        last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
-        pytest.fail(f"{name} failed: {last[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
+        message = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
+        pytest.fail(f"{name} failed: {message[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
     return result.stdout
 
 
@@ -239,10 +239,10 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
     spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
     assays = amounts**3 @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
     depth = np.arange(rows) - np.searchsorted(row_holes, row_holes)
-    known = {"DepthTo": depth + 1.0, GROUP: row_holes + 1, "DepthFrom": depth}
+    columns = {"DepthTo": depth + 1.0, GROUP: row_holes + 1, "DepthFrom": depth}
     return pd.concat(
         [
-            pd.DataFrame({name: known.get(name, np.arange(rows)) for name in IDS}),
+            pd.DataFrame({name: columns.get(name, np.arange(rows)) for name in IDS}),
             pd.DataFrame(spectra.round(6), columns=wavenumbers.astype(str)),
             pd.DataFrame(assays.round(3), columns=list(TARGETS)),
         ],

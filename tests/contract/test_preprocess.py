@@ -35,8 +35,8 @@ def test_private_and_public_data_result_in_the_same_columns(preprocess: Lines) -
 
 def test_a_row_depends_on_that_row_alone(preprocess: Lines) -> None:
     """In production, only a few rows arrive at a time."""
-    half = preprocess("half")
-    assert half == preprocess("private")[: len(half)]
+    half_lines = preprocess("half")
+    assert half_lines == preprocess("private")[: len(half_lines)]
 
 
 def test_inputs_do_not_depend_on_assays(preprocess: Lines) -> None:

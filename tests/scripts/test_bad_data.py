@@ -89,11 +89,11 @@ def test_a_file_that_is_not_gzipped_csv_is_rejected(
     assert reason in error_of(script, source, tmp_path, script_error_here)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-def test_a_truncated_gzip_file_is_rejected(share: float, sample: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.99])
+def test_a_truncated_gzip_file_is_rejected(fraction: float, sample: Path, tmp_path: Path) -> None:
     content = (sample / "private/private.csv.gz").read_bytes()
     path = tmp_path / "private.csv.gz"
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(preprocess.DataError, match=r"private\.csv\.gz: Compressed file ended before"):
         preprocess.preprocess(path)
 
@@ -141,17 +141,17 @@ NON_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 def random_content(random: np.random.Generator) -> str:
     size = random.integers(0, 81)
     special = random.permutation(list(',"\n\r;.x0159e-+\0é'))[: random.integers(1, 18)]
-    anything = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
-    return "".join(random.choice([*special, *anything] if random.random() < 0.5 else special, size))
+    characters = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
+    return "".join(random.choice([*special, *characters] if random.random() < 0.5 else special, size))
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_random_content_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    garbage, cells = random_content(random), [*NUMBERS, *NON_NUMBERS][: len(NUMBERS) + seed % 6]
+    raw, cells = random_content(random), [*NUMBERS, *NON_NUMBERS][: len(NUMBERS) + seed % 6]
     row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
     header = "".join(f",{4000 - index}" for index in range(preprocess.BIN))
-    for content in (garbage, f"{header}\n{garbage}", f"{header}\n{row}"):
+    for content in (raw, f"{header}\n{raw}", f"{header}\n{row}"):
         path = write_gz(tmp_path / "any.csv.gz", content)
         try:
             inputs, _ = preprocess.preprocess(path)

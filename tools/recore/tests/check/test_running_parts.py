@@ -111,13 +111,13 @@ def test_inputs_agree_up_to_rounding() -> None:
     assert first_difference(InputRow("1", "a"), InputRow("1", "b")) == 1
     assert first_difference(InputRow("1", "0.402807,-1.23457"), InputRow("1", "0.402808,-1.23458")) is None
     assert first_difference(InputRow("1", "0.402809"), InputRow("1", "0.40281")) is None
-    for one, other in (
+    for first, second in (
         ("0.402807", "0.402809"),
         ("0.40281", "0.40282"),
         ("100000", "100001"),
         ("0.000123", "0.000124"),
     ):
-        assert first_difference(InputRow("1", one), InputRow("1", other)) == 1
+        assert first_difference(InputRow("1", first), InputRow("1", second)) == 1
 
 
 def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
@@ -133,16 +133,16 @@ def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
 
 def test_implausible_predictions_are_reported() -> None:
     measured = np.tile(np.linspace(1, 2, 50)[:, None], 5)
-    good = measured + 0.1
-    assert list(judge(good, measured, "abcde")) == []
-    wrong = good.copy()
-    wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
-    messages = [message for message, _ in judge(wrong, measured, "abcde")]
+    predicted = measured + 0.1
+    assert list(judge(predicted, measured, "abcde")) == []
+    changed = predicted.copy()
+    changed[:, 1], changed[3, 2], changed[4, 3] = 1.5, -0.1, 3.1
+    messages = [message for message, _ in judge(changed, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     messages = [message for message, _ in judge((measured + 0.1).round(1), measured, "abcde")]
     assert messages == ["Predictions are rounded, but the assays are not: a, b, c, d, e"]
     measured[:, 4] = np.nan
-    assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
+    assert list(judge(predicted, measured, "abcde")) == []  # the last target was never measured
 
 
 def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     variations = {
         file.name.split(".")[0]: PublicData(file, data.targets) for file in (tmp_path / "variations").iterdir()
     }
-    few = [data.index[number] for number in data.few_rows]
-    assert variations["some"].index == few
-    assert variations["reversed"].index == few[::-1]
-    assert variations["single"].index == [few[len(few) // 2]]
+    few_ids = [data.index[number] for number in data.few_rows]
+    assert variations["some"].index == few_ids
+    assert variations["reversed"].index == few_ids[::-1]
+    assert variations["single"].index == [few_ids[len(few_ids) // 2]]
     assert {name for name, each in variations.items() if "CuPPM" in each.header} == {"some"}
     assert variations["private"].index == ["r0", "r1", "r3", "r59"]
     assert variations["private"].hole.tolist() == ["h\n3", "h\n4", "h\n3", "h\n5"]

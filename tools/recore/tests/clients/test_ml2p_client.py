@@ -29,18 +29,18 @@ NO_ENGINE = 3  # the exit status of house_prices_image.py if no engine responds
 HOUSE_DATUM = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 
-def ml2p(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([ML2P, *words], cwd=folder, capture_output=True, text=True, timeout=600)
+def ml2p(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([ML2P, *args], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
-def output(folder: Path, *words: str) -> str:
-    result = ml2p(folder, *words)
+def output(folder: Path, *args: str) -> str:
+    result = ml2p(folder, *args)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def error(folder: Path, *words: str) -> str:
-    result = ml2p(folder, *words)
+def error(folder: Path, *args: str) -> str:
+    result = ml2p(folder, *args)
     assert result.returncode == 1, result.stdout
     return result.stderr.splitlines()[-1]
 

@@ -126,17 +126,17 @@ def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> N
 
 def test_equal_input_gives_equal_bytes_and_never_overwrites(folder: Path) -> None:
     run_import(folder, replicates="mean")
-    before = (folder / "out.csv.gz").read_bytes()
-    assert before[4:8] == bytes(4)  # gzip's header contains no time
+    content = (folder / "out.csv.gz").read_bytes()
+    assert content[4:8] == bytes(4)  # gzip's header contains no time
     run_import(folder, replicates="mean")
-    assert (folder / "out.csv.gz").read_bytes() == before
+    assert (folder / "out.csv.gz").read_bytes() == content
     result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
     assert result.exit_code == 2
     assert "--force" in result.stderr
     (folder / "spectra/a.1").write_bytes(b"")
     result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
     assert result.exit_code == 1
-    assert (folder / "out.csv.gz").read_bytes() == before
+    assert (folder / "out.csv.gz").read_bytes() == content
 
 
 def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:

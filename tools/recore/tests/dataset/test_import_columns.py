@@ -139,8 +139,8 @@ def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
 
 def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:
     spectra = pd.read_csv(laboratory / "spectra.csv")
-    combined = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
-    combined.to_csv(laboratory / "both.csv", index=False)
+    table = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
+    table.to_csv(laboratory / "both.csv", index=False)
     for assays in ([], ["--assays", laboratory / "both.csv"]):
         arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
         result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt", "--content-unit", "g/kg")
@@ -255,15 +255,15 @@ def test_explore_finds_wrong_units_and_none_in_a_good_file(tmp_path: Path, sampl
 
     assert units(sample / "public/public.csv.gz", "--private", sample / "private/private.csv.gz") == {}
     factors = {"AlPPM": 1e-4, "VPCT": 1e4, "ThPPB": 1e-3, "DepthFrom": 100, "DepthTo": 100}
-    wrong = public.iloc[::4].drop(columns=[name for name in public if name[0].isdigit()][60:])
+    changed = public.iloc[::4].drop(columns=[name for name in public if name[0].isdigit()][60:])
     for column, factor in factors.items():
-        wrong[column] = wrong[column] * factor
+        changed[column] = changed[column] * factor
     path = tmp_path / "wrong.csv.gz"
-    wrong.to_csv(path)
+    changed.to_csv(path)
     suspected = {"AlPPM": ("pct", "assays"), "VPCT": ("ppm", "assays"), "ThPPB": ("ppm", "assays")}
     assert units(path) == suspected | {"DepthFrom, DepthTo": ("cm", "depth")}
     private = tmp_path / "private.csv.gz"
-    wrong.drop(columns=list(DETECTION_LIMITS)).to_csv(private)
+    changed.drop(columns=list(DETECTION_LIMITS)).to_csv(private)
     lines = findings(path, "--private", private)
     (depth,) = [line for line in lines if line.startswith("bad   private.csv.gz: DepthFrom, DepthTo")]
     assert "multiply both columns by 0.01" in depth

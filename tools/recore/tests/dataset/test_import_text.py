@@ -61,9 +61,9 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
     header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
     np.testing.assert_allclose(read_spectrum(tmp_path, columns(x, header=header)).wavenumbers, X)
-    other = "um" if unit == "nm" else "nm"
-    (spectrum,) = read_items(tmp_path / "soil.csv", columns(x, header=f"{other},A\n"), unit=unit)
-    assert f"the axis was read in {unit}, because of --unit, although the file states {other}" in spectrum.remarks
+    other_unit = "um" if unit == "nm" else "nm"
+    (spectrum,) = read_items(tmp_path / "soil.csv", columns(x, header=f"{other_unit},A\n"), unit=unit)
+    assert f"the axis was read in {unit}, because of --unit, although the file states {other_unit}" in spectrum.remarks
     assert "without a unit" in rejection(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -161,7 +161,7 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "values"),
+    ("cells", "values"),
     [
         ("a;0,5;0,6\nb;1.234,5;7", [1234.5, 7]),
         ("a;0,5;0,6\nb;1.234;7", [1234, 7]),
@@ -172,9 +172,9 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
         ("a;1.234.567;0\nb;12;7", [12, 7]),
     ],
 )
-def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, numbers: str, values: list[float]) -> None:
+def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, cells: str, values: list[float]) -> None:
     path = tmp_path / "marks.csv"
-    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    path.write_text("sample;CuPPM;ZnPPM\n" + cells)
     table = open_table(path)
     assert [table.marks.parse(cell) for cell in list(table.lines())[-1][1][1:]] == values
 

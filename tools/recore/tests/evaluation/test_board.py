@@ -140,9 +140,9 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
     write_record(tmp_path, "old", make_record("a", "2026-01-01", public=0.99))
     write_record(tmp_path, "new", make_record("b", "2026-03-01", **{"held-out": 0.1}))
     write_record(tmp_path, "older-but-better", make_record("b", "2026-02-01", **{"held-out": 0.2}))
-    later = make_record("b", "2026-02-01", public=0.3)
-    later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
-    write_record(tmp_path, "with-private", later)
+    later_run = make_record("b", "2026-02-01", public=0.3)
+    later_run["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
+    write_record(tmp_path, "with-private", later_run)
     assert names(read_runs(tmp_path)[0]) == ["older-but-better", "new", "with-private", "old"]
     board = " ".join(show_board(tmp_path).split())
     titles = [
@@ -197,8 +197,8 @@ JSON = st.recursive(
 @given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
 @example(member="data", value=[True], other=None)
 @examples(100)
-def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, other: Any, tmp_path: Path) -> None:
-    for name, record in {"a": make_record(private=0.5) | {member: value}, "b": other}.items():
+def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, junk: Any, tmp_path: Path) -> None:
+    for name, record in {"a": make_record(private=0.5) | {member: value}, "b": junk}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
     entries, problems = read_runs(tmp_path)
@@ -241,19 +241,19 @@ def test_json_contains_the_same_list(tmp_path: Path) -> None:
 def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
     write_record(tmp_path, "two", make_record(public=0.25))
-    before = json.loads((tmp_path / "one/run.json").read_text())
+    record = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
     for note in ("PLS, 12 components", "--json is part of this note"):
         result = recore("board", "--note", tmp_path / "one", note)
         assert (result.returncode, result.stderr) == (0, "")
         assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {note}\n"
-        assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": note}
+        assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": note}
         lines = recore("board", tmp_path).stdout.splitlines()
         assert [line.endswith(note) for line in lines if line.startswith(("one", "two"))] == [True, False]
     assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [note, ""]
     result = recore("board", "--note", tmp_path / "one", "", "--json")
     assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
-    assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
+    assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": ""}
     assert "note" not in recore("board", tmp_path).stdout
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
     assert (tmp_path / "one/run.json").stat().st_mode & 0o777 == 0o640

@@ -97,11 +97,11 @@ def _as_list(value: Any) -> list[str]:
 def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
     """Return the values of the members with these names, at any depth."""
     if isinstance(content, list):
-        return [found for each in content for found in addresses(each, names)]
+        return [address for each in content for address in addresses(each, names)]
     if not isinstance(content, dict):
         return []
-    own = [value for name, value in content.items() if name in names and isinstance(value, str)]
-    return own + [found for value in content.values() for found in addresses(value, names)]
+    values = [value for name, value in content.items() if name in names and isinstance(value, str)]
+    return values + [address for value in content.values() for address in addresses(value, names)]
 
 
 @needs_sandbox
@@ -132,19 +132,19 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
     for request in requests:
         role = request.get("RoleArn") or request["ExecutionRoleArn"]
         assert request.get("EnableNetworkIsolation") or request["NetworkConfig"]["EnableNetworkIsolation"]
-        used = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
+        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
             request.get("ModelName", ""), []
         )
-        for uri in used:
+        for uri in uris:
             resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}/any".replace(".gz/any", ".gz")
             is_private = "recore-host" in uri
             assert is_private <= (role == ROLES[3])
             action = "s3:PutObject" if uri.endswith("/scores") else "s3:GetObject"
             assert allows(of_role[role], action, resource), (role, action, resource)
     assert any("recore-host" in str(request) for request in scoring)
-    hidden = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
-    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden)
-    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden)
+    hidden_key = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
+    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden_key)
+    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden_key)
     assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
     assert objects_below_recore(simulator) == []
 
@@ -152,10 +152,10 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
 def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     files = file_options(sample, allow_unsandboxed=False)
     command = ["judge", stub(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
-    same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
+    same_roles = ("--role", ROLES[1], "--scoring-role", ROLES[1])
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
-        ((*command, "--engine", "aws", *same), "--scoring-role must differ from --role"),
+        ((*command, "--engine", "aws", *same_roles), "--scoring-role must differ from --role"),
         (("judge", *files), "SUBMISSIONS, --public, --private and --actual are needed"),
     ):
         result = recore(*words, **simulator.variables())
@@ -190,9 +190,9 @@ def test_the_policies_are_printed_as_json() -> None:
 
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
-    bound = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
-    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
-    assert bound.dollars == pytest.approx(0.23 * bound.hours)
+    costs = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
+    assert costs.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
+    assert costs.dollars == pytest.approx(0.23 * costs.hours)
     assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
 
@@ -221,13 +221,13 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
     }
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
     paths = [stub(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
-    plain, more, same, other, invalid = [Entry(path, read_submission(path)) for path in paths]
+    entry, larger, copy, other, invalid = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
-    assert aws_round.allows_ties(3600, [plain, invalid], [plain, invalid])  # $3.68 and $2.76
-    assert aws_round.allows_ties(3600, [plain, more], [more, same])  # one job of $0.23 for the packages of both
-    assert not aws_round.allows_ties(3600, [plain, more], [more, other])
-    assert not aws_round.allows_ties(3600, [plain, invalid], [plain, same, invalid])
+    assert aws_round.allows_ties(3600, [entry, invalid], [entry, invalid])  # $3.68 and $2.76
+    assert aws_round.allows_ties(3600, [entry, larger], [larger, copy])  # one job of $0.23 for the packages of both
+    assert not aws_round.allows_ties(3600, [entry, larger], [larger, other])
+    assert not aws_round.allows_ties(3600, [entry, invalid], [entry, copy, invalid])
 
 
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
@@ -256,8 +256,8 @@ def test_no_version_of_the_assays_remains_after_a_killed_call(simulator: Simulat
     assert stop_leftovers(services, "versions", "recore-1-") == (0, 2)
     versions = s3.list_object_versions(Bucket="versions")["Versions"]
     assert [item["Key"] for item in versions] == ["recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"]
-    listed = s3.list_objects_v2(Bucket="versions")["Contents"]
-    assert [item["Key"] for item in listed] == ["recore/recore-2-a/other"]
+    objects = s3.list_objects_v2(Bucket="versions")["Contents"]
+    assert [item["Key"] for item in objects] == ["recore/recore-2-a/other"]
 
 
 def test_packages_come_from_a_job_that_sees_no_data() -> None:
@@ -301,10 +301,10 @@ def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.Monke
     assert errors == []
 
 
-def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
+def stop_sleeper(simulator: Simulator, stop_event: threading.Event) -> None:
     """Stop the training job whose log says that it sleeps, as a user of the console could."""
     logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
-    while not done.wait(0.5):
+    while not stop_event.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
             job = event["logStreamName"].partition("/")[0]
             if event["message"].strip() == SLEEP_LINE and job in running_jobs(sagemaker, "recore"):
@@ -313,13 +313,13 @@ def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
 
 
 def objects_below_recore(simulator: Simulator) -> list[str]:
-    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="recore").get("Contents", [])
-    return [item["Key"] for item in listed]
+    objects = simulator.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="recore").get("Contents", [])
+    return [item["Key"] for item in objects]
 
 
 def running_jobs(sagemaker: Any, name: str) -> list[str]:
-    listed = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
-    return [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+    response = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
+    return [job["TrainingJobName"] for job in response["TrainingJobSummaries"]]
 
 
 @pytest.mark.slow
@@ -342,16 +342,16 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
             time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        kept = {path.parent.name for path in folder.glob("*/run.json")}
-        done = threading.Event()
-        stopper = threading.Thread(target=stop_sleeper, args=(simulator, done))
+        kept_runs = {path.parent.name for path in folder.glob("*/run.json")}
+        stop_event = threading.Event()
+        stopper = threading.Thread(target=stop_sleeper, args=(simulator, stop_event))
         stopper.start()
         with Recorder() as recorder:
             result = recore(*command, **simulator.variables())
-        done.set()
+        stop_event.set()
         stopper.join()
         assert result.returncode == 0, result.stderr
-        assert len(recorder.select("CreateTrainingJob")) == 12 - len(kept)
+        assert len(recorder.select("CreateTrainingJob")) == 12 - len(kept_runs)
         assert "from an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []

@@ -129,16 +129,16 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 def visible_content(run: FinishedRun) -> bytes:
     """Return everything that a participant could see, including the contents of archives."""
-    seen = [run.stdout.encode(), run.stderr.encode()]
+    parts = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
             with tarfile.open(path) as tar:
-                seen += [tar.extractfile(member).read() for member in tar if member.isreg()]
-                seen += [f"{member.name} {member.linkname}".encode() for member in tar]
+                parts += [tar.extractfile(member).read() for member in tar if member.isreg()]
+                parts += [f"{member.name} {member.linkname}".encode() for member in tar]
         elif path.is_file():
-            seen.append(path.read_bytes())
-    seen += [gzip.decompress(part) for part in seen if part.startswith(b"\x1f\x8b")]
-    return b"\n".join(seen)
+            parts.append(path.read_bytes())
+    parts += [gzip.decompress(part) for part in parts if part.startswith(b"\x1f\x8b")]
+    return b"\n".join(parts)
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,16 @@ def watch_orphans() -> Iterator[list[str]]:
 
     In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
     """
-    prctl, own, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
+    prctl, this_process, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
     assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-    before = set(own.children())
+    children = set(this_process.children())
     try:
         yield commands
     finally:
-        while new := set(own.children()) - before:  # children of killed processes become children of this process
-            for process in psutil.wait_procs(new, END_SECONDS)[1]:
+        while (
+            orphans := set(this_process.children()) - children
+        ):  # children of killed processes become children of this process
+            for process in psutil.wait_procs(orphans, END_SECONDS)[1]:
                 with contextlib.suppress(psutil.Error):
                     commands.append(" ".join(process.cmdline()) or process.name())
                     process.kill()
@@ -179,7 +181,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
         replacements = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
         replacements["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
         submission = make_hostile(name, folder / "submission", replacements)
-        before = contents(folder) | contents(secret_sample)
+        old_files = contents(folder) | contents(secret_sample)
         out = folder / "runs/run"
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]
         options += [] if name in REPORTED_CASES else ["--no-report"]
@@ -194,13 +196,13 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
                 timeout=300,
             )
         run = FinishedRun(result.returncode, result.stdout, result.stderr, out)
-        remaining = os.listdir(temporary)
-    now = contents(folder) | contents(secret_sample)
-    changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
-    written = [Path(path).name for path in changed if not path.startswith(str(out))]
-    seen = visible_content(run)
-    secrets_visible = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(secrets_visible, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
+        leftovers = os.listdir(temporary)
+    new_files = contents(folder) | contents(secret_sample)
+    changed = [path for path in new_files.keys() | old_files.keys() if new_files.get(path) != old_files.get(path)]
+    names = [Path(path).name for path in changed if not path.startswith(str(out))]
+    visible = visible_content(run)
+    secrets_visible = SECRET.partition(".")[0].encode() in visible or b"root:x:0:0:root:/root" in visible
+    return run, Effects(secrets_visible, temporary in run.stderr, tuple(names), tuple(running), tuple(leftovers))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:

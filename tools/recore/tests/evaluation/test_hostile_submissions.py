@@ -47,13 +47,13 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
     actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
-        known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
+        facts = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
         # without isolation, the submission searches only this test's files
-        known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
+        facts |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
         shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
         script = submission / "preprocess.py"
-        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
+        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {facts!r}"))
         out, ended_steps = folder / "runs/run", list[str]()
         command = [sys.executable, "-m", "recore", "run", submission, "--out", out, *file_options(sample)]
         command += ["--isolation", isolation, "--no-report"]

@@ -22,9 +22,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_targets_are_removed(name: str, tmp_path: Path) -> None:
-    written, expected = CASES[name]
+    content, expected = CASES[name]
     path = tmp_path / "public.csv"
-    path.write_bytes(written.encode())
+    path.write_bytes(content.encode())
     assert set(remove_targets(path)) <= {"CuPPM", "YPPM"}
     assert path.read_bytes() == expected.encode()
 
@@ -36,10 +36,10 @@ def test_a_file_without_targets_is_not_rewritten(content: str, tmp_path: Path) -
     path = tmp_path / "public.csv"
     path.write_text(content)
     path.chmod(0o400)
-    before = path.stat()
+    status = path.stat()
     assert remove_targets(path) == []
     assert path.read_text() == content
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
 
 
 def test_a_row_that_does_not_fit_into_memory_is_rejected(tmp_path: Path) -> None:

@@ -94,17 +94,17 @@ def test_a_number_is_appended_to_a_name_that_was_taken_during_the_run(tmp_path: 
 
 
 def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> None:
-    killed, leftover = start_unfinished_run(tmp_path / "killed")
+    killed_run, leftover = start_unfinished_run(tmp_path / "killed")
     running, running_folder = start_unfinished_run(tmp_path / "live")
-    killed.kill()
-    killed.communicate()
+    killed_run.kill()
+    killed_run.communicate()
     assert (leftover / "half").exists()
     with RunFolder(tmp_path / "mine"):
         assert not leftover.exists()
         assert (running_folder / "half").exists()
     assert names(tmp_path) == [running_folder.name]
-    other, _ = start_unfinished_run(tmp_path / "live")
-    output = sorted(process.communicate(timeout=120)[0].strip() for process in (running, other))
+    live_run, _ = start_unfinished_run(tmp_path / "live")
+    output = sorted(process.communicate(timeout=120)[0].strip() for process in (running, live_run))
     assert output == [str(tmp_path / name) for name in ("live", "live-2")]  # both folders are kept
     assert names(tmp_path) == ["live", "live-2"]
     assert names(tmp_path / "live") == ["half"]

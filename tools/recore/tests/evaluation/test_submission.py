@@ -154,20 +154,20 @@ def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py"])
 def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
-    other = "train" if name == "preprocess.py" else "preprocess"
-    folder = stub(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
+    other_script = "train" if name == "preprocess.py" else "preprocess"
+    folder = stub(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other_script}"')})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):
         read_submission(folder)
     stub(folder, {"MANIFEST.in": f"exclude {name}\n"})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(folder)
-    (tmp_path / "src.tar.gz").write_bytes(packed(**{other: b""}))
+    (tmp_path / "src.tar.gz").write_bytes(packed(**{other_script: b""}))
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(tmp_path / "src.tar.gz")
 
 
 @pytest.mark.parametrize(
-    ("files", "removed", "reason"),
+    ("files", "removed_name", "reason"),
     [
         ({"Train.py": ""}, "train.py", "train.py, which does not exist; rename Train.py to train.py"),
         ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
@@ -180,9 +180,9 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     ],
     ids=["script", "setup.py", "suffix", "notebook"],
 )
-def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_was_meant_is_named(files: dict[str, str], removed_name: str, reason: str, tmp_path: Path) -> None:
     folder = stub(tmp_path / "mine", files)
-    for name in removed.split():
+    for name in removed_name.split():
         (folder / name).unlink()
     with pytest.raises(ValueError, match=reason):
         read_submission(folder)

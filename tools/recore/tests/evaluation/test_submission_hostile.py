@@ -222,8 +222,8 @@ def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
 
 
 def make_negative_size() -> bytes:
-    before = gzip.decompress(packed(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
-    return gzip.compress(before + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    blocks = gzip.decompress(packed(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
+    return gzip.compress(blocks + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
 
 def make_long_name() -> bytes:
@@ -299,11 +299,11 @@ def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: P
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
-    whole = bytearray(packed(train=random.Random(1).randbytes(200_000), preprocess=b""))
-    whole[100_000:100_100] = b"\xff" * 100
+    archive = bytearray(packed(train=random.Random(1).randbytes(200_000), preprocess=b""))
+    archive[100_000:100_100] = b"\xff" * 100
     for offset in range(20, 300_000, 5000):
-        broken = whole.copy()
-        broken[offset : offset + 20] = b"\xff" * 20
-        (tmp_path / "src.tar.gz").write_bytes(broken)
+        broken_archive = archive.copy()
+        broken_archive[offset : offset + 20] = b"\xff" * 20
+        (tmp_path / "src.tar.gz").write_bytes(broken_archive)
         with pytest.raises(ValueError, match=str(tmp_path)):
             read_submission(tmp_path / "src.tar.gz")

@@ -115,10 +115,10 @@ def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     keys = []
     for prefix in (f"{settings.key()}/", f"{settings.key(HOST)}/"):
         if settings.bucket == VERSIONED:
-            found = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
+            versions = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
         else:  # unlike list_object_versions, moto lists any key here
-            found = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
-        keys += [item["Key"].removeprefix(prefix) for item in found]
+            versions = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
+        keys += [item["Key"].removeprefix(prefix) for item in versions]
     return keys
 
 
@@ -303,8 +303,8 @@ def test_objects_with_odd_names_are_removed_or_reported(
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
-    left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(list_keys(simulator, settings)) == left | {ASSAYS}
+    remaining_keys = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(list_keys(simulator, settings)) == remaining_keys | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(*KEY)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")
@@ -348,8 +348,8 @@ def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, serv
         if number <= len(lines):
             write_lines(services, f"torn-{to_end}", lines[number - 1])
 
-    found, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
-    assert found == (lines if to_end else lines[:1])
+    lines_read, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
+    assert lines_read == (lines if to_end else lines[:1])
     assert pauses == [5] * (4 if to_end else 1)
 
 
