@@ -288,8 +288,8 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
     ],
 )
 def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy: str | None, tmp_path: Path) -> None:
-    found = hint(make_traceback(exception_line), step, tmp_path)
-    assert (found is None) if remedy is None else (found and remedy in found)
+    advice = hint(make_traceback(exception_line), step, tmp_path)
+    assert (advice is None) if remedy is None else (advice and remedy in advice)
 
 
 def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ FAILURES = {
 def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failure = FAILURES[name]
     submission = stub(tmp_path / "my submission", failure.files)
-    before = sorted(submission.rglob("*"))
+    files = sorted(submission.rglob("*"))
     data = tmp_path / "data" / failure.data if failure.data else None
     if data:
         data.parent.mkdir()
@@ -95,10 +95,10 @@ def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkey
     [command] = commands
     assert command.startswith("cd ") == (failure.folder != ".")
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_INDEX": "1"}
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
-    assert done.returncode != 0
-    assert failure.error in done.stderr
-    assert sorted(submission.rglob("*")) == before
+    process = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
+    assert process.returncode != 0
+    assert failure.error in process.stderr
+    assert sorted(submission.rglob("*")) == files
 
 
 def test_a_packed_submission_has_no_command(tmp_path: Path) -> None:

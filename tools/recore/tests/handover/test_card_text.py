@@ -69,8 +69,8 @@ def test_the_better_constant_prediction_is_the_more_frequent_side() -> None:
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 7.5)])
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 1.5)])
     assert "No sample is above 20 ppm; nothing can be measured." in cut_off_section([measure(noisy, 20.0)])
-    none = cut_off_section([measure(np.zeros(len(MEASURED_ASSAYS)), 7.5)])
-    assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in none
+    empty_section = cut_off_section([measure(np.zeros(len(MEASURED_ASSAYS)), 7.5)])
+    assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in empty_section
 
 
 def test_private_scores_that_contradict_the_held_out_ones_are_named(changed_run: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
     rows = len(pd.read_csv(many_holes / "public/public.csv.gz", usecols=[0]))
     score = json.loads((template_run / "run.json").read_text())["scores"]["private"]
     reference = json.loads((template_run / "handover/domain.json").read_text())
-    inside = [
+    stages = [
         np.exp(t2) <= reference["t2_limit"] and np.exp(q) <= reference["q_limit"] for t2, q, *_ in reference["values"]
     ]
     for words in (
@@ -139,7 +139,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
         "only the private score is independent",
         "With fewer than about 40 holes the intervals are too narrow",
         f"{CUT_OFF:g} ppm",
-        f"Of the training spectra, {np.mean(inside):.0%} are inside when their hole is held out.",
+        f"Of the training spectra, {np.mean(stages):.0%} are inside when their hole is held out.",
         f"| private | {score['value']:.4f} | {score['weights_scored']:g} | {score['rows']} |",
     ):
         assert words in card

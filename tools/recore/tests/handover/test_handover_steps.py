@@ -65,25 +65,25 @@ def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path
     """Run a submission, hand it over, and follow the README as printed. Return the handover."""
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
-    finished = run_submission(stub(folder / "mine", files), folder / "run", "--public", public)
-    assert finished.status == 0, finished.stderr
-    result = recore("handover", finished.folder)
+    run = run_submission(stub(folder / "mine", files), folder / "run", "--public", public)
+    assert run.status == 0, run.stderr
+    result = recore("handover", run.folder)
     assert result.returncode == 0, result.stderr
-    written = finished.folder / "handover"
-    assert_contains_no_local_path(written, folder)
-    (written / ".venv").symlink_to(sys.prefix)
-    (written / "data").mkdir()
-    shutil.copy(public, written / "data")
-    assert run_blocks(written, skipped={"environment", "predict"}) == ["check", "", "public", "public", "public"]
-    return written
+    handover = run.folder / "handover"
+    assert_contains_no_local_path(handover, folder)
+    (handover / ".venv").symlink_to(sys.prefix)
+    (handover / "data").mkdir()
+    shutil.copy(public, handover / "data")
+    assert run_blocks(handover, skipped={"environment", "predict"}) == ["check", "", "public", "public", "public"]
+    return handover
 
 
-def assert_contains_no_local_path(written: Path, folder: Path) -> None:
-    files = {path.name: path.read_bytes() for path in written.rglob("*") if path.is_file()}
-    for path in written.glob("*.whl"):
+def assert_contains_no_local_path(handover: Path, folder: Path) -> None:
+    files = {path.name: path.read_bytes() for path in handover.rglob("*") if path.is_file()}
+    for path in handover.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
             files |= {f"wheel/{name}": wheel.read(name) for name in wheel.namelist()}
-    with tarfile.open(written / "model.tar.gz") as archive:
+    with tarfile.open(handover / "model.tar.gz") as archive:
         for member in archive:
             assert (member.uname, member.gname, member.uid, member.gid) == ("", "", 0, 0)
             if file := archive.extractfile(member):
@@ -100,22 +100,22 @@ def assert_contains_no_local_path(written: Path, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_the_printed_commands_repeat_a_submission_with_transform_fn(sample: Path, tmp_path: Path) -> None:
-    written = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
-    assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
+    handover = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
+    assert (handover / "work/public.csv.out").read_text() == (handover / "predictions/public.csv.out").read_text()
 
 
 @pytest.mark.slow
 def test_the_printed_commands_repeat_a_single_precision_model_without_hooks(sample: Path, tmp_path: Path) -> None:
-    written = hand_over({"train.py": SINGLE_PRECISION, "preprocess.py": HEADERLESS}, sample, tmp_path)
-    assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
-    pair = [read_cells(written / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
+    handover = hand_over({"train.py": SINGLE_PRECISION, "preprocess.py": HEADERLESS}, sample, tmp_path)
+    assert (handover / "work/public.csv.out").read_text() == (handover / "predictions/public.csv.out").read_text()
+    pair = [read_cells(handover / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
     assert 1e-9 < largest_difference(*pair) < TOLERANCE
 
 
 def test_predictions_are_compared_in_the_units_of_their_column() -> None:
     values = np.random.default_rng(2).lognormal(size=(50, 3)) * (1e-3, 1.0, 1e5)
-    single = values.astype(np.float32).astype(float)
-    assert largest_difference(values.tolist(), single.tolist()) < TOLERANCE
+    rounded = values.astype(np.float32).astype(float)
+    assert largest_difference(values.tolist(), rounded.tolist()) < TOLERANCE
     for column in range(3):
         changed = values.copy()
         changed[7, column] += 1e-3 * values[:, column].mean()

@@ -33,10 +33,10 @@ def private(many_holes: Path) -> pd.DataFrame:
 
 
 def rejection(*arguments: object, cwd: Path) -> str:
-    before = sorted(cwd.iterdir())
+    entries = sorted(cwd.iterdir())
     result = recore("predict", *arguments, cwd=cwd)
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
-    assert sorted(cwd.iterdir()) == before
+    assert sorted(cwd.iterdir()) == entries
     lines = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
     assert len([line for line in lines if "nothing was written" not in line]) == 1, lines
     return lines[0]
@@ -58,19 +58,19 @@ def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     assays = pd.read_csv(tmp_path / "assays.csv", dtype={"SiteID": str})
     assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *INTERVAL_ENDS]
     assert assays["name"].tolist() == private.index.tolist()
-    bad = assays.index == 4
-    assert assays.loc[bad, "SiteID":"DepthTo"].notna().all(axis=None)
-    assert assays.loc[bad, "domain":].isna().all(axis=None)
-    assert assays.loc[~bad, "domain"].isin(["inside", "outside"]).all()
-    assert assays.loc[~bad, "SiteID"].tolist() == private["SiteID"][~bad].tolist()
-    np.testing.assert_allclose(assays["DepthFrom"][~bad], 0.3048 * private["DepthFrom"][~bad].astype(float))
+    is_bad = assays.index == 4
+    assert assays.loc[is_bad, "SiteID":"DepthTo"].notna().all(axis=None)
+    assert assays.loc[is_bad, "domain":].isna().all(axis=None)
+    assert assays.loc[~is_bad, "domain"].isin(["inside", "outside"]).all()
+    assert assays.loc[~is_bad, "SiteID"].tolist() == private["SiteID"][~is_bad].tolist()
+    np.testing.assert_allclose(assays["DepthFrom"][~is_bad], 0.3048 * private["DepthFrom"][~is_bad].astype(float))
     expected = pd.read_csv(template_run / "predictions/private.csv.out", header=None).head(12)
     values = assays[list(TARGETS)].to_numpy()
-    np.testing.assert_allclose(values[~bad], expected.to_numpy()[~bad], rtol=1e-9)
-    known = ~np.isnan(values)
+    np.testing.assert_allclose(values[~is_bad], expected.to_numpy()[~is_bad], rtol=1e-9)
+    is_known = ~np.isnan(values)
     lows, highs = (assays[[f"{target} {end}" for target in TARGETS]].to_numpy() for end in ("low", "high"))
-    assert (lows[known] <= values[known]).all()
-    assert (values[known] <= highs[known]).all()
+    assert (lows[is_known] <= values[is_known]).all()
+    assert (values[is_known] <= highs[is_known]).all()
     line = rejection(handover, "table.csv", "--out", "assays.csv", cwd=tmp_path)
     assert line == "recore: assays.csv already exists: choose another --out, or replace it with --force"
 
@@ -90,8 +90,8 @@ def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outsi
     assert line.endswith("; the same is true of 2 more files")
     result = recore("predict", handover, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    described = json.loads(result.stdout)
-    assert (described["rows"], described["outside"], described["problems"]) == (3, 3, [])
+    details = json.loads(result.stdout)
+    assert (details["rows"], details["outside"], details["problems"]) == (3, 3, [])
     assays = pd.read_csv(tmp_path / "assays.csv")
     assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS]
     assert assays["name"].tolist() == [f"S{name}" for name in private.index[:3]]
@@ -124,8 +124,8 @@ def test_invalid_inputs_are_rejected_in_one_line(
     assert "the table would overwrite its own input" in line
     line = rejection(handover, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
     assert "only sample and the IDs, SiteID, DepthFrom, DepthTo, are read here" in line
-    twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
-    assert "--replicates mean averages them" in rejection(handover, twice, *options, cwd=tmp_path)
+    repeated = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
+    assert "--replicates mean averages them" in rejection(handover, repeated, *options, cwd=tmp_path)
 
 
 def unlist(folder: Path, name: str) -> None:
@@ -187,9 +187,9 @@ def write_worked(folder: Path) -> Path:
 
 
 def test_an_interrupted_prediction_writes_nothing(handover: Path, many_holes: Path, tmp_path: Path) -> None:
-    words = ["predict", handover, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
+    command = ["predict", handover, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "recore", *map(str, words)],
+        [sys.executable, "-m", "recore", *map(str, command)],
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -198,7 +198,7 @@ def test_an_interrupted_prediction_writes_nothing(handover: Path, many_holes: Pa
     assert process.stderr
     assert next(line for line in process.stderr if "predicting" in line)
     process.send_signal(signal.SIGINT)
-    *_, last = process.stderr
+    *_, message = process.stderr
     assert process.wait(timeout=60) == 130
-    assert last == "recore: interrupted\n"
+    assert message == "recore: interrupted\n"
     assert list(tmp_path.iterdir()) == []

@@ -18,9 +18,9 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # quicker fo
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
+    base = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
-    return kept | ONE_THREAD | {"PATH": path} | variables
+    return base | ONE_THREAD | {"PATH": path} | variables
 
 
 def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **variables: str) -> str:
@@ -64,8 +64,8 @@ def output(process: subprocess.Popen[str]) -> str:
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
 
 
-def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    os.killpg(process.pid, number)
+def interrupt(process: subprocess.Popen[str], signal_number: int = signal.SIGINT) -> None:
+    os.killpg(process.pid, signal_number)
 
 
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
@@ -93,5 +93,5 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], 
         time.sleep(0.1)
 
 
-def wait_for(words: str, process: subprocess.Popen[str]) -> None:
-    wait_until(lambda: words in output(process), process, TIMEOUT)
+def wait_for(message: str, process: subprocess.Popen[str]) -> None:
+    wait_until(lambda: message in output(process), process, TIMEOUT)

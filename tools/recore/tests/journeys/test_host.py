@@ -62,8 +62,8 @@ def test_evening(tmp_path: Path) -> None:
     run(command, tmp_path)  # nothing is left to judge
     assert read_judged(tmp_path) == lines
     assert set(lines) == set(models)
-    good = set(models) - {"failing", "invalid", "slow"}
-    assert {name for name, line in lines.items() if line["private"]} == good
+    names = set(models) - {"failing", "invalid", "slow"}
+    assert {name for name, line in lines.items() if line["private"]} == names
     assert all(line["result"] for line in lines.values())
     board = run("recore board judged --private", tmp_path)
-    assert max(board.index(name) for name in good) < min(board.index(name) for name in ("failing", "invalid", "slow"))
+    assert max(board.index(name) for name in names) < min(board.index(name) for name in ("failing", "invalid", "slow"))

@@ -21,24 +21,24 @@ def test_first_hour(tmp_path: Path) -> None:
 @pytest.mark.journey
 @pytest.mark.parametrize("name", MODELS)
 def test_day(name: str, tmp_path: Path) -> None:
-    mine = write(tmp_path / "mine", MODELS[name])
-    run(SAMPLE, mine)
-    own = {}  # packages that only the user's environment has
+    folder = write(tmp_path / "mine", MODELS[name])
+    run(SAMPLE, folder)
+    packages = {}  # packages that only the user's environment has
     if requirement := MODELS[name].requirement:
-        run(f"pip install --quiet --no-deps --target ../packages {requirement}", mine)
-        own = {"PYTHONPATH": str(tmp_path / "packages")}
+        run(f"pip install --quiet --no-deps --target ../packages {requirement}", folder)
+        packages = {"PYTHONPATH": str(tmp_path / "packages")}
     for script in ("train.py", "predict.py"):
-        run(f"python {script}", mine, **own)
-    checked = run("recore check --ignore RC604", mine)  # with so few rows, linear models predict negative assays
-    assert "check: no findings" in checked, checked
-    run("recore run --out runs/first --note first", mine)
-    run("recore run --out runs/second --note second", mine)
-    assert "runs/first" in run("recore run --out runs/first", mine, status=2)
-    assert (mine / "runs/first/report.html").is_file()
-    assert "held-out" in run(f"recore validate --public {PUBLIC}", mine, **own)
-    assert {"first", "second"} <= set(run("recore board", mine).split())
-    pack(mine)
-    run("recore check --source-only src.tar.gz", mine)
+        run(f"python {script}", folder, **packages)
+    printed = run("recore check --ignore RC604", folder)  # with so few rows, linear models predict negative assays
+    assert "check: no findings" in printed, printed
+    run("recore run --out runs/first --note first", folder)
+    run("recore run --out runs/second --note second", folder)
+    assert "runs/first" in run("recore run --out runs/first", folder, status=2)
+    assert (folder / "runs/first/report.html").is_file()
+    assert "held-out" in run(f"recore validate --public {PUBLIC}", folder, **packages)
+    assert {"first", "second"} <= set(run("recore board", folder).split())
+    pack(folder)
+    run("recore check --source-only src.tar.gz", folder)
 
 
 @pytest.mark.journey

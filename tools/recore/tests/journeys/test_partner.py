@@ -42,10 +42,10 @@ def test_a_week_with_mistakes_and_interruptions(tmp_path: Path) -> None:
 
 def predict_with_mistakes(folder: Path) -> None:
     assert "5 samples in assays.csv" in run("recore predict handover spectra --out assays.csv --intervals", folder)
-    first = (folder / "assays.csv").read_bytes()
+    assays = (folder / "assays.csv").read_bytes()
     assert "replace it with --force" in run("recore predict handover spectra --out assays.csv", folder, status=2)
     run("recore predict handover spectra --out assays.csv --intervals --force", folder)
-    assert (folder / "assays.csv").read_bytes() == first
+    assert (folder / "assays.csv").read_bytes() == assays
     (folder / "notes.csv").write_text("Samples of this week\nare in the folder spectra\n")
     assert "notes.csv" in run("recore predict handover notes.csv --out other.csv", folder, status=2)
     with gzip.open(folder / "author/data/private/private.csv.gz", "rt", newline="") as file:

@@ -177,13 +177,13 @@ def test_hooks_are_called_one_at_a_time(
     predictor: Any, spectra: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = importlib.import_module("train")
-    busy, peak, predict = [0], [0], submission.predict_fn
+    calls, peak, predict = [0], [0], submission.predict_fn
 
     def predict_fn(inputs: Any, model: Any) -> Any:
-        busy[0] += 1
-        peak[0] = max(peak[0], busy[0])
+        calls[0] += 1
+        peak[0] = max(peak[0], calls[0])
         time.sleep(0.01)  # another call could start here
-        busy[0] -= 1
+        calls[0] -= 1
         return predict(inputs, model)
 
     monkeypatch.setattr(submission, "predict_fn", predict_fn)
@@ -205,8 +205,8 @@ def test_hooks_are_called_one_at_a_time(
         (lambda datum: datum | {"absorbances": {"4000": 0.5}}, "'absorbances' must be a non-empty list of numbers"),
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         *(
-            (lambda datum, value=value: set_value(datum, "absorbances", value), rf"value 3 is '{shown}', not a finite")
-            for value, shown in (
+            (lambda datum, value=value: set_value(datum, "absorbances", value), rf"value 3 is '{quoted}', not a finite")
+            for value, quoted in (
                 ("0.5", "0.5"),
                 (None, "None"),
                 (True, "True"),
@@ -225,12 +225,12 @@ def test_invalid_spectra_are_rejected(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
     datum = change(spectra[1])
-    for call, given, name in (
+    for call, data, name in (
         (predictor.result, datum, "the spectrum"),
         (predictor.batch_result, [spectra[0], datum], "spectrum 2"),
     ):
         with pytest.raises(ClientError) as raised:
-            call(given)
+            call(data)
         assert raised.value.status_code == 400
         assert raised.value.message == f"{name} is invalid"
         assert re.search(details, raised.value.details[0])

@@ -121,9 +121,9 @@ def test_a_failure_is_written_unchanged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["a/b", "a/b/", "", "/"])
 def test_s3_addresses_are_split_and_joined(folder: str) -> None:
-    s3, below = S3URL(f"s3://bucket/{folder}"), f"{folder.rstrip('/')}/".lstrip("/")
+    s3, prefix = S3URL(f"s3://bucket/{folder}"), f"{folder.rstrip('/')}/".lstrip("/")
     assert s3.bucket() == S3URL("s3://bucket").bucket() == "bucket"
-    assert s3.path("x.csv") == s3.path("/x.csv") == f"{below}x.csv"
-    assert s3.url() == f"s3://bucket/{below}"
-    assert s3.url("x.csv") == f"s3://bucket/{below}x.csv"
-    assert s3.url("folder/") == f"s3://bucket/{below}folder/"
+    assert s3.path("x.csv") == s3.path("/x.csv") == f"{prefix}x.csv"
+    assert s3.url() == f"s3://bucket/{prefix}"
+    assert s3.url("x.csv") == f"s3://bucket/{prefix}x.csv"
+    assert s3.url("folder/") == f"s3://bucket/{prefix}folder/"

@@ -93,9 +93,9 @@ def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> N
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
-        single, batch = (json.loads(output) for output in completed(client, model, objects))
-    assert single["metadata"]["model_version"] == "kept-1.0"
-    assert single["result"] == {"price": pytest.approx(10 * SLOPE)}
+        result, batch = (json.loads(output) for output in completed(client, model, objects))
+    assert result["metadata"]["model_version"] == "kept-1.0"
+    assert result["result"] == {"price": pytest.approx(10 * SLOPE)}
     assert [prediction["result"]["price"] for prediction in batch["predictions"]] == pytest.approx(
         [20 * SLOPE, 30 * SLOPE]
     )

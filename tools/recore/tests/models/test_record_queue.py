@@ -67,10 +67,10 @@ def test_records_that_s3_never_accepts_are_lost_and_do_not_stop_others(
     records.put(BUCKET, f"{prefix}/good", b"{}")
     wait_until(lambda: record_names(client, prefix) == ["good"])
     records.close()
-    lost = [
+    messages = [
         line for line in caplog.messages if line.startswith(f"records: lost: s3://{BUCKET}/{prefix}/refused by moto")
     ]
-    assert len(lost) == THREADS
+    assert len(messages) == THREADS
     assert caplog.messages[-1] == f"records: {THREADS} were lost in total"
 
 
@@ -95,14 +95,14 @@ def test_a_full_queue_loses_new_records_until_it_has_room(caplog: pytest.LogCapt
     records.close()
     assert sorted(written[:10], key=int) == [str(index) for index in range(10)]
     assert "after" in written
-    first = "records: lost (1 so far): the limit of 1000 bytes of records waiting for S3 is reached"
-    assert caplog.messages[0] == first
+    message = "records: lost (1 so far): the limit of 1000 bytes of records waiting for S3 is reached"
+    assert caplog.messages[0] == message
     assert caplog.messages[-1].endswith("were lost in total")
 
 
 def test_a_server_that_stops_does_not_wait_for_s3_forever(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
         s3 = boto3.client("s3", "us-east-1", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x")
         records = RecordQueue(S3Uploader(lambda: s3).put, drain_seconds=0.2)
         for index in range(THREADS + 5):

@@ -71,9 +71,9 @@ def read(client: Client, folder: str, *lines: bytes, hour: str = "2024/05/01/13"
 
 
 def test_foreign_and_truncated_lines_are_counted(client: Client) -> None:
-    good = json.dumps(make_event()).encode()
+    line = json.dumps(make_event()).encode()
     bad_base64 = make_event(endpointOutput={"data": "***", "encoding": "BASE64"})
-    lines = [good, good[:200], b"[]", b"null", b"\xff\xfe", json.dumps(bad_base64).encode(), b'{"eventMetadata": 3}']
+    lines = [line, line[:200], b"[]", b"null", b"\xff\xfe", json.dumps(bad_base64).encode(), b'{"eventMetadata": 3}']
     without_output = json.dumps(make_event(endpointOutput=None)).encode()
     events, left_out = read(client, "foreign", *lines, without_output)
     assert len(events) == 1
@@ -116,5 +116,5 @@ def test_foreign_bodies_are_rejected(content: bytes, media_type: str) -> None:
 def test_depths_are_compared_as_numbers() -> None:
     assert make_key([" H1 ", "1.50", 3]) == make_key(["H1", 1.5, "3.00001"]) == ("H1", 1.5, 3.0)
     assert make_key([17, 0, 1]) == ("17", 0.0, 1.0)
-    for invalid in ((None, 1, 2), ("", 1, 2), ("H", None, 2), ("H", "x", 2), ("H", 1, float("nan")), ("H", 1, 1e999)):
-        assert make_key(invalid) is None
+    for ids in ((None, 1, 2), ("", 1, 2), ("H", None, 2), ("H", "x", 2), ("H", 1, float("nan")), ("H", 1, 1e999)):
+        assert make_key(ids) is None

@@ -68,16 +68,16 @@ def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
     spectra = read(training, *(events[number] for number in order))
     assert list(zip(spectra.samples["index"], spectra.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
     assert spectra.repeated == 2
-    alone = read(training, events[3])
-    np.testing.assert_array_equal(spectra.statistics[1], alone.statistics[0])
-    np.testing.assert_array_equal(spectra.deviations[1], alone.deviations[0])
-    np.testing.assert_array_equal(spectra.scores[1], alone.scores[0])
+    single = read(training, events[3])
+    np.testing.assert_array_equal(spectra.statistics[1], single.statistics[0])
+    np.testing.assert_array_equal(spectra.deviations[1], single.deviations[0])
+    np.testing.assert_array_equal(spectra.scores[1], single.scores[0])
 
 
 def test_spectra_that_cannot_be_compared_are_left_out_and_counted(training: TrainingSummary) -> None:
-    gap, huge = spectrum(3), 1e200 * spectrum(4)
+    gap, huge_values = spectrum(3), 1e200 * spectrum(4)
     gap[7] = np.nan
-    spectra = read(training, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
+    spectra = read(training, ("gap", 0, gap, ""), ("huge", 1, huge_values, ""), ("flat", 2, np.ones(40), ""))
     assert not len(spectra.samples)
     assert spectra.left_out == {"a spectrum that is flat or has a gap": 3}
 

@@ -89,9 +89,9 @@ def test_with_a_header_columns_may_be_in_any_order(order: list[int], has_assays:
 @examples(30)
 @given(has_assays=st.booleans(), rows=st.permutations(range(3)), count=st.integers(1, 3))
 def test_lines_without_a_header_are_in_the_order_of_training(has_assays: bool, rows: list[int], count: int) -> None:
-    chosen = [ROWS[number] for number in rows[:count]]
-    result = respond(as_csv(*(row if has_assays else row[:-2] for row in chosen)))
-    assert result == respond(as_csv(HEADER, *chosen))
+    chosen_rows = [ROWS[number] for number in rows[:count]]
+    result = respond(as_csv(*(row if has_assays else row[:-2] for row in chosen_rows)))
+    assert result == respond(as_csv(HEADER, *chosen_rows))
 
 
 @examples(30)
@@ -233,7 +233,7 @@ def test_other_content_types_are_rejected(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("returned", "message"),
+    ("result", "message"),
     [
         (pd.DataFrame({"bin": [0.0]}), "preprocess() must return a pair of DataFrames, inputs and targets"),
         ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 rows of the request"),
@@ -241,11 +241,11 @@ def test_other_content_types_are_rejected(content_type: str) -> None:
         (ValueError("two\nlines"), "two lines"),
     ],
 )
-def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message: str) -> None:
+def test_a_preprocess_that_fails_is_reported_in_one_line(result: Any, message: str) -> None:
     def run(data_file: str) -> Any:
-        if isinstance(returned, Exception):
-            raise returned
-        return returned
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     assert message in reason(as_csv(*ROWS), model=Features(Columns(HEADER, IDS, TARGETS), run))
 

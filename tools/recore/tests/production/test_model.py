@@ -166,10 +166,10 @@ def test_without_held_out_predictions_there_are_no_expected_errors(load: Callabl
     assert kind == "application/json"
     predictions = json.loads(response)["predictions"]
     assert [prediction["index"] for prediction in predictions] == ["007", "b"]
-    unknown = {"expected_error": None, "interval": None}
-    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | unknown
-    empty = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | unknown
-    assert predictions[1]["assays"]["TePPB"] == empty
+    no_errors = {"expected_error": None, "interval": None}
+    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | no_errors
+    no_value = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | no_errors
+    assert predictions[1]["assays"]["TePPB"] == no_value
 
 
 def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., Any]) -> None:

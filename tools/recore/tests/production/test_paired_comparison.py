@@ -36,8 +36,8 @@ def make_data(
         common = random.standard_normal((holes, len(TARGETS)))[hole]
         return math.sqrt(by_hole) * common + math.sqrt(1 - by_hole) * random.standard_normal(shape)
 
-    shared = draw()
-    errors = [math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * draw() for _ in range(2)]
+    common_errors = draw()
+    errors = [math.sqrt(correlation) * common_errors + math.sqrt(1 - correlation) * draw() for _ in range(2)]
     predictions = {"A": assays + errors[0], "B": assays + ratio * errors[1]}
     assays[random.random(shape) < 0.1] = np.nan
     return hole.astype(str), assays, predictions

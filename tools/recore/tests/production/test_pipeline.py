@@ -27,9 +27,9 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because no instance is started
     assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
-    third = commands.succeed("train", ROOT, "--public", public, "--again")
-    assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED_STEPS))
-    assert third["version"]["archives"] == first["version"]["archives"]
+    repeated = commands.succeed("train", ROOT, "--public", public, "--again")
+    assert (repeated["changed"], sorted(repeated["cached"])) == (True, sorted(COMPUTED_STEPS))
+    assert repeated["version"]["archives"] == first["version"]["archives"]
 
     tuned = commands.succeed("train", ROOT, "--public", public, "--set", "alphas=5")
     assert tuned["cached"] == ["Features"]
@@ -66,8 +66,8 @@ def test_everything_is_deleted_except_another_models_resources(
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", make_tunable(tmp_path / "mine"), "--public", public)
     version = commands.succeed("describe", 1)
-    other = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
-    (tmp_path / "other.json").write_text(json.dumps(commands.config | other))
+    other_names = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
+    (tmp_path / "other.json").write_text(json.dumps(commands.config | other_names))
     options = ("--config", tmp_path / "other.json")
     assert commands.run(*options, "train", tmp_path / "mine", "--public", public).returncode == 0
     assert commands.run(*options, "delete", "--all", "--yes").returncode == 0

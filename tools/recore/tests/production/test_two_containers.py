@@ -105,15 +105,15 @@ def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, t
     for name in TARGETS:
         values = np.array([row[name]["value"] for row in assays])
         error, low, high = expected_error(calibration, name, values)
-        least, greatest = calibration["targets"][name]["range"]
-        beyond = {"below the training range": values < least, "above the training range": values > greatest}
+        minimum, maximum = calibration["targets"][name]["range"]
+        flags = {"below the training range": values < minimum, "above the training range": values > maximum}
         for index, value in enumerate(values):
             assert assays[index][name] == {
                 "value": value,
                 "unit": {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}[name[-3:]],
                 "expected_error": error[index],
                 "interval": [low[index], high[index]],
-                "flags": [flag for flag, rows in beyond.items() if rows[index]],
+                "flags": [flag for flag, rows in flags.items() if rows[index]],
             }
 
 

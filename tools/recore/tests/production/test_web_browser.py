@@ -45,11 +45,11 @@ def test_the_spectrum_is_drawn_with_the_names_of_its_bands(tab: Tab, files: dict
     names = tab.page.locator("#spectrum .name").all_text_contents()
     assert {"water", "Si-O", "carbonate", "Al-OH"} <= {*names}
     assert "Without both ends, the highest absorbance is" in tab.page.text_content("#spectrum-summary")
-    before = tab.page.text_content("#cursor-value")
+    value = tab.page.text_content("#cursor-value")
     tab.page.locator("#spectrum").scroll_into_view_if_needed()
     box = tab.page.locator("#spectrum").bounding_box()
     tab.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
-    assert tab.page.text_content("#cursor-value") != before
+    assert tab.page.text_content("#cursor-value") != value
 
 
 def test_a_script_in_names_is_shown_as_text(tab: Tab, few_rows: Path) -> None:
@@ -170,8 +170,8 @@ def test_the_history_is_of_this_browser_session_only(
     tab.page.wait_for_selector("html[data-ready]")
     assert tab.rows() == rows
     assert tab.page.is_visible("#spectrum .curve")
-    with open_tab(chromium, web_page.address) as other:
-        assert other.page.is_hidden("#samples")
+    with open_tab(chromium, web_page.address) as other_tab:
+        assert other_tab.page.is_hidden("#samples")
     tab.page.click("#clear")
     assert tab.page.text_content("#status") == "7 samples removed from this tab."
     assert find_barriers(tab.page) == []
@@ -224,10 +224,10 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
     assert focused_id() == "sample-title"
     assert tab.page.text_content("#sample-title") == f"Sample {last}"
     go_to("cursor")
-    before = tab.page.text_content("#cursor-value")
+    value = tab.page.text_content("#cursor-value")
     press("Home", "ArrowRight")
     spoken = tab.page.get_attribute("#cursor", "aria-valuetext")
-    assert spoken == tab.page.text_content("#cursor-value") != before
+    assert spoken == tab.page.text_content("#cursor-value") != value
     press("Shift+Tab", "Shift+Tab")
     go_to("download", "Shift+Tab")
     assert tab.download(lambda: press("Enter"))

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.machine
 
 def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab, files: dict[str, bytes]) -> None:
     opus = files["DD001_53.0"]
-    bad = {"photo.png": PNG, "broken.0": opus[:400], "empty.csv": b"", "large.csv": b""}
-    for name, content in bad.items():
+    bad_files = {"photo.png": PNG, "broken.0": opus[:400], "empty.csv": b"", "large.csv": b""}
+    for name, content in bad_files.items():
         tab.drop({name: content}, zeros=(50 << 20) * (name == "large.csv"))
         [message] = tab.messages()
         assert message.startswith(f"{name}: ")
@@ -29,11 +29,11 @@ def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab
 
 def throttle_first(times: int) -> Callable[[Any], None]:
     """Return a route that throttles the first requests as API Gateway does."""
-    throttled: list[str] = []
+    throttled_urls: list[str] = []
 
     def respond(route: Any) -> None:
-        if len(throttled) < times:
-            throttled.append(route.request.url)
+        if len(throttled_urls) < times:
+            throttled_urls.append(route.request.url)
             route.fulfill(status=429, json={"message": "Too Many Requests"})
         else:
             route.continue_()

@@ -79,12 +79,12 @@ def test_complete_requests_are_served_among_many_incomplete_ones(head: bytes, pa
 
 def test_a_connection_without_a_request_is_closed_even_if_it_is_the_only_one(page: WebPage) -> None:
     with contextlib.ExitStack() as connections:
-        silent, slow, chunked = connect(page, 3, connections)
-        slow.sendall(UPLOAD)
+        idle_socket, slow_socket, chunked = connect(page, 3, connections)
+        slow_socket.sendall(UPLOAD)
         chunked.sendall(UPLOAD.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked"))
         assert chunked.recv(100).startswith(b"HTTP/1.1 411 ")
-        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
-        assert silent.recv(100) == b""
+        assert slow_socket.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert idle_socket.recv(100) == b""
 
 
 @pytest.mark.parametrize("at_once", [True, False])

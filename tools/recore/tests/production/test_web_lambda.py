@@ -72,12 +72,12 @@ class LambdaRun:
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
-        inherited = {name: value for name, value in environment().items() if name in names}
+        base = {name: value for name, value in environment().items() if name in names}
         lines = "".join(f"{json.dumps(event)}\n" for event in events)
         result = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=deployment / "code",
-            env=inherited | {"PYTHONPATH": str(deployment / "code")} | variables,
+            env=base | {"PYTHONPATH": str(deployment / "code")} | variables,
             input=lines,
             capture_output=True,
             text=True,

@@ -48,8 +48,8 @@ def chain(*changes: Change) -> Change:
     """Make several changes, one after another."""
 
     def change(folder: Path) -> None:
-        for each in changes:
-            each(folder)
+        for edit in changes:
+            edit(folder)
 
     return change
 

@@ -52,10 +52,10 @@ class WebPage:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.log()
-        started = json.loads(line)
-        self.address: str = started["address"]
-        self.addresses: list[str] = started["addresses"]
-        self.endpoint: str = started["endpoint"]
+        message = json.loads(line)
+        self.address: str = message["address"]
+        self.addresses: list[str] = message["addresses"]
+        self.endpoint: str = message["endpoint"]
 
     def log(self) -> str:
         return self._stderr.read_text()
@@ -84,9 +84,9 @@ class WebPage:
 
     def expect_error(self, name: str, content: bytes, status: int = 422) -> str:
         """Send a file that must be rejected with only a one-line message, and return the message."""
-        received, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
+        code, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         response = json.loads(body)
-        assert received == status, response
+        assert code == status, response
         assert list(response) == ["error"]
         assert "\n" not in response["error"]
         assert "Traceback" not in response["error"]

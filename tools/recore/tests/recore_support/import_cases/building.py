@@ -129,11 +129,11 @@ def _round_spectra(axis: Axis, rows: int, quantity: str, decimals: int, offset: 
     """Return spectra as in a file, (rows, channels), and the absorbance that these rounded numbers represent."""
     values = absorbance(axis.wavenumbers, rows) + offset
     if quantity == "absorbance":
-        written = np.round(values, decimals)
-        return written, written
+        rounded = np.round(values, decimals)
+        return rounded, rounded
     scale = {"fraction": 1.0, "percent": 100.0}[quantity]
-    written = np.round(scale * 10**-values, decimals)
-    return written, -np.log10(written / scale)
+    rounded = np.round(scale * 10**-values, decimals)
+    return rounded, -np.log10(rounded / scale)
 
 
 def _make_case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
@@ -157,16 +157,16 @@ def two_columns(
 
     offset: added to the absorbance before it is converted to `quantity`.
     """
-    written, spectra = _round_spectra(axis, 1, quantity, decimals, offset)
+    rounded, spectra = _round_spectra(axis, 1, quantity, decimals, offset)
     rows = [] if x is None else [[x, y]]
-    for position, value in zip(axis.positions, written[0], strict=True):
+    for position, value in zip(axis.positions, rounded[0], strict=True):
         rows.append([form.number(position, axis.decimals), form.number(value, decimals)])
     return _make_case(file, form.content(rows, before, after), axis, spectra, ["R1"])
 
 
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
-    written, spectra = _round_spectra(axis, 1, "absorbance", decimals, 0)
-    pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
+    rounded, spectra = _round_spectra(axis, 1, "absorbance", decimals, 0)
+    pairs = zip(map(float, axis.positions), map(float, rounded[0]), strict=True)
     content = header + "".join(style.format(x=x, y=y) for x, y in pairs)
     return _make_case("R1.txt", content.encode(), axis, spectra, ["R1"])
 
@@ -189,10 +189,10 @@ def table(
     index, columns: names between bars; by default, the only column is `sample`.
     """
     cells = [column.split("|") for column in (columns or {"sample": index}).values()]
-    written, spectra = _round_spectra(axis, len(cells[0]), quantity, decimals, offset)
+    rounded, spectra = _round_spectra(axis, len(cells[0]), quantity, decimals, offset)
     style = channel.format if isinstance(channel, str) else channel
     rows = [[*(columns or ["sample"]), *(style(form.number(position, axis.decimals)) for position in axis.positions)]]
-    for names, spectrum in zip(zip(*cells, strict=True), written, strict=True):
+    for names, spectrum in zip(zip(*cells, strict=True), rounded, strict=True):
         rows.append([*names, *(form.number(value, decimals) for value in spectrum)])
     return _make_case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
 

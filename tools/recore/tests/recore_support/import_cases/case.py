@@ -150,10 +150,10 @@ def _find_difference(path: Path, values: Values, are_missing_allowed: bool = Fal
         return f"absorbance {absorbance[0, :3]} instead of {values.absorbance[0, :3]}"
     for name in (*TARGETS, *(name for name in IDS if name in values.assays)):
         cells = columns.get(name, [""] * len(order))
-        wanted = values.assays.get(name, [None] * len(order))
+        expected_cells = values.assays.get(name, [None] * len(order))
         is_ignored = are_missing_allowed and name in TARGETS and not any(cells)
-        if not is_ignored and not all(map(_is_same, cells, wanted)):
-            return f"{name} is {cells} instead of {wanted}"
+        if not is_ignored and not all(map(_is_same, cells, expected_cells)):
+            return f"{name} is {cells} instead of {expected_cells}"
     return ""
 
 

@@ -130,8 +130,8 @@ def repeat(case: Case, mark: str = "") -> Case:
 def two_headers(corner: str) -> Case:
     """Build two tables in micrometres with different channels; the second header could be absorbance."""
     positions = axis(2.5, 9.75, 0.25, "um", 2)
-    other = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
-    files = {"spectra.csv": table(positions).files["spectra.csv"] + other.files["spectra.csv"]}
+    second_table = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
+    files = {"spectra.csv": table(positions).files["spectra.csv"] + second_table.files["spectra.csv"]}
     return Case(files).with_options(unit="um")
 
 
