@@ -103,9 +103,9 @@ def print_seconds(results: Path) -> None:
             print(f"{total:8.1f}  {name}")
 
 
-def print_unstable(results: Path, number: int) -> None:
+def print_unstable(results: Path, count: int) -> None:
     """Print the first failures of tests that passed when they ran alone."""
-    print(f"\nunstable tests: {number} failed at first and then passed alone. Find the cause:")
+    print(f"\nunstable tests: {count} failed at first and then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:
             print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")

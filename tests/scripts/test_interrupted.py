@@ -12,11 +12,11 @@ from support.checkout import ROOT, environment, full_disk_environment
 
 
 @pytest.mark.parametrize(
-    ("script", "name", "signal_number"),
+    ("script", "name", "signum"),
     [("train.py", "model.pkl", signal.SIGINT), ("preprocess.py", "public.csv", signal.SIGTERM)],
 )
 def test_a_signal_while_writing_keeps_the_older_output(
-    script: str, name: str, signal_number: signal.Signals, sample: Path, tmp_path: Path
+    script: str, name: str, signum: signal.Signals, sample: Path, tmp_path: Path
 ) -> None:
     """The partial output is a pipe that nobody empties, so that the script cannot end before the signal."""
     output, partial = tmp_path / name, tmp_path / f"{name}.part"
@@ -29,7 +29,7 @@ def test_a_signal_while_writing_keeps_the_older_output(
     pipe = os.open(partial, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert select.select([pipe], [], [], 60)[0]  # the script is writing
-        process.send_signal(signal_number)
+        process.send_signal(signum)
         assert process.wait(timeout=60) != 0
     finally:
         process.kill()

@@ -36,8 +36,8 @@ def test_a_run_is_found_with_its_place(change, first: int, channels: int, value:
 @pytest.mark.parametrize("decimals", [6, 4, 3, 2])
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_rounding_makes_no_such_runs(sample: Path, decimals: int, step: int) -> None:
-    measured = read_data(sample / "public/public.csv.gz").spectra
-    for rows in (measured, spectra()):
+    sample_spectra = read_data(sample / "public/public.csv.gz").spectra
+    for rows in (sample_spectra, spectra()):
         assert find_constant_runs(rows[:, ::step].round(decimals)) == []
 
 

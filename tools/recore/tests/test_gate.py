@@ -41,8 +41,8 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
 
 
 def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
-    deselected = dict.fromkeys(("slow", "timing", "fuzz", "machine", "journey"), MARKED_TEST)
-    result = gate(tmp_path, a=PASSING_TEST, **deselected)
+    marked_tests = dict.fromkeys(("slow", "timing", "fuzz", "machine", "journey"), MARKED_TEST)
+    result = gate(tmp_path, a=PASSING_TEST, **marked_tests)
     assert result.returncode == 0, result.stdout
     assert "1 passed, 5 deselected" in result.stdout
     assert "running again" not in result.stdout

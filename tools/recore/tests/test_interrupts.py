@@ -70,8 +70,8 @@ def outcome(process: subprocess.Popen[str], folder: Path) -> tuple[int, list[str
         raise
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
-    remaining = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
-    return process.returncode, [line for line in lines if not line.startswith(STOPPING_LINE)], sorted(remaining)
+    leftovers = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
+    return process.returncode, [line for line in lines if not line.startswith(STOPPING_LINE)], sorted(leftovers)
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
@@ -104,14 +104,14 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
         if process.poll() is not None:
             break
         process.send_signal(SIGNALS[count % 3])
-        status, lines, remaining = outcome(process, folder)
+        status, lines, leftovers = outcome(process, folder)
         if lines and lines[-1].startswith(LINE):
             assert status == 130, lines
             interrupted += 1
         else:  # the command's work had already ended
             assert (status, len(lines)) == (whole_status, len(whole_lines)), lines
         assert not any("Traceback" in line or "Aborted" in line for line in lines), lines
-        assert not [name for name in remaining if name.startswith(("tmp/", ".run-")) or name.endswith(".part")]
+        assert not [name for name in leftovers if name.startswith(("tmp/", ".run-")) or name.endswith(".part")]
     assert interrupted >= 1
 
 

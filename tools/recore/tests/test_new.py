@@ -52,9 +52,9 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
     assert subprocess.run(lint, cwd=folder).returncode == 0
     workflow = (folder / ".github/workflows/check.yml").read_text()
     assert yaml.safe_load(workflow)["env"].keys() == {"RECORE"}
-    installed = re.findall(r'#subdirectory=([^"]+)"', workflow)
-    assert installed == ["tools/stagemaker", "tools/recore"]
-    assert all((ROOT / name / "pyproject.toml").is_file() for name in installed)
+    packages = re.findall(r'#subdirectory=([^"]+)"', workflow)
+    assert packages == ["tools/stagemaker", "tools/recore"]
+    assert all((ROOT / name / "pyproject.toml").is_file() for name in packages)
 
 
 def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -> None:

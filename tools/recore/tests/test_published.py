@@ -34,8 +34,8 @@ def make_real_form(folder: Path, rows: int = 120, private_rows: int = 40) -> Non
     """Write data in the real files' format: drill holes are numbers, channels are integers, and no value is missing."""
     random, count = np.random.default_rng(3), rows + private_rows
     minerals = random.gamma(2, size=(count, 6))
-    centres, wide = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)
-    bands = np.exp(-(((np.array(CHANNELS) - centres[:, None]) / wide[:, None]) ** 2))
+    centres, widths = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)
+    bands = np.exp(-(((np.array(CHANNELS) - centres[:, None]) / widths[:, None]) ** 2))
     spectra = 0.5 + 0.1 * minerals @ bands + random.normal(scale=0.002, size=(count, len(CHANNELS)))
     assays = (
         1 + minerals @ random.uniform(size=(6, len(TARGETS))) + random.normal(scale=0.1, size=(count, len(TARGETS)))

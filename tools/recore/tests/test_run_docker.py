@@ -42,10 +42,10 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING_STEPS)
 def test_a_signal_leaves_no_container_and_no_partial_folder(
-    step: str, number: int, tmp_path: Path, sample: Path
+    step: str, signum: int, tmp_path: Path, sample: Path
 ) -> None:
     engine()
     file, code = SLEEPING_STEPS[step]
@@ -54,17 +54,17 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in command.stderr, 60)
     wait_until(lambda: running_containers(command.process.pid), 30)
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     status, temporary_files = command.end()
     wait_until(lambda: not containers(command.process.pid))
-    if number == signal.SIGINT:
+    if signum == signal.SIGINT:
         assert (status, temporary_files) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
     result = run_recore(stub(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
     assert result.returncode == 0, result.stderr
-    assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
+    assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if signum == signal.SIGINT else ["next"])
 
 
 def running_containers(pid: int) -> list[str]:

@@ -48,9 +48,9 @@ REJECTIONS: list[tuple[list[object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "reason"), REJECTIONS, ids=lambda value: "-".join(map(str, value))[:60])
+@pytest.mark.parametrize(("args", "reason"), REJECTIONS, ids=lambda value: "-".join(map(str, value))[:60])
 def test_a_run_that_cannot_work_is_rejected_in_one_line(
-    words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
+    args: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
@@ -63,7 +63,7 @@ def test_a_run_that_cannot_work_is_rejected_in_one_line(
     with socket.socket(socket.AF_UNIX) as server:
         with contextlib.chdir(tmp_path):  # a socket needs a short path
             server.bind("socket")
-        options = [option for word in words for option in files.get(word, [word])]
+        options = [option for word in args for option in files.get(word, [word])]
         assert reason in failed_run_error(*options, cwd=tmp_path)
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 

@@ -45,7 +45,7 @@ def have_ended(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "sleeping_step"),
+    ("signum", "sleeping_step"),
     [
         (signal.SIGINT, TRAINING),
         (signal.SIGTERM, PREPROCESSING),
@@ -55,12 +55,12 @@ def have_ended(processes: list[psutil.Process]) -> bool:
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
 def test_a_signal_stops_the_jobs_and_keeps_the_results(
-    number: signal.Signals, sleeping_step: tuple[str, str, int], tmp_path: Path, sample: Path
+    signum: signal.Signals, sleeping_step: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"
     command = start_sleeping_run(tmp_path, sample, sleeping_step, out)
     processes = wait_until_asleep(command, sleeping_step[0], sleeping_step[2])
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     assert command.end() == (130, [])
     assert have_ended(processes)
     assert os.listdir(tmp_path / "runs") == ["mine"]
@@ -68,13 +68,13 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert record["state"] == "Stopped"
     states = {step["name"]: step["state"] for step in record["steps"]}
     assert (states["upload"], states["clean up"]) == ("Completed", "Completed")
-    stopped = ["train"] if sleeping_step == TRAINING else ["public preprocess", "private preprocess"]
-    assert [name for name, state in states.items() if state == "Stopped"] == stopped
+    stopped_steps = ["train"] if sleeping_step == TRAINING else ["public preprocess", "private preprocess"]
+    assert [name for name, state in states.items() if state == "Stopped"] == stopped_steps
     assert (out / "model.tar.gz").exists() == (states["train"] == "Completed")
-    assert "asleep" in (out / f"logs/{stopped[0].replace(' ', '-')}.log").read_text()
+    assert "asleep" in (out / f"logs/{stopped_steps[0].replace(' ', '-')}.log").read_text()
     lines = command.stderr.splitlines()
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert f"{stopped[0]}: stopping" in lines
+    assert f"{stopped_steps[0]}: stopping" in lines
     assert "Traceback" not in command.stderr
     assert command.stdout.startswith(f"run: {out} contains logs, ")
 
@@ -95,8 +95,8 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_run_removes(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step_leaves_nothing(signum: signal.Signals, tmp_path: Path, sample: Path) -> None:
     command = start(
         tmp_path / "work", stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
@@ -104,7 +104,7 @@ def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, t
     while not list(tmp_path.glob(".run-*")):  # the run's unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     assert command.end() == (130, []), command.stderr
     assert not list(tmp_path.glob(".run-*"))
 

@@ -47,10 +47,10 @@ NAMES = {
 
 def read_report(path: Path) -> None:
     data = read_data(path)
-    unknown = [problem for problem in data.problems if "neither an ID, a wavenumber nor a target" in problem]
-    assert len(data.wavenumbers) == len(CHANNELS) + (not unknown)
-    if unknown:
-        raise ValueError(unknown[0])
+    problems = [problem for problem in data.problems if "neither an ID, a wavenumber nor a target" in problem]
+    assert len(data.wavenumbers) == len(CHANNELS) + (not problems)
+    if problems:
+        raise ValueError(problems[0])
 
 
 # each reader, with its message about a column that it does not recognise

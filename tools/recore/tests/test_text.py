@@ -20,8 +20,8 @@ def test_unprintable_characters_become_question_marks(string: str, one_line: str
 
 
 @given(st.text(), st.integers(10, 50))
-def test_any_text_becomes_printable(string: str, widest: int) -> None:
-    line = plain(string, widest)
+def test_any_text_becomes_printable(string: str, width: int) -> None:
+    line = plain(string, width)
     assert line.isprintable()
-    assert len(line) <= widest
+    assert len(line) <= width
     assert all(part.isprintable() for part in printable(string).replace("\t", "").split("\n"))

@@ -46,15 +46,15 @@ def field_paths(value: Any) -> Iterator[list[Any]]:
         yield from ([key, *rest] for rest in field_paths(each))
 
 
-def change_field(content: Any, way: list[Any], value: object) -> bytes:
+def change_field(content: Any, path: list[Any], value: object) -> bytes:
     content = copy.deepcopy(content)
     parent = content
-    for key in way[:-1]:
+    for key in path[:-1]:
         parent = parent[key]
     if value is REMOVED:
-        del parent[way[-1]]
+        del parent[path[-1]]
     else:
-        parent[way[-1]] = value
+        parent[path[-1]] = value
     return json.dumps(content).encode()
 
 
@@ -98,7 +98,7 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "way", "value", "field"),
+    ("name", "keys", "value", "field"),
     [
         ("domain.json", ["mean", 0], "x", "`mean`"),
         ("domain.json", ["q_limit"], 0, "`q_limit`"),
@@ -109,6 +109,6 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
         ("public.json", ["rows"], float("inf"), "`rows`"),
     ],
 )
-def test_the_field_is_named(name: str, way: list[Any], value: object, field: str, tmp_path: Path) -> None:
+def test_the_field_is_named(name: str, keys: list[Any], value: object, field: str, tmp_path: Path) -> None:
     content, reader = FILES[name]
-    assert field in read(tmp_path / name, reader, change_field(content, way, value))
+    assert field in read(tmp_path / name, reader, change_field(content, keys, value))

@@ -179,16 +179,16 @@ def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, cells:
     assert [table.marks.parse(cell) for cell in list(table.lines())[-1][1][1:]] == values
 
 
-@pytest.mark.parametrize("numbers", ["a;1.234;2\n", "a;1,234;2\n", "a;0,5;1\nb;0.5;1\n", "a;0,5;1\nb;1234.5;1\n"])
-def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, numbers: str) -> None:
+@pytest.mark.parametrize("csv_dir", ["a;1.234;2\n", "a;1,234;2\n", "a;0,5;1\nb;0.5;1\n", "a;0,5;1\nb;1234.5;1\n"])
+def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, csv_dir: str) -> None:
     path = tmp_path / "marks.csv"
-    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    path.write_text("sample;CuPPM;ZnPPM\n" + csv_dir)
     with pytest.raises(Ambiguity, match="--decimal point or --decimal comma") as question:
         open_table(path)
     assert question.value.id == "decimal"
     cells = list(open_table(path, "point").lines())[-1][1]
-    assert cells == numbers.split()[-1].split(";")
-    path.write_text("sample,CuPPM,ZnPPM\n" + numbers.replace(",", "").replace(";", ","))
+    assert cells == csv_dir.split()[-1].split(";")
+    path.write_text("sample,CuPPM,ZnPPM\n" + csv_dir.replace(",", "").replace(";", ","))
     assert open_table(path).marks.decimal == "."  # commas separate the cells
 
 

@@ -225,8 +225,8 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     assert len(read(tmp_path)[2])
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signum: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -234,11 +234,11 @@ def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signal_nu
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal_number)
+    process.send_signal(signum)
     assert process.wait(timeout=60) != 0
     process.communicate()
     assert not list(tmp_path.rglob("*.gz"))
-    assert signal_number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
+    assert signum == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
 
 
 @given(st.floats(1e-6, 1e9), st.integers(1, 6))

@@ -344,9 +344,9 @@ def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, serv
     """On AWS lines may arrive one by one."""
     lines = ["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"]
 
-    def arrive(number: int) -> None:
-        if number <= len(lines):
-            write_lines(services, f"torn-{to_end}", lines[number - 1])
+    def arrive(pause_count: int) -> None:
+        if pause_count <= len(lines):
+            write_lines(services, f"torn-{to_end}", lines[pause_count - 1])
 
     lines_read, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
     assert lines_read == (lines if to_end else lines[:1])
@@ -356,8 +356,8 @@ def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, serv
 def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
     write_lines(services, "revoked", "first")
 
-    def revoke(number: int) -> None:
-        if number == 2:
+    def revoke(count: int) -> None:
+        if count == 2:
             reject(services.logs, "cloudwatch-logs.GetLogEvents")
 
     assert read_log(services, "revoked", tmp_path, revoke)[0] == ["first"]

@@ -64,8 +64,8 @@ def output(process: subprocess.Popen[str]) -> str:
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
 
 
-def interrupt(process: subprocess.Popen[str], signal_number: int = signal.SIGINT) -> None:
-    os.killpg(process.pid, signal_number)
+def interrupt(process: subprocess.Popen[str], signum: int = signal.SIGINT) -> None:
+    os.killpg(process.pid, signum)
 
 
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:

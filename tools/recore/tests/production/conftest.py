@@ -70,7 +70,7 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
-        result = support.Trained(folder)
+        result = support.TrainedModel(folder)
         with Simulator(state=folder / "state") as simulator:
             commands = ProductionCommands(Client(simulator), folder, "trained")
             for number, alphas in enumerate((31, 2), 1):
@@ -85,9 +85,9 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def trained_model(trainings: Path) -> support.Trained:
+def trained_model(trainings: Path) -> support.TrainedModel:
     """Return the default model, trained by the pipeline on a small sample. Do not write to its folder."""
-    return support.Trained(trainings)
+    return support.TrainedModel(trainings)
 
 
 @pytest.fixture(scope="session")

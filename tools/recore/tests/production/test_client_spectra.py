@@ -65,7 +65,7 @@ def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
         ("d", 9, spectrum(1), "D"),
         ("a", 7, spectrum(2), ""),
     ]
-    spectra = read(training, *(events[number] for number in order))
+    spectra = read(training, *(events[index] for index in order))
     assert list(zip(spectra.samples["index"], spectra.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
     assert spectra.repeated == 2
     single = read(training, events[3])

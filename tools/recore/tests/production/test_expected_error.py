@@ -67,8 +67,8 @@ def make_errors(holes: int, rows: int, hole_fraction: float) -> tuple[np.ndarray
 
 
 def test_errors_that_a_hole_has_in_common_make_intervals_wider() -> None:
-    independent, alike = (choose_tail([make_errors(12, 80, share)]) for share in (0.0, 0.8))
-    assert alike < 0.035 < independent <= TAILS[0]
+    narrow_tail, wide_tail = (choose_tail([make_errors(12, 80, share)]) for share in (0.0, 0.8))
+    assert wide_tail < 0.035 < narrow_tail <= TAILS[0]
 
 
 def test_the_expected_error_is_the_error_of_similar_predictions() -> None:

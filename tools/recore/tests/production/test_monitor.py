@@ -61,9 +61,9 @@ class Monitored:
             metadata = event.get("eventMetadata", {}) if isinstance(event, dict) else {}
             time = datetime.fromisoformat(metadata.get("inferenceTime", self.begin.isoformat()))
             lines.setdefault(f"{time:%Y/%m/%d/%H}", []).append(event if isinstance(event, str) else json.dumps(event))
-        number = len(self.keys())
+        count = len(self.keys())
         for hour, events_of_hour in lines.items():
-            key = f"{self.prefix}{hour}/{number:04}.jsonl"
+            key = f"{self.prefix}{hour}/{count:04}.jsonl"
             self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(events_of_hour).encode())
 
     @property

@@ -226,8 +226,8 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
     go_to("cursor")
     value = tab.page.text_content("#cursor-value")
     press("Home", "ArrowRight")
-    spoken = tab.page.get_attribute("#cursor", "aria-valuetext")
-    assert spoken == tab.page.text_content("#cursor-value") != value
+    label = tab.page.get_attribute("#cursor", "aria-valuetext")
+    assert label == tab.page.text_content("#cursor-value") != value
     press("Shift+Tab", "Shift+Tab")
     go_to("download", "Shift+Tab")
     assert tab.download(lambda: press("Enter"))

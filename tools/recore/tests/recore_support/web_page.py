@@ -124,15 +124,15 @@ def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
     return table.getvalue().encode()
 
 
-def read_spectrum(rows: list[list[str]], number: int) -> tuple[np.ndarray, np.ndarray]:
+def read_spectrum(rows: list[list[str]], index: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the wavenumbers and absorbances in a row of a data file."""
     columns = [column for column, name in enumerate(rows[0]) if name[:1].isdigit()]
-    return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[number][c]) for c in columns])
+    return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[index][c]) for c in columns])
 
 
-def opus_file(rows: list[list[str]], number: int) -> bytes:
+def opus_file(rows: list[list[str]], index: int) -> bytes:
     """Return the spectrum in a row of a data file as an OPUS file. The channels must be equally spaced."""
-    wavenumbers, absorbances = read_spectrum(rows, number)
+    wavenumbers, absorbances = read_spectrum(rows, index)
     return opus_bytes(block("absorbance", absorbances, wavenumbers[0], wavenumbers[-1]))
 
 

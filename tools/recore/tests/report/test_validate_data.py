@@ -89,9 +89,9 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
     page = validate_changed(shift)
     r2 = item(page, "targets").set_index("target").loc["CuPPM", "R2 holes"]
     assert r2 < -0.5, "the data do not have the properties that this test needs"
-    below = int((item(page, "targets")["R2 holes"] < -0.5).sum())
+    count = int((item(page, "targets")["R2 holes"] < -0.5).sum())
     for name in ("r2", "contributions"):
-        assert f"{below} value" in figure(page, name).summary
+        assert f"{count} value" in figure(page, name).summary
     marks = next(trace for trace in figure(page, "r2").plot.data if trace.name == "held-out drill holes")
     position = list(marks.y).index("CuPPM")
     assert marks.marker.symbol[position] == "triangle-left"

@@ -80,7 +80,7 @@ def client_run(
     client_run = ClientRun(folder)
     try:
         for command in OUTPUTS:
-            before = modification_times(folder)
+            times = modification_times(folder)
             result = subprocess.run(
                 [client, command],
                 cwd=folder,
@@ -91,18 +91,16 @@ def client_run(
                 timeout=300,
             )
             client_run.output[command] = result.stdout
-            remaining = [] if command == "build" else containers(engine, folder)
-            client_run.exit_codes[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
-            client_run.logs[command] = "".join(container.logs().decode() for container in remaining)
-            for container in remaining:
+            left_containers = [] if command == "build" else containers(engine, folder)
+            client_run.exit_codes[command] = [container.wait(timeout=60)["StatusCode"] for container in left_containers]
+            client_run.logs[command] = "".join(container.logs().decode() for container in left_containers)
+            for container in left_containers:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
             while containers(engine, folder):  # the engine removes build's container, which takes a moment
                 assert time.monotonic() < deadline, f"the container of {command} still exists\n{result.stdout}"
                 time.sleep(0.1)
-            client_run.changed_files[command] = {
-                name for name, _ in before.items() ^ modification_times(folder).items()
-            }
+            client_run.changed_files[command] = {name for name, _ in times.items() ^ modification_times(folder).items()}
         yield client_run
     finally:
         # If a client is stopped, its container keeps running.

@@ -129,13 +129,13 @@ WHOLE_VALUES = {
 }
 
 
-def header_case(entry: str, size: float, cells: str, beside: str = "Ba") -> Case:
+def header_case(entry: str, size: float, cells: str, other: str = "Ba") -> Case:
     compound, _, header = entry.partition("=")
     element = re.match("[A-Z][a-z]?", compound).group()
     target = next(target for target in TARGETS if target[:-3] == element)
     factor = size * mass_fraction(element, compound) * {"PPM": 1, "PCT": 1e-4, "PPB": 1e3}[target[-3:]]
-    values = {f"{beside}PPM": [100, 200, 300], target: multiply(factor, *map(float, cells.split("|")))}
-    return replace(assays({f"{beside}PPM": "100|200|300", header: cells}, **values), header=header)
+    values = {f"{other}PPM": [100, 200, 300], target: multiply(factor, *map(float, cells.split("|")))}
+    return replace(assays({f"{other}PPM": "100|200|300", header: cells}, **values), header=header)
 
 
 def headers(entries: dict[float, list[str]]) -> list[Case]:
@@ -176,22 +176,22 @@ HEADER_CASES = [
     assays({name: cells.replace(".", ",") for name, cells in WHOLE_TABLE.items()}, GERMAN, **WHOLE_VALUES),
     assays(UPPER_CASE, **UPPER_VALUES),
     assays({name.lower(): cells for name, cells in UPPER_CASE.items()}, **UPPER_VALUES),
-    *(assays({"Cu_ppm": CELLS}, before=title, **CU) for title in ("Report 2024-17\n", "# four acids\n")),
+    *(assays({"Cu_ppm": CELLS}, head=title, **CU) for title in ("Report 2024-17\n", "# four acids\n")),
     # units and methods in separate rows
     assays(
         {"Cu": CELLS, "Au": "20|30|40", "Al2O3": "10|11|12"},
-        below="||||ppm|ppb|%",
+        units="||||ppm|ppb|%",
         **{**CU, "AuPPM": [0.02, 0.03, 0.04], "AlPPM": multiply(1e4 * mass_fraction("Al", "Al2O3"), 10, 11, 12)},
     ),
-    assays({"Cu": CELLS, "Fe": "2|3|4"}, below="||m|m|mg/kg|pct", FePCT=[2, 3, 4], **CU),
-    assays({"Cu": "12,5|230|3,25", "Fe": "2|3|4"}, GERMAN, below="||||(ppm)|(%)", FePCT=[2, 3, 4], **CU),
-    assays({"Cu": CELLS, "S": "2|3|4"}, US_TAB, below="Unit||||ME-ICP61 ppm|%", SPPM=[2e4, 3e4, 4e4], **CU),
+    assays({"Cu": CELLS, "Fe": "2|3|4"}, units="||m|m|mg/kg|pct", FePCT=[2, 3, 4], **CU),
+    assays({"Cu": "12,5|230|3,25", "Fe": "2|3|4"}, GERMAN, units="||||(ppm)|(%)", FePCT=[2, 3, 4], **CU),
+    assays({"Cu": CELLS, "S": "2|3|4"}, US_TAB, units="Unit||||ME-ICP61 ppm|%", SPPM=[2e4, 3e4, 4e4], **CU),
     *(
         assays(
             {"Cu": CELLS, "Al": "8|7|6"},
             ids=dict(zip(("SAMPLE", "HoleID", "From", "To"), IDS.values(), strict=True)),
-            before=CERTIFICATE + methods,
-            below="DESCRIPTION||||ppm|%",
+            head=CERTIFICATE + methods,
+            units="DESCRIPTION||||ppm|%",
             **{**CU, "AlPPM": [8e4, 7e4, 6e4]},
         )
         for methods in ("", ",,,,ME-MS61,ME-MS61\n")
@@ -200,11 +200,11 @@ HEADER_CASES = [
         ERROR,
         assays(
             {"Cu": CELLS, "Au": "1|2|3"},
-            before=",,,,ME-MS61,Au-AA25\n",
-            below="||||ppm|ppb",
+            head=",,,,ME-MS61,Au-AA25\n",
+            units="||||ppm|ppb",
             **{**CU, "AuPPM": [0.001, 0.002, 0.003]},
         ),
-        assays({"Cu_ppm": CELLS, "Au": "1|2|3"}, below="||||%|ppm", AuPPM=[1, 2, 3]),
+        assays({"Cu_ppm": CELLS, "Au": "1|2|3"}, units="||||%|ppm", AuPPM=[1, 2, 3]),
         assays({"Cu\n(ppm)": CELLS}, WINDOWS, **CU),
         assays({"Cu_x ppm": "1.5|2|4"}, US_TAB),
     ),
@@ -231,7 +231,7 @@ HEADER_CASES = [
     *ask(
         ("content-unit", "target", NO_ID),
         *(unitless(header) for header in OUNCES),
-        assays({"Cu": CELLS, "Au": CELLS}, below="||||ppm|opt"),
+        assays({"Cu": CELLS, "Au": CELLS}, units="||||ppm|opt"),
         *(
             unitless(header).with_options(columns=(f"AuPPM={header}",))
             for header in ("Au_opt", "gold opt", "Au (oz/t)", "AuOPT")
@@ -262,8 +262,8 @@ SMALL, POINTED = {"CuPPM": [1.234, 2.345, 3.456]}, table(index="12.1|12.2|13.1")
 
 
 def thousands(form: TextFormat, decimals: int) -> Case:
-    zinc = "|".join(form.number(x, decimals) for x in (1234, 10200, 23456))
-    columns = {"ZnPPM": zinc, "Ag_ppm": form.number(0.5, 1) + "|1|2"}
+    zinc = "|".join(form.format(x, decimals) for x in (1234, 10200, 23456))
+    columns = {"ZnPPM": zinc, "Ag_ppm": form.format(0.5, 1) + "|1|2"}
     return assays(columns, form, ZnPPM=[1234, 10200, 23456], AgPPM=[0.5, 1, 2])
 
 
@@ -476,14 +476,14 @@ def join(
     samples: str = "R1|R2|R3",
     title: str = "sample",
     split_list: str = "",
-    before: dict[str, str] | None = None,
+    left_columns: dict[str, str] | None = None,
     form: TextFormat = US,
 ) -> Case:
     """A table of spectra with `columns` and an assay table whose column `title` lists samples.
 
     `samples` are the right names of the spectra; `before` are columns of the assay table in front of `title`.
     """
-    ids = {**(before or {}), title: split_list or samples, **{name: IDS[name] for name in list(IDS)[1:]}}
+    ids = {**(left_columns or {}), title: split_list or samples, **{name: IDS[name] for name in list(IDS)[1:]}}
     spectra = table(MIR, form, columns, samples)
     return assays({"CuPPM": "100|200|300"}, ids=ids, spectra=spectra, CuPPM=[100, 200, 300])
 
@@ -534,8 +534,8 @@ JOINS = [
             File=a.0/b.0/c.0=SampleID
         """)
     ),
-    join({"sample": "R1|R2|R3"}, title="SampleID", before={"": COUNTER}),
-    join({"": COUNTER, "SampleID": "R1|R2|R3"}, title="SampleID", before={"": "7|8|9"}),
+    join({"sample": "R1|R2|R3"}, title="SampleID", left_columns={"": COUNTER}),
+    join({"": COUNTER, "SampleID": "R1|R2|R3"}, title="SampleID", left_columns={"": "7|8|9"}),
     join(TWO_IDS, "L7|L8|L9").with_options(sample="LabID"),
     join({"ID": "F1|F2|F3", "\u00c9ID": "L7|L8|L9"}, "L7|L8|L9").with_options(sample="E\u0301ID"),
     *(
@@ -548,7 +548,7 @@ JOINS = [
     join({"sample": "R1 | R2|R3"}),
     *may_ask(
         "sample",
-        join({"sample": "3|1|2"}, "3|1|2", "SampleID", before={"No": COUNTER}),
+        join({"sample": "3|1|2"}, "3|1|2", "SampleID", left_columns={"No": COUNTER}),
         join({"ID": "11|12|13", "Name": "R1|R2|R3"}),
         join({"sample": "R1|R2|R3", "SampleID": "L1|L2|L3"}),
         join(TWO_IDS, "L7|L8|L9"),
@@ -557,7 +557,7 @@ JOINS = [
         join({"row": COUNTER, "Sample ID": "2|3|1"}, "2|3|1", "Sample ID"),
         join({"": "0|1|2", "id": "2|0|1"}, "2|0|1"),
     ),
-    *ask(("sample", "target"), join({"sample": "R1|R2|R3"}, title="SampleID", before={"Sample No": "R3|R1|R2"})),
+    *ask(("sample", "target"), join({"sample": "R1|R2|R3"}, title="SampleID", left_columns={"Sample No": "R3|R1|R2"})),
     *ask(
         ERROR,
         join({"": COUNTER, "SampleID": "7|8|9"}, listed=COUNTER),

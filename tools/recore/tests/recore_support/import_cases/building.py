@@ -37,15 +37,15 @@ class TextFormat:
     quoted: bool = False
     gzipped: bool = False
 
-    def number(self, value: float, decimals: int) -> str:
+    def format(self, value: float, decimals: int) -> str:
         marks = {",": self.thousands, ".": self.decimal}
         return "".join(marks.get(character, character) for character in f"{value:,.{decimals}f}")
 
-    def content(self, rows: Iterable[Sequence[str]], before: str = "", after: str = "") -> bytes:
+    def content(self, rows: Iterable[Sequence[str]], head: str = "", tail: str = "") -> bytes:
         file = io.StringIO()
         quoting = csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL
         csv.writer(file, delimiter=self.separator, quoting=quoting, lineterminator="\n").writerows(rows)
-        content = f"{before}{file.getvalue()}{after}".replace("\n", self.newline).encode(self.encoding)
+        content = f"{head}{file.getvalue()}{tail}".replace("\n", self.newline).encode(self.encoding)
         return gzip.compress(content, mtime=0) if self.gzipped else content
 
 
@@ -95,8 +95,8 @@ class Axis:
 
 
 def axis(first: float, last: float, step: float, unit: str = "cm-1", decimals: int = 1) -> Axis:
-    number = int(np.floor((last - first) / step + 1e-9)) + 1
-    return Axis(np.round(first + step * np.arange(number), decimals), unit, decimals)
+    count = int(np.floor((last - first) / step + 1e-9)) + 1
+    return Axis(np.round(first + step * np.arange(count), decimals), unit, decimals)
 
 
 MIR = axis(4000, 600, -100)
@@ -146,10 +146,10 @@ def two_columns(
     y: str = "Absorbance",
     axis: Axis = MIR,
     form: TextFormat = US,
-    before: str = "",
+    head: str = "",
     quantity: str = "absorbance",
     file: str = "R1.csv",
-    after: str = "",
+    tail: str = "",
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
@@ -160,8 +160,8 @@ def two_columns(
     rounded, spectra = _round_spectra(axis, 1, quantity, decimals, offset)
     rows = [] if x is None else [[x, y]]
     for position, value in zip(axis.positions, rounded[0], strict=True):
-        rows.append([form.number(position, axis.decimals), form.number(value, decimals)])
-    return _make_case(file, form.content(rows, before, after), axis, spectra, ["R1"])
+        rows.append([form.format(position, axis.decimals), form.format(value, decimals)])
+    return _make_case(file, form.content(rows, head, tail), axis, spectra, ["R1"])
 
 
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
@@ -177,10 +177,10 @@ def table(
     columns: dict[str, str] | None = None,
     index: str = "R1|R2|R3",
     channel: str | Callable[[str], str] = "{}",
-    before: str = "",
+    head: str = "",
     quantity: str = "absorbance",
     file: str = "spectra.csv",
-    after: str = "",
+    tail: str = "",
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
@@ -191,10 +191,10 @@ def table(
     cells = [column.split("|") for column in (columns or {"sample": index}).values()]
     rounded, spectra = _round_spectra(axis, len(cells[0]), quantity, decimals, offset)
     style = channel.format if isinstance(channel, str) else channel
-    rows = [[*(columns or ["sample"]), *(style(form.number(position, axis.decimals)) for position in axis.positions)]]
+    rows = [[*(columns or ["sample"]), *(style(form.format(position, axis.decimals)) for position in axis.positions)]]
     for names, spectrum in zip(zip(*cells, strict=True), rounded, strict=True):
-        rows.append([*names, *(form.number(value, decimals) for value in spectrum)])
-    return _make_case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
+        rows.append([*names, *(form.format(value, decimals) for value in spectrum)])
+    return _make_case(file, form.content(rows, head, tail), axis, spectra, index.split("|"))
 
 
 def transpose(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
@@ -236,18 +236,18 @@ def assays(
     form: TextFormat = US,
     ids: dict[str, str] = IDS,
     id_values: Assays = ID_VALUES,
-    before: str = "",
-    below: str = "",
+    head: str = "",
+    units: str = "",
     spectra: Case | None = None,
     **values: list[float | str | None],
 ) -> Case:
     """Build a small table of spectra and an assay table: the columns of IDs, then `columns`, in the order of samples.
 
-    columns, below (a line between the header and the first sample): cells between bars.
+    columns, units (a line between the header and the first sample): cells between bars.
     """
     case = spectra or table()
     cells = {**ids, **columns}
     samples = zip(*(column.split("|") for column in cells.values()), strict=True)
-    content = form.content([[*cells], *([below.split("|")] if below else []), *map(list, samples)], before)
+    content = form.content([[*cells], *([units.split("|")] if units else []), *map(list, samples)], head)
     right = replace(case.right, assays={**id_values, **values})
     return replace(case, files={**case.files, "assays.csv": content}, assays="assays.csv", values=right)

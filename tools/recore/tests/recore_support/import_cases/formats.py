@@ -160,12 +160,12 @@ PROGRAMS = [
     two_columns(None, axis=OPUS, form=US_TAB, file="R1.dpt"),
     two_columns(None, axis=OMNIC, form=GERMAN),
     lines("{x:.6e},{y:.6e}\r\n", "", OMNIC, decimals=7).edited("e+0", "e+00").edited("e-0", "e-00"),
-    two_columns("cm-1", "A", MIR_WHOLE, WINDOWS, before="rock 7 Created as New Dataset\n"),
-    two_columns("Wavenumber(cm-1)", before="MicroLab PC\n"),
-    two_columns("wavenumber", "absorbance", before=AGILENT),
-    two_columns("cm-1", "Abs", before=SHIMADZU),
+    two_columns("cm-1", "A", MIR_WHOLE, WINDOWS, head="rock 7 Created as New Dataset\n"),
+    two_columns("Wavenumber(cm-1)", head="MicroLab PC\n"),
+    two_columns("wavenumber", "absorbance", head=AGILENT),
+    two_columns("cm-1", "Abs", head=SHIMADZU),
     two_columns("Wavelength nm.", "Abs.", VISNIR_NM, US_TAB, '"rock - RawData"\n', file="R1.txt"),
-    two_columns(None, axis=MIR.reversed, form=SPACES, before=FOSS, file="R1.asc"),
+    two_columns(None, axis=MIR.reversed, form=SPACES, head=FOSS, file="R1.asc"),
     *ask("quantity", two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent")),
     *ask("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
     *ask(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
@@ -183,25 +183,25 @@ PROGRAMS = [
     # R writes the numbers of a data frame with commas, but its column names stay as they are
     table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda name: "X" + name.replace(",", ".")),
     *(write_table(SPACES, "X{}"), write_table(US_TAB, "X{}"), write_table(US_TAB, "{}")),
-    two_columns(None, before=",0\n"),  # a series of pandas without a name
-    *(table(form=form, before=f"sep={form.separator}\n") for form in (GERMAN, US)),
-    table(after=",,,,\n,,,,\n"),
-    table(before="\n\n", after="\n\n\n"),
+    two_columns(None, head=",0\n"),  # a series of pandas without a name
+    *(table(form=form, head=f"sep={form.separator}\n") for form in (GERMAN, US)),
+    table(tail=",,,,\n,,,,\n"),
+    table(head="\n\n", tail="\n\n\n"),
     *(table(form=form).edited("\n", f"{form.separator * 3}\n") for form in (US, GERMAN)),
-    table(before=SETTINGS),
-    two_columns(None, form=TextFormat(" "), after="\n\n"),
+    table(head=SETTINGS),
+    two_columns(None, form=TextFormat(" "), tail="\n\n"),
     *(two_columns(form=GZIPPED, file=file) for file in ("R1.csv.gz", "R1.0.dpt.gz")),
     two_columns("cm-1", "A", form=TextFormat(" ", ",")),
     two_columns("Wellenl\xe4nge \xb5m", "Extinktion", MIR_UM, TextFormat(encoding="latin-1")),
     *(two_columns(file="R1.CSV"), two_columns(form=US_TAB, file="R1.TXT"), two_columns("cm-1", "A", form=SPACES)),
-    two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), before="\ufeff"),
+    two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), head="\ufeff"),
     *may_ask(
         ERROR,
         two_columns(form=TextFormat("\t", encoding="utf-16-le")),
-        two_columns(before=SETTINGS),
-        two_columns(before="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
-        two_columns(after=",,,\n,,,\n"),
-        two_columns(after="# end of data\n"),
+        two_columns(head=SETTINGS),
+        two_columns(head="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
+        two_columns(tail=",,,\n,,,\n"),
+        two_columns(tail="# end of data\n"),
     ),
     # forms of lines and numbers
     lines("{x}, {y}\n"),
@@ -361,7 +361,7 @@ REJECTED = [
         table().edited("R2,0", "SAMPLE,4000.0,3900.0\nR2,0", 1),
         *(table(form=form).edited(f"{form.separator}600.0", "", 1) for form in (US, US_TAB)),
         *(other(table(form=form).files["spectra.csv"].partition(b"\n")[2]) for form in (WINDOWS, US_TAB)),
-        table(columns={"": "R1|R2|R3"}, before="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
+        table(columns={"": "R1|R2|R3"}, head="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
         table(columns={"": "R1|R2|R3"}).edited("\nR1", "\nsample" + "," * 35 + "\nR1", 1),
     ),
     # two tables in one file, and lines of statistics
@@ -396,7 +396,7 @@ REJECTED = [
         other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),
         other("35\n4000\n600\n" + "0.5\n0.6\n" * 17),  # Agilent's .asp
     ),
-    *may_ask("format", two_columns(None, form=US_TAB, file="R1.txt", before=JASCO.format("ABSORBANCE"))),
+    *may_ask("format", two_columns(None, form=US_TAB, file="R1.txt", head=JASCO.format("ABSORBANCE"))),
     *may_ask(
         "format",
         two_columns(

@@ -54,8 +54,8 @@ def main():
     data = load(os.path.join(options.data_dir, "public.csv.gz"))
     inputs, assays = make_inputs(data), data.reindex(columns=ASSAYS)
     held_out = pd.DataFrame(index=data.index, columns=ASSAYS, dtype=float)
-    for rest, fold in GroupKFold(3).split(inputs, groups=data["SiteID"]):
-        forest = grow(inputs.iloc[rest], assays.iloc[rest], options.trees)
+    for training, fold in GroupKFold(3).split(inputs, groups=data["SiteID"]):
+        forest = grow(inputs.iloc[training], assays.iloc[training], options.trees)
         held_out.iloc[fold] = forest.predict(inputs.iloc[fold].to_numpy())
     held_out.to_csv(os.path.join(options.model_dir, "held_out.csv"), index_label="index")
 
