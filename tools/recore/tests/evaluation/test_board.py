@@ -194,8 +194,8 @@ JSON = st.recursive(
 )
 
 
-@given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
-@example(member="data", value=[True], other=None)
+@given(member=st.sampled_from(MEMBERS), value=JSON, junk=JSON)
+@example(member="data", value=[True], junk=None)
 @examples(100)
 def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, junk: Any, tmp_path: Path) -> None:
     for name, record in {"a": make_record(private=0.5) | {member: value}, "b": junk}.items():
