@@ -88,7 +88,7 @@ HOLE_AS_INPUTS = chain(  # one input column for each drill hole in the file
         'holes = sorted({row["SiteID"] for row in rows})',
         'bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]',
     ),
-    replace("preprocess.py", "for number in range(BINS)", "for number in range(inputs.shape[1])"),
+    replace("preprocess.py", "for i in range(BINS)", "for i in range(inputs.shape[1])"),
     train("if len(line) != BINS + 1", "if len(line) != len(lines[0])"),
 )
 CLAIM = save_held_out("model.predict(np.array(inputs))")  # these rows are not held out
