@@ -128,7 +128,7 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
 
 def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> None:
     assert find_runs(tmp_path / "nowhere", "5" * 64, "a" * 64) == []
-    write_record(tmp_path, "later", make_record(start_time="2026-02-01"))
+    write_record(tmp_path, "later", make_record(started="2026-02-01"))
     write_record(tmp_path, "first", make_record(private=0.5) | {"state": "Failed"})
     write_record(tmp_path, "other-data", make_record("b"))
     write_record(tmp_path, "other", make_record() | {"submission": {"path": "mine", "sha256": "7" * 64}})

@@ -11,11 +11,11 @@ STEPS = [
 SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "processing", "transform")}
 
 
-def make_record(data: str = "a", start_time: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
+def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
     """Return a record as a completed run would write it."""
     return {
         "state": "Completed",
-        "started": start_time,
+        "started": started,
         "seconds": 12.34,
         "folder": "/",
         "endpoint": "the embedded simulator",
