@@ -475,15 +475,15 @@ def join(
     columns: dict[str, str],
     samples: str = "R1|R2|R3",
     title: str = "sample",
-    split_list: str = "",
+    cells: str = "",
     left_columns: dict[str, str] | None = None,
     form: TextFormat = US,
 ) -> Case:
     """A table of spectra with `columns` and an assay table whose column `title` lists samples.
 
-    `samples` are the right names of the spectra; `before` are columns of the assay table in front of `title`.
+    `samples` are the right names of the spectra; `left_columns` are columns of the assay table in front of `title`.
     """
-    ids = {**(left_columns or {}), title: split_list or samples, **{name: IDS[name] for name in list(IDS)[1:]}}
+    ids = {**(left_columns or {}), title: cells or samples, **{name: IDS[name] for name in list(IDS)[1:]}}
     spectra = table(MIR, form, columns, samples)
     return assays({"CuPPM": "100|200|300"}, ids=ids, spectra=spectra, CuPPM=[100, 200, 300])
 
@@ -560,10 +560,10 @@ JOINS = [
     *ask(("sample", "target"), join({"sample": "R1|R2|R3"}, title="SampleID", left_columns={"Sample No": "R3|R1|R2"})),
     *ask(
         ERROR,
-        join({"": COUNTER, "SampleID": "7|8|9"}, listed=COUNTER),
-        join({"sample": "001|002|003"}, listed=COUNTER),
-        join({"sample": "R1|R2|R3"}, listed="r1|r2|r3"),
-        join({"sample": "R1|R2|R3"}, listed="R1|R2|R4"),
+        join({"": COUNTER, "SampleID": "7|8|9"}, cells=COUNTER),
+        join({"sample": "001|002|003"}, cells=COUNTER),
+        join({"sample": "R1|R2|R3"}, cells="r1|r2|r3"),
+        join({"sample": "R1|R2|R3"}, cells="R1|R2|R4"),
         replicates("S-000_1|S-000_2|S-001_1", option="one"),
         replicates("S-000.1|S-000.2|S-001.1"),
         replicates("S-000_1|S-000_2|S-001_1", "S-0|S-1"),
