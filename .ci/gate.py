@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine or journey)"
 ROOT = Path(__file__).parents[1]
-LATER = ("tools/stagemaker/tests/later.txt", "tools/recore/tests/later.txt")  # relative to ROOT
+LATER_LISTS = ("tools/stagemaker/tests/later.txt", "tools/recore/tests/later.txt")  # relative to ROOT
 # Pytest's exit status if tests ran and some failed. Any other positive status means that the run itself failed.
 FAILED = 1
 MAX_REPEATED = 3  # if more tests than this fail, none is repeated, because the change must be at fault
@@ -40,18 +40,18 @@ def main() -> int:
     part.add_argument("--later", action="store_true", help="run only the files listed in later.txt")
     parser.add_argument("folder", type=Path)
     chosen, arguments = parser.parse_known_args()
-    later = [file for name in LATER for file in later_files(name, (ROOT / name).read_text("utf-8"))]
-    later = [file for file in later if (ROOT / file).is_relative_to(chosen.folder.resolve())]
-    if chosen.later and not later:
+    later_tests = [file for name in LATER_LISTS for file in later_files(name, (ROOT / name).read_text("utf-8"))]
+    later_tests = [file for file in later_tests if (ROOT / file).is_relative_to(chosen.folder.resolve())]
+    if chosen.later and not later_tests:
         parser.error(f"no later.txt lists a test of {chosen.folder}")
-    files = later if chosen.later else [chosen.folder]
+    files = later_tests if chosen.later else [chosen.folder]
     if chosen.first:
-        arguments += [f"--ignore={file}" for file in later]
+        arguments += [f"--ignore={file}" for file in later_tests]
     # the gate starts thousands of processes, which without bytecode would compile every import
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     status = run([*map(str, files), *arguments])
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"CPU seconds: {used.ru_utime + used.ru_stime:.0f}", flush=True)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"CPU seconds: {usage.ru_utime + usage.ru_stime:.0f}", flush=True)
     return status
 
 
@@ -103,9 +103,9 @@ def print_seconds(results: Path) -> None:
             print(f"{total:8.1f}  {name}")
 
 
-def print_unstable(results: Path, number: int) -> None:
+def print_unstable(results: Path, count: int) -> None:
     """Print the first failures of tests that passed when they ran alone."""
-    print(f"\nunstable tests: {number} failed at first and then passed alone. Find the cause:")
+    print(f"\nunstable tests: {count} failed at first and then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:
             print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")

@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-HERE = Path(__file__).resolve().parents[2]
-HOST = runpy.run_path(str(HERE / "score.py"))
+PROJECT = Path(__file__).resolve().parents[2]
+HOST = runpy.run_path(str(PROJECT / "score.py"))
 TARGETS, IDS, GROUP = (HOST[name] for name in ("TARGETS", "IDS", "GROUP"))
 TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
-DROPPED_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
-MADE_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
+SETUP_FILES = ("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+BUILD_FILES = (".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
 OTHER_FILES = ("docs", "examples", "tests", "tools", "predict.py", "score.py")  # next to a submission
 # Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
 # after another, with the error of those that fail.
@@ -68,14 +68,14 @@ class TrainedSubmission:
 @pytest.fixture(scope="session")
 def submission() -> Path:
     """Return the submission's folder. Tests must not write to it."""
-    folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
+    folder = Path(os.environ.get("SUBMISSION") or PROJECT).resolve()
     assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
     return folder
 
 
 @pytest.fixture(scope="session")
 def host() -> Path:
-    return HERE / "score.py"
+    return PROJECT / "score.py"
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +86,16 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """
     code = tmp_path_factory.mktemp("shipped") / "code"
     if importlib.util.find_spec("setuptools") is None:
-        ignored = shutil.ignore_patterns(*MADE_FILES, *DROPPED_FILES, *OTHER_FILES)
+        ignored = shutil.ignore_patterns(*BUILD_FILES, *SETUP_FILES, *OTHER_FILES)
         return Path(shutil.copytree(submission, code, ignore=ignored))
     project = tmp_path_factory.mktemp("project") / "submission"
-    shutil.copytree(submission, project, ignore=shutil.ignore_patterns(*MADE_FILES))
+    shutil.copytree(submission, project, ignore=shutil.ignore_patterns(*BUILD_FILES))
     run(project, "setup.py", "--quiet", "sdist")
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(project / "dist", filter="data")
     [unpacked] = (path for path in (project / "dist").iterdir() if path.is_dir())
-    return Path(shutil.copytree(unpacked, code, ignore=shutil.ignore_patterns(*DROPPED_FILES)))
+    return Path(shutil.copytree(unpacked, code, ignore=shutil.ignore_patterns(*SETUP_FILES)))
 
 
 @pytest.fixture(scope="session")
@@ -140,14 +140,14 @@ def training(
 
 
 @pytest.fixture(scope="session")
-def trained(training: TrainedSubmission | str) -> TrainedSubmission:
+def artifact(training: TrainedSubmission | str) -> TrainedSubmission:
     if isinstance(training, str):
         pytest.skip("train.py failed: see test_train_py_runs")
     return training
 
 
 @pytest.fixture(scope="session")
-def preprocessed(
+def preprocess(
     upload_folder: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
     """Return a function that runs preprocess.py, alone in its folder, on a data file and returns the output's lines."""
@@ -171,22 +171,22 @@ def preprocessed(
 
 
 @pytest.fixture(scope="session")
-def served(
-    trained: TrainedSubmission, preprocessed: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+def predict(
+    artifact: TrainedSubmission, preprocess: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
     """Return a function that returns the predictions (rows, targets) of private rows, sent in one of four ways.
 
     One process responds to all requests.
     """
     folder = tmp_path_factory.mktemp("serving")
-    header, *lines = preprocessed("private")
+    header, *lines = preprocess("private")
     ways = {"whole": [lines], "parts": [lines[:11], lines[11:]], "reversed": [lines[::-1]]}
     ways["single rows"] = [[line] for line in lines[:3]]
-    files = {way: [folder / f"{way} {number}.csv" for number in range(len(ways[way]))] for way in ways}
+    files = {way: [folder / f"{way} {index}.csv" for index in range(len(ways[way]))] for way in ways}
     for way, requests in ways.items():
         for file, request in zip(files[way], requests, strict=True):
             file.write_text(header + "".join(request))
-    run(folder, "-c", SERVER, trained.code, trained.model, *(file for way in ways for file in files[way]))
+    run(folder, "-c", SERVER, artifact.code, artifact.model, *(file for way in ways for file in files[way]))
 
     def predictions_of(way: str) -> np.ndarray:
         for file in files[way]:
@@ -207,21 +207,21 @@ def platform(folder: Path, code: Path | None = None) -> Path:
     return folder
 
 
-def run(folder: Path, *command: object, **additional: str) -> str:
+def run(folder: Path, *command: object, **variables: str) -> str:
     """Run Python in a folder without this process's import paths. If it fails, the test fails with its output."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }
     arguments = [sys.executable, *map(str, command)]
     name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
-    options = {"cwd": folder, "env": environment | additional, "capture_output": True, "text": True}
+    options = {"cwd": folder, "env": environment | variables, "capture_output": True, "text": True}
     try:
         result = subprocess.run(arguments, **options, timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired:
         pytest.fail(f"{name} took longer than {TIME_LIMIT} seconds", pytrace=False)
     if result.returncode != 0:
-        last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
-        pytest.fail(f"{name} failed: {last[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
+        message = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
+        pytest.fail(f"{name} failed: {message[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
     return result.stdout
 
 
@@ -239,10 +239,10 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
     spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
     assays = amounts**3 @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
     depth = np.arange(rows) - np.searchsorted(row_holes, row_holes)
-    known = {"DepthTo": depth + 1.0, GROUP: row_holes + 1, "DepthFrom": depth}
+    columns = {"DepthTo": depth + 1.0, GROUP: row_holes + 1, "DepthFrom": depth}
     return pd.concat(
         [
-            pd.DataFrame({name: known.get(name, np.arange(rows)) for name in IDS}),
+            pd.DataFrame({name: columns.get(name, np.arange(rows)) for name in IDS}),
             pd.DataFrame(spectra.round(6), columns=wavenumbers.astype(str)),
             pd.DataFrame(assays.round(3), columns=list(TARGETS)),
         ],

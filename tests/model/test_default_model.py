@@ -57,8 +57,8 @@ def expected_scores(public: pd.DataFrame, private: pd.DataFrame, actual: pd.Data
     scores = {}
     for name, assays in (("public", public), ("private", actual)):
         y, predicted = assays[[*weights]], np.maximum((first[name] + second[name]) / 2, 0)
-        unexplained = ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum()
-        scores[name] = sum(weight * (1 - unexplained[target]) for target, weight in weights.items())
+        residual = ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+        scores[name] = sum(weight * (1 - residual[target]) for target, weight in weights.items())
     return scores
 
 

@@ -90,8 +90,8 @@ def test_each_target_is_fitted_on_its_measured_rows_alone(bins: np.ndarray, targ
     assert len(model.fitted_) == 3  # the first two targets were measured on the same rows
     for column in range(3):
         rows = ~np.isnan(gaps[:, column])
-        alone = RidgeCV(RIDGE.alphas).fit(bins[rows], gaps[rows, column])
-        np.testing.assert_allclose(predicted[:, column], alone.predict(bins), rtol=1e-9)
+        single_target = RidgeCV(RIDGE.alphas).fit(bins[rows], gaps[rows, column])
+        np.testing.assert_allclose(predicted[:, column], single_target.predict(bins), rtol=1e-9)
     assert np.isnan(predicted[:, 3]).all()
     np.testing.assert_allclose(predicted[:, 4], targets[:2, 4].mean())  # two rows are fewer than min_rows
 

@@ -9,10 +9,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, SCRIPTS, UPLOADED, run
+from support.checkout import ROOT, SCRIPTS, UPLOADED_FILES, run
 
 # The client removes these files from the top level of the source distribution before it packs the rest.
-DROPPED_FILES = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
+SETUP_FILES = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
 
 
 @pytest.mark.skipif(
@@ -33,7 +33,7 @@ def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path:
     with tarfile.open(archive) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
     names = {name for name in names if ".egg-info/" not in name}
-    assert names - DROPPED_FILES == {*UPLOADED, "requirements.txt"}
+    assert names - SETUP_FILES == {*UPLOADED_FILES, "requirements.txt"}
 
 
 def test_the_challenge_file_has_every_key_and_no_address() -> None:

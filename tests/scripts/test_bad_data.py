@@ -92,11 +92,11 @@ def test_a_file_that_is_not_gzipped_csv_is_rejected(
     assert reason in error_of(script, source, tmp_path, script_error_here)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-def test_a_truncated_gzip_file_is_rejected(share: float, sample: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.99])
+def test_a_truncated_gzip_file_is_rejected(fraction: float, sample: Path, tmp_path: Path) -> None:
     content = (sample / "private/private.csv.gz").read_bytes()
     path = tmp_path / "private.csv.gz"
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(preprocess.DataError, match=r"private\.csv\.gz: Compressed file ended before"):
         preprocess.preprocess(path)
 
@@ -138,23 +138,23 @@ def test_other_channels_than_in_training_are_rejected(
 
 
 NUMBERS = ("0", "9", "1.0", "-0.0", "5e-324", "0.30000000000000004", "1e-05")
-NO_NUMBERS = ("", "nan", "inf", "abc", "1e999")
+NON_NUMBERS = ("", "nan", "inf", "abc", "1e999")
 
 
 def random_content(random: np.random.Generator) -> str:
     size = random.integers(0, 81)
     special = random.permutation(list(',"\n\r;.x0159e-+\0é'))[: random.integers(1, 18)]
-    anything = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
-    return "".join(random.choice([*special, *anything] if random.random() < 0.5 else special, size))
+    characters = [chr(point) for point in (*random.integers(0, 0x80, 5), *random.integers(0xE000, 0x110000, 5))]
+    return "".join(random.choice([*special, *characters] if random.random() < 0.5 else special, size))
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_random_content_is_read_or_raises_a_data_error(seed: int, tmp_path: Path) -> None:
     random = np.random.default_rng(seed)
-    garbage, cells = random_content(random), [*NUMBERS, *NO_NUMBERS][: len(NUMBERS) + seed % 6]
+    raw, cells = random_content(random), [*NUMBERS, *NON_NUMBERS][: len(NUMBERS) + seed % 6]
     row = ",".join(random.choice(cells, preprocess.BIN + 1))  # in a sixth of the cases, all are numbers
-    header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
-    for content in (garbage, f"{header}\n{garbage}", f"{header}\n{row}"):
+    header = "".join(f",{4000 - index}" for index in range(preprocess.BIN))
+    for content in (raw, f"{header}\n{raw}", f"{header}\n{row}"):
         path = write_gz(tmp_path / "any.csv.gz", content)
         try:
             inputs, _ = preprocess.preprocess(path)
@@ -182,9 +182,11 @@ def test_a_random_request_raises_an_error_with_a_reason(seed: int, model: object
 def test_any_cells_are_predicted_or_raise_an_error(seed: int, model: object) -> None:
     """One cell of each row is chosen at random. All other cells are numbers."""
     random = np.random.default_rng(seed)
-    rows = [(random.integers(60), random.choice([*NUMBERS, random.random(), *NO_NUMBERS])) for _ in range(1 + seed % 4)]
+    rows = [
+        (random.integers(60), random.choice([*NUMBERS, random.random(), *NON_NUMBERS])) for _ in range(1 + seed % 4)
+    ]
     lines = [",".join(["7", *["0.5"] * position, cell, *["0.5"] * (59 - position)]) for position, cell in rows]
-    if any(cell in NO_NUMBERS for _, cell in rows):
+    if any(cell in NON_NUMBERS for _, cell in rows):
         with pytest.raises(ValueError, match=r"could not convert string|is empty or not finite"):
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
     else:

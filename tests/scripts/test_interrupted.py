@@ -12,30 +12,30 @@ from support.checkout import ROOT, environment, full_disk_environment
 
 
 @pytest.mark.parametrize(
-    ("script", "name", "number"),
+    ("script", "name", "signum"),
     [("train.py", "model.pkl", signal.SIGINT), ("preprocess.py", "public.csv", signal.SIGTERM)],
 )
 def test_a_signal_while_writing_keeps_the_older_output(
-    script: str, name: str, number: signal.Signals, sample: Path, tmp_path: Path
+    script: str, name: str, signum: signal.Signals, sample: Path, tmp_path: Path
 ) -> None:
     """The partial output is a pipe that nobody empties, so that the script cannot end before the signal."""
-    older, partial = tmp_path / name, tmp_path / f"{name}.part"
-    older.write_text("older")
+    output, partial = tmp_path / name, tmp_path / f"{name}.part"
+    output.write_text("older")
     os.mkfifo(partial)
     data = sample / "public/public.csv.gz"
-    arguments = ["--data_dir", data.parent, "--model_dir", tmp_path, "--input", data, "--output", older]
+    arguments = ["--data_dir", data.parent, "--model_dir", tmp_path, "--input", data, "--output", output]
     command = [sys.executable, ROOT / script, *arguments]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
     pipe = os.open(partial, os.O_RDONLY | os.O_NONBLOCK)
     try:
         assert select.select([pipe], [], [], 60)[0]  # the script is writing
-        process.send_signal(number)
+        process.send_signal(signum)
         assert process.wait(timeout=60) != 0
     finally:
         process.kill()
         process.wait()
         os.close(pipe)
-    assert older.read_text() == "older"
+    assert output.read_text() == "older"
 
 
 def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:

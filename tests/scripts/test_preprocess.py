@@ -87,13 +87,13 @@ def test_bins_equal_those_of_the_documented_recipe(channels: int, tmp_path: Path
 @template_only
 def test_a_wild_end_changes_only_its_own_bins(tmp_path: Path) -> None:
     data = spectra(6, 2400)
-    wild = data.copy()
-    wild.iloc[:, -100:] = np.random.default_rng(0).standard_t(1, (6, 100)) * 1000
-    calm, changed = (
-        preprocess.preprocess(write_csv(tmp_path / "public.csv.gz", frame))[0].to_numpy() for frame in (data, wild)
+    noisy = data.copy()
+    noisy.iloc[:, -100:] = np.random.default_rng(0).standard_t(1, (6, 100)) * 1000
+    original, changed = (
+        preprocess.preprocess(write_csv(tmp_path / "public.csv.gz", frame))[0].to_numpy() for frame in (data, noisy)
     )
-    np.testing.assert_array_equal(calm[:, 15:], changed[:, 15:])  # the end is in the first 15 bins
-    assert (calm[:, :14] != changed[:, :14]).all()
+    np.testing.assert_array_equal(original[:, 15:], changed[:, 15:])  # the end is in the first 15 bins
+    assert (original[:, :14] != changed[:, :14]).all()
     assert changed.max() <= 7
     assert changed.min() >= 7 * (data.min(axis=1) / data.max(axis=1)).min()
 

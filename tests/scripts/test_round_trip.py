@@ -59,11 +59,11 @@ def with_shuffled_columns(lines: list[str]) -> str:
 
 
 def with_strings_as_index(lines: list[str]) -> str:
-    return "".join(f"sample {number},{line.partition(',')[2]}" for number, line in enumerate(lines[1:]))
+    return "".join(f"sample {index},{line.partition(',')[2]}" for index, line in enumerate(lines[1:]))
 
 
 # the requests in which the rows of the file are sent
-FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
+BODY_FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
     "parts with and without a header": lambda lines: ["".join(lines[:60]), "".join(lines[60:])],
     "single rows, the last without a line end as curl sends it": lambda lines: [*lines[1:-1], lines[-1].strip()],
     "columns in another order": lambda lines: [with_shuffled_columns(lines)],
@@ -75,11 +75,11 @@ FORMS: dict[str, Callable[[list[str]], list[str | bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", BODY_FORMS)
 def test_the_form_of_the_requests_changes_no_prediction(
     form: str, model: object, lines: list[str], expected: np.ndarray
 ) -> None:
-    predicted = np.concatenate([request_predictions(model, body) for body in FORMS[form](lines)])
+    predicted = np.concatenate([request_predictions(model, body) for body in BODY_FORMS[form](lines)])
     np.testing.assert_allclose(predicted, expected, rtol=TOLERANCE)
 
 

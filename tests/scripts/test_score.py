@@ -91,7 +91,7 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
 def error_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[..., str]:
     """Return a function that returns the error of score.py for the contents of two files; None for valid ones."""
 
-    def refuse(actual: str | None, predicted: str | bytes | None) -> str:
+    def reject(actual: str | None, predicted: str | bytes | None) -> str:
         frame, predictions = frames(2, 6)
         content = predictions.to_csv(header=False, index=False) if predicted is None else predicted
         (tmp_path / "predicted.csv").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -99,7 +99,7 @@ def error_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[
         arguments = ("--actual", source, "--predicted", tmp_path / "predicted.csv", "--output", tmp_path / "out.txt")
         return script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
-    return refuse
+    return reject
 
 
 def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:

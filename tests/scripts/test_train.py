@@ -153,8 +153,8 @@ def test_hyperparameters_are_arguments_with_the_type_of_their_default(fork: Path
     np.testing.assert_allclose(read_predictions(fork)["CuPPM"], np.full(len(some_rows), 2 * some_rows["CuPPM"].mean()))
     assert "fit: 1.0 3 rbf False (1, 2)\n" in train_fork(fork, some_rows, "--warm", "False", "--folds", 0)
     for argument, value in (("--factor", "big"), ("--depth", "1.5")):
-        refusal = run_here(fork / "train.py", argument, value, cwd=fork)
-        assert (refusal.returncode, argument in refusal.stderr) == (2, True)
+        rejection = run_here(fork / "train.py", argument, value, cwd=fork)
+        assert (rejection.returncode, argument in rejection.stderr) == (2, True)
 
 
 def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:

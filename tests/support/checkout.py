@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _MODULES = re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)
-UPLOADED = tuple(f"{name}.py" for name in (ast.literal_eval(_MODULES[1]) if _MODULES else []))
-SCRIPTS = (*UPLOADED, "predict.py", "score.py")
+UPLOADED_FILES = tuple(f"{name}.py" for name in (ast.literal_eval(_MODULES[1]) if _MODULES else []))
+SCRIPTS = (*UPLOADED_FILES, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:

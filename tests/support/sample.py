@@ -10,7 +10,7 @@ from support.data_files import write_csv
 
 IDS = ("DepthTo", "SiteID", "DepthFrom")
 ROWS, HOLES, CHANNELS, MINERALS, BANDS = 400, 10, 424, 8, 6
-IS_PRIVATE = np.arange(HOLES) % 3 == 2  # whether a hole's rows are private: 3 of 10
+PRIVATE_HOLES = np.arange(HOLES) % 3 == 2  # whether a hole's rows are private: 3 of 10
 
 
 def make_sample(folder: Path) -> None:
@@ -19,7 +19,7 @@ def make_sample(folder: Path) -> None:
     A row is a mixture of minerals. Each adds its bands to the spectrum, and its content of each element to the assays.
     """
     data = simulate(np.random.default_rng(7))
-    private = IS_PRIVATE[pd.factorize(data["SiteID"])[0]]
+    private = PRIVATE_HOLES[pd.factorize(data["SiteID"])[0]]
     write_csv(folder / "public/public.csv.gz", data[~private])
     write_csv(folder / "private/private.csv.gz", data[private].drop(columns=list(TARGETS)))
     write_csv(folder / "private/actual.csv.gz", data.loc[private, list(TARGETS)])

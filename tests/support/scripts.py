@@ -55,10 +55,10 @@ def modules_of(folder: Path) -> Iterator[None]:
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).stem for name in SCRIPTS}
 
-    def loaded() -> list[str]:
+    def list_loaded() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in names]
 
-    saved_modules = {name: sys.modules.pop(name) for name in loaded()}
+    saved_modules = {name: sys.modules.pop(name) for name in list_loaded()}
     path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
     # A compiled module would be used even if its source was rewritten within a second with the same length.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
@@ -67,7 +67,7 @@ def modules_of(folder: Path) -> Iterator[None]:
         with mock.patch.object(sys, "path", path), no_cache:
             yield
     finally:
-        for name in loaded():
+        for name in list_loaded():
             del sys.modules[name]
         sys.modules.update(saved_modules)
 

@@ -24,14 +24,14 @@ def digest() -> str:
 
 
 IS_TEMPLATE = digest() == DIGEST_FILE.read_text().strip() if DIGEST_FILE.is_file() else False
-REASON = "the submission is not the template's (see tests/support/template.py)"
-template_only = pytest.mark.skipif(not IS_TEMPLATE, reason=REASON)
+SKIP_REASON = "the submission is not the template's (see tests/support/template.py)"
+template_only = pytest.mark.skipif(not IS_TEMPLATE, reason=SKIP_REASON)
 
 
 def skip_module_in_forks() -> None:
     """Skip the test module that calls this, before it imports what a fork may lack."""
     if not IS_TEMPLATE:
-        pytest.skip(REASON, allow_module_level=True)
+        pytest.skip(SKIP_REASON, allow_module_level=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
 TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
 # modules that other packages may import directly, because they are used as namespaces or their package exports nothing
 NAMESPACES = {"cli -> recore.evaluation.board", "check -> recore.evaluation.job_requests", "cli -> recore.web.server"}
-OPEN = {"production"}  # a command imports only the modules that it needs from these packages
+OPEN_PACKAGES = {"production"}  # a command imports only the modules that it needs from these packages
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -48,15 +48,15 @@ def test_the_table_names_the_packages_that_each_package_imports() -> None:
 
 
 def test_packages_use_of_each_other_only_what_their_init_offers() -> None:
-    used = set()
+    used_names = set()
     for path in SOURCE.rglob("*.py"):
         importer = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         for name in imported_modules(path):
-            _, package, *rest = name.split(".")
-            is_module = len(rest) > 1 or (rest and (SOURCE / package / f"{rest[0]}.py").exists())
-            if package in PACKAGES - OPEN - {importer} and is_module:
-                used.add(f"{importer} -> recore.{package}.{rest[0]}")
-    assert used == NAMESPACES
+            _, package, *submodules = name.split(".")
+            is_module = len(submodules) > 1 or (submodules and (SOURCE / package / f"{submodules[0]}.py").exists())
+            if package in PACKAGES - OPEN_PACKAGES - {importer} and is_module:
+                used_names.add(f"{importer} -> recore.{package}.{submodules[0]}")
+    assert used_names == NAMESPACES
 
 
 def test_the_submission_imports_nothing_of_the_tools() -> None:
@@ -68,9 +68,9 @@ def test_the_submission_imports_nothing_of_the_tools() -> None:
 
 def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
     """All are from `locked.temporary_folder`, except next to an output or in programs that run alone."""
-    alone = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
+    allowed_paths = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
     for path in SOURCE.rglob("*.py"):
-        if not path.relative_to(SOURCE).as_posix().startswith(alone):
+        if not path.relative_to(SOURCE).as_posix().startswith(allowed_paths):
             calls = re.findall(r"tempfile\.(?:TemporaryDirectory|mk[sd]?temp)\b(?!\(dir=).*", path.read_text("utf-8"))
             assert calls == [], path
 

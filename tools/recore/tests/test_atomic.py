@@ -11,17 +11,17 @@ def make_folder(folder: Path, content: str) -> None:
     (folder / "numbers.csv").write_text(content)
 
 
-@pytest.mark.parametrize("before", [True, False])
-def test_files_and_folders_are_replaced_and_nothing_else_is_left(tmp_path, before):
+@pytest.mark.parametrize("old_kind", [True, False])
+def test_files_and_folders_are_replaced_and_nothing_else_is_left(tmp_path, old_kind):
     folder, page = tmp_path / "missing/report", tmp_path / "missing/report.html"
-    if before:
+    if old_kind:
         folder.parent.mkdir()
         make_folder(folder, "old")
         page.write_text("old")
     with atomic.replacing(folder, page) as (new_folder, new_page):
         make_folder(new_folder, "new")
         new_page.write_text("new")
-        assert page.exists() == before
+        assert page.exists() == old_kind
     assert (folder / "numbers.csv").read_text() == page.read_text() == "new"
     assert sorted(folder.parent.iterdir()) == [folder, page]
     assert page.stat().st_mode & 0o777 == 0o666 & ~current_umask()
@@ -39,23 +39,23 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
     folder, page = tmp_path / "report", tmp_path / "report.html"
     make_folder(folder, "old")
     page.write_text("old")
-    left = iter(range(calls))
+    countdown = iter(range(calls))
 
-    def raising(change):
-        def changed(*arguments):
-            if next(left, None) is None:
+    def fail_late(change):
+        def wrapper(*arguments):
+            if next(countdown, None) is None:
                 monkeypatch.undo()
                 raise error
             return change(*arguments)
 
-        return changed
+        return wrapper
 
     def write():
         with atomic.replacing(folder, page) as (new_folder, new_page):
             make_folder(new_folder, "new")
             new_page.write_text("new")
-            monkeypatch.setattr(Path, "rename", raising(Path.rename))
-            monkeypatch.setattr(Path, "replace", raising(Path.replace))
+            monkeypatch.setattr(Path, "rename", fail_late(Path.rename))
+            monkeypatch.setattr(Path, "replace", fail_late(Path.replace))
 
     if calls == 3:  # all renames are done
         write()
@@ -70,8 +70,8 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
 def test_the_remains_of_a_killed_process_are_removed(tmp_path):
     remains = tmp_path / ".scores.txt.0123abcd.part"
     make_folder(remains, "half")
-    with atomic.replacing(tmp_path / "scores.txt") as (new,):
-        new.write_text("1\n")
+    with atomic.replacing(tmp_path / "scores.txt") as (new_path,):
+        new_path.write_text("1\n")
     assert [path.name for path in tmp_path.iterdir()] == ["scores.txt"]
 
 

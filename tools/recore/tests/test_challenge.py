@@ -94,17 +94,17 @@ def test_a_script_without_a_challenge_is_rejected_in_one_line(change: str, reaso
 
 @given(st.text(max_size=40), st.binary(max_size=60))
 @examples(200)
-def test_no_text_of_a_script_is_more_than_rejected(text: str, content: bytes) -> None:
-    for script in (text.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
+def test_no_text_of_a_script_is_more_than_rejected(source: str, content: bytes) -> None:
+    for script in (source.encode("utf-8", "surrogatepass"), content, b"WEIGHTS = {" + content + b"}"):
         with contextlib.suppress(ValueError):
             parse_challenge(script)
 
 
 def test_texts_use_the_hosts_word_for_groups() -> None:
-    text = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
-    assert reword(text) == text
+    sentence = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
+    assert reword(sentence) == sentence
     with using(ORCHARD):
-        assert reword(text) == (
+        assert reword(sentence) == (
             "An orchard, orchards, an orchard and Orchards; not hold-out, hole.csv, --holes or the_hole."
         )
 
@@ -113,10 +113,10 @@ def test_texts_use_the_hosts_word_for_groups() -> None:
 def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
     for name in ("score.py", "preprocess.py", "train.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
-    names = [f'µ "{number}"' if number < 0 else f"T {number} é" for number in range(70)]
-    made = Challenge(dict.fromkeys(names, 1 / 70), {names[3]: "‰"}, ("Plot",), "Plot", "plot", "T", "spectra")
-    write_challenge(tmp_path, made)
-    assert read_challenge(tmp_path / "score.py").to_dict() == made.to_dict()
+    names = [f'µ "{index}"' if index < 0 else f"T {index} é" for index in range(70)]
+    challenge = Challenge(dict.fromkeys(names, 1 / 70), {names[3]: "‰"}, ("Plot",), "Plot", "plot", "T", "spectra")
+    write_challenge(tmp_path, challenge)
+    assert read_challenge(tmp_path / "score.py").to_dict() == challenge.to_dict()
     values: dict[str, object] = {}
     lines = (tmp_path / "preprocess.py").read_text().partition("EDGE =")[0].partition("IDS =")
     exec(lines[1] + lines[2], values)
@@ -125,12 +125,12 @@ def test_a_challenge_is_written_as_it_is_read(tmp_path: Path) -> None:
 
 def test_one_target_is_a_challenge(tmp_path: Path) -> None:
     (tmp_path / "targets.csv").write_text("name\nMoisture\n")
-    words = ("new-challenge", tmp_path / "wood", "--targets", tmp_path / "targets.csv", "--id", "Tree")
-    result = recore(*words, "--group-name", "tree", cwd=tmp_path)
+    args = ("new-challenge", tmp_path / "wood", "--targets", tmp_path / "targets.csv", "--id", "Tree")
+    result = recore(*args, "--group-name", "tree", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "1 target in score.py" in result.stdout
     assert "It predicts 1 target from infrared spectra." in (tmp_path / "wood/README.md").read_text()
-    assert recore(*words, cwd=tmp_path).stderr.endswith(
+    assert recore(*args, cwd=tmp_path).stderr.endswith(
         "already exists and is not an empty folder; choose a different one\n"
     )
 

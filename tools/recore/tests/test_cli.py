@@ -138,15 +138,15 @@ def test_sample_prints_what_it_wrote_and_replaces_it_only_if_forced(tmp_path: Pa
     assert result.returncode == 0
     assert result.stderr == "sample: writing rows\n"
     assert result.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
-    before = (tmp_path / "public/public.csv.gz").read_bytes()
+    content = (tmp_path / "public/public.csv.gz").read_bytes()
     result = recore(*options, "--seed", 1)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "--force" in result.stderr
-    assert (tmp_path / "public/public.csv.gz").read_bytes() == before
+    assert (tmp_path / "public/public.csv.gz").read_bytes() == content
     written = json.loads(recore(*options, "--seed", 1, "--force", "--json").stdout)
     assert sum(file["rows"] for path, file in written.items() if "actual" not in path) == 20
-    assert (tmp_path / "public/public.csv.gz").read_bytes() != before
+    assert (tmp_path / "public/public.csv.gz").read_bytes() != content
 
 
 UNSUPPORTED = {

@@ -36,8 +36,8 @@ def test_a_run_is_found_with_its_place(change, first: int, channels: int, value:
 @pytest.mark.parametrize("decimals", [6, 4, 3, 2])
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_rounding_makes_no_such_runs(sample: Path, decimals: int, step: int) -> None:
-    measured = read_data(sample / "public/public.csv.gz").spectra
-    for rows in (measured, spectra()):
+    sample_spectra = read_data(sample / "public/public.csv.gz").spectra
+    for rows in (sample_spectra, spectra()):
         assert find_constant_runs(rows[:, ::step].round(decimals)) == []
 
 
@@ -67,10 +67,10 @@ def test_flat_spectra_and_gaps_are_left_to_others() -> None:
 
 
 def test_a_sentence_names_the_spectra_and_the_channels() -> None:
-    names = [f"a{number}" for number in range(40)]
+    names = [f"a{index}" for index in range(40)]
     runs = [ConstantRun(row, 400, 101, 0.0) for row in range(10)]
-    text = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
-    assert format_constant_runs(runs, AXIS, names) == text
+    line = "10 of 40 spectra have 101 channels of exactly 0 (2000.0 to 2400.0 cm-1): a0, a1, a2, a3, a4 and 5 more"
+    assert format_constant_runs(runs, AXIS, names) == line
     runs[3] = ConstantRun(3, 390, 50, 1.5)
-    text = format_constant_runs(runs[2:4], AXIS, names)
-    assert text == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"
+    line = format_constant_runs(runs[2:4], AXIS, names)
+    assert line == "2 of 40 spectra have 50 to 101 channels of exactly the same value (2000.0 to 2440.0 cm-1): a2, a3"

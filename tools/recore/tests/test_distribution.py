@@ -39,13 +39,13 @@ def test_the_package_contains_every_template_file_that_recore_uses() -> None:
     used_names = {*FILES, str(TESTS), *examples, "Dockerfile", ".dockerignore"}
     for path in (ROOT / "tools/recore/src/recore").rglob("*.py"):
         used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
-    copied = TEMPLATE_FILES
-    used_names = {name if name in copied else name.partition("/")[0] for name in used_names - {"examples"}}
-    assert used_names - {*copied} == set()
-    assert [name for name in copied if not (ROOT / name).exists()] == []
+    files = TEMPLATE_FILES
+    used_names = {name if name in files else name.partition("/")[0] for name in used_names - {"examples"}}
+    assert used_names - {*files} == set()
+    assert [name for name in files if not (ROOT / name).exists()] == []
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if line.startswith("!"):
-            assert line[1:] in copied
+            assert line[1:] in files
 
 
 @pytest.mark.parametrize(("remote", "origin"), REMOTES)

@@ -16,14 +16,14 @@ def test_{name}():
     assert is_repeated, "the first time"
 """
 FAILING = "def test_{name}():\n    assert 1 == 2\n"
-PASSING = "def test_{name}():\n    pass\n"
-CACHED = "import sys\ndef test_{name}():\n    assert not sys.dont_write_bytecode\n"
-DESELECTED = "import pytest\n@pytest.mark.{name}\ndef test_{name}():\n    assert 1 == 2\n"
-NOT_A_MODULE = "import no_such_module\n"
+PASSING_TEST = "def test_{name}():\n    pass\n"
+CACHED_TEST = "import sys\ndef test_{name}():\n    assert not sys.dont_write_bytecode\n"
+MARKED_TEST = "import pytest\n@pytest.mark.{name}\ndef test_{name}():\n    assert 1 == 2\n"
+MISSING_IMPORT = "import no_such_module\n"
 
 GATE = runpy.run_path(str(ROOT / ".ci/gate.py"))
-LISTS = {name: GATE["later_files"](name, (ROOT / name).read_text()) for name in GATE["LATER"]}
-LATER = [file for files in LISTS.values() for file in files]
+LISTS = {name: GATE["later_files"](name, (ROOT / name).read_text()) for name in GATE["LATER_LISTS"]}
+LATER_FILES = [file for files in LISTS.values() for file in files]
 
 FOLDER = "tools/recore/tests/dataset"  # some of its tests run later
 
@@ -41,15 +41,15 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
 
 
 def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
-    deselected = dict.fromkeys(("slow", "timing", "fuzz", "machine", "journey"), DESELECTED)
-    result = gate(tmp_path, a=PASSING, **deselected)
+    marked_tests = dict.fromkeys(("slow", "timing", "fuzz", "machine", "journey"), MARKED_TEST)
+    result = gate(tmp_path, a=PASSING_TEST, **marked_tests)
     assert result.returncode == 0, result.stdout
     assert "1 passed, 5 deselected" in result.stdout
     assert "running again" not in result.stdout
 
 
 def test_bytecode_is_stored_and_the_time_is_printed(tmp_path: Path) -> None:
-    result = gate(tmp_path, a=CACHED)
+    result = gate(tmp_path, a=CACHED_TEST)
     assert result.returncode == 0, result.stdout
     lines = result.stdout.splitlines()
     folders, files = (lines.index(f"seconds that the tests took, by {by}:") for by in ("folder", "file, the slowest"))
@@ -59,7 +59,7 @@ def test_bytecode_is_stored_and_the_time_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
-    result = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSING)
+    result = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSING_TEST)
     assert result.returncode == 0, result.stdout
     report = result.stdout.partition("unstable tests: 2 failed at first")[2]
     assert "unstable tests.unit.test_a.test_a" in report
@@ -73,9 +73,9 @@ def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Pat
         ({"a": FAILING}, 0, 1, True),
         ({"a": FAILING, "b": UNSTABLE}, 2, 1, True),
         (dict.fromkeys("abcd", UNSTABLE), 0, 1, False),
-        ({"a": UNSTABLE, "b": NOT_A_MODULE}, 0, 2, False),
-        ({"a": PASSING, "b": NOT_A_MODULE}, 2, 1, False),
-        ({"a": DESELECTED.replace("{name}", "slow")}, 0, 5, False),
+        ({"a": UNSTABLE, "b": MISSING_IMPORT}, 0, 2, False),
+        ({"a": PASSING_TEST, "b": MISSING_IMPORT}, 2, 1, False),
+        ({"a": MARKED_TEST.replace("{name}", "slow")}, 0, 5, False),
     ],
     ids=["always", "one-of-two", "four", "no-module", "no-module-of-workers", "no-tests"],
 )
@@ -88,7 +88,7 @@ def test_every_other_failure_fails_the_gate(
     assert "unstable tests:" not in result.stdout
 
 
-def collected(part: str) -> set[str]:
+def collect(part: str) -> set[str]:
     command = [sys.executable, ROOT / ".ci/gate.py", part, FOLDER, "--collect-only", "-q"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -96,8 +96,8 @@ def collected(part: str) -> set[str]:
 
 
 def test_each_test_file_belongs_to_one_of_the_two_parts() -> None:
-    first, later = collected("--first"), collected("--later")
-    assert later == {file for file in LATER if file.startswith(f"{FOLDER}/")}
+    first, later = collect("--first"), collect("--later")
+    assert later == {file for file in LATER_FILES if file.startswith(f"{FOLDER}/")}
     assert not first & later
     assert f"{FOLDER}/test_import.py" in first
 

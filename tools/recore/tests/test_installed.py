@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recore_support.bare_machine import FAILING, HIDDEN
+from recore_support.bare_machine import FAILING, HIDDEN_PROGRAMS
 from support.checkout import copy_checkout, environment
 from support.template import template_only
 
@@ -32,7 +32,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     result = subprocess.run(install, env=environment(), capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr
     (folder / "hidden").mkdir()
-    for name in HIDDEN:
+    for name in HIDDEN_PROGRAMS:
         (folder / "hidden" / name).write_text(FAILING)
         (folder / "hidden" / name).chmod(0o755)
     path = os.pathsep.join([str(folder / "hidden"), str(folder / "venv/bin"), os.environ["PATH"]])

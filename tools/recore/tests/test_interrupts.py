@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT, environment
 
 from recore.cli import main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LINE = "recore: interrupted"
-WAIT = "recore: stopping"  # printed if the command does not end immediately
-LONG = ("run", "judge")
+STOPPING_LINE = "recore: stopping"  # printed if the command does not end immediately
+LONG_COMMANDS = ("run", "judge")
 SLEEP = "import time\ntime.sleep(600)\n"
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
     """Return arguments with which a command runs long enough to be interrupted."""
     public = sample / "public/public.csv.gz"
-    submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command in LONG else {})
+    submission = stub(folder / "given/mine", {"train.py": SLEEP} if command in LONG_COMMANDS else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
     (folder / "given/targets.csv").write_text("name,weight,unit\nSOC,1,g/kg\n")
     return {
@@ -70,8 +70,8 @@ def outcome(process: subprocess.Popen[str], folder: Path) -> tuple[int, list[str
         raise
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
-    remaining = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
-    return process.returncode, [line for line in lines if not line.startswith(WAIT)], sorted(remaining)
+    leftovers = {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
+    return process.returncode, [line for line in lines if not line.startswith(STOPPING_LINE)], sorted(leftovers)
 
 
 def wait_for_handlers(process: subprocess.Popen[str]) -> None:
@@ -92,7 +92,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
     with contextlib.suppress(subprocess.TimeoutExpired):
         uninterrupted_run.wait(2)
     seconds = time.monotonic() - start_time
-    if command in LONG:  # its job would sleep for too long
+    if command in LONG_COMMANDS:  # its job would sleep for too long
         uninterrupted_run.kill()
     whole_status, whole_lines, _ = outcome(uninterrupted_run, tmp_path / "whole")
     interrupted = 0
@@ -104,14 +104,14 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
         if process.poll() is not None:
             break
         process.send_signal(SIGNALS[count % 3])
-        status, lines, remaining = outcome(process, folder)
+        status, lines, leftovers = outcome(process, folder)
         if lines and lines[-1].startswith(LINE):
             assert status == 130, lines
             interrupted += 1
         else:  # the command's work had already ended
             assert (status, len(lines)) == (whole_status, len(whole_lines)), lines
         assert not any("Traceback" in line or "Aborted" in line for line in lines), lines
-        assert not [name for name in remaining if name.startswith(("tmp/", ".run-")) or name.endswith(".part")]
+        assert not [name for name in leftovers if name.startswith(("tmp/", ".run-")) or name.endswith(".part")]
     assert interrupted >= 1
 
 

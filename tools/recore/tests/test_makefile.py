@@ -34,15 +34,15 @@ def test_bare_make_prints_help_about_every_target_but_internal_ones() -> None:
     result = make()
     assert result.returncode == 0
     documented = re.findall(r"^ *make (\S+) +\w", result.stdout, re.MULTILINE)
-    phony = " ".join(re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)).split()
+    targets = " ".join(re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)).split()
     internal = re.compile("FORCE|(first|later|private)-.*")
-    assert sorted(documented) == sorted(name for name in phony if not internal.fullmatch(name))
+    assert sorted(documented) == sorted(name for name in targets if not internal.fullmatch(name))
     workflow = (ROOT / ".github/workflows/check.yml").read_text()
     assert set() < set(re.findall(r"\bmake (\S+)", workflow)) <= set(documented)
 
 
 @pytest.mark.parametrize(
-    ("tools", "message", "fix"),
+    ("tools", "message", "advice"),
     [
         ({}, "Python 3.12 with venv is needed", "Debian, Ubuntu   apt-get install python3.12 python3.12-venv"),
         ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed", "Debian"),
@@ -52,7 +52,7 @@ def test_bare_make_prints_help_about_every_target_but_internal_ones() -> None:
         ({"python": 0, "cc": 1}, "C compiler: cc cannot compile", install_command("compiler")),
     ],
 )
-def test_missing_tools_are_named(tools: dict[str, int], message: str, fix: str, tmp_path: Path) -> None:
+def test_missing_tools_are_named(tools: dict[str, int], message: str, advice: str, tmp_path: Path) -> None:
     """tools: the value 0 stands for a Python 3.12 with venv, 1 for a program that always fails."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -63,7 +63,7 @@ def test_missing_tools_are_named(tools: dict[str, int], message: str, fix: str, 
     result = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
     assert result.returncode == 2
     assert message in result.stderr
-    assert fix in result.stderr
+    assert advice in result.stderr
     assert not (tmp_path / "venv").exists()
 
 
@@ -113,8 +113,8 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     files[f"{info}/METADATA"] += "".join(f"Provides-Extra: {name}\\n" for name in ("docker", "web", "xgboost"))
     files[f"{info}/RECORD"] = "".join(f"{name},,\\n" for name in [*files, f"{info}/RECORD"])
     with zipfile.ZipFile(Path(folder, f"{project}-1.0-py3-none-any.whl"), "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
+        for name, content in files.items():
+            archive.writestr(name, content)
     return f"{project}-1.0-py3-none-any.whl"
 """
 
@@ -210,7 +210,7 @@ def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
     assert "pip instead" not in output
     assert "is up to date" in project.make(".venv/ready")[1]
-    created = project.creation_time()
+    old_time = project.creation_time()
     project.require("alpha==2.0", "beta==1.0")
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "2.0", "beta": "1.0"}), output
@@ -218,7 +218,7 @@ def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project
     assert project.make()[0] == 0
     assert project.make("setup-dev")[0] == 0
     assert project.versions()["gamma"] == "1.0"
-    assert project.creation_time() == created
+    assert project.creation_time() == old_time
     packages = next((project.folder / ".venv/lib").iterdir()) / "site-packages"
     assert list((packages / "flask/__pycache__").glob("*.pyc"))
     versions = project.versions()
@@ -231,17 +231,17 @@ def test_an_edit_updates_the_environment_unless_a_package_does_not_exist(project
     assert project.versions() == versions
     project.require("alpha==1.0", "beta==1.0")
     assert project.make()[0] == 0
-    assert project.creation_time() == created
+    assert project.creation_time() == old_time
 
 
 @pytest.mark.machine
 def test_an_interrupted_setup_is_completed(project: Project) -> None:
-    for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
+    for seconds, signum in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
         process = project.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, signum)
         process.communicate(timeout=60)
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
@@ -286,8 +286,8 @@ def test_an_environment_that_is_broken_of_another_python_or_elsewhere_is_made_ag
     project.pip = project.folder / "pip.conf"
     assert project.make()[0] == 0
     program = "import recore; print(recore.__file__)"
-    found = subprocess.check_output([project.folder / ".venv/bin/python", "-c", program], text=True)
-    assert found.strip() == str(project.folder / "tools/recore/src/recore/__init__.py")
+    printed = subprocess.check_output([project.folder / ".venv/bin/python", "-c", program], text=True)
+    assert printed.strip() == str(project.folder / "tools/recore/src/recore/__init__.py")
     assert "Nothing to be done" in project.make()[1]
 
 
@@ -355,8 +355,8 @@ def test_an_environment_whose_recore_holds_stagemaker_is_updated(
     status, output = project.make()
     assert status == 0, output
     program = "import recore, stagemaker; print(recore.__file__, stagemaker.__file__, sep='\\n')"
-    found = subprocess.run([project.python, "-c", program], capture_output=True, text=True).stdout.splitlines()
-    assert found == [str(project.folder / f"tools/{name}/src/{name}/__init__.py") for name in ("recore", "stagemaker")]
+    paths = subprocess.run([project.python, "-c", program], capture_output=True, text=True).stdout.splitlines()
+    assert paths == [str(project.folder / f"tools/{name}/src/{name}/__init__.py") for name in ("recore", "stagemaker")]
     assert (project.folder / ".venv/bin/stagemaker").exists()
 
 
@@ -375,16 +375,16 @@ def test_make_says_that_it_needs_the_tools(tmp_path: Path) -> None:
 
 
 def test_a_symlinked_environment_is_used_but_not_changed(bare_project: Project) -> None:
-    theirs = bare_project.folder / "theirs"
-    theirs.mkdir()
+    other_venv = bare_project.folder / "theirs"
+    other_venv.mkdir()
     (bare_project.folder / ".venv").symlink_to("theirs")
     status, output = bare_project.make()
     assert status == 2
     assert "is a symbolic link to an environment that is older" in output
-    assert not list(theirs.iterdir())
-    (theirs / "bin").mkdir()
-    (theirs / "bin/python").symlink_to(sys.executable)
-    (theirs / "ready").touch()
+    assert not list(other_venv.iterdir())
+    (other_venv / "bin").mkdir()
+    (other_venv / "bin/python").symlink_to(sys.executable)
+    (other_venv / "ready").touch()
     status, output = bare_project.make()
     assert status == 0, output
     assert "Nothing to be done" in output

@@ -13,7 +13,7 @@ from recore_support.contract import assert_contract_kept
 from recore_support.edited_submissions import SUBMISSIONS, insert, replace
 from recore_support.replaced_fit import train_with
 from recore_support.run_command import file_options
-from support.checkout import ROOT, UPLOADED, copy_checkout, environment
+from support.checkout import ROOT, UPLOADED_FILES, copy_checkout, environment
 from support.template import template_only
 
 from recore.evaluation.submission import read_submission
@@ -39,7 +39,7 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "mine"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    modules = set(UPLOADED)
+    modules = set(UPLOADED_FILES)
     other_files = set("predict.py score.py setup.py requirements.txt MANIFEST.in submission.yml Makefile".split())
     other_files |= {"README.md", ".gitignore", ".python-version", ".unearthed_challenge.json"}
     contract_files = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
@@ -52,9 +52,9 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
     assert subprocess.run(lint, cwd=folder).returncode == 0
     workflow = (folder / ".github/workflows/check.yml").read_text()
     assert yaml.safe_load(workflow)["env"].keys() == {"RECORE"}
-    installed = re.findall(r'#subdirectory=([^"]+)"', workflow)
-    assert installed == ["tools/stagemaker", "tools/recore"]
-    assert all((ROOT / name / "pyproject.toml").is_file() for name in installed)
+    packages = re.findall(r'#subdirectory=([^"]+)"', workflow)
+    assert packages == ["tools/stagemaker", "tools/recore"]
+    assert all((ROOT / name / "pyproject.toml").is_file() for name in packages)
 
 
 def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -> None:

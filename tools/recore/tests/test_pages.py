@@ -34,8 +34,8 @@ def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def copy_or_link(source: str, target: str) -> None:
         (os.link if source.endswith(".gz") else shutil.copy2)(source, target)  # data files are never changed in place
 
-    made = make_once(tmp_path_factory, "checkout after make run", make_run)
-    return shutil.copytree(made, tmp_path / "checkout", symlinks=True, copy_function=copy_or_link)
+    folder = make_once(tmp_path_factory, "checkout after make run", make_run)
+    return shutil.copytree(folder, tmp_path / "checkout", symlinks=True, copy_function=copy_or_link)
 
 
 def make_run(folder: Path) -> None:

@@ -11,12 +11,12 @@ from recore.cli import progress
 from recore.evaluation import Step
 
 # Runs recore with a shorter minimum pause, in seconds, between progress lines.
-IMPATIENT = "from recore.cli import progress; progress.MIN_PAUSE = {}; from recore.cli import main; main()"
+UNPAUSED_PROGRAM = "from recore.cli import progress; progress.MIN_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 
 
 def sample(folder: Path, pause: float, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", IMPATIENT.format(pause), "sample", "--out", str(folder), *SAMPLE]
+    command = [sys.executable, "-c", UNPAUSED_PROGRAM.format(pause), "sample", "--out", str(folder), *SAMPLE]
     return subprocess.run(command, cwd=ROOT, env=environment() | variables, capture_output=True, timeout=120)
 
 

@@ -25,17 +25,17 @@ from recore.failures import is_old_pin
 
 CLONES = os.environ.get("RECORE_PUBLIC_SUBMISSIONS")
 PUBLISHED = SUBMISSIONS / "published"
-CLONED = sorted(path.parent for path in Path(CLONES).glob("*/setup.py")) if CLONES else []
+CLONED_FOLDERS = sorted(path.parent for path in Path(CLONES).glob("*/setup.py")) if CLONES else []
 CHANNELS = sorted({*range(4000, 353, -10), 2516, 353, 352, 351, 350}, reverse=True)
-WORKS_BUT_RISKY = {"RC123", "RC206", "RC403", "RC504", "RC505", "RC605", "RC606"}
+EXPECTED_RULES = {"RC123", "RC206", "RC403", "RC504", "RC505", "RC605", "RC606"}
 
 
 def make_real_form(folder: Path, rows: int = 120, private_rows: int = 40) -> None:
     """Write data in the real files' format: drill holes are numbers, channels are integers, and no value is missing."""
     random, count = np.random.default_rng(3), rows + private_rows
     minerals = random.gamma(2, size=(count, 6))
-    centres, wide = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)
-    bands = np.exp(-(((np.array(CHANNELS) - centres[:, None]) / wide[:, None]) ** 2))
+    centres, widths = random.uniform(500, 3800, 6), random.uniform(60, 200, 6)
+    bands = np.exp(-(((np.array(CHANNELS) - centres[:, None]) / widths[:, None]) ** 2))
     spectra = 0.5 + 0.1 * minerals @ bands + random.normal(scale=0.002, size=(count, len(CHANNELS)))
     assays = (
         1 + minerals @ random.uniform(size=(6, len(TARGETS))) + random.normal(scale=0.1, size=(count, len(TARGETS)))
@@ -54,7 +54,7 @@ def real_form(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_once(tmp_path_factory, "real-form", make_real_form)
 
 
-@pytest.fixture(params=[PUBLISHED, *CLONED], ids=lambda path: path.name)
+@pytest.fixture(params=[PUBLISHED, *CLONED_FOLDERS], ids=lambda path: path.name)
 def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     shutil.copytree(request.param, folder, ignore=shutil.ignore_patterns(".git", "__pycache__", "data"))
@@ -87,10 +87,10 @@ def test_the_check_finds_no_error(submission: Path, real_form: Path, tmp_path: P
     codes = {finding["code"] for finding in findings}
     assert {"RC123", "RC504", "RC605"} <= codes
     if submission.name == PUBLISHED.name:
-        assert codes == WORKS_BUT_RISKY
+        assert codes == EXPECTED_RULES
 
 
-@pytest.mark.parametrize("folder", [PUBLISHED, *CLONED], ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", [PUBLISHED, *CLONED_FOLDERS], ids=lambda path: path.name)
 def test_reading_its_files_finds_no_error_but_old_pins(folder: Path) -> None:
     findings = json.loads(recore("check", folder, "--source-only", "--json").stdout)["findings"]
     assert "RC123" in {finding["code"] for finding in findings}

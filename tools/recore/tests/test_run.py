@@ -13,7 +13,7 @@ import sklearn
 from recore_support.command import recore
 from recore_support.example_runs import Runs
 from recore_support.run_command import file_options, run_recore
-from recore_support.tiny_submission import PREPROCESS, TARGETS, tiny
+from recore_support.tiny_submission import PREPROCESS, TARGETS, stub
 from stagemaker_support.archives import content
 from support.checkout import ROOT, run
 from support.once import make_once
@@ -112,7 +112,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     assert lines[0].startswith("run: on the embedded simulator, isolation: ")
     for step in STEPS:
         assert lines.index(f"{step}: started") < next(
-            number for number, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
+            index for index, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
         )
     assert lines[-1] == "run: no held-out score: train.py did not write held_out.csv next to the model"
     assert len(lines) == 3 + 2 * len(STEPS)
@@ -184,7 +184,7 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
 def test_inputs_above_the_payload_limit_are_split_by_line_with_the_same_predictions(
     good_run: Path, sample: Path, tmp_path: Path
 ) -> None:
-    wide_submission = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
+    wide_submission = stub(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
     options = [*file_options(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
     result = run_recore(wide_submission, *options)
     assert result.returncode == 0, result.stderr

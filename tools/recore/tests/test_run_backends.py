@@ -14,7 +14,7 @@ import boto3
 import pytest
 from recore_support.command import recore
 from recore_support.run_command import failed_run_error, file_options, run_recore, start
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from support.checkout import ROOT, environment
 
@@ -26,7 +26,7 @@ from stagemaker import Simulator
 pytestmark = pytest.mark.everywhere
 
 # Runs recore, and fills the disk except for a few bytes as soon as the last scores exist.
-FILL_DISK_AT_THE_END = """
+FULL_DISK_PROGRAM = """
 import threading, time
 from pathlib import Path
 
@@ -49,26 +49,26 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 
 
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
-    folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
+    folder = stub(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
         assert not set("\x1b\x07\x9b") & set(failed_run_error(submission, *file_options(sample), cwd=tmp_path))
 
 
 @pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal_and_its_working_directory(tmp_path: Path, sample: Path) -> None:
-    here, out = tmp_path / "here", tmp_path / "kept/run"
-    here.mkdir()
-    submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
-    original = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
+    work_dir, out = tmp_path / "here", tmp_path / "kept/run"
+    work_dir.mkdir()
+    submission = stub(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, cwd=here)
+        command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, cwd=work_dir)
     finally:
-        signal.signal(signal.SIGHUP, original)
+        signal.signal(signal.SIGHUP, handler)
     group = os.getpgid(command.process.pid)  # closing a terminal signals this entire process group, and no other
     group_members = [process for process in command.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (command.process, *group_members):
         process.send_signal(signal.SIGHUP)
-    here.rmdir()
+    work_dir.rmdir()
     assert command.end() == (0, []), command.stderr
     assert (out / "run.json").is_file()
 
@@ -79,7 +79,7 @@ def test_any_temporary_folder_can_be_used(isolation: str, tmp_path: Path, sample
     folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     options = [*file_options(sample, allow_unsandboxed=False), "--isolation", isolation, "--no-report"]
-    result = run_recore(tiny(tmp_path / "mine"), *options, "--out", tmp_path / "out", TMPDIR=str(folder))
+    result = run_recore(stub(tmp_path / "mine"), *options, "--out", tmp_path / "out", TMPDIR=str(folder))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out/scores/private.txt").exists()
     assert not list(folder.iterdir())
@@ -106,7 +106,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         assert backend.services.log_delay == 0
     options = [*file_options(sample, "public"), "--engine", "aws", "--role", settings.role, "--bucket", "b"]
     options += ["--out", tmp_path / "o", "--isolation", "required"]
-    result = recore("run", tiny(tmp_path / "mine"), *options)
+    result = recore("run", stub(tmp_path / "mine"), *options)
     assert result.returncode == 2
     assert f"isolation is required, but the simulator at {endpoint} does not isolate jobs" in result.stderr
     assert not (tmp_path / "o").exists()
@@ -123,9 +123,9 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
         with open_backend(BackendSettings(), print) as backend:
             assert backend.has_ml is (isolation == "required")
             assert ("jobs can read this user's files" in backend.isolation) is not backend.has_ml
-        required = BackendSettings(isolation="required")
+        settings = BackendSettings(isolation="required")
         with nullcontext() if isolation == "required" else pytest.raises(BackendError, match="does not isolate jobs"):
-            open_backend(required, print)
+            open_backend(settings, print)
 
 
 def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
@@ -140,13 +140,13 @@ def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
-    original = os.umask(0o077)
+    old_umask = os.umask(0o077)
     try:
         with RunFolder(tmp_path / "mine") as folder:
             run_folder = folder.keep()
         assert os.umask(0o077) == 0o077
     finally:
-        os.umask(original)
+        os.umask(old_umask)
     assert run_folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -154,21 +154,21 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
 def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
     """When the last score has been written, the disk of --out is full, so there is no space for run.json."""
-    small, copy = tmp_path / "small", tmp_path / "kept"
-    small.mkdir()
-    program = FILL_DISK_AT_THE_END.format(small=str(small), left=bytes_left)
-    options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
+    mount, copy = tmp_path / "small", tmp_path / "kept"
+    mount.mkdir()
+    program = FULL_DISK_PROGRAM.format(small=str(mount), left=bytes_left)
+    options = [stub(tmp_path / "mine"), *file_options(sample), "--out", mount / "run", "--no-report"]
     command = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
-    script = f"{command}; status=$?; cp -r {small} {copy}; exit $status"
-    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]
+    script = f"{command}; status=$?; cp -r {mount} {copy}; exit $status"
+    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(mount), "sh", "-c", script]
     result = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 2, result.stderr
-    kept = "run-without-run.json"
-    line = f"recore: {small}/{kept}: run.json could not be written (No space left on device); "
+    kept_name = "run-without-run.json"
+    line = f"recore: {mount}/{kept_name}: run.json could not be written (No space left on device); "
     assert result.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
-    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / kept))
+    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / kept_name))
     assert not (copy / "run").exists()
-    assert float((copy / kept / "scores/private.txt").read_text()) < 1.02
+    assert float((copy / kept_name / "scores/private.txt").read_text()) < 1.02
 
 
 def test_a_third_party_submission_is_isolated_unless_the_user_chooses_otherwise(tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recore_support.run_command import file_options, run_recore, start
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.docker_engine import containers, engine, orphaned_containers
 from stagemaker_support.job_traces import wait_until
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
 PREDICT = "def predict_fn(inputs, means):"
-SLEEPING = {  # for each step, a file in the submission and its code, which sleeps in that step
+SLEEPING_STEPS = {  # for each step, a file in the submission and its code, which sleeps in that step
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
@@ -42,29 +42,29 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("step", SLEEPING)
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("step", SLEEPING_STEPS)
 def test_a_signal_leaves_no_container_and_no_partial_folder(
-    step: str, number: int, tmp_path: Path, sample: Path
+    step: str, signum: int, tmp_path: Path, sample: Path
 ) -> None:
     engine()
-    file, code = SLEEPING[step]
-    submission = tiny(tmp_path / "mine", {file: code} if file else {})
+    file, code = SLEEPING_STEPS[step]
+    submission = stub(tmp_path / "mine", {file: code} if file else {})
     out = tmp_path / "runs/run"
     command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in command.stderr, 60)
     wait_until(lambda: running_containers(command.process.pid), 30)
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     status, temporary_files = command.end()
     wait_until(lambda: not containers(command.process.pid))
-    if number == signal.SIGINT:
+    if signum == signal.SIGINT:
         assert (status, temporary_files) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
-    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
+    result = run_recore(stub(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
     assert result.returncode == 0, result.stderr
-    assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
+    assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if signum == signal.SIGINT else ["next"])
 
 
 def running_containers(pid: int) -> list[str]:

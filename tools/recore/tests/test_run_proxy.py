@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options, run_recore
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT, environment
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
@@ -67,13 +67,13 @@ def test_a_simulator_on_this_machine_is_reached_without_the_proxy(
         if simulator:
             variables |= simulator.variables() | {"AWS_ENDPOINT_URL": f"http://{host}:{simulator.port}"}
             options += ["--bucket", BUCKET, "--role", ROLE_ARN]
-        result = run_recore(tiny(tmp_path / "mine"), *options, **variables)
+        result = run_recore(stub(tmp_path / "mine"), *options, **variables)
         assert result.returncode == 0, result.stderr
     assert proxy.requests == []
 
 
 def test_aws_is_reached_through_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
-    command = [sys.executable, "-m", "recore", "run", tiny(tmp_path / "mine"), *file_options(sample, "public")]
+    command = [sys.executable, "-m", "recore", "run", stub(tmp_path / "mine"), *file_options(sample, "public")]
     command += ["--out", tmp_path / "out", "--engine", "aws", "--bucket", "b", "--role", ROLE_ARN]
     variables = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
     variables |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import failed_run_error, file_options, run_recore
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from stagemaker_support.start_command import start as start_simulator
 
 from stagemaker.server import ROLE_ARN
@@ -16,7 +16,7 @@ NO_SETTINGS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-VALID = NO_SETTINGS | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+SETTINGS = NO_SETTINGS | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 AWS = ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
 INVALID = {  # environment variables, and the reason that is printed for each
     "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
@@ -57,13 +57,13 @@ def test_an_invalid_setting_is_reported_in_one_line(
     case: str, settings_folder: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables, reason = INVALID[case]
-    variables = VALID | {name: value.format(folder=settings_folder) for name, value in variables.items()}
+    variables = SETTINGS | {name: value.format(folder=settings_folder) for name, value in variables.items()}
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         if variables[name] != os.devnull:
             variables[name] = str(settings_folder / variables[name])
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out", *AWS]
+    options = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out", *AWS]
     line = failed_run_error(*options, cwd=tmp_path, **variables)
     assert reason.format(folder=settings_folder) in line
     assert "AWS settings (environment variables and files)" in line or case == "no credentials"
@@ -74,8 +74,8 @@ def test_an_invalid_setting_is_reported_in_one_line(
 def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tmp_path: Path, sample: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
-    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
-    line = failed_run_error(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
+    options = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
+    line = failed_run_error(*options, cwd=tmp_path, **SETTINGS | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
     assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 
@@ -93,6 +93,6 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     process.terminate()
     assert process.communicate(timeout=60)[1].splitlines()[-1] == "stagemaker: the simulator and its jobs have stopped"
     variables["AWS_ENDPOINT_URL"] = ""
-    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
+    options = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
     result = run_recore(*options, **variables)
     assert result.returncode == 0, result.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from recore_support.run_command import RunningCommand, file_options, run_recore, start
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT, environment
 
@@ -29,7 +29,7 @@ def start_sleeping_run(
     folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
     script, code, _ = sleeping_step
-    submission = tiny(folder / "mine", {script: SLEEP + code})
+    submission = stub(folder / "mine", {script: SLEEP + code})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
@@ -45,7 +45,7 @@ def have_ended(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "sleeping_step"),
+    ("signum", "sleeping_step"),
     [
         (signal.SIGINT, TRAINING),
         (signal.SIGTERM, PREPROCESSING),
@@ -55,12 +55,12 @@ def have_ended(processes: list[psutil.Process]) -> bool:
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
 def test_a_signal_stops_the_jobs_and_keeps_the_results(
-    number: signal.Signals, sleeping_step: tuple[str, str, int], tmp_path: Path, sample: Path
+    signum: signal.Signals, sleeping_step: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"
     command = start_sleeping_run(tmp_path, sample, sleeping_step, out)
     processes = wait_until_asleep(command, sleeping_step[0], sleeping_step[2])
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     assert command.end() == (130, [])
     assert have_ended(processes)
     assert os.listdir(tmp_path / "runs") == ["mine"]
@@ -68,13 +68,13 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert record["state"] == "Stopped"
     states = {step["name"]: step["state"] for step in record["steps"]}
     assert (states["upload"], states["clean up"]) == ("Completed", "Completed")
-    stopped = ["train"] if sleeping_step == TRAINING else ["public preprocess", "private preprocess"]
-    assert [name for name, state in states.items() if state == "Stopped"] == stopped
+    stopped_steps = ["train"] if sleeping_step == TRAINING else ["public preprocess", "private preprocess"]
+    assert [name for name, state in states.items() if state == "Stopped"] == stopped_steps
     assert (out / "model.tar.gz").exists() == (states["train"] == "Completed")
-    assert "asleep" in (out / f"logs/{stopped[0].replace(' ', '-')}.log").read_text()
+    assert "asleep" in (out / f"logs/{stopped_steps[0].replace(' ', '-')}.log").read_text()
     lines = command.stderr.splitlines()
     assert lines[-1] == f"recore: interrupted; jobs stopped; the results so far are in {out}"
-    assert f"{stopped[0]}: stopping" in lines
+    assert f"{stopped_steps[0]}: stopping" in lines
     assert "Traceback" not in command.stderr
     assert command.stdout.startswith(f"run: {out} contains logs, ")
 
@@ -89,33 +89,33 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_run_removes(tmp_path
     assert have_ended(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
-    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
+    result = run_recore(stub(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
     assert result.returncode == 0
     assert os.listdir(out.parent) == ["mine"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step_leaves_nothing(signum: signal.Signals, tmp_path: Path, sample: Path) -> None:
     command = start(
-        tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
+        tmp_path / "work", stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".run-*")):  # the run's unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    command.process.send_signal(number)
+    command.process.send_signal(signum)
     assert command.end() == (130, []), command.stderr
     assert not list(tmp_path.glob(".run-*"))
 
 
-STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
+IGNORING_CODE = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
 
 
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    submission = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    submission = stub(tmp_path / "mine", {"train.py": IGNORING_CODE + TRAIN})
     command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(command, "train.py")
     command.process.send_signal(signal.SIGINT)
@@ -128,7 +128,7 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
 
 
 # Runs recore, and interrupts it at the start of each of three functions that run after all steps have completed.
-INTERRUPT_AT_THE_END = """
+INTERRUPTING_PROGRAM = """
 import signal, sys
 
 def interrupt(frame, event, argument):
@@ -145,8 +145,8 @@ main(prog_name="recore")
 @pytest.mark.slow
 def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
-    command = [sys.executable, "-c", INTERRUPT_AT_THE_END, "run", *map(str, arguments)]
+    arguments = [stub(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
+    command = [sys.executable, "-c", INTERRUPTING_PROGRAM, "run", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)

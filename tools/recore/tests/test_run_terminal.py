@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import file_options, run_on_terminal
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 
 ANSI_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-DONE = "\N{CHECK MARK}"
+CHECK_MARK = "\N{CHECK MARK}"
 
 
 def last_lines(terminal_output: str, steps: list[str]) -> list[str]:
@@ -22,14 +22,14 @@ SPLIT_STEPS = ["public preprocess", "public predict", "public score", "private p
 @pytest.mark.parametrize("ascii_only", [False, True], ids=["Unicode", "ASCII"])
 def test_each_step_has_one_line(ascii_only: bool, tmp_path: Path, sample: Path) -> None:
     """The private data have no assays, so there are predictions but no score."""
-    splits, done = (["public"], r"\+") if ascii_only else (["public", "private"], DONE)
+    splits, mark = (["public"], r"\+") if ascii_only else (["public", "private"], CHECK_MARK)
     flags = ["--ascii", "--json"] if ascii_only else []
     options = [*file_options(sample, *splits), "--out", tmp_path / "run", *flags]
-    status, out, terminal_output = run_on_terminal("run", tiny(tmp_path / "mine"), *options)
+    status, out, terminal_output = run_on_terminal("run", stub(tmp_path / "mine"), *options)
     assert status == 0, terminal_output
     steps = ["upload", "train", *(SPLIT_STEPS[:3] if ascii_only else SPLIT_STEPS), "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(terminal_output, steps), strict=True):
-        assert re.fullmatch(rf"{done} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
+        assert re.fullmatch(rf"{mark} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
     assert terminal_output.isascii() == ascii_only
     assert "\x1b[" in terminal_output
     assert "Traceback" not in terminal_output

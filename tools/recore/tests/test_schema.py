@@ -18,7 +18,7 @@ from recore.dataset.grids import grid_of_file
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
-CHANNELS = [f"{4000 - 2 * number}.5" for number in range(10)]
+CHANNELS = [f"{4000 - 2 * index}.5" for index in range(10)]
 HEADER = ["index", *IDS, *CHANNELS]
 NAMES = {
     "3997.4": True,
@@ -47,10 +47,10 @@ NAMES = {
 
 def read_report(path: Path) -> None:
     data = read_data(path)
-    unknown = [problem for problem in data.problems if "not an ID, a wavenumber or a target" in problem]
-    assert len(data.wavenumbers) == len(CHANNELS) + (not unknown)
-    if unknown:
-        raise ValueError(unknown[0])
+    problems = [problem for problem in data.problems if "not an ID, a wavenumber or a target" in problem]
+    assert len(data.wavenumbers) == len(CHANNELS) + (not problems)
+    if problems:
+        raise ValueError(problems[0])
 
 
 # each reader, with its message about a column that it does not recognise

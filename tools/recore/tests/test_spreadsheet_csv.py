@@ -15,7 +15,7 @@ from recore.spreadsheet_csv import safe_cell
 
 
 @pytest.mark.parametrize(
-    ("cell", "written"),
+    ("cell", "expected"),
     [
         ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0"),
         ("@SUM(1)", "'@SUM(1)"),
@@ -30,8 +30,8 @@ from recore.spreadsheet_csv import safe_cell
         (None, None),
     ],
 )
-def test_a_cell_is_no_formula_and_a_number_stays_one(cell: object, written: object) -> None:
-    assert safe_cell(cell) == written
+def test_a_cell_is_no_formula_and_a_number_stays_one(cell: object, expected: object) -> None:
+    assert safe_cell(cell) == expected
 
 
 def test_an_import_writes_no_formula(tmp_path: Path) -> None:
@@ -43,8 +43,8 @@ def test_an_import_writes_no_formula(tmp_path: Path) -> None:
 
 
 def test_judged_submissions_and_reports_hold_no_formula(tmp_path: Path) -> None:
-    judged = write_judged([Entry(Path("=cmd"), problem="\x1b[2J@x")], tmp_path)
-    (row,) = csv.DictReader(judged.read_text("utf-8").splitlines())
+    csv_file = write_judged([Entry(Path("=cmd"), problem="\x1b[2J@x")], tmp_path)
+    (row,) = csv.DictReader(csv_file.read_text("utf-8").splitlines())
     assert (row["submission"], row["result"]) == ("'=cmd", "not judged:  [2J@x")
     numbers = pd.DataFrame({"hole": ["=a", "-5", None], "depth": [-0.5, 1.0, 2.0]})
     section = Section("part", "Part", "", [Table("rows", "Rows", "", numbers)])

@@ -6,7 +6,7 @@ from recore.text import plain, printable
 
 
 @pytest.mark.parametrize(
-    ("text", "one_line", "lines"),
+    ("string", "one_line", "lines"),
     [
         ("a\tb\n c\r\n", "a b c", "a\tb\n c\n"),
         ("\x1b[31mred\x07", "?[31mred?", "?[31mred?"),
@@ -14,14 +14,14 @@ from recore.text import plain, printable
         ("x" * 11, "xx ... xx", "x" * 11),
     ],
 )
-def test_unprintable_characters_become_question_marks(text: str, one_line: str, lines: str) -> None:
-    assert plain(text, 10) == one_line
-    assert printable(text) == lines
+def test_unprintable_characters_become_question_marks(string: str, one_line: str, lines: str) -> None:
+    assert plain(string, 10) == one_line
+    assert printable(string) == lines
 
 
 @given(st.text(), st.integers(10, 50))
-def test_any_text_becomes_printable(text: str, widest: int) -> None:
-    line = plain(text, widest)
+def test_any_text_becomes_printable(string: str, width: int) -> None:
+    line = plain(string, width)
     assert line.isprintable()
-    assert len(line) <= widest
-    assert all(part.isprintable() for part in printable(text).replace("\t", "").split("\n"))
+    assert len(line) <= width
+    assert all(part.isprintable() for part in printable(string).replace("\t", "").split("\n"))

@@ -19,11 +19,11 @@ EXABYTE = 1 << 60
 ZEROS = gzip.compress(bytes(16 << 20), 9, mtime=0)  # 16 KiB; a gzip file may repeat it as many members
 
 
-def after(head: bytes, *more: bytes) -> bytes:
-    return gzip.compress(head, mtime=0) + b"".join(more) + tarball(**FILES)
+def join(head: bytes, *members: bytes) -> bytes:
+    return gzip.compress(head, mtime=0) + b"".join(members) + tarball(**FILES)
 
 
-def sparse(**headers: str) -> bytes:
+def sparse_file(**headers: str) -> bytes:
     """Return a sparse file in PAX 1.0 format whose map specifies a size of one exabyte."""
     info = member("code/preprocess.py", size=512)
     info.pax_headers = headers
@@ -36,17 +36,17 @@ OLD_SPARSE = replace_header(
     b"\x80" + EXABYTE.to_bytes(11),
 )
 HOSTILE = {
-    "sparse, GNU": (after(OLD_SPARSE), "is a sparse file, or its size is wrong"),
+    "sparse, GNU": (join(OLD_SPARSE), "is a sparse file, or its size is wrong"),
     "sparse, PAX": (
-        after(sparse(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(EXABYTE)})),
+        join(sparse_file(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(EXABYTE)})),
         "'code/preprocess.py' ",
     ),
-    "only a size of PAX": (after(sparse(**{"GNU.sparse.realsize": str(EXABYTE)})), "or its size is wrong"),
-    "an exabyte": (after(member("zeros", size=EXABYTE).tobuf(tarfile.GNU_FORMAT)), "unpacks to more than"),
-    "a bomb": (after(member("zeros", size=8 << 30).tobuf(tarfile.GNU_FORMAT), *[ZEROS] * 512), "unpacks to more than"),
-    "a header of 8 GB": (after(member("x", tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT), ZEROS), "headers"),
-    "a negative size": (after(member("back", size=-512).tobuf(tarfile.GNU_FORMAT)), "size of 'back' is wrong"),
-    "empty members": (after(b"".join(member(f"f{number}").tobuf() for number in range(60))), "more than 50 members"),
+    "only a size of PAX": (join(sparse_file(**{"GNU.sparse.realsize": str(EXABYTE)})), "or its size is wrong"),
+    "an exabyte": (join(member("zeros", size=EXABYTE).tobuf(tarfile.GNU_FORMAT)), "unpacks to more than"),
+    "a bomb": (join(member("zeros", size=8 << 30).tobuf(tarfile.GNU_FORMAT), *[ZEROS] * 512), "unpacks to more than"),
+    "a header of 8 GB": (join(member("x", tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT), ZEROS), "headers"),
+    "a negative size": (join(member("back", size=-512).tobuf(tarfile.GNU_FORMAT)), "size of 'back' is wrong"),
+    "empty members": (join(b"".join(member(f"f{index}").tobuf() for index in range(60))), "more than 50 members"),
     "cut off": (tarball(**FILES)[:-9], "end-of-stream marker"),
     "another checksum": (tarball(**FILES)[:-8] + bytes(8), "CRC check failed"),
     "not an archive": (b"not an archive", "model"),

@@ -19,10 +19,10 @@ from recore.production.handover_files import parse_columns, read_errors, read_re
 from recore.production.settings import read_settings
 
 RANDOM = np.random.default_rng(0)
-HOLES = np.repeat([str(number) for number in range(6)], 5)
+HOLES = np.repeat([str(index) for index in range(6)], 5)
 ASSAYS = RANDOM.random((30, len(TARGETS)))
 REMOVED = object()
-WRONG = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)
+VALUES = (None, True, "text", -1, 10**400, float("nan"), float("inf"), [], {}, [None], [[]], {"a": 1}, REMOVED)
 Read = Callable[[Path], object]
 FILES: dict[str, tuple[Any, Read]] = {
     "run.json": (make_record(public=0.5), lambda path: read_record(path.parent)),
@@ -37,24 +37,24 @@ FILES: dict[str, tuple[Any, Read]] = {
 }
 
 
-def fields(value: Any) -> Iterator[list[Any]]:
+def field_paths(value: Any) -> Iterator[list[Any]]:
     """Yield the path of each field in an object, but only of the first field in a list or a large object."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    most = 20 if isinstance(value, dict) and len(value) <= 20 else 1
-    for key, each in itertools.islice(items, most):
+    limit = 20 if isinstance(value, dict) and len(value) <= 20 else 1
+    for key, each in itertools.islice(items, limit):
         yield [key]
-        yield from ([key, *rest] for rest in fields(each))
+        yield from ([key, *rest] for rest in field_paths(each))
 
 
-def changed(content: Any, way: list[Any], value: object) -> bytes:
+def change_field(content: Any, path: list[Any], value: object) -> bytes:
     content = copy.deepcopy(content)
-    inside = content
-    for key in way[:-1]:
-        inside = inside[key]
+    parent = content
+    for key in path[:-1]:
+        parent = parent[key]
     if value is REMOVED:
-        del inside[way[-1]]
+        del parent[path[-1]]
     else:
-        inside[way[-1]] = value
+        parent[path[-1]] = value
     return json.dumps(content).encode()
 
 
@@ -76,7 +76,7 @@ def test_a_wrong_value_at_any_field_is_one_line(name: str, tmp_path: Path) -> No
     content, reader = FILES[name]
     path = tmp_path / name
     assert read(path, reader, json.dumps(content).encode()) == ""
-    errors = [read(path, reader, changed(content, way, value)) for way in fields(content) for value in WRONG]
+    errors = [read(path, reader, change_field(content, way, value)) for way in field_paths(content) for value in VALUES]
     assert sum(map(bool, errors)) > len(errors) / 4
 
 
@@ -98,7 +98,7 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "way", "value", "field"),
+    ("name", "keys", "value", "field"),
     [
         ("domain.json", ["mean", 0], "x", "`mean`"),
         ("domain.json", ["q_limit"], 0, "`q_limit`"),
@@ -109,6 +109,6 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
         ("public.json", ["rows"], float("inf"), "`rows`"),
     ],
 )
-def test_the_field_is_named(name: str, way: list[Any], value: object, field: str, tmp_path: Path) -> None:
+def test_the_field_is_named(name: str, keys: list[Any], value: object, field: str, tmp_path: Path) -> None:
     content, reader = FILES[name]
-    assert field in read(tmp_path / name, reader, changed(content, way, value))
+    assert field in read(tmp_path / name, reader, change_field(content, keys, value))

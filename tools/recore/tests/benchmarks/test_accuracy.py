@@ -21,9 +21,9 @@ COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
     """Run the command and return its table."""
-    completed = run(COMMAND, *arguments, cwd=folder, timeout=600)
-    assert (completed.returncode, completed.stderr) == (0, "")
-    head, _, *lines = [line.strip("| ").split(" | ") for line in completed.stdout.splitlines()]
+    process = run(COMMAND, *arguments, cwd=folder, timeout=600)
+    assert (process.returncode, process.stderr) == (0, "")
+    head, _, *lines = [line.strip("| ").split(" | ") for line in process.stdout.splitlines()]
     return pd.DataFrame([line[1:] for line in lines], [line[0] for line in lines], head[1:]).astype(float)
 
 

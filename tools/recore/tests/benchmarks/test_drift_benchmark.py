@@ -42,9 +42,9 @@ def soils() -> Samples:
 
 def test_the_command_prints_its_tables(options: list[object], tmp_path: Path) -> None:
     numbers = ("--repeats", 1, "--resamplings", 4, "--holes", 10)
-    completed = run(COMMAND, *options, *numbers, cwd=tmp_path)
-    assert (completed.returncode, completed.stderr) == (0, "")
-    landscapes, errors, rocks, baselines = read_tables(completed.stdout)
+    process = run(COMMAND, *options, *numbers, cwd=tmp_path)
+    assert (process.returncode, process.stderr) == (0, "")
+    landscapes, errors, rocks, baselines = read_tables(process.stdout)
     assert [row[:2] for row in landscapes] == [["a", "15"], ["b", "15"], ["c", "15"], ["d", "15"]]
     assert [row[:2] for row in errors] == [["a", "60"], ["b", "60"], ["c", "60"], ["d", "60"]]
     assert [row[0] for row in rocks] == ["none", *SHARE]
@@ -53,9 +53,9 @@ def test_the_command_prints_its_tables(options: list[object], tmp_path: Path) ->
 
 
 def test_a_strange_landscape_is_found_and_others_are_not(soils: Samples) -> None:
-    _, size, detections, after, alarms = next(row for row in drift.compare_landscapes(soils, 5, 40) if row[0] == "c")
+    _, size, detections, delay, alarms = next(row for row in drift.compare_landscapes(soils, 5, 40) if row[0] == "c")
     assert (size, detections) == (20, "5 of 5")
-    assert int(str(after).rpartition(" to ")[2].strip(")")) <= 10
+    assert int(str(delay).rpartition(" to ")[2].strip(")")) <= 10
     assert float(str(alarms)) <= 15
     ordinary = soils.take(soils.sites != "c")
     assert not any(drift.is_false_alarm(ordinary, np.random.default_rng(seed)) for seed in range(10))

@@ -32,23 +32,23 @@ def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[P
     public, _, actual = files
     with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
         methods.read_files(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
-    fewer = frame[-15:].drop(columns=frame.columns[300:310])
+    fewer_channels = frame[-15:].drop(columns=frame.columns[300:310])
     with pytest.raises(ValueError, match="its channels differ from the channels of"):
-        methods.read_files(public, write_csv(tmp_path / "other.csv.gz", fewer), actual)
+        methods.read_files(public, write_csv(tmp_path / "other.csv.gz", fewer_channels), actual)
 
 
 def test_the_methods_learn_without_the_held_out_assays(data: methods.Data) -> None:
     held_out = np.arange(0, len(data), 5)
-    training, held = data.take(np.setdiff1d(np.arange(len(data)), held_out)), data.take(held_out)
-    predicted = methods.predict(training, held, methods.PEERS)
+    training, test_data = data.take(np.setdiff1d(np.arange(len(data)), held_out)), data.take(held_out)
+    predicted = methods.predict(training, test_data, methods.PEERS)
     assert list(predicted) == list(methods.METHODS)
-    poisoned = methods.predict(training, replace(held, targets=1000 * held.targets), methods.PEERS)
+    poisoned = methods.predict(training, replace(test_data, targets=1000 * test_data.targets), methods.PEERS)
     for name, values in predicted.items():
         np.testing.assert_array_equal(values, poisoned[name])
         assert list(values) == ["CuPPM", "AlPPM"]  # iron was measured in too few rows
         assert (values >= 0).all(axis=None)
-        error = values["AlPPM"].to_numpy() - held.targets["AlPPM"].to_numpy()
-        assert (error**2).mean() < 0.3 * held.targets["AlPPM"].var()
+        error = values["AlPPM"].to_numpy() - test_data.targets["AlPPM"].to_numpy()
+        assert (error**2).mean() < 0.3 * test_data.targets["AlPPM"].var()
 
 
 def test_the_recipe_normalises_by_all_but_the_last_channels_of_the_file() -> None:

@@ -33,9 +33,7 @@ def test_bins_match_the_winners_steps_in_pandas(
     np.testing.assert_allclose(bins(experiment, data[0]), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_rotated_features_give_the_predictions_of_the_features(
-    data: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:
+def test_rotated_features_give_the_predictions_of_the_features(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     spectra, ids, targets = data
     experiment = Experiment(0.0)
     inputs, rotated = np.column_stack([ids, bins(experiment, spectra)]), features(experiment, spectra, ids)
@@ -54,16 +52,16 @@ def test_an_experiment_gives_r2_of_each_target_in_each_fold(data: tuple[np.ndarr
 def test_the_page_has_the_published_scores_and_ours_within_their_bounds() -> None:
     """The differences between our scores are computed from scores that were rounded to three decimals."""
     cells = re.findall(r"\| ([^|]+) \| (\.\d{3}) \| (\.\d{3}) (?=\|)", (ROOT / "docs/dataset.md").read_text())
-    page = {name: (float(published), float(ours)) for name, published, ours in cells}
+    page = {name: (float(published), float(measured)) for name, published, measured in cells}
     names = {experiment.name: short_name(experiment) for experiment in EXPERIMENTS}
     assert page.keys() == set(names.values())
     first = page[names[EXPERIMENTS[0].name]][1]
     for experiment in EXPERIMENTS:
-        published, ours = page[names[experiment.name]]
+        published, measured = page[names[experiment.name]]
         assert published == experiment.published
-        assert abs(ours - published) <= SCORE_BOUND
+        assert abs(measured - published) <= SCORE_BOUND
         if experiment.bound:
-            assert abs(ours - first - (published - EXPERIMENTS[0].published)) <= experiment.bound + 0.001
+            assert abs(measured - first - (published - EXPERIMENTS[0].published)) <= experiment.bound + 0.001
 
 
 def short_name(experiment: Experiment) -> str:

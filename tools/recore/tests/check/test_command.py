@@ -113,11 +113,11 @@ def test_the_rules_are_explained() -> None:
     for rule in rules:
         assert f"{rule.code} {rule.name}: {rule.summary}\n" in output
         assert len(rule.documentation) > 200, rule.code
-    two = run_check("--explain", "rc304,RC110", "--explain", "RC301")
-    assert two.returncode == 0
-    assert re.findall(r"^RC\d+", two.stdout, re.MULTILINE) == ["RC110", "RC301", "RC304"]
-    assert "    GridSearchCV(" in two.stdout
-    assert two.stdout.endswith("\n\nNeeds RC302.\n")
+    printed = run_check("--explain", "rc304,RC110", "--explain", "RC301")
+    assert printed.returncode == 0
+    assert re.findall(r"^RC\d+", printed.stdout, re.MULTILINE) == ["RC110", "RC301", "RC304"]
+    assert "    GridSearchCV(" in printed.stdout
+    assert printed.stdout.endswith("\n\nNeeds RC302.\n")
 
 
 def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> None:

@@ -5,7 +5,7 @@ import pytest
 from recore.check.source_rules.rc209_private_files import find_credentials
 
 # Concatenated, so that no scanner reports this file as a leak.
-CERTAIN = {
+CREDENTIALS = {
     "an AWS access key": 'boto3.client("s3", aws_access_key_id="AKIA' + "QYLPMN5HHHFPZAM2" + '")',
     "an AWS secret key": 'aws_secret_access_key = "' + "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzzzKEY12" + '"',
     "a GitHub token": "TOKEN = 'ghp_" + "aB3" * 12 + "'",
@@ -20,14 +20,14 @@ CERTAIN = {
     "a URL with a password": 'url = "https://ada:' + 'lovelace@example.org/data"',
 }
 PASSWORD = "a possible password"
-POSSIBLE = [
+POSSIBLE_CREDENTIALS = [
     "settings['password'] = 'Tr0ub4" + "dor3'",
     'os.environ["DB_PASSWORD"] = "Tr0ub4' + 'dor3"',
     'aws_session_token = "IQoJb3JpZ2lu' + '/+8aGVsbG8="',
     'headers = {"token": "' + "aB3" * 10 + '"}',
     "WANDB_API_KEY = " + "0a1b2" * 8,  # of an .ini file
 ]
-CLEAN = [
+CLEAN_LINES = [
     'aws_access_key_id="AKIA' + 'IOSFODNN7EXAMPLE"',  # as in the documentation of AWS
     'password = os.environ["DATABASE_PASSWORD1"]',
     'password = ""',
@@ -44,11 +44,11 @@ CLEAN = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "line"), [*CERTAIN.items(), *((PASSWORD, line) for line in POSSIBLE)])
+@pytest.mark.parametrize(("kind", "line"), [*CREDENTIALS.items(), *((PASSWORD, line) for line in POSSIBLE_CREDENTIALS)])
 def test_a_credential_is_found_in_its_line(kind: str, line: str) -> None:
     assert list(find_credentials(f"import os\n{line}\n".encode())) == [(2, kind)]
 
 
-@pytest.mark.parametrize("line", CLEAN)
+@pytest.mark.parametrize("line", CLEAN_LINES)
 def test_a_line_that_only_resembles_a_credential_is_not_reported(line: str) -> None:
     assert list(find_credentials(line.encode())) == []

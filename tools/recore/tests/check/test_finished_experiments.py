@@ -22,10 +22,10 @@ from recore.failures import INSTALLING
 
 ROWS = 60
 FULL_DISK = ExperimentError("No space left on device", "", outside=True)
-NOT_INSTALLED = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To reproduce it, run `pip`")
+INSTALL_ERROR = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To reproduce it, run `pip`")
 NAMES = [f"r{row}" for row in range(ROWS)]
-LATE = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
-OBSERVED = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
+LATE_RESPONSES = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
+OBSERVATIONS = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
 FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
 
 
@@ -66,8 +66,8 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
 @pytest.mark.parametrize(
     ("code", "results", "expected"),
     [
-        ("RC405", {"serving": NOT_INSTALLED}, ["To reproduce it"]),
-        ("RC601", {"predictions": None, "serving": LATE}, []),
+        ("RC405", {"serving": INSTALL_ERROR}, ["To reproduce it"]),
+        ("RC601", {"predictions": None, "serving": LATE_RESPONSES}, []),
         ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
         ("RC502", {"preprocessing": inputs(NAMES[::-1])}, ["in a different order: row 1 is r59 instead of r0"]),
         ("RC502", {"preprocessing": inputs(["row0", *NAMES[1:]])}, ["the first cell of row 1 is 'row0'"]),
@@ -82,7 +82,7 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
             ["rows of some drill holes fails: too few rows", "score 1.000, but"],
         ),
         ("RC703", {"held_out": fold_predictions(None, [])}, ["writes no held-out predictions"]),
-        ("RC804", {"observations": OBSERVED}, ["private preprocess fails only while"]),
+        ("RC804", {"observations": OBSERVATIONS}, ["private preprocess fails only while"]),
         ("RC804", {"observations": {"private preprocess": Observation(0, 2.0, [])}}, []),
     ],
 )

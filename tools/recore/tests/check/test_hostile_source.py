@@ -63,7 +63,7 @@ def make_huge(path: Path) -> None:
         file.truncate(1 << 40)
 
 
-ODD_FILES = {
+UNUSUAL_FILES = {
     "link to outside": link_to("/etc/passwd"),
     "link to itself": link_to("{name}"),
     "broken link": link_to("nothing"),
@@ -74,7 +74,7 @@ ODD_FILES = {
 }
 
 
-@pytest.mark.parametrize("make", ODD_FILES.values(), ids=ODD_FILES)
+@pytest.mark.parametrize("make", UNUSUAL_FILES.values(), ids=UNUSUAL_FILES)
 @pytest.mark.parametrize("name", [*FILES, "mdl.py"])
 def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = make_submission(CASES["RC202" if name == "mdl.py" else "RC206 nothing"], tmp_path / "mine")
@@ -127,7 +127,7 @@ def test_unusual_scripts_do_not_stop_the_check(names: tuple[str, ...], content: 
 def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
     folder = make_submission(CASES["RC201 list nothing"], tmp_path / "mine")
     script = (folder / "train.py").read_text()
-    lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
+    lines = "".join(f'VALUE_{index} = [open("data/{index}.csv"), {index}]\n' for index in range(10_000))
     (folder / "train.py").write_text(script + lines)
     assert len(script + lines) < MAX_FILE_SIZE
     assert len(messages(folder)) == 10_000
@@ -158,14 +158,14 @@ WORDS = st.sampled_from(
     "recursive-include ../ / ** -r -e numpy==2.5.1 git+https://a.b ${A} \xff \ud7ff".split(" ")
 )
 CONTENTS = st.one_of(
-    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.text(max_size=200).map(lambda content: content.encode("utf-8", "surrogatepass")),
     st.binary(max_size=200),
     st.lists(WORDS, max_size=30).map(lambda words: " ".join(words).encode("utf-8", "surrogatepass")),
     st.lists(WORDS, max_size=30).map(lambda words: "".join(words).encode("utf-8", "surrogatepass")),
 )
 
 
-def mutated(content: str) -> st.SearchStrategy[bytes]:
+def mutate(content: str) -> st.SearchStrategy[bytes]:
     """Return a strategy that replaces one part of the content, so that the result is usually almost valid."""
     spans = st.tuples(
         st.integers(0, len(content)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
@@ -182,7 +182,7 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def good(tmp_path: Path) -> Path:
+def submission(tmp_path: Path) -> Path:
     return make_submission(CASES["RC206 nothing"], tmp_path / "mine")
 
 
@@ -190,12 +190,12 @@ def good(tmp_path: Path) -> Path:
 @examples(10)
 @given(data=st.data())
 def test_a_file_with_any_content_can_be_checked(
-    name: str, data: st.DataObject, variants: list[Path], good: Path
+    name: str, data: st.DataObject, variants: list[Path], submission: Path
 ) -> None:
     """The content is arbitrary bytes, a sequence of words that occur in such files, or a valid file with one change."""
     contents = {(folder / name).read_text("utf-8", "replace") for folder in variants if (folder / name).is_file()}
-    (good / name).write_bytes(data.draw(st.one_of(CONTENTS, *map(mutated, sorted(contents)))))
-    check(good)
+    (submission / name).write_bytes(data.draw(st.one_of(CONTENTS, *map(mutate, sorted(contents)))))
+    check(submission)
 
 
 @examples(100)

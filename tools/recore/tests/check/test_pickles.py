@@ -64,31 +64,31 @@ X, Y = TABLE[["a", "b"]], TABLE["a"]
 COMPRESSIONS: list[Any] = [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)]
 
 
-def scanned(content: bytes, limits: dict[str, int] | None = None) -> Pickle:
+def scan_pickle(content: bytes, limits: dict[str, int] | None = None) -> Pickle:
     return scan("model.joblib", len(content), io.BytesIO(content), Budget(limits))
 
 
-def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+def to_bytes(save: Callable[[io.BytesIO], object]) -> bytes:
     file = io.BytesIO()
     save(file)
     return file.getvalue()
 
 
-def dumped(value: Any, **options: Any) -> bytes:
-    return saved(lambda file: joblib.dump(value, file, **options))
+def dump(value: Any, **options: Any) -> bytes:
+    return to_bytes(lambda file: joblib.dump(value, file, **options))
 
 
-def zipped(content: bytes, name: str = "archive/data.pkl") -> bytes:
+def make_zip(content: bytes, name: str = "archive/data.pkl") -> bytes:
     """Return an archive of one file, by default as torch.save writes it."""
 
     def save(file: io.BytesIO) -> None:
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(name, content)
 
-    return saved(save)
+    return to_bytes(save)
 
 
-BENIGN: dict[str, Callable[[], Any]] = {
+BENIGN_VALUES: dict[str, Callable[[], Any]] = {
     "Ridge with feature names": lambda: Ridge().fit(X, Y),
     "forest": lambda: RandomForestRegressor(2).fit(X, Y),
     "boosted trees": lambda: HistGradientBoostingRegressor(max_iter=2).fit(X, Y),
@@ -124,22 +124,22 @@ BENIGN: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("make", BENIGN.values(), ids=BENIGN)
+@pytest.mark.parametrize("make", BENIGN_VALUES.values(), ids=BENIGN_VALUES)
 def test_benign_models_have_no_findings(make: Callable[[], Any]) -> None:
     value = make()
-    contents = [dumped(value, compress=compress) for compress in COMPRESSIONS]
-    contents += [dumped(value, protocol=protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    contents = [dump(value, compress=compress) for compress in COMPRESSIONS]
+    contents += [dump(value, protocol=protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
     for content in [*contents, pickle.dumps(value), contents[0] * 2]:
-        result = scanned(content)
+        result = scan_pickle(content)
         assert not result.problem
         assert judge(result) is None
         assert all(module for module, _ in result.imports)
 
 
 def test_arrays_of_joblib_1_0_have_no_padding() -> None:
-    content = assembled(array(alignment=b"") + np.ones(2).tobytes())
+    content = assemble(array(alignment=b"") + np.ones(2).tobytes())
     assert list(joblib.load(io.BytesIO(content))) == [1, 1]
-    assert judge(scanned(content)) is None
+    assert judge(scan_pickle(content)) is None
 
 
 # Parts of pickles
@@ -185,16 +185,16 @@ def array(
     )
 
 
-def assembled(opcodes: bytes) -> bytes:
+def assemble(opcodes: bytes) -> bytes:
     return b"\x80\x04" + opcodes + b"."
 
 
-def framed(first: bytes, array_bytes: bytes, rest: bytes) -> bytes:
+def frame(first: bytes, array_bytes: bytes, tail: bytes) -> bytes:
     """Return a pickle whose frame contains the first part and the rest, followed by bytes of an array."""
-    return b"\x80\x04\x95" + (len(first + rest)).to_bytes(8, "little") + first + rest + array_bytes + b"."
+    return b"\x80\x04\x95" + (len(first + tail)).to_bytes(8, "little") + first + tail + array_bytes + b"."
 
 
-def hidden(length: int) -> bytes:
+def pad_command(length: int) -> bytes:
     """Return the command as a complete pickle, padded to the size of an array in bytes."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
@@ -202,46 +202,46 @@ def hidden(length: int) -> bytes:
 ZEROS = bytes(16)
 OBJECTS_TYPE = FLOATS.replace(b"f8", b"O8") + (FLOATS_STATE % 63).replace(b"<", b"|")
 ATTACKS = {
-    "in an array": dumped(np.array([Command()], dtype=object)),
-    "in an array in an array": dumped([np.array([np.array([Command()], dtype=object)], object)]),
-    "in a field": dumped(np.array([(1, Command())], [("a", "i8"), ("b", "O")])),
-    "after an array": dumped([np.arange(3), np.array(["a"], object), Command()]),
+    "in an array": dump(np.array([Command()], dtype=object)),
+    "in an array in an array": dump([np.array([np.array([Command()], dtype=object)], object)]),
+    "in a field": dump(np.array([(1, Command())], [("a", "i8"), ("b", "O")])),
+    "after an array": dump([np.arange(3), np.array(["a"], object), Command()]),
     "by a name of Python 2, in an array": b"\x80\x02"
     + array(dtype=OBJECTS_TYPE)
-    + assembled(b"c__builtin__\neval\n" + string(f"__import__('os').mkdir({FOLDER!r})") + b"\x85R")
+    + assemble(b"c__builtin__\neval\n" + string(f"__import__('os').mkdir({FOLDER!r})") + b"\x85R")
     + b".",
-    "in the class of an array": assembled(array(more=string("order") + COMMAND)),
-    "second pickle": dumped(1) + assembled(COMMAND),
-    "another opcode for a constructor": assembled(b"(cos\nmkdir\n" + string(FOLDER) + b"o"),
-    "function of a dispatch table": assembled(
+    "in the class of an array": assemble(array(more=string("order") + COMMAND)),
+    "second pickle": dump(1) + assemble(COMMAND),
+    "another opcode for a constructor": assemble(b"(cos\nmkdir\n" + string(FOLDER) + b"o"),
+    "function of a dispatch table": assemble(
         b"cbuiltins\ngetattr\ncos\nmkdir\n" + string("__call__") + b"\x86R" + string(FOLDER) + b"\x85R"
     ),
 }
 # joblib reads a different number of bytes for an array than these pickles seem to specify.
 TRICKS = {
-    "shape that is computed": assembled(array(b"cbuiltins\nint\n" + string("0") + b"\x85R\x85") + PADDING + COMMAND),
-    "shape set again": assembled(
+    "shape that is computed": assemble(array(b"cbuiltins\nint\n" + string("0") + b"\x85R\x85") + PADDING + COMMAND),
+    "shape set again": assemble(
         array(more=b"cbuiltins\nstr\n" + string("shape") + b"\x85RK\x00\x85") + PADDING + COMMAND
     ),
-    "floats that claim to be objects": assembled(array(dtype=floats(63)) + assembled(COMMAND)),
-    "type given a second state": assembled(array(dtype=floats() + FLOATS_STATE % 63) + assembled(COMMAND)),
-    "type given a state by a method": assembled(
+    "floats that claim to be objects": assemble(array(dtype=floats(63)) + assemble(COMMAND)),
+    "type given a second state": assemble(array(dtype=floats() + FLOATS_STATE % 63) + assemble(COMMAND)),
+    "type given a state by a method": assemble(
         floats()
         + b"q\x000cbuiltins\ngetattr\nh\x00"
         + (string("__setstate__") + b"\x86R" + FLOATS_STATE[:-2] % 63 + b"t\x85R0")
         + array(dtype=b"h\x00")
-        + assembled(COMMAND)
+        + assemble(COMMAND)
     ),
-    "attributes changed by a method": assembled(
+    "attributes changed by a method": assemble(
         (b"}q\x000cbuiltins\ngetattr\nh\x00" + string("update") + b"\x86Rq\x010" + WRAPPER + b")\x81h\x00(")
         + (array()[len(WRAPPER) + 4 : -1] + b"h\x01}(" + string("shape") + b"K\x00\x85u\x85R0b" + PADDING + COMMAND)
     ),
-    "wrapper by another name": assembled(
+    "wrapper by another name": assemble(
         array(b"K\x00\x85", wrapper=string("joblib") + string("numpy_pickle.NumpyArrayWrapper") + b"\x93)\x81")
         + PADDING
         + COMMAND
     ),
-    "wrapper by a computed name": assembled(
+    "wrapper by a computed name": assemble(
         array(
             wrapper=b"cbuiltins\ngetattr\ncsklearn.utils.parallel\njoblib\n"
             + (string("numpy_pickle") + b"\x86Rq\x000cbuiltins\ngetattr\nh\x00" + string("NumpyArray" + "Wrapper"))
@@ -250,20 +250,20 @@ TRICKS = {
         + PADDING
         + (b"C\x10" + bytes(14) + COMMAND)  # joblib interprets C\x10 as a number
     ),
-    "wrapper copied": assembled(
+    "wrapper copied": assemble(
         array(b"K\x00\x85", wrapper=b"ccopy\ncopy\n" + WRAPPER + b")\x81\x85R") + PADDING + COMMAND
     ),
-    "wrapper created by its constructor": assembled(
+    "wrapper created by its constructor": assemble(
         WRAPPER + b"(cnumpy\nndarray\nK\x00\x85" + string("C") + floats() + b"tR}b" + PADDING + COMMAND
     ),
-    "wrapper used again": assembled(
+    "wrapper used again": assemble(
         array(wrapper=WRAPPER + b")\x81q\x00") + PADDING + ZEROS + b"0h\x00}b" + PADDING + ZEROS + COMMAND
     ),
-    "opcodes between the end of an array and the end of its frame": framed(array(), PADDING + ZEROS, b"0" + COMMAND),
+    "opcodes between the end of an array and the end of its frame": frame(array(), PADDING + ZEROS, b"0" + COMMAND),
 }
 
 
-def called(function: bytes, *arguments: bytes) -> bytes:
+def call(function: bytes, *arguments: bytes) -> bytes:
     return function + b"(" + b"".join(arguments) + b"tR"
 
 
@@ -272,56 +272,54 @@ def name(module: str, attribute: str) -> bytes:
 
 
 def read(owner: bytes, attribute: str = "mkdir") -> bytes:
-    return called(name("builtins", "getattr"), owner, string(attribute))
+    return call(name("builtins", "getattr"), owner, string(attribute))
 
 
-GLOBALS = called(name("glob", "glob.__globals__.get"), string("os"))
-SYS_MODULES = called(name("collections", "_sys.modules.get"), string("os"))
-OS_OF_PANDAS = called(name("pandas.compat._optional", "import_optional_dependency"), string("os"))
+GLOBALS = call(name("glob", "glob.__globals__.get"), string("os"))
+SYS_MODULES = call(name("collections", "_sys.modules.get"), string("os"))
+OS_OF_PANDAS = call(name("pandas.compat._optional", "import_optional_dependency"), string("os"))
 MKDIR, PATH, DISK_OS = string("mkdir"), string(FOLDER), name("joblib.disk", "os")
 # The names that these pickles import do not show what is called.
-INDIRECT = {
-    "module of a module": called(name("glob", "os.mkdir"), PATH),
-    "module of a package": called(name("joblib.disk", "os.mkdir"), PATH),
-    "by an opcode": called(b"cglob\nos.mkdir\n", PATH),
-    "private module of a module": called(name("random", "_os.mkdir"), PATH),
-    "getattr": called(read(name("glob", "os")), PATH),
-    "getattr of getattr": called(read(read(name("joblib", "disk"), "os")), PATH),
-    "attrgetter": called(
-        called(called(name("operator", "attrgetter"), string("os.mkdir")), name("joblib", "disk")), PATH
+INDIRECT_ATTACKS = {
+    "module of a module": call(name("glob", "os.mkdir"), PATH),
+    "module of a package": call(name("joblib.disk", "os.mkdir"), PATH),
+    "by an opcode": call(b"cglob\nos.mkdir\n", PATH),
+    "private module of a module": call(name("random", "_os.mkdir"), PATH),
+    "getattr": call(read(name("glob", "os")), PATH),
+    "getattr of getattr": call(read(read(name("joblib", "disk"), "os")), PATH),
+    "attrgetter": call(call(call(name("operator", "attrgetter"), string("os.mkdir")), name("joblib", "disk")), PATH),
+    "methodcaller": call(call(name("operator", "methodcaller"), MKDIR, PATH), DISK_OS),
+    "getattr as an argument": call(
+        call(name("functools", "reduce"), name("builtins", "getattr"), b"(" + MKDIR + b"l", DISK_OS), PATH
     ),
-    "methodcaller": called(called(name("operator", "methodcaller"), MKDIR, PATH), DISK_OS),
-    "getattr as an argument": called(
-        called(name("functools", "reduce"), name("builtins", "getattr"), b"(" + MKDIR + b"l", DISK_OS), PATH
-    ),
-    "globals of a function": called(read(GLOBALS), PATH),
-    "modules of sys": called(read(SYS_MODULES), PATH),
-    "profiler": called(name("cProfile", "run"), string(f"__import__('os').mkdir({FOLDER!r})")),
-    "name of a function": called(called(name("pkgutil", "resolve_name"), string("os:mkdir")), PATH),
-    "installer": called(name("setuptools._distutils.spawn", "spawn"), b"(" + MKDIR + PATH + b"l"),
-    "import by pandas": called(read(OS_OF_PANDAS), PATH),
+    "globals of a function": call(read(GLOBALS), PATH),
+    "modules of sys": call(read(SYS_MODULES), PATH),
+    "profiler": call(name("cProfile", "run"), string(f"__import__('os').mkdir({FOLDER!r})")),
+    "name of a function": call(call(name("pkgutil", "resolve_name"), string("os:mkdir")), PATH),
+    "installer": call(name("setuptools._distutils.spawn", "spawn"), b"(" + MKDIR + PATH + b"l"),
+    "import by pandas": call(read(OS_OF_PANDAS), PATH),
     # pickle interprets the bytes of joblib's arrays as opcodes
-    "padding of opcodes": array() + b"\x94" + hidden(0x94),
-    "numbers that are opcodes": array(b"K\x20\x85", alignment=b"") + hidden(256),
+    "padding of opcodes": array() + b"\x94" + pad_command(0x94),
+    "numbers that are opcodes": array(b"K\x20\x85", alignment=b"") + pad_command(256),
     "memo of the outer pickle": (string("os") + b"\x94" + string("mkdir") + b"\x94" + array(dtype=OBJECTS_TYPE))
-    + assembled(string("numpy") + b"\x94" + string("array") + b"\x94h\x00h\x01\x93" + PATH + b"\x85R"),
+    + assemble(string("numpy") + b"\x94" + string("array") + b"\x94h\x00h\x01\x93" + PATH + b"\x85R"),
 }
 
 
-ALL_ATTACKS = ATTACKS | TRICKS | {name: assembled(opcodes) for name, opcodes in INDIRECT.items()}
+ALL_ATTACKS = ATTACKS | TRICKS | {name: assemble(opcodes) for name, opcodes in INDIRECT_ATTACKS.items()}
 
 
 @pytest.mark.parametrize("name", ALL_ATTACKS)
 def test_an_attack_is_found(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    content, load = ALL_ATTACKS[name], pickle.load if name in INDIRECT else joblib.load
+    content, load = ALL_ATTACKS[name], pickle.load if name in INDIRECT_ATTACKS else joblib.load
     file = io.BufferedReader(io.BytesIO(content))  # joblib rewinds files that have no peek
     with contextlib.suppress(Exception):
         while True:
             load(file)
     Path(FOLDER).rmdir()  # one of the pickles in the file is the attack
     for compress in (bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress):
-        result = scanned(compress(content))
+        result = scan_pickle(compress(content))
         assert judge(result)
         assert result.problem or name not in TRICKS
 
@@ -335,54 +333,54 @@ def test_an_attack_is_found(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_a_package_function_that_runs_commands_or_writes_files_is_found(function: str) -> None:
-    assert judge(scanned(assembled(called(name(*function.split(":")), string("x")))))
+    assert judge(scan_pickle(assemble(call(name(*function.split(":")), string("x")))))
 
 
-GOOD = dumped(np.arange(3), compress=3)
-UNREADABLE = {
-    "the pickle is followed by": dumped(1) + b"x",
-    "followed by other data": GOOD + b"x",
-    "content ends early": GOOD[:-5],
+SOUND_FILE = dump(np.arange(3), compress=3)
+UNREADABLE_FILES = {
+    "the pickle is followed by": dump(1) + b"x",
+    "followed by other data": SOUND_FILE + b"x",
+    "content ends early": SOUND_FILE[:-5],
     "lz4": b"\x04\x22\x4d\x18" + bytes(100),
     "before version 0.10": b"ZF0x3" + bytes(100),
-    "an array ends early": dumped(np.arange(300))[:-50],
+    "an array ends early": dump(np.arange(300))[:-50],
     "frame": b"\x80\x04\x95\x03" + bytes(7) + b"K\x01K\x01.",
     "NEXT_BUFFER": b"\x80\x05\x97.",
-    "cannot load": assembled(array(b"J\xff\xff\xff\x7f" * 2 + b"J\xff\xff\xff\x7f\x87")),
-    "the shape of an array": assembled(array(b"J\xff\xff\xff\xff\x85")),
+    "cannot load": assemble(array(b"J\xff\xff\xff\x7f" * 2 + b"J\xff\xff\xff\x7f\x87")),
+    "the shape of an array": assemble(array(b"J\xff\xff\xff\xff\x85")),
     "unknown": b"\x80\x04\xff.",
-    "changes a class": assembled(b"cpickle\n_Unpickler.dispatch\nK\x01K\x02s"),
+    "changes a class": assemble(b"cpickle\n_Unpickler.dispatch\nK\x01K\x02s"),
 }
 
 
-@pytest.mark.parametrize(("reason", "content"), UNREADABLE.items(), ids=UNREADABLE)
+@pytest.mark.parametrize(("reason", "content"), UNREADABLE_FILES.items(), ids=UNREADABLE_FILES)
 def test_an_unreadable_pickle_is_an_error(reason: str, content: bytes) -> None:
-    result = scanned(content)
+    result = scan_pickle(content)
     assert reason in result.problem
     assert judge(result)
 
 
 def test_a_file_that_grows_without_limit_is_an_error() -> None:
-    content = dumped(np.zeros(1 << 20), compress=3)
+    content = dump(np.zeros(1 << 20), compress=3)
     assert len(content) < 1 << 16
-    assert "1,048,576 decompressed bytes" in scanned(content, {"decompressed bytes": 1 << 20}).problem
+    assert "1,048,576 decompressed bytes" in scan_pickle(content, {"decompressed bytes": 1 << 20}).problem
 
 
-LIMITED = {
+LIMIT_CASES = {
     "opcodes": ("opcodes", b"N" * 30),
-    "opcodes read twice": ("opcodes", dumped(np.array(["a"], dtype=object)) * 2),
+    "opcodes read twice": ("opcodes", dump(np.array(["a"], dtype=object)) * 2),
     "arguments": ("arguments of functions", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
     "bytes": ("decompressed bytes", zlib.compress(bytes(90))),
-    "archives": ("files and arrays in files", zipped(zipped(b"", "x"), "x")),
-    "arrays": ("files and arrays in files", saved(partial(np.save, arr=np.ones(3))) * 3),
+    "archives": ("files and arrays in files", make_zip(make_zip(b"", "x"), "x")),
+    "arrays": ("files and arrays in files", to_bytes(partial(np.save, arr=np.ones(3))) * 3),
 }
 
 
-@pytest.mark.parametrize(("limit", "content"), LIMITED.values(), ids=LIMITED)
+@pytest.mark.parametrize(("limit", "content"), LIMIT_CASES.values(), ids=LIMIT_CASES)
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
     """The remaining files are not read, so the model is an error, whatever the names of its files."""
     archive = tmp_path / "model.tar.gz"
-    archive.write_bytes(archive_of(**{f"{number}.txt": content for number in range(40)}))
+    archive.write_bytes(archive_of(**{f"{index}.txt": content for index in range(40)}))
     assert not any(map(judge, read_pickles(archive)))
     for maximum in range(9, 79):
         pickles = read_pickles(archive, Budget({limit: maximum}))
@@ -409,7 +407,7 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_a_pickle_is_not_an_attack() -> None:
     for content in (b"", b'{"learner": {}}', b"tree\nversion=v4\n", bytes(100)):
-        result = scanned(content)
+        result = scan_pickle(content)
         assert result.foreign
         assert judge(result) is None
 
@@ -418,13 +416,13 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
     # the module's name is the result of a function call
     content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
     assert pickle.loads(content) is os.system
-    assert ("", "system") in scanned(content).imports
+    assert ("", "system") in scan_pickle(content).imports
 
 
 @examples(300)
 @given(st.binary(max_size=300))
 def test_any_bytes_can_be_scanned(content: bytes) -> None:
-    assert all(isinstance(module, str) and isinstance(name, str) for module, name in scanned(content).imports)
+    assert all(isinstance(module, str) and isinstance(name, str) for module, name in scan_pickle(content).imports)
 
 
 @pytest.mark.parametrize("prefix", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
@@ -437,7 +435,7 @@ def test_values_that_are_too_large_to_read_are_reported(prefix: bytes, tmp_path:
 
 
 def npy(*contents: Any) -> bytes:
-    return b"".join(saved(partial(np.save, arr=content)) for content in contents)
+    return b"".join(to_bytes(partial(np.save, arr=content)) for content in contents)
 
 
 OBJECTS = np.array(["a", None], dtype=object)
@@ -450,12 +448,12 @@ BENIGN_FILES: dict[str, tuple[bytes, int]] = {  # with the number of pickles in 
     "names.txt": (b"copper\nzinc\nlead\n", 0),
     "numbers.npy.gz": (gzip.compress(npy(np.ones(3))), 0),
     "numbers.npy": (npy(np.ones(3), np.ones(3)), 0),
-    "numbers.npz": (saved(lambda file: np.savez(file, np.ones(3))), 0),
+    "numbers.npz": (to_bytes(lambda file: np.savez(file, np.ones(3))), 0),
     "objects.npy": (npy(OBJECTS), 1),
-    "objects.npz": (saved(lambda file: np.savez_compressed(file, OBJECTS)), 1),
+    "objects.npz": (to_bytes(lambda file: np.savez_compressed(file, OBJECTS)), 1),
     "model.bin": (pickle.dumps(Ridge()), 1),
-    "model.z": (dumped(Ridge(), compress=3), 1),
-    "model.pkl": (dumped(Ridge().fit(X, Y)), 1),
+    "model.z": (dump(Ridge(), compress=3), 1),
+    "model.pkl": (dump(Ridge().fit(X, Y)), 1),
     "old.pkl": (pickle.dumps(Ridge(), 0), 1),
     "function.pkl": (cloudpickle.dumps(lambda: None), 1),
 }
@@ -470,13 +468,13 @@ def test_benign_files_of_other_kinds_have_no_findings(name: str) -> None:
 
 
 COMMANDS = np.array([Command()], dtype=object)
-NPZ, PICKLED = saved(lambda file: np.savez(file, COMMANDS)), pickle.dumps(Command())
-ATTACKING_FILES = {
+NPZ, PICKLED = to_bytes(lambda file: np.savez(file, COMMANDS)), pickle.dumps(Command())
+ATTACK_FILES = {
     "objects.npy": npy(COMMANDS),
     "objects.npz": NPZ,
     "numbers.npy": npy(np.ones(3), COMMANDS),
     "array and pickle.npy": npy(np.ones(3)) + PICKLED,
-    "model.pt": zipped(PICKLED),
+    "model.pt": make_zip(PICKLED),
     "weights": PICKLED,
     "weights.gz": gzip.compress(PICKLED),
     "truncated.npz": NPZ[:-9],
@@ -488,20 +486,20 @@ ATTACKING_FILES = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKING_FILES)
+@pytest.mark.parametrize("name", ATTACK_FILES)
 def test_an_attack_in_a_file_of_another_kind_is_found(name: str) -> None:
-    content = ATTACKING_FILES[name]
+    content = ATTACK_FILES[name]
     assert any(judge(pickle) for pickle in find_pickles(name, len(content), io.BytesIO(content), Budget()))
 
 
-def as_objects(values: list[Any]) -> Any:
+def object_array(values: list[Any]) -> Any:
     objects = np.empty(len(values), dtype=object)
-    for number, value in enumerate(values):
-        objects[number] = value
+    for index, value in enumerate(values):
+        objects[index] = value
     return objects
 
 
-PLAIN = st.recursive(
+PLAIN_VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
@@ -522,7 +520,7 @@ PLAIN = st.recursive(
         st.lists(values, max_size=4)
         | st.tuples(values, values)
         | st.dictionaries(st.text(max_size=9), values, max_size=4)
-        | st.builds(as_objects, st.lists(values, max_size=3))
+        | st.builds(object_array, st.lists(values, max_size=3))
         | st.sets(st.integers() | st.text(max_size=3), max_size=3)
     ),
     max_leaves=8,
@@ -530,12 +528,12 @@ PLAIN = st.recursive(
 
 
 @examples(40)
-@given(PLAIN, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
+@given(PLAIN_VALUES, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)), st.sampled_from(COMPRESSIONS))
 @example(np.zeros(1, [(("title", "name"), "?"), ("other", "f8")]), 0, 0)
 @example([0j, np.empty(0, object)], 0, 0)  # without joblib, the number in its memo would be used as a module's name
 def test_plain_values_have_no_findings(value: Any, protocol: int, compress: Any) -> None:
-    for content in (dumped([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
-        result = scanned(content)
+    for content in (dump([value, value], protocol=protocol, compress=compress), pickle.dumps(value, protocol)):
+        result = scan_pickle(content)
         assert not result.problem
         assert judge(result) is None
 
@@ -569,7 +567,7 @@ for number, content in enumerate(pickle.load(sys.stdin.buffer)):
         os._exit(0)
 """
 SEEDS = [
-    dumped([np.arange(3), np.array(["a", len], dtype=object), {"x": (np.ones(2), len)}], protocol=protocol)
+    dump([np.arange(3), np.array(["a", len], dtype=object), {"x": (np.ones(2), len)}], protocol=protocol)
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
 ] + [*ATTACKS.values(), *TRICKS.values()]
 
@@ -598,7 +596,7 @@ def test_all_names_that_joblib_would_import_are_found_in_changed_files() -> None
     lines = subprocess.run(program, input=pickle.dumps(contents), capture_output=True, check=True).stdout.splitlines()
     requested = [tuple(json.loads(line)) for line in lines]
     assert len({number for number, *_ in requested}) > len(contents) / 2
-    results = [scanned(content) for content in contents]
+    results = [scan_pickle(content) for content in contents]
     assert any(not each.problem for each in results)
     for number, *name in requested:
         assert results[number].problem or tuple(name) in results[number].imports, contents[number]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from recore_support.edited_submissions import GOOD
+from recore_support.edited_submissions import GOOD_CODE
 
 from recore.check.rule import Finding, Level, Location, Rule
 from recore.check.runner import RuleResult, choose_codes, load_catalogue, run_rules
@@ -43,7 +43,7 @@ class Journal:
 
 @pytest.fixture
 def source() -> SubmissionSource:
-    return SubmissionSource(GOOD, ())
+    return SubmissionSource(GOOD_CODE, ())
 
 
 @pytest.fixture

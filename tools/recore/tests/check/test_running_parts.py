@@ -111,13 +111,13 @@ def test_inputs_agree_up_to_rounding() -> None:
     assert first_difference(InputRow("1", "a"), InputRow("1", "b")) == 1
     assert first_difference(InputRow("1", "0.402807,-1.23457"), InputRow("1", "0.402808,-1.23458")) is None
     assert first_difference(InputRow("1", "0.402809"), InputRow("1", "0.40281")) is None
-    for one, other in (
+    for first, second in (
         ("0.402807", "0.402809"),
         ("0.40281", "0.40282"),
         ("100000", "100001"),
         ("0.000123", "0.000124"),
     ):
-        assert first_difference(InputRow("1", one), InputRow("1", other)) == 1
+        assert first_difference(InputRow("1", first), InputRow("1", second)) == 1
 
 
 def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
@@ -133,16 +133,16 @@ def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
 
 def test_implausible_predictions_are_reported() -> None:
     measured = np.tile(np.linspace(1, 2, 50)[:, None], 5)
-    good = measured + 0.1
-    assert list(judge(good, measured, "abcde")) == []
-    wrong = good.copy()
-    wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
-    messages = [message for message, _ in judge(wrong, measured, "abcde")]
+    predicted = measured + 0.1
+    assert list(judge(predicted, measured, "abcde")) == []
+    changed = predicted.copy()
+    changed[:, 1], changed[3, 2], changed[4, 3] = 1.5, -0.1, 3.1
+    messages = [message for message, _ in judge(changed, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     messages = [message for message, _ in judge((measured + 0.1).round(1), measured, "abcde")]
     assert messages == ["Predictions are rounded, but the assays are not: a, b, c, d, e"]
     measured[:, 4] = np.nan
-    assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
+    assert list(judge(predicted, measured, "abcde")) == []  # the last target was never measured
 
 
 def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     variations = {
         file.name.split(".")[0]: PublicData(file, data.targets) for file in (tmp_path / "variations").iterdir()
     }
-    few = [data.index[number] for number in data.few_rows]
-    assert variations["some"].index == few
-    assert variations["reversed"].index == few[::-1]
-    assert variations["single"].index == [few[len(few) // 2]]
+    few_ids = [data.index[number] for number in data.few_rows]
+    assert variations["some"].index == few_ids
+    assert variations["reversed"].index == few_ids[::-1]
+    assert variations["single"].index == [few_ids[len(few_ids) // 2]]
     assert {name for name, each in variations.items() if "CuPPM" in each.header} == {"some"}
     assert variations["private"].index == ["r0", "r1", "r3", "r59"]
     assert variations["private"].hole.tolist() == ["h\n3", "h\n4", "h\n3", "h\n5"]
@@ -311,11 +311,11 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> SpectralData:
     return read_data(folder / "public/public.csv.gz")
 
 
-def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
+def make_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
     """Return bins of ten channels, which are clipped at the ends, and other columns."""
     bins = data.spectra.reshape(data.rows, -1, 10).sum(axis=2)
     bins[:, [0, -1]] = bins[:, [1, -2]]
-    return pd.DataFrame(bins, columns=[f"bin_{number}" for number in range(10)]).assign(**columns)
+    return pd.DataFrame(bins, columns=[f"bin_{index}" for index in range(10)]).assign(**columns)
 
 
 @pytest.mark.parametrize(
@@ -333,21 +333,21 @@ def as_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
 def test_holes_and_depths_are_found_among_the_inputs(
     source: str, column: Callable[..., Any], core: SpectralData
 ) -> None:
-    ids = find_ids(as_inputs(core, added=column(core)), core)
+    ids = find_ids(make_inputs(core, added=column(core)), core)
     assert list(ids.values()) == ([["added"]] if source else [])
     assert all(source in name for name in ids)
-    assert not find_ids(as_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
+    assert not find_ids(make_inputs(core.take(np.arange(5)), added=column(core)[:5]), core.take(np.arange(5)))
 
 
 def test_a_block_of_zeros_is_found_only_if_it_reaches_the_inputs(core: SpectralData) -> None:
-    assert not find_zero_block(as_inputs(core), core)
+    assert not find_zero_block(make_inputs(core), core)
     spectra = core.spectra.copy()
     spectra[2:4, 30:80] = 0
     padded = replace(core, spectra=spectra)
     first, last = core.wavenumbers[[30, 79]]
     expected = f"in 2 of {core.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
-    assert find_zero_block(as_inputs(padded), padded) == expected
-    assert not find_zero_block(as_inputs(core), padded)  # preprocess.py has filled the gap
+    assert find_zero_block(make_inputs(padded), padded) == expected
+    assert not find_zero_block(make_inputs(core), padded)  # preprocess.py has filled the gap
 
 
 def test_the_longest_run_of_each_row() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from recore_support.broken_submissions import CASES, names
 from recore_support.checking import check, running_rules
-from recore_support.edited_submissions import SUBMISSIONS, Case, both, make
+from recore_support.edited_submissions import SUBMISSIONS, Case, chain, make
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.once import make_once
@@ -23,7 +23,7 @@ from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 from stagemaker.server import Simulator
 
-FAST_TO_RUN = "RC301 requirements invalid"
+FAST_CASE = "RC301 requirements invalid"
 MEASURING_RULES = ("RC304", "RC305")  # rules that measure CPU time and memory
 RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
@@ -58,7 +58,7 @@ def test_every_rule_has_a_broken_submission() -> None:
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
-    if name == FAST_TO_RUN:
+    if name == FAST_CASE:
         return []
     return [pytest.mark.timing if name in MEASURING_RULES else pytest.mark.slow]
 
@@ -149,7 +149,7 @@ def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
 
 
 def test_a_folders_archive_contains_what_a_build_needs(tmp_path: Path) -> None:
-    folder = make(Case(both(), runs=True), tmp_path / "mine")
+    folder = make(Case(chain(), runs=True), tmp_path / "mine")
     for name in ("data", ".git", "model"):
         (folder / name).mkdir()
         (folder / name / "file").write_text("excluded")

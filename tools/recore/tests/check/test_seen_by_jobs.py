@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from recore_support.checking import open_experiments
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from support.checkout import ROOT
 
 from recore.backends.backend import Services
@@ -55,7 +55,7 @@ def read_facts(logs: Path) -> dict[str, Any]:
 def test_the_jobs_of_a_check_look_like_the_jobs_of_a_run(tmp_path: Path) -> None:
     train = TRAIN.replace("if __name__", f'{REPORT}if __name__ == "__main__":\n    report("train")\n\nif __name__', 1)
     preprocess = f'{REPORT}report("preprocess")\n{PREPROCESS}'
-    submission = tiny(tmp_path / "tiny", {"train.py": train, "preprocess.py": preprocess})
+    submission = stub(tmp_path / "tiny", {"train.py": train, "preprocess.py": preprocess})
     make_sample(tmp_path / "sample", Plan(rows=60, holes=8, channels=60))
     data = DataFiles(*(tmp_path / "sample" / file for file in SAMPLE_FILES))
     for name in ("run", "check"):

@@ -13,9 +13,9 @@ from stagemaker_support.sdk import installed_client, no_outside_lookups, sandbox
 __all__ = ["no_outside_lookups", "sandbox", "variables"]  # fixtures
 
 CLIENT = installed_client()
-COLLECTED = (CLIENT, "sdk") if CLIENT in ("v2", "v3") else (CLIENT,)
+TEST_GROUPS = (CLIENT, "sdk") if CLIENT in ("v2", "v3") else (CLIENT,)
 collect_ignore = [
-    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in COLLECTED
+    str(path) for path in Path(__file__).parent.glob("test_*.py") if path.stem.split("_")[1] not in TEST_GROUPS
 ]
 
 

@@ -31,11 +31,11 @@ def change_imports(folder: Path) -> None:
 
 
 def test_both_packages_produce_the_same_results(tmp_path: Path) -> None:
-    ours, theirs = (Path(shutil.copytree(EXAMPLE, tmp_path / name)) for name in ("ours", "theirs"))
-    change_imports(theirs)
-    (theirs / "ml2p").symlink_to(Path(ml2p.__file__).parent)  # PYTHON lacks only this package
-    our_training, our_prediction = run_locally(ours)
-    their_training, their_prediction = run_locally(theirs)
+    recore_copy, ml2p_copy = (Path(shutil.copytree(EXAMPLE, tmp_path / name)) for name in ("ours", "theirs"))
+    change_imports(ml2p_copy)
+    (ml2p_copy / "ml2p").symlink_to(Path(ml2p.__file__).parent)  # PYTHON lacks only this package
+    our_training, our_prediction = run_locally(recore_copy)
+    their_training, their_prediction = run_locally(ml2p_copy)
     assert our_training == their_training == "mean absolute error: 17.622"
     assert our_prediction["result"] == their_prediction["result"] == {"price": 288.111}
     assert our_prediction["metadata"].keys() == their_prediction["metadata"].keys()

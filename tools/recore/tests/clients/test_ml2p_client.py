@@ -26,21 +26,21 @@ BUCKET, PREDICTIONS = "sagemaker-us-east-1-123456789012", "house-prices/predicti
 TEST_IMAGE = "recore-test/house-prices:1.0.0"
 SCIKIT_LEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 NO_ENGINE = 3  # the exit status of house_prices_image.py if no engine responds
-HOUSE = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
+HOUSE_DATUM = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 
-def ml2p(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([ML2P, *words], cwd=folder, capture_output=True, text=True, timeout=600)
+def ml2p(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([ML2P, *args], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
-def output(folder: Path, *words: str) -> str:
-    result = ml2p(folder, *words)
+def output(folder: Path, *args: str) -> str:
+    result = ml2p(folder, *args)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
-def error(folder: Path, *words: str) -> str:
-    result = ml2p(folder, *words)
+def error(folder: Path, *args: str) -> str:
+    result = ml2p(folder, *args)
     assert result.returncode == 1, result.stdout
     return result.stderr.splitlines()[-1]
 
@@ -96,7 +96,7 @@ def test_a_whole_project_runs_in_its_image(project_with_image: Path) -> None:
     response = json.loads(outputs["endpoint invoke"])["Body"]
     assert response["result"] == {"price": 288.111}
     assert response["metadata"]["model_version"] == "house-prices-prices-1-0-0"
-    assert record == {"input": HOUSE, "result": response}
+    assert record == {"input": HOUSE_DATUM, "result": response}
     assert output(project_with_image, "model", "list") == ""
 
 

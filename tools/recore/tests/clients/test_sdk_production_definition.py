@@ -235,10 +235,10 @@ def test_the_definition_equals_that_of_the_sdk(sdk: ModuleType, steps: tuple[lis
         steps=steps[1],
         sagemaker_session=sdk.PipelineSession(),
     )
-    own, written = flatten(make_own()), flatten(json.loads(pipeline.definition()))
-    assert normalise(written) == own
-    for path in written:  # a change to any value is noticed
-        assert normalise(written | {path: "another value"}) != own, path
+    own_values, sdk_values = flatten(make_own()), flatten(json.loads(pipeline.definition()))
+    assert normalise(sdk_values) == own_values
+    for path in sdk_values:  # a change to any value is noticed
+        assert normalise(sdk_values | {path: "another value"}) != own_values, path
 
 
 # Values that an SDK writes and the project omits, by path; # stands for a number.
@@ -259,17 +259,17 @@ DEFAULTS = {
 }
 
 
-def normalise(written: dict[str, Any]) -> dict[str, Any]:
+def normalise(definition: dict[str, Any]) -> dict[str, Any]:
     """Return an SDK's values, by path, as the project would write them."""
-    own = {}
-    for path, value in written.items():
+    result = {}
+    for path, value in definition.items():
         pattern = re.sub(r"/\d+(?=/|$)", "/#", path)
         if pattern in DEFAULTS and json.dumps(DEFAULTS[pattern]) == json.dumps(value):
             continue
         if pattern == "Steps/#/Arguments/IfSteps/#/Name":  # version 2 adds the kind to the names of model steps
             value = re.sub(r"^(\w+)-\1$", r"\1", value)
-        own[path] = value
-    return own
+        result[path] = value
+    return result
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Any]:

@@ -15,11 +15,11 @@ from nbclient.exceptions import CellExecutionError
 from stagemaker_support.sdk import PYTHON, ROOT
 
 NOTEBOOKS = "examples/notebooks"
-USED = (NOTEBOOKS, "examples/pytorch", "tools/recore/src/recore/production/containers")
-USED_FILES = ("preprocess.py", "train.py", "estimators.py", "score.py", "requirements.txt")
-LACKS_PYTORCH = "from stagemaker.images.pytorch import PACKAGES; print(PACKAGES.find() is None)"
+SOURCE_FOLDERS = (NOTEBOOKS, "examples/pytorch", "tools/recore/src/recore/production/containers")
+SOURCE_FILES = ("preprocess.py", "train.py", "estimators.py", "score.py", "requirements.txt")
+PYTORCH_PROGRAM = "from stagemaker.images.pytorch import PACKAGES; print(PACKAGES.find() is None)"
 NEEDS_PYTORCH = pytest.mark.skipif(
-    subprocess.check_output([PYTHON, "-c", LACKS_PYTORCH], cwd=ROOT, text=True) == "True\n",
+    subprocess.check_output([PYTHON, "-c", PYTORCH_PROGRAM], cwd=ROOT, text=True) == "True\n",
     reason="the PyTorch images' environment is missing: `stagemaker setup pytorch`",
 )
 
@@ -27,9 +27,9 @@ NEEDS_PYTORCH = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("repository")
-    for name in USED:
+    for name in SOURCE_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in USED_FILES:
+    for name in SOURCE_FILES:
         shutil.copy(ROOT / name, folder)
     sample = [PYTHON, "-m", "recore", "sample", "--out", folder / "data", "--missing", "0"]
     subprocess.run([*sample, "--rows", "400", "--holes", "10", "--channels", "424"], cwd=ROOT, check=True)

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from recore_support.import_cases.building import share
+from recore_support.import_cases.building import mass_fraction
 from recore_support.schema import CHALLENGE, TARGETS
 from stagemaker_support.fuzzing import examples
 
@@ -60,7 +60,7 @@ def test_compounds_are_converted_by_their_masses(compound: str) -> None:
             assert (contents.formula, contents.unit) == (compound, "pct"), header
     assert set(targets_in(compound)) == set(targets)
     for target in targets:
-        expected = 1e4 * SIZES[target[-3:]] * share(target[:-3], compound)
+        expected = 1e4 * SIZES[target[-3:]] * mass_fraction(target[:-3], compound)
         assert conversion_factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
         assert chosen_source(target, f"{compound} (%)", 0, "").factor == pytest.approx(expected, rel=2e-4)
 

@@ -18,9 +18,9 @@ HEADER = "sample,SiteID,DepthFrom,DepthTo"
 LONG_CELLS = ["1" * (1 << 20), f'"{"cm " * (1 << 15)}"']
 
 
-def read_table(folder: Path, text: str | bytes, columns: tuple[str, ...] = (), **options: str) -> AssayTable:
+def read_table(folder: Path, content: str | bytes, columns: tuple[str, ...] = (), **options: str) -> AssayTable:
     path = folder / "assays.csv"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_assays(path, parse_columns(columns), **options)
 
 
@@ -45,7 +45,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("content", "reason"),
     [
         ("", "empty"),
         (f"{HEADER}\n", "no sample"),
@@ -88,34 +88,26 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
     ],
 )
-def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, content: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"assays\.csv: ") as raised:
-        read_table(tmp_path, text)
+        read_table(tmp_path, content)
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("question", "text", "reason"),
+    ("question", "content", "reason"),
     [
-        (
-            "content-unit",
-            f"{HEADER},Gold\na,D,0,1,2\n",
-            "no unit: Gold; specify --content-unit pct, g/kg, ppm or",
-        ),
+        ("content-unit", f"{HEADER},Gold\na,D,0,1,2\n", "no unit: Gold; specify --content-unit pct, g/kg, ppm or"),
         ("content-unit", f"{HEADER},U\na,D,0,1,2\n", "for one column --column UPPB=U:pct"),
-        (
-            "target",
-            f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n",
-            "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose one, as in",
-        ),
+        ("target", f"{HEADER},Cu_ppm,Cu (%)\na,D,0,1,2,3\n", "CuPPM in 'Cu_ppm' and 'Cu (%)'; choose one, as in"),
         ("target", f"{HEADER},Cu_ppm,Cu_ppm.1\na,D,0,1,2,3\n", "CuPPM in 'Cu_ppm' and 'Cu_ppm.1'"),
         ("target", "sample,hole,BHID,from,to\na,D,E,0,1\n", "SiteID can be 'hole' or 'BHID'"),
     ],
 )
-def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, text: str, reason: str) -> None:
+def test_ambiguous_headers_are_questions(tmp_path: Path, question: str, content: str, reason: str) -> None:
     with pytest.raises(Ambiguity, match=re.escape(reason)) as raised:
-        read_table(tmp_path, text)
+        read_table(tmp_path, content)
     assert raised.value.id == question
 
 
@@ -134,18 +126,19 @@ def test_any_cells_result_in_a_table_or_a_one_line_error(tmp_path_factory: pytes
 
 
 def test_decimal_commas_are_read_unless_they_are_ambiguous(tmp_path: Path) -> None:
-    text = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
-    table = read_table(tmp_path, text)
+    content = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
+    table = read_table(tmp_path, content)
     assert (table.samples, table.identity["DepthTo"]) == (["a"], [0.2])
     assert (table.assays["FePCT"], table.assays["CuPPM"]) == ([1.5], [0.25])
-    for invalid_text, reason in {
-        text.replace("1,5;", "1.23,5;"): "line 2, FePCT: '1.23,5' is not a number",
-        text.replace(
+    for invalid_content, reason in {
+        content.replace("1,5;", "1.23,5;"): "line 2, FePCT: '1.23,5' is not a number",
+        content.replace(
             "D1;0;0,2;1,5", "D1;0.1;0.2;1,500"
         ): "'<0,5' on line 2 has a decimal comma, but '0.1' on line 2 has a decimal point",
-        text.replace("CuPPM;;", "CuPPM;;AuPPM").replace("<0,5;;", "<0,5;1;2"): "column 7 has no name",
-        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header has 6",
-        text.replace(";;", "") + "b;D1;0;1;1;2;;7\r\nc;D1;0;1;2;3\r\nd;D1;0;1;2;3\r\n": "8 cells, but the header has 6",
+        content.replace("CuPPM;;", "CuPPM;;AuPPM").replace("<0,5;;", "<0,5;1;2"): "column 7 has no name",
+        content.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header has 6",
+        content.replace(";;", "")
+        + "b;D1;0;1;1;2;;7\r\nc;D1;0;1;2;3\r\nd;D1;0;1;2;3\r\n": "8 cells, but the header has 6",
     }.items():
         with pytest.raises(ValueError, match=re.escape(reason)):
-            read_table(tmp_path, invalid_text)
+            read_table(tmp_path, invalid_content)

@@ -91,10 +91,10 @@ def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
 
 def test_a_block_of_zeros_in_some_spectra_is_noted(tmp_path: Path) -> None:
     x = np.linspace(4000, 600, 341)
-    rows = np.array([absorbance(x, 0.5 + number / 40) for number in range(40)])
+    rows = np.array([absorbance(x, 0.5 + index / 40) for index in range(40)])
     rows[:10, 100:200] = 0
     header = ",".join(["sample", *(f"{value:.1f}" for value in x)])
-    lines = [",".join([f"a{number}", *(f"{value:.6f}" for value in row)]) for number, row in enumerate(rows)]
+    lines = [",".join([f"a{index}", *(f"{value:.6f}" for value in row)]) for index, row in enumerate(rows)]
     (tmp_path / "table.csv").write_text("\n".join([header, *lines]))
     result, data = run_import(tmp_path, "table.csv", table="")
     run = "100 channels of exactly 0 (2010.0 to 3000.0 cm-1)"
@@ -126,17 +126,17 @@ def test_spectra_that_look_like_reflectance_are_asked_about(tmp_path: Path) -> N
 
 def test_equal_input_gives_equal_bytes_and_never_overwrites(folder: Path) -> None:
     run_import(folder, replicates="mean")
-    before = (folder / "out.csv.gz").read_bytes()
-    assert before[4:8] == bytes(4)  # gzip's header contains no time
+    content = (folder / "out.csv.gz").read_bytes()
+    assert content[4:8] == bytes(4)  # gzip's header contains no time
     run_import(folder, replicates="mean")
-    assert (folder / "out.csv.gz").read_bytes() == before
+    assert (folder / "out.csv.gz").read_bytes() == content
     result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
     assert result.exit_code == 2
     assert "--force" in result.stderr
     (folder / "spectra/a.1").write_bytes(b"")
     result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
     assert result.exit_code == 1
-    assert (folder / "out.csv.gz").read_bytes() == before
+    assert (folder / "out.csv.gz").read_bytes() == content
 
 
 def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:

@@ -39,7 +39,7 @@ IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Path:
     header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
-    rows = [",".join([name, *map(str, absorbance(X, 1 + number / 9))]) for number, name in enumerate(SAMPLES)]
+    rows = [",".join([name, *map(str, absorbance(X, 1 + index / 9))]) for index, name in enumerate(SAMPLES)]
     (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
     pd.DataFrame(LABORATORY).to_csv(tmp_path / "lab.csv", index=False)
     return tmp_path
@@ -139,8 +139,8 @@ def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
 
 def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:
     spectra = pd.read_csv(laboratory / "spectra.csv")
-    combined = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
-    combined.to_csv(laboratory / "both.csv", index=False)
+    table = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
+    table.to_csv(laboratory / "both.csv", index=False)
     for assays in ([], ["--assays", laboratory / "both.csv"]):
         arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
         result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt", "--content-unit", "g/kg")
@@ -184,7 +184,7 @@ def test_any_option_is_parsed_or_rejected(options: list[str], in_header: bool) -
 
 
 # A column in the schema, its values, the unit that they appear to have, and the option that converts them.
-SUSPECTED = {
+SUSPECTED_UNITS = {
     "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
     "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),
     "ppm as per cent": ("VPCT", [97, 60, 55, 30, 80, 99], "ppm", "--column VPCT=VPCT:ppm"),
@@ -194,9 +194,9 @@ SUSPECTED = {
 }
 
 
-@pytest.mark.parametrize("case", SUSPECTED)
+@pytest.mark.parametrize("case", SUSPECTED_UNITS)
 def test_a_wrong_unit_is_reported_as_bad_and_the_suggested_option_corrects_it(laboratory: Path, case: str) -> None:
-    column, values, unit, option = SUSPECTED[case]
+    column, values, unit, option = SUSPECTED_UNITS[case]
     write_schema_table(laboratory, **{column: values})
     result = import_columns(laboratory)
     assert result.exit_code == 0, result.stderr
@@ -255,15 +255,15 @@ def test_explore_finds_wrong_units_and_none_in_a_good_file(tmp_path: Path, sampl
 
     assert units(sample / "public/public.csv.gz", "--private", sample / "private/private.csv.gz") == {}
     factors = {"AlPPM": 1e-4, "VPCT": 1e4, "ThPPB": 1e-3, "DepthFrom": 100, "DepthTo": 100}
-    wrong = public.iloc[::4].drop(columns=[name for name in public if name[0].isdigit()][60:])
+    changed = public.iloc[::4].drop(columns=[name for name in public if name[0].isdigit()][60:])
     for column, factor in factors.items():
-        wrong[column] = wrong[column] * factor
+        changed[column] = changed[column] * factor
     path = tmp_path / "wrong.csv.gz"
-    wrong.to_csv(path)
+    changed.to_csv(path)
     suspected = {"AlPPM": ("pct", "assays"), "VPCT": ("ppm", "assays"), "ThPPB": ("ppm", "assays")}
     assert units(path) == suspected | {"DepthFrom, DepthTo": ("cm", "depth")}
     private = tmp_path / "private.csv.gz"
-    wrong.drop(columns=list(DETECTION_LIMITS)).to_csv(private)
+    changed.drop(columns=list(DETECTION_LIMITS)).to_csv(private)
     lines = findings(path, "--private", private)
     (depth,) = [line for line in lines if line.startswith("bad   private.csv.gz: DepthFrom, DepthTo")]
     assert "multiply both columns by 0.01" in depth

@@ -97,8 +97,8 @@ def test_numbers_of_lines_by_pandas_and_r_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_question_that_many_files_raise_is_asked_once(tmp_path: Path) -> None:
-    for number in range(12):
-        (tmp_path / f"rock{number}.csv").write_text("cm-1,%R\n" + spectrum_of())
+    for index in range(12):
+        (tmp_path / f"rock{index}.csv").write_text("cm-1,%R\n" + spectrum_of())
     result, _ = run_import(tmp_path, ".", table="")
     (problem,) = result.problems
     assert problem.reason.startswith("it contains reflectance")

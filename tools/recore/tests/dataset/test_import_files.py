@@ -56,14 +56,14 @@ def test_an_input_is_never_overwritten(folder: Path, role: str) -> None:
     assert import_command(folder / "spectra", "--replicates", "mean", "--out", path).exit_code == 0
     if role != "--like":
         path.write_bytes((folder / "spectra/a.0").read_bytes() if role == "spectrum" else TABLE.encode())
-    before = path.read_bytes()
+    content = path.read_bytes()
     (folder / "link.gz").symlink_to(path)
     inputs = (path,) if role == "spectrum" else (folder / "spectra", role, path)
     for out in (path, folder / "link.gz"):
         result = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
         assert result.exit_code == 2
         assert "is an input to this import and would be overwritten" in result.stderr
-    assert path.read_bytes() == before
+    assert path.read_bytes() == content
 
 
 def test_each_bad_file_is_reported_and_only_keep_going_imports_the_others(folder: Path) -> None:

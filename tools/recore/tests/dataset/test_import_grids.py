@@ -9,8 +9,8 @@ from recore_support.import_runs import X, absorbance, run_import, write_opus
 
 
 def test_different_grids_are_rejected_or_interpolated_and_never_extrapolated(folder: Path) -> None:
-    shifted = np.linspace(3993, 617, 83)
-    write_opus(folder / "spectra/b.1", 0.7, shifted)
+    shifted_grid = np.linspace(3993, 617, 83)
+    write_opus(folder / "spectra/b.1", 0.7, shifted_grid)
     result, _ = run_import(folder, replicates="mean")
     (problem,) = [problem for problem in result.problems if "b.1" in problem.source]
     assert "83 channels, 3993.0 to 617.0 cm-1" in problem.reason
@@ -98,10 +98,10 @@ def test_like_rejects_a_file_that_is_not_a_data_file(folder: Path, content: byte
 
 def test_interpolation_is_not_suggested_if_it_would_be_rejected(folder: Path) -> None:
     write_opus(folder / "spectra/b.1", 0.7, np.linspace(3993, 617, 83))
-    like = folder / "like.csv.gz"
-    with gzip.open(like, "wt") as file:
+    like_file = folder / "like.csv.gz"
+    with gzip.open(like_file, "wt") as file:
         file.write(",".join(["", *(f"{x:.1f}" for x in X)]) + "\n0" + ",0.5" * len(X) + "\n")
-    result, _ = run_import(folder, replicates="mean", like=like)
+    result, _ = run_import(folder, replicates="mean", like=like_file)
     [problem] = [problem for problem in result.problems if "b.1" in problem.source]
     assert "it covers 3993.0 to 617.0 cm-1, less than the grid" in problem.reason
     assert "--interpolate" not in problem.reason

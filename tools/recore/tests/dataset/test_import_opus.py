@@ -68,19 +68,19 @@ def test_the_later_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reflectance", "transmittance"])
-@pytest.mark.parametrize(("scale", "full"), [("fraction", 1.0), ("percent", 100.0)])
+@pytest.mark.parametrize(("scale", "full_scale"), [("fraction", 1.0), ("percent", 100.0)])
 def test_reflectance_and_transmittance_are_rejected_or_converted(
-    tmp_path: Path, kind: str, scale: str, full: float
+    tmp_path: Path, kind: str, scale: str, full_scale: float
 ) -> None:
-    stored_block = block(kind, full * 10**-ABSORBANCE)
+    stored_block = block(kind, full_scale * 10**-ABSORBANCE)
     assert f"--block {kind} with --convert" in rejection(tmp_path, stored_block)
     assert f"contains {kind}, but absorbance is expected" in rejection(tmp_path, stored_block, block=kind)
     result = read_spectrum(tmp_path, stored_block, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} ({scale}) was converted" in result.remarks[0]
-    other = {"fraction": "percent", "percent": "fraction"}[scale]
-    reason = rejection(tmp_path, stored_block, block=kind, convert=other)
-    assert other in reason
+    other_scale = {"fraction": "percent", "percent": "fraction"}[scale]
+    reason = rejection(tmp_path, stored_block, block=kind, convert=other_scale)
+    assert other_scale in reason
     if scale == "fraction":
         assert scale in reason
 

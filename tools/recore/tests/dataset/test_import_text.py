@@ -61,9 +61,9 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
     header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
     np.testing.assert_allclose(read_spectrum(tmp_path, columns(x, header=header)).wavenumbers, X)
-    other = "um" if unit == "nm" else "nm"
-    (spectrum,) = read_items(tmp_path / "soil.csv", columns(x, header=f"{other},A\n"), unit=unit)
-    assert f"the axis was read in {unit}, because of --unit, although the file states {other}" in spectrum.remarks
+    other_unit = "um" if unit == "nm" else "nm"
+    (spectrum,) = read_items(tmp_path / "soil.csv", columns(x, header=f"{other_unit},A\n"), unit=unit)
+    assert f"the axis was read in {unit}, because of --unit, although the file states {other_unit}" in spectrum.remarks
     assert "without a unit" in rejection(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -136,9 +136,9 @@ def test_lines_and_columns_without_a_spectrum_are_reported(tmp_path: Path, lines
 
 @pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
 def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
-    text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
-    assert "but absorbance is expected" in rejection(tmp_path, text)
-    np.testing.assert_allclose(read_spectrum(tmp_path, text, convert="percent").absorbance, Y)
+    content = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
+    assert "but absorbance is expected" in rejection(tmp_path, content)
+    np.testing.assert_allclose(read_spectrum(tmp_path, content, convert="percent").absorbance, Y)
     assert "are not absorbance" in rejection(tmp_path, columns(y=10 ** (2 - Y)))
     assert "already contains absorbance" in rejection(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
@@ -161,7 +161,7 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "values"),
+    ("cells", "values"),
     [
         ("a;0,5;0,6\nb;1.234,5;7", [1234.5, 7]),
         ("a;0,5;0,6\nb;1.234;7", [1234, 7]),
@@ -172,29 +172,29 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
         ("a;1.234.567;0\nb;12;7", [12, 7]),
     ],
 )
-def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, numbers: str, values: list[float]) -> None:
+def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, cells: str, values: list[float]) -> None:
     path = tmp_path / "marks.csv"
-    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    path.write_text("sample;CuPPM;ZnPPM\n" + cells)
     table = open_table(path)
     assert [table.marks.parse(cell) for cell in list(table.lines())[-1][1][1:]] == values
 
 
-@pytest.mark.parametrize("numbers", ["a;1.234;2\n", "a;1,234;2\n", "a;0,5;1\nb;0.5;1\n", "a;0,5;1\nb;1234.5;1\n"])
-def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, numbers: str) -> None:
+@pytest.mark.parametrize("csv_dir", ["a;1.234;2\n", "a;1,234;2\n", "a;0,5;1\nb;0.5;1\n", "a;0,5;1\nb;1234.5;1\n"])
+def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, csv_dir: str) -> None:
     path = tmp_path / "marks.csv"
-    path.write_text("sample;CuPPM;ZnPPM\n" + numbers)
+    path.write_text("sample;CuPPM;ZnPPM\n" + csv_dir)
     with pytest.raises(Ambiguity, match="--decimal point or --decimal comma") as question:
         open_table(path)
     assert question.value.id == "decimal"
     cells = list(open_table(path, "point").lines())[-1][1]
-    assert cells == numbers.split()[-1].split(";")
-    path.write_text("sample,CuPPM,ZnPPM\n" + numbers.replace(",", "").replace(";", ","))
+    assert cells == csv_dir.split()[-1].split(";")
+    path.write_text("sample,CuPPM,ZnPPM\n" + csv_dir.replace(",", "").replace(";", ","))
     assert open_table(path).marks.decimal == "."  # commas separate the cells
 
 
 def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
-    text = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
-    spectra = read_items(tmp_path / "all.csv", text)
+    content = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
+    spectra = read_items(tmp_path / "all.csv", content)
     reasons = [item.reason for item in spectra if isinstance(item, Problem)]
     assert reasons == [
         "column 'X2000': '' is not a number",

@@ -15,42 +15,42 @@ from recore.dataset.similar_names import similar_names
 HEADER = "Sample No,HoleID,From (m),To (m)"
 
 
-def read_table(folder: Path, text: str, **options: object) -> AssayTable:
+def read_table(folder: Path, content: str, **options: object) -> AssayTable:
     path = folder / "lab.csv"
-    path.write_text(text, "utf-8")
+    path.write_text(content, "utf-8")
     return read_assays(path, **options)
 
 
 def test_the_unit_of_columns_that_state_none_is_asked_once(tmp_path: Path) -> None:
-    text = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
+    content = f"{HEADER},Cu,Al2O3,Zn_ppm,Rock\na,D,0,1,0.5,12,30,granite\n"
     with pytest.raises(Ambiguity, match="state no unit: Cu, Al2O3; specify --content-unit pct") as raised:
-        read_table(tmp_path, text)
+        read_table(tmp_path, content)
     assert raised.value.id == "content-unit"
-    table = read_table(tmp_path, text, content_unit="pct")
+    table = read_table(tmp_path, content, content_unit="pct")
     assert (table.assays["CuPPM"], table.assays["ZnPPM"]) == ([5000], [30])
     np.testing.assert_allclose(table.assays["AlPPM"], 63510.9, rtol=1e-5)
-    table = read_table(tmp_path, f"# all values in g/kg\n{text}")
+    table = read_table(tmp_path, f"# all values in g/kg\n{content}")
     assert table.assays["CuPPM"] == [500]
     # after a choice of columns, there are no questions about the others
-    table = read_table(tmp_path, text, columns={"CuPPM": "Cu:ppm"})
+    table = read_table(tmp_path, content, columns={"CuPPM": "Cu:ppm"})
     assert (table.assays["CuPPM"], table.assays["ZnPPM"]) == ([0.5], [30])
     assert np.isnan(table.assays["AlPPM"]).all()
     assert any("these ignored columns may be targets: AlPPM in 'Al2O3'" in remark for remark in table.remarks)
 
 
 def test_a_chosen_oxide_without_a_unit_is_asked_about_and_an_element_is_not(tmp_path: Path) -> None:
-    text = f"{HEADER},x1,Al2O3_xrf\na,D,0,1,0.5,12\n"
+    content = f"{HEADER},x1,Al2O3_xrf\na,D,0,1,0.5,12\n"
     with pytest.raises(Ambiguity, match="state no unit: Al2O3_xrf"):
-        read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf", "CuPPM": "x1"})
-    table = read_table(tmp_path, text, columns={"AlPPM": "Al2O3_xrf:pct", "CuPPM": "x1"})
+        read_table(tmp_path, content, columns={"AlPPM": "Al2O3_xrf", "CuPPM": "x1"})
+    table = read_table(tmp_path, content, columns={"AlPPM": "Al2O3_xrf:pct", "CuPPM": "x1"})
     assert table.assays["CuPPM"] == [0.5]
     assert any("CuPPM=x1; for example, --column CuPPM=x1:pct" in remark for remark in table.remarks)
 
 
 def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path) -> None:
     rows = "1,a,D,0,1,5000,6000,P1,1,2,3,4,5\n2,b,D,1,2,5000,6000,P1,1,2,3,4,6\n"
-    text = f"SN,{HEADER},X,Y,P,Cu_sol_ppm,SO4_pct,Hg_ppm,LOI (%),Zn_ppm\n{rows}"
-    table = read_table(tmp_path, text)
+    content = f"SN,{HEADER},X,Y,P,Cu_sol_ppm,SO4_pct,Hg_ppm,LOI (%),Zn_ppm\n{rows}"
+    table = read_table(tmp_path, content)
     assert table.assays["ZnPPM"] == [5, 6]
     assert all(np.isnan(table.assays[target]).all() for target in table.assays if target != "ZnPPM")
     remarks = "\n".join(table.remarks)
@@ -59,11 +59,11 @@ def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path)
 
 
 def test_a_chosen_column_overrides_names(tmp_path: Path) -> None:
-    text = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
+    content = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
     with pytest.raises(Ambiguity, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:
-        read_table(tmp_path, text)
+        read_table(tmp_path, content)
     assert raised.value.id == "target"
-    table = read_table(tmp_path, text, columns={"CuPPM": "Cu_pct", "FePCT": "FeS2 (%)"})
+    table = read_table(tmp_path, content, columns={"CuPPM": "Cu_pct", "FePCT": "FeS2 (%)"})
     assert (table.assays["CuPPM"], table.assays["AuPPM"]) == ([20000], [4])
     np.testing.assert_allclose(table.assays["FePCT"], 4.6550, rtol=1e-4)
     assert np.isnan(table.assays["SPPM"]).all()
@@ -94,7 +94,7 @@ def test_a_name_with_other_digits_is_not_proposed(listed: str, measured: str) ->
     ("listed", "measured"), [("001", "1"), ("s0", "S0"), ("S 1", "S1"), ("A-7", "a7"), ("5001.0", "5001")]
 )
 def test_similar_names_are_reported(tmp_path: Path, listed: str, measured: str) -> None:
-    header = ",".join(str(4000 - 4.5 * number) for number in range(400))
+    header = ",".join(str(4000 - 4.5 * index) for index in range(400))
     values = ",".join(["0.5"] * 399 + ["0.6"])
     (tmp_path / "spectra.csv").write_text(f"sample,{header}\n{measured},{values}\nother,{values}\n")
     table = f"{HEADER}\n{listed},D,0,1\nother,D,1,2\n"
@@ -125,14 +125,14 @@ def test_a_data_file_in_the_schema_is_imported_as_it_is(tmp_path: Path, sample: 
 
 
 def test_an_option_resolves_only_its_own_question(tmp_path: Path) -> None:
-    text = "Lab Sample ID,Client Sample ID,hole,from,to,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
+    content = "Lab Sample ID,Client Sample ID,hole,from,to,Cu\na,x,D,0,1,1.5\nb,y,D,1,2,2.6\n"
     with pytest.raises(Ambiguity, match='such as --column "sample=Lab Sample ID"') as asked:
-        read_table(tmp_path, text)
+        read_table(tmp_path, content)
     assert asked.value.id == "sample"
     columns = {"sample": "Client Sample ID"}
     with pytest.raises(Ambiguity, match="state no unit: Cu"):
-        read_table(tmp_path, text, columns=columns)
-    table = read_table(tmp_path, text, columns=columns, content_unit="pct")
+        read_table(tmp_path, content, columns=columns)
+    table = read_table(tmp_path, content, columns=columns, content_unit="pct")
     assert (table.samples, table.assays["CuPPM"]) == (["x", "y"], [15_000, 26_000])
 
 

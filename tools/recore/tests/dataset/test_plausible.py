@@ -40,7 +40,7 @@ CONTENTS = {
 }
 
 
-def as_column(element: str, ppm: float) -> dict[str, list[float]]:
+def make_column(element: str, ppm: float) -> dict[str, list[float]]:
     """Return a column for the element's target, in the target's unit, whose median is `ppm` parts per million."""
     (target,) = (target for target in DETECTION_LIMITS if target[:-3] == element)
     return {target: [ppm * PER_UNIT[target[-3:].lower()] * factor for factor in (0.1, 0.5, 0.9, 1, 1.2, 3, 20)]}
@@ -55,7 +55,7 @@ def test_the_limits_are_in_order_and_complete() -> None:
 def test_rocks_and_ores_are_plausible(rock: str) -> None:
     for content in CONTENTS[rock].split():
         element, _, ppm = content.partition("=")
-        assert not suspected_content_units(as_column(element, float(ppm))), content
+        assert not suspected_content_units(make_column(element, float(ppm))), content
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0])

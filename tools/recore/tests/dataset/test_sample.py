@@ -96,9 +96,9 @@ def test_files_depend_on_the_plan_alone_and_do_not_change_between_versions(tmp_p
         return b"".join(gzip.decompress((tmp_path / str(seed) / name).read_bytes()) for name in SAMPLE_FILES)
 
     assert hashlib.sha256(content(5)).hexdigest() == "49157b7e9bc67ce1a780b832c82497469de602c446dade96c36a575350772404"
-    packed = [(tmp_path / "5" / name).read_bytes() for name in SAMPLE_FILES]
+    archives = [(tmp_path / "5" / name).read_bytes() for name in SAMPLE_FILES]
     assert content(5) != content(6)
-    assert packed == [(tmp_path / "5" / name).read_bytes() for name in SAMPLE_FILES]
+    assert archives == [(tmp_path / "5" / name).read_bytes() for name in SAMPLE_FILES]
 
 
 def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ def test_assays_have_realistic_statistics(tmp_path: Path) -> None:
     assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
 
 
-@pytest.mark.parametrize("without", [None, *SHARE])
-def test_layers_are_of_all_rocks_but_one(without: str | None) -> None:
-    fresh = layers(100_000, 20.0, np.random.default_rng(0), without)
-    others = 1 - SHARE.get(without, 0.0)
-    for rock, share in SHARE.items():
+@pytest.mark.parametrize("absent_rock", [None, *SHARE])
+def test_layers_are_of_all_rocks_but_one(absent_rock: str | None) -> None:
+    fresh = layers(100_000, 20.0, np.random.default_rng(0), absent_rock)
+    other_rocks = 1 - SHARE.get(absent_rock, 0.0)
+    for rock, fraction in SHARE.items():
         share_of_rows = (fresh == fractions(ROCKS["fresh"][rock])).all(axis=1).mean()
-        assert share_of_rows == pytest.approx(share / others if rock != without else 0.0, abs=0.01), rock
+        assert share_of_rows == pytest.approx(fraction / other_rocks if rock != absent_rock else 0.0, abs=0.01), rock
 
 
 def test_a_sample_without_limestone_has_less_calcium(tmp_path: Path) -> None:
@@ -164,12 +164,12 @@ def test_a_sample_without_limestone_has_less_calcium(tmp_path: Path) -> None:
     assert calcium[0] > 1.3 * calcium[1]
 
 
-@pytest.mark.parametrize("share", [0.03, 0.2])
-def test_the_share_of_missing_assays_follows_the_plan(share: float, tmp_path: Path) -> None:
-    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, missing=share))
+@pytest.mark.parametrize("fraction", [0.03, 0.2])
+def test_the_share_of_missing_assays_follows_the_plan(fraction: float, tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, missing=fraction))
     public, private, actual = read(tmp_path)
     for assays in (public[list(score.TARGETS)], actual):
-        assert assays.isna().mean(axis=None) == pytest.approx(share, abs=share / 5)
+        assert assays.isna().mean(axis=None) == pytest.approx(fraction, abs=fraction / 5)
     assert not private.isna().any(axis=None)
     assert not public[channels_of(public)].isna().any(axis=None)
 
@@ -225,8 +225,8 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     assert len(read(tmp_path)[2])
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signum: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -234,19 +234,19 @@ def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signal_nu
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal_number)
+    process.send_signal(signum)
     assert process.wait(timeout=60) != 0
     process.communicate()
     assert not list(tmp_path.rglob("*.gz"))
-    assert signal_number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
+    assert signum == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
 
 
 @given(st.floats(1e-6, 1e9), st.integers(1, 6))
 @example(512.0625, 5)  # 512.06 is 5.120599999999999e+02 to 16 digits, which is more precise than a double
 def test_numbers_are_rounded_to_significant_digits(value: float, digits: int) -> None:
-    rounded = significant(np.array([value]), digits)[0]
-    assert rounded == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
-    assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a decimal number of that many digits
+    result = significant(np.array([value]), digits)[0]
+    assert result == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
+    assert result == float(f"{result:.{digits - 1}e}")  # the double nearest to a decimal number of that many digits
 
 
 @pytest.mark.timing

@@ -79,7 +79,7 @@ def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "holes", "reason"),
+    ("content", "holes", "reason"),
     [
         (None, "10%", "--holes 10% would make none of the 3 drill holes private"),
         (None, "0.99", "none of the 3 drill holes public"),
@@ -103,10 +103,10 @@ def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> No
     ids=range(18),
 )
 def test_a_table_that_cannot_be_split_gets_one_line(
-    text: str | None, holes: str, reason: str, table: Path, tmp_path: Path
+    content: str | None, holes: str, reason: str, table: Path, tmp_path: Path
 ) -> None:
-    if text is not None:
-        table.write_bytes(text.encode("latin-1"))
+    if content is not None:
+        table.write_bytes(content.encode("latin-1"))
     result = recore("split", table, "--holes", holes, "--out", tmp_path / "out")
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr.splitlines()[-1]

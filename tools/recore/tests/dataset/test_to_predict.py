@@ -35,27 +35,27 @@ def test_an_invalid_spectrum_becomes_an_empty_row(table: pd.DataFrame, tmp_path:
     table.loc["b", CHANNELS[3]] = "n.d."
     table.loc["d", CHANNELS[:]] = 0.5
     table["SiteID"] = list("WXYZ")
-    result, written = read(table, tmp_path)
+    result, output = read(table, tmp_path)
     assert [(problem.sample, problem.reason) for problem in result.problems] == [
         ("b", f"column '{CHANNELS[3]}': 'n.d.' is not a number"),
         ("d", "all values are 0.5, so this is not a spectrum"),
     ]
-    assert written.index.tolist() == list("abcd")
-    assert written["SiteID"].tolist() == list("WXYZ")
-    assert written.loc[["b", "d"], CHANNELS].isna().all(axis=None)
-    good = table.loc[["a", "c"], CHANNELS].astype(float).round(6)
-    np.testing.assert_array_equal(written.loc[["a", "c"], CHANNELS].astype(float), good)
+    assert output.index.tolist() == list("abcd")
+    assert output["SiteID"].tolist() == list("WXYZ")
+    assert output.loc[["b", "d"], CHANNELS].isna().all(axis=None)
+    expected = table.loc[["a", "c"], CHANNELS].astype(float).round(6)
+    np.testing.assert_array_equal(output.loc[["a", "c"], CHANNELS].astype(float), expected)
 
 
 def test_ids_are_found_by_their_names_or_chosen_and_assays_are_ignored(table: pd.DataFrame, tmp_path: Path) -> None:
     table.insert(0, "well", ["W1", "W1", "", "W2"])
     table.insert(1, "from_ft", [10, "?", 30, 40])
     table["Cu"] = "high"
-    _, written = read(table, tmp_path, "SiteID=well")
-    assert written["SiteID"].fillna("").tolist() == ["W1", "W1", "", "W2"]
-    assert written["DepthFrom"].tolist() == ["3.048", "?", "9.144", "12.192"]
-    assert written["DepthTo"].isna().all()
-    assert "CuPPM" not in written
+    _, output = read(table, tmp_path, "SiteID=well")
+    assert output["SiteID"].fillna("").tolist() == ["W1", "W1", "", "W2"]
+    assert output["DepthFrom"].tolist() == ["3.048", "?", "9.144", "12.192"]
+    assert output["DepthTo"].isna().all()
+    assert "CuPPM" not in output
     with pytest.raises(ValueError, match=r"only sample and the IDs \(SiteID, DepthFrom, DepthTo\) can be specified"):
         SampleOptions((), columns=("CuPPM=Cu",))
     (tmp_path / "out.csv.gz").unlink()
@@ -69,8 +69,8 @@ def test_a_data_file_in_the_schema_keeps_its_digits(table: pd.DataFrame, tmp_pat
     table.insert(1, "SiteID", "H1")
     table.insert(2, "DepthFrom", 1)
     table["CuPPM"] = 7
-    _, written = read(table.rename_axis(""), tmp_path)
-    pd.testing.assert_frame_equal(written[CHANNELS].astype(float), table[CHANNELS].astype(float), check_names=False)
+    _, output = read(table.rename_axis(""), tmp_path)
+    pd.testing.assert_frame_equal(output[CHANNELS].astype(float), table[CHANNELS].astype(float), check_names=False)
 
 
 def test_several_spectra_of_a_sample_are_a_question(table: pd.DataFrame, tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_several_spectra_of_a_sample_are_a_question(table: pd.DataFrame, tmp_pat
     result = write_samples(SampleOptions((tmp_path / "table.csv",)), COLUMNS, tmp_path / "out.csv.gz")
     assert (result.rows, [problem.question for problem in result.problems]) == (0, ["replicate"])
     assert not (tmp_path / "out.csv.gz").exists()
-    _, written = read(table, tmp_path, replicates="mean")
+    _, output = read(table, tmp_path, replicates="mean")
     mean = table.astype(float).iloc[[0, 3]].mean().round(6)
-    np.testing.assert_allclose(written.loc["a", CHANNELS].astype(float), mean, atol=1e-9)
-    _, written = read(table, tmp_path, replicates="each")
-    assert written.index.tolist() == ["a:0", "a:1", "b:0", "b:1"]
+    np.testing.assert_allclose(output.loc["a", CHANNELS].astype(float), mean, atol=1e-9)
+    _, output = read(table, tmp_path, replicates="each")
+    assert output.index.tolist() == ["a:0", "a:1", "b:0", "b:1"]
 
 
 def test_an_ambiguous_file_does_not_affect_the_others(table: pd.DataFrame, tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_an_ambiguous_file_does_not_affect_the_others(table: pd.DataFrame, tmp_p
     result = write_samples(SampleOptions(files), COLUMNS, tmp_path / "out.csv.gz")
     [problem] = result.problems
     assert (problem.sample, problem.question) == ("reflectance", "quantity")
-    written = pd.read_csv(tmp_path / "out.csv.gz", index_col=0)
-    assert written.index.tolist() == ["a", "b", "c", "d", "reflectance"]
-    assert written[CHANNELS].notna().all(axis=1).tolist() == [True] * 4 + [False]
+    output = pd.read_csv(tmp_path / "out.csv.gz", index_col=0)
+    assert output.index.tolist() == ["a", "b", "c", "d", "reflectance"]
+    assert output[CHANNELS].notna().all(axis=1).tolist() == [True] * 4 + [False]
 
 
 def test_a_file_of_one_spectrum_that_cannot_be_read_leaves_an_empty_row(table: pd.DataFrame, tmp_path: Path) -> None:
@@ -108,13 +108,13 @@ def test_a_file_of_one_spectrum_that_cannot_be_read_leaves_an_empty_row(table: p
     assert [(problem.sample, problem.reason) for problem in result.problems] == [
         ("broken", f"line 3: '{CHANNELS[1]} NaN' is not two numbers, wavenumber and value")
     ]
-    written = pd.read_csv(tmp_path / "out.csv.gz", index_col=0)
-    assert written[CHANNELS].notna().all(axis=1).to_dict() == {"broken": False, "good": True}
+    output = pd.read_csv(tmp_path / "out.csv.gz", index_col=0)
+    assert output[CHANNELS].notna().all(axis=1).to_dict() == {"broken": False, "good": True}
 
 
 def test_the_same_problem_of_several_files_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     sources = ["a.csv line 1", "a.csv line 2", *[f"b.csv line {line}" for line in range(1, 10)], "c.csv"]
-    problems = [Problem(source, "it is bad" if number else "first") for number, source in enumerate(sources)]
+    problems = [Problem(source, "it is bad" if index else "first") for index, source in enumerate(sources)]
     show_remarks(ImportResult(problems=[*problems, Problem("b.csv line 9", "worse"), Problem("d.csv", "worse")]))
     assert capsys.readouterr().err.splitlines() == [
         "recore: a.csv line 1: first",

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 
 from recore.cli import main
 from stagemaker.protocol.service_model import operation_model, read_request
@@ -36,7 +36,7 @@ class Session:
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
     """Return two runs: one with --keep and no AWS options, and one with AWS options."""
     simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
-    folder = tiny(tmp_path_factory.mktemp("submission"))
+    folder = stub(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
     aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
@@ -75,18 +75,18 @@ def test_the_sandbox_and_aws_produce_the_same_scores(sessions: dict[str, Session
 
 
 def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
-    local, aws = comparable_requests(sessions["local"]), comparable_requests(sessions["aws"])
-    assert local <= aws
-    removals = {text.split()[1] for text in aws - local}
+    local_requests, aws_requests = comparable_requests(sessions["local"]), comparable_requests(sessions["aws"])
+    assert local_requests <= aws_requests
+    removals = {request.split()[1] for request in aws_requests - local_requests}
     assert removals == {"ListObjectsV2", "DeleteObjects", "DeleteModel"}  # not with --keep
 
 
 def comparable_requests(session: Session) -> set[str]:
     """Return the distinct requests as strings, because the number of requests for a status depends on timing."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
-    texts = set()
+    lines = set()
     for service, operation, request in session.requests:
-        text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
+        body = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
         for pattern, word in (
             (re.escape(name), "NAME"),
             (r"arn:aws:iam::[\w:/-]+", "ROLE"),
@@ -96,9 +96,9 @@ def comparable_requests(session: Session) -> set[str]:
             (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
             (r'"nextToken": "[^"]*"', "TOKEN"),
         ):
-            text = re.sub(pattern, word, text)
-        texts.add(f"{service} {operation} {text}")
-    return texts
+            body = re.sub(pattern, word, body)
+        lines.add(f"{service} {operation} {body}")
+    return lines
 
 
 def test_the_service_model_allows_the_requests(sessions: dict[str, Session]) -> None:
@@ -164,7 +164,7 @@ def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) ->
 
 def test_the_possible_cost_is_announced_first(sessions: dict[str, Session]) -> None:
     lines = sessions["aws"].result.stderr.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
+    first = next(index for index, line in enumerate(lines) if line.startswith("upload"))
     announcement = "\n".join(lines[:first])
     instances = ("1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge")
     for word in ("us-east-1", BUCKET_NAME, ROLE, *instances, "3600 s"):

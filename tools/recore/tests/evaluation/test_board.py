@@ -31,8 +31,8 @@ def failed_step(name: str, reason: str) -> dict[str, Any]:
     return {"state": "Failed", "steps": [STEPS[0] | {"name": name, "state": "Failed", "reason": reason}]}
 
 
-STOPPED = {"state": "Stopped"}
-NO_PRIVATE = failed_step("private predict", "not the columns of the model")
+STOPPED_STEP = {"state": "Stopped"}
+FAILED_PREDICT = failed_step("private predict", "not the columns of the model")
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's arguments, and changes; the best is first
     "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
@@ -49,11 +49,11 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     "negative": ({"public": 0.9, "private": -3.0}, {}),
     "later": ({"public": 0.1, "started": "2026-02-01"}, {}),
     "public-only": ({"public": 0.9}, {}),
-    "no-private": ({"held-out": 0.9}, NO_PRIVATE),
-    "stopped": ({"held-out": 0.8, "started": "2025-01-01"}, STOPPED),
+    "no-private": ({"held-out": 0.9}, FAILED_PREDICT),
+    "stopped": ({"held-out": 0.8, "started": "2025-01-01"}, STOPPED_STEP),
     "failed": ({}, FAILED),
 }
-FOR_HOST = (
+HOST_ORDER = (
     "best by-held-out second again claims-nothing claims not-cleaned-up negative later held-out memorises public-only"
 )
 
@@ -65,7 +65,7 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
     assert problems == []
     assert names(entries) == list(RUNS)
     for_host = names(read_runs(tmp_path, private_first=True)[0])
-    assert for_host[:-3] == FOR_HOST.split()
+    assert for_host[:-3] == HOST_ORDER.split()
     assert set(for_host[-3:]) == {"no-private", "stopped", "failed"}
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
     assert lines[1][-4:] == ["held-out", "private", "public", "seconds"]
@@ -140,9 +140,9 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
     write_record(tmp_path, "old", make_record("a", "2026-01-01", public=0.99))
     write_record(tmp_path, "new", make_record("b", "2026-03-01", **{"held-out": 0.1}))
     write_record(tmp_path, "older-but-better", make_record("b", "2026-02-01", **{"held-out": 0.2}))
-    later = make_record("b", "2026-02-01", public=0.3)
-    later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
-    write_record(tmp_path, "with-private", later)
+    later_run = make_record("b", "2026-02-01", public=0.3)
+    later_run["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
+    write_record(tmp_path, "with-private", later_run)
     assert names(read_runs(tmp_path)[0]) == ["older-but-better", "new", "with-private", "old"]
     board = " ".join(show_board(tmp_path).split())
     titles = [
@@ -156,14 +156,14 @@ def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Pat
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"])
 def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     write_record(tmp_path, name.replace("/", "_"), make_record(name) | {"state": name})
-    text = show_board(tmp_path)
-    assert f"Runs on {name}/public.csv.gz" in text
-    assert name.replace("/", "_") in text
-    assert name.lower() in text.splitlines()[2]
+    page = show_board(tmp_path)
+    assert f"Runs on {name}/public.csv.gz" in page
+    assert name.replace("/", "_") in page
+    assert name.lower() in page.splitlines()[2]
 
 
 @pytest.mark.parametrize(
-    "text",
+    "content",
     [
         "{",
         "[]",
@@ -177,9 +177,9 @@ def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     ],
     ids=range(9),
 )
-def test_an_invalid_record_is_reported_and_skipped(text: str, tmp_path: Path) -> None:
+def test_an_invalid_record_is_reported_and_skipped(content: str, tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
-    write_record(tmp_path, "bad", text)
+    write_record(tmp_path, "bad", content)
     entries, problems = read_runs(tmp_path)
     assert names(entries) == ["good"]
     assert len(problems) == 1
@@ -194,11 +194,11 @@ JSON = st.recursive(
 )
 
 
-@given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
-@example(member="data", value=[True], other=None)
+@given(member=st.sampled_from(MEMBERS), value=JSON, junk=JSON)
+@example(member="data", value=[True], junk=None)
 @examples(100)
-def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, other: Any, tmp_path: Path) -> None:
-    for name, record in {"a": make_record(private=0.5) | {member: value}, "b": other}.items():
+def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, junk: Any, tmp_path: Path) -> None:
+    for name, record in {"a": make_record(private=0.5) | {member: value}, "b": junk}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
     entries, problems = read_runs(tmp_path)
@@ -241,26 +241,26 @@ def test_json_contains_the_same_list(tmp_path: Path) -> None:
 def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
     write_record(tmp_path, "two", make_record(public=0.25))
-    before = json.loads((tmp_path / "one/run.json").read_text())
+    record = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
-    for text in ("PLS, 12 components", "--json is part of this note"):
-        result = recore("board", "--note", tmp_path / "one", text)
+    for note in ("PLS, 12 components", "--json is part of this note"):
+        result = recore("board", "--note", tmp_path / "one", note)
         assert (result.returncode, result.stderr) == (0, "")
-        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
-        assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": text}
+        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {note}\n"
+        assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": note}
         lines = recore("board", tmp_path).stdout.splitlines()
-        assert [line.endswith(text) for line in lines if line.startswith(("one", "two"))] == [True, False]
-    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [text, ""]
+        assert [line.endswith(note) for line in lines if line.startswith(("one", "two"))] == [True, False]
+    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [note, ""]
     result = recore("board", "--note", tmp_path / "one", "", "--json")
     assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
-    assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
+    assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": ""}
     assert "note" not in recore("board", tmp_path).stdout
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
     assert (tmp_path / "one/run.json").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize(
-    ("text", "printed"),
+    ("note", "printed"),
     [
         (" two\nlines\t and \x1b[2Jmore ", "two lines and ?[2Jmore"),
         ("\N{RIGHT-TO-LEFT OVERRIDE}note", "?note"),
@@ -268,13 +268,13 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
         ("begins " + "x" * 1000 + " ends", "begins " + "x" * 90 + " ... " + "x" * 92 + " ends"),
     ],
 )
-def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -> None:
+def test_a_note_is_one_printable_line(note: str, printed: str, tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
-    assert recore("board", "--note", tmp_path / "one", text).returncode == 0
+    assert recore("board", "--note", tmp_path / "one", note).returncode == 0
     assert json.loads((tmp_path / "one/run.json").read_text())["note"] == printed
-    write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": text})
+    write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": note})
     entries, errors = read_runs(tmp_path)
-    if text.isascii():  # a lone surrogate makes a record invalid
+    if note.isascii():  # a lone surrogate makes a record invalid
         assert [entry.note for entry in entries] == [printed, printed]
     assert len(entries) + len(errors) == 2
 
@@ -304,16 +304,16 @@ def test_a_note_on_an_invalid_run_is_rejected_in_one_line(content: str | None, r
 def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: Path) -> None:
     note = "gradient boosting on the first derivative of every spectrum"
     write_record(tmp_path, "2026-01-01T00-00-00", make_record(public=-10.1234, private=0.5678) | {"note": note})
-    text = show_board(tmp_path, width)
-    assert max(map(len, text.splitlines())) <= width
-    assert {"-10.1234", "0.5678", "12.3"} <= set(text.split())
-    assert "\u2026" not in text
+    page = show_board(tmp_path, width)
+    assert max(map(len, page.splitlines())) <= width
+    assert {"-10.1234", "0.5678", "12.3"} <= set(page.split())
+    assert "\u2026" not in page
 
 
 def test_runs_of_two_challenges_are_never_in_one_table(tmp_path: Path) -> None:
-    for number, script in enumerate("aab"):
-        record = make_record(private=0.1 * number) | {"score_script": {"sha256": script * 64}}
-        write_record(tmp_path, f"run-{number}", record)
+    for index, script in enumerate("aab"):
+        record = make_record(private=0.1 * index) | {"score_script": {"sha256": script * 64}}
+        write_record(tmp_path, f"run-{index}", record)
     tables = make_tables(read_runs(tmp_path)[0])
     assert sorted(table.row_count for table in tables) == [1, 2]
     assert {str(table.title)[-17:] for table in tables} == {"score.py aaaaaaaa", "score.py bbbbbbbb"}

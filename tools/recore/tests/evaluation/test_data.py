@@ -13,7 +13,7 @@ from recore.data_file import MAX_HEADER, MAX_ROW, as_csv_gz, open_data, read_hea
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
-CHANNELS = ",".join(f"{number}.5" for number in range(MAX_HEADER // 8 + 100_000))
+CHANNELS = ",".join(f"{index}.5" for index in range(MAX_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
 PRIVATE = ",DepthTo,SiteID,DepthFrom,4000.0\n0,1,a,0,0.5\n"
 
@@ -49,15 +49,15 @@ KINDS = {  # tools/recore/tests/dataset/test_file_kinds.py has the kinds that no
 @pytest.mark.parametrize("content", KINDS, ids=range(len(KINDS)))
 def test_the_format_of_a_file_that_is_not_csv_is_reported(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
-    for written in (content, gzip.compress(content)):
-        path.write_bytes(written)
+    for file_content in (content, gzip.compress(content)):
+        path.write_bytes(file_content)
         with pytest.raises(ValueError, match=f"{path}: .*{KINDS[content]}"):
             DataFiles(path).check()
 
 
 def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
-    path, whole = tmp_path / "public.csv.gz", gzip.compress(PUBLIC.encode())
-    for content, word in ((whole[:18], "truncated"), (whole[:10] + b"\xff" * 20, "damaged")):
+    path, packed = tmp_path / "public.csv.gz", gzip.compress(PUBLIC.encode())
+    for content, word in ((packed[:18], "truncated"), (packed[:10] + b"\xff" * 20, "damaged")):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=f"{path}: the gzip file is {word}; download or copy it again"):
             DataFiles(path).check()
@@ -65,7 +65,7 @@ def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 @pytest.mark.parametrize(
-    "again",
+    "header",
     [
         PUBLIC,
         "\ufeff" + PUBLIC.replace("\n", "\r\n"),
@@ -74,10 +74,10 @@ def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
         PUBLIC.replace("4000.0", "3998.0"),
     ],
 )
-def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool, tmp_path: Path) -> None:
+def test_a_repeated_header_is_rejected_with_its_line(header: str, is_packed: bool, tmp_path: Path) -> None:
     """Two files were joined, and the second file's header can have different quotes or marks."""
     path = tmp_path / "public.csv"
-    for content in (PUBLIC, PUBLIC + again):  # the same file, before and after
+    for content in (PUBLIC, PUBLIC + header):  # the same file, before and after
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
         if content == PUBLIC:
             DataFiles(path).check()
@@ -92,9 +92,9 @@ def test_a_repeated_header_is_rejected_with_its_line(again: str, is_packed: bool
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
     """All methods read both kinds in the same way, also repeatedly; files for jobs are gzipped and named .csv.gz."""
-    text = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
+    content = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
     path = tmp_path / name
-    path.write_bytes(gzip.compress(text) if is_packed else text)
+    path.write_bytes(gzip.compress(content) if is_packed else content)
     for _ in range(2):
         data = read_data(path)
         assert (data.index.tolist(), data.hole.tolist(), data.spectra.tolist()) == (["0"], ["a"], [[0.5]])
@@ -106,8 +106,8 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
         ]
         [batch] = data_file.read_batches({2: pa.string()})
         assert batch["2"].to_pylist() == ["a"]
-        with data_file.compressed() as content:
-            assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
+        with data_file.compressed() as file:
+            assert gzip.decompress(file.read()) == content == gzip.decompress(packed.read_bytes())
         assert packed.name == "public.csv.gz"
         assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -127,12 +127,12 @@ def test_a_broken_row_is_named(row: str, reason: str, tmp_path: Path) -> None:
         list(data.rows())
 
 
-@pytest.mark.parametrize("missing", ["public", "private", "actual"])
-def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Path) -> None:
-    texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
-    files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
-    files[missing].unlink()
-    with pytest.raises(FileNotFoundError, match=rf"{missing}\.csv\.gz: there is no such file; .*recore sample"):
+@pytest.mark.parametrize("missing_name", ["public", "private", "actual"])
+def test_a_missing_file_is_reported_with_a_suggestion(missing_name: str, tmp_path: Path) -> None:
+    contents = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
+    files = {name: write_gz(tmp_path / f"{name}.csv.gz", content) for name, content in contents.items()}
+    files[missing_name].unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{missing_name}\.csv\.gz: there is no such file; .*recore sample"):
         DataFiles(**files).check()
 
 

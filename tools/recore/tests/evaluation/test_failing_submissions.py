@@ -6,7 +6,7 @@ from recore_support.run_command import file_options
 from recore_support.submission_runs import FinishedRun, other_entries, run_submission, variant
 
 PIPELINE = ("preprocess", "predict", "score")
-TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
+TRAINING, ALL_DATA, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if the exception is not a known one
     "train": "look at: train.py",
     "preprocess": "look at: preprocess.py, which runs without the other files",
@@ -25,7 +25,7 @@ class Failure:
     files: dict[str, str] = field(default_factory=dict)
     logged: str = ""
     advice: str = ""
-    splits: tuple[str, ...] = BOTH
+    splits: tuple[str, ...] = ALL_DATA
 
     @property
     def failed_steps(self) -> list[str]:
@@ -36,7 +36,7 @@ def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
     return {"changes": {file: (old, new)}}
 
 
-READ_LINE, INPUTS_EXPRESSION = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
+RETURN_LINE, INPUTS_EXPRESSION = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
 FAILURES = {
     "training raises an exception": Failure(
         "train",
@@ -91,23 +91,23 @@ FAILURES = {
         "predict",
         "ValueError: cannot read text/csv (train.py, line 16, in input_fn)",
         logged="ValueError: cannot read text/csv",
-        **change("train.py", READ_LINE, "    raise ValueError(f'cannot read {content_type}')"),
+        **change("train.py", RETURN_LINE, "    raise ValueError(f'cannot read {content_type}')"),
     ),
     "a server that ends": Failure(
         "predict",
         "the server did not respond",
-        **change("train.py", READ_LINE, "    os._exit(3)"),
+        **change("train.py", RETURN_LINE, "    os._exit(3)"),
         logged="exited with code 3",
     ),
     "no number in the predictions": Failure(
         "score", "every prediction is empty", **change("train.py", "np.tile(model,", "np.tile(model * np.nan,")
     ),
 }
-QUICK = "a server that ends"  # not marked as slow; its reason is the same for public and private data
+FAST_CASE = "a server that ends"  # not marked as slow; its reason is the same for public and private data
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == QUICK else pytest.mark.slow) for name in FAILURES]
+    "name", [pytest.param(name, marks=() if name == FAST_CASE else pytest.mark.slow) for name in FAILURES]
 )
 def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
@@ -142,8 +142,8 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
 def explanation_of(result: FinishedRun, step: str) -> list[str]:
     """Return a failed step's own line on stderr and the indented lines below it."""
     lines = result.stderr.splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
-    last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
+    first = next(index for index, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
+    last = next((index for index in range(first + 1, len(lines)) if lines[index][:1] != " "), len(lines))
     return lines[first:last]
 
 
@@ -152,14 +152,14 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
     assert all(character.isprintable() or character == "\n" for character in result.stderr)
     assert result.stderr.count("recore: ") == len(failed_steps)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
-    for split in BOTH:
+    for split in ALL_DATA:
         names = [f"{split} {step}" for step in PIPELINE]
         first_failed = (
             0
             if "train" in failed_steps
             else next((n for n, name in enumerate(names) if name in failed_steps), len(names))
         )
-        expected |= {name: "Completed" if number < first_failed else "Waiting" for number, name in enumerate(names)}
+        expected |= {name: "Completed" if index < first_failed else "Waiting" for index, name in enumerate(names)}
     expected["held-out score"] = "Waiting" if "train" in failed_steps else "Completed"
     expected |= dict.fromkeys(failed_steps, "Failed")
     assert result.record["state"] == "Failed"
@@ -167,8 +167,8 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
     assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
     for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
         files = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
-        assert files == {f"{split}.{suffix}" for split in BOTH if expected[f"{split} {step}"] == "Completed"}
-    assert set(result.record["scores"]) == {split for split in BOTH if expected[f"{split} score"] == "Completed"}
+        assert files == {f"{split}.{suffix}" for split in ALL_DATA if expected[f"{split} {step}"] == "Completed"}
+    assert set(result.record["scores"]) == {split for split in ALL_DATA if expected[f"{split} score"] == "Completed"}
     assert {path.stem for path in (result.folder / "logs").iterdir()} == {
         step["name"].replace(" ", "-") for step in result.record["steps"] if step["job"]
     }
@@ -176,7 +176,7 @@ def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> Non
     assert other_entries(result.folder) == []
 
 
-LOUD_MAIN = r"""def main():
+PRINTING_MAIN = r"""def main():
     print("\x1b[2J\x1b]0;title\x07\x9b31m\u202e" + chr(0) + "over\rwritten")
     print("a" * (1 << 20), "b" * (1 << 20), sep="\n", flush=True)
     raise SystemExit("\x1b[1A\x1b[2Kall is well")
@@ -184,7 +184,7 @@ LOUD_MAIN = r"""def main():
 
 
 def test_a_jobs_control_characters_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD_MAIN)})
+    submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", PRINTING_MAIN)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1
     check_remaining_results(result, ["public preprocess", "private preprocess"])

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from recore_support.command import recore
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
@@ -42,9 +42,9 @@ from stagemaker.server import BUCKET, Simulator
 
 ACCOUNT = "arn:aws:iam::111122223333:role"
 ROLES = ("--role", f"{ACCOUNT}/Submissions", "--scoring-role", f"{ACCOUNT}/Scoring")
-FAIL = "raise ValueError('no copper here')\n"
-ASLEEP = "asleep"
-SLOW = f"import time\nif __name__ == '__main__':\n    print({ASLEEP!r}, flush=True)\n    time.sleep(600)\n"
+FAILURE = "raise ValueError('no copper here')\n"
+SLEEP_LINE = "asleep"
+SLEEP = f"import time\nif __name__ == '__main__':\n    print({SLEEP_LINE!r}, flush=True)\n    time.sleep(600)\n"
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +53,17 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-class Recorded:
+class Recorder:
     """Recorder of the requests (operation and members) that clients send if they are created within the context."""
 
-    def __enter__(self) -> "Recorded":
+    def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []
         original = boto3.Session.client
 
         def client(session: boto3.Session, *words: Any, **options: Any) -> Any:
-            made = original(session, *words, **options)
-            made.meta.events.register("provide-client-params.*.*", self._record)
-            return made
+            new_client = original(session, *words, **options)
+            new_client.meta.events.register("provide-client-params.*.*", self._record)
+            return new_client
 
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(boto3.Session, "client", client)
@@ -75,7 +75,7 @@ class Recorded:
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
 
-    def of(self, *operations: str) -> list[dict[str, Any]]:
+    def select(self, *operations: str) -> list[dict[str, Any]]:
         return [members for name, members in self.requests if name in operations]
 
 
@@ -84,33 +84,33 @@ def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
     effects = [
         statement["Effect"]
         for statement in policy["Statement"]
-        if any(fnmatch.fnmatchcase(action, each) for each in _list(statement["Action"]))
-        and any(fnmatch.fnmatchcase(resource, each) for each in _list(statement.get("Resource", [])))
+        if any(fnmatch.fnmatchcase(action, each) for each in _as_list(statement["Action"]))
+        and any(fnmatch.fnmatchcase(resource, each) for each in _as_list(statement.get("Resource", [])))
     ]
     return "Allow" in effects and "Deny" not in effects
 
 
-def _list(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
 def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
     """Return the values of the members with these names, at any depth."""
     if isinstance(content, list):
-        return [found for each in content for found in addresses(each, names)]
+        return [address for each in content for address in addresses(each, names)]
     if not isinstance(content, dict):
         return []
-    own = [value for name, value in content.items() if name in names and isinstance(value, str)]
-    return own + [found for value in content.values() for found in addresses(value, names)]
+    values = [value for name, value in content.items() if name in names and isinstance(value, str)]
+    return values + [address for value in content.values() for address in addresses(value, names)]
 
 
 @needs_sandbox
 def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
     simulator: Simulator, sample: Path, tmp_path: Path
 ) -> None:
-    paths = (tiny(tmp_path / "mine"), tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN}))
+    paths = (stub(tmp_path / "mine"), stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN}))
     command = ["judge", *paths, *file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged"]
-    with Recorded() as recorded:
+    with Recorder() as recorder:
         result = recore(
             *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
         )
@@ -121,41 +121,41 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
         ROLES[1]: policies["role of submissions (--role)"],
         ROLES[3]: policies["role of scoring (--scoring-role)"],
     }
-    requests = recorded.of("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
+    requests = recorder.select("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
     scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
     assert {request["RoleArn"] for request in scoring} == {ROLES[3]}
     assert len(scoring) == 2
     transforms = {
         request["ModelName"]: [*addresses(request, ("S3Uri", "S3OutputPath"))]
-        for request in recorded.of("CreateTransformJob")
+        for request in recorder.select("CreateTransformJob")
     }
     for request in requests:
         role = request.get("RoleArn") or request["ExecutionRoleArn"]
         assert request.get("EnableNetworkIsolation") or request["NetworkConfig"]["EnableNetworkIsolation"]
-        used = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
+        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
             request.get("ModelName", ""), []
         )
-        for uri in used:
+        for uri in uris:
             resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}/any".replace(".gz/any", ".gz")
             is_private = "recore-host" in uri
             assert is_private <= (role == ROLES[3])
             action = "s3:PutObject" if uri.endswith("/scores") else "s3:GetObject"
             assert allows(of_role[role], action, resource), (role, action, resource)
     assert any("recore-host" in str(request) for request in scoring)
-    hidden = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
-    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden)
-    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden)
+    hidden_key = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
+    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden_key)
+    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden_key)
     assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
     assert objects_below_recore(simulator) == []
 
 
 def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     files = file_options(sample, allow_unsandboxed=False)
-    command = ["judge", tiny(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
-    same = ("--role", ROLES[1], "--scoring-role", ROLES[1])
+    command = ["judge", stub(tmp_path / "mine"), *files, "--out", tmp_path / "judged"]
+    same_roles = ("--role", ROLES[1], "--scoring-role", ROLES[1])
     for words, reason in (
         ((*command, *ROLES), "--role, --bucket and the other options for AWS need --engine aws"),
-        ((*command, "--engine", "aws", *same), "--scoring-role must differ from --role"),
+        ((*command, "--engine", "aws", *same_roles), "--scoring-role must differ from --role"),
         (("judge", *files), "SUBMISSIONS, --public, --private and --actual are required"),
     ):
         result = recore(*words, **simulator.variables())
@@ -167,7 +167,7 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
 def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     command = [
         "judge",
-        tiny(tmp_path / "mine"),
+        stub(tmp_path / "mine"),
         *file_options(sample, allow_unsandboxed=False),
         "--engine",
         "aws",
@@ -190,9 +190,9 @@ def test_the_policies_are_printed_as_json() -> None:
 
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
-    bound = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
-    assert bound.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
-    assert bound.dollars == pytest.approx(0.23 * bound.hours)
+    costs = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
+    assert costs.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
+    assert costs.dollars == pytest.approx(0.23 * costs.hours)
     assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
 
@@ -220,28 +220,28 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
         "invalid": "./x\n",
     }
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
-    paths = [tiny(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
-    plain, more, same, other, invalid = [Entry(path, read_submission(path)) for path in paths]
+    paths = [stub(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
+    entry, larger, copy, other, invalid = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
-    assert aws_round.allows_ties(3600, [plain, invalid], [plain, invalid])  # $3.68 and $2.76
-    assert aws_round.allows_ties(3600, [plain, more], [more, same])  # one job of $0.23 for the packages of both
-    assert not aws_round.allows_ties(3600, [plain, more], [more, other])
-    assert not aws_round.allows_ties(3600, [plain, invalid], [plain, same, invalid])
+    assert aws_round.allows_ties(3600, [entry, invalid], [entry, invalid])  # $3.68 and $2.76
+    assert aws_round.allows_ties(3600, [entry, larger], [larger, copy])  # one job of $0.23 for the packages of both
+    assert not aws_round.allows_ties(3600, [entry, larger], [larger, other])
+    assert not aws_round.allows_ties(3600, [entry, invalid], [entry, copy, invalid])
 
 
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
     wheels = f"s3://{BUCKET}/recore/round/wheels"
     simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
     settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
-    with Recorded() as recorded:
+    with Recorder() as recorder:
         services = Services(simulator.client)
-        jobs = ExperimentJobs(services, settings, read_submission(tiny(tmp_path / "mine")), tmp_path, print)
+        jobs = ExperimentJobs(services, settings, read_submission(stub(tmp_path / "mine")), tmp_path, print)
         with pytest.raises(ExperimentError):  # there are no folds
             jobs.train("hold-out", "hold_out.py", {}, {})
         jobs.clear()
     simulator.client("s3").delete_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
-    [request] = recorded.of("CreateTrainingJob")
+    [request] = recorder.select("CreateTrainingJob")
     assert request["TrainingJobName"].startswith("recore-12345678-")
     assert [each["ChannelName"] for each in request["InputDataConfig"]] == ["code", "wheels"]
     assert request["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
@@ -256,8 +256,8 @@ def test_no_version_of_the_assays_remains_after_a_killed_call(simulator: Simulat
     assert stop_leftovers(services, "versions", "recore-1-") == (0, 2)
     versions = s3.list_object_versions(Bucket="versions")["Versions"]
     assert [item["Key"] for item in versions] == ["recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"]
-    listed = s3.list_objects_v2(Bucket="versions")["Contents"]
-    assert [item["Key"] for item in listed] == ["recore/recore-2-a/other"]
+    objects = s3.list_objects_v2(Bucket="versions")["Contents"]
+    assert [item["Key"] for item in objects] == ["recore/recore-2-a/other"]
 
 
 def test_packages_come_from_a_job_that_sees_no_data() -> None:
@@ -301,35 +301,35 @@ def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.Monke
     assert errors == []
 
 
-def stop_sleeper(simulator: Simulator, done: threading.Event) -> None:
+def stop_sleeper(simulator: Simulator, stop_event: threading.Event) -> None:
     """Stop the training job whose log says that it sleeps, as a user of the console could."""
     logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
-    while not done.wait(0.5):
+    while not stop_event.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:
             job = event["logStreamName"].partition("/")[0]
-            if event["message"].strip() == ASLEEP and job in running_jobs(sagemaker, "recore"):
+            if event["message"].strip() == SLEEP_LINE and job in running_jobs(sagemaker, "recore"):
                 sagemaker.stop_training_job(TrainingJobName=job)
                 return
 
 
 def objects_below_recore(simulator: Simulator) -> list[str]:
-    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="recore").get("Contents", [])
-    return [item["Key"] for item in listed]
+    objects = simulator.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="recore").get("Contents", [])
+    return [item["Key"] for item in objects]
 
 
 def running_jobs(sagemaker: Any, name: str) -> list[str]:
-    listed = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
-    return [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+    response = sagemaker.list_training_jobs(StatusEquals="InProgress", NameContains=name)
+    return [job["TrainingJobName"] for job in response["TrainingJobSummaries"]]
 
 
 @pytest.mark.slow
 @needs_sandbox
 def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp_path: Path) -> None:
     """Of twelve submissions, one is slow, two fail, and one is stopped by a different user."""
-    paths = [tiny(tmp_path / "slow", {"preprocess.py": SLOW + PREPROCESS})]
-    paths += [tiny(tmp_path / f"good-{number}", {"train.py": f"# {number}\n{TRAIN}"}) for number in range(8)]
-    paths += [tiny(tmp_path / f"fails-{number}", {"train.py": f"# {number}\n{FAIL}{TRAIN}"}) for number in range(2)]
-    paths += [tiny(tmp_path / "stopped", {"train.py": SLOW + TRAIN})]
+    paths = [stub(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS})]
+    paths += [stub(tmp_path / f"good-{index}", {"train.py": f"# {index}\n{TRAIN}"}) for index in range(8)]
+    paths += [stub(tmp_path / f"fails-{index}", {"train.py": f"# {index}\n{FAILURE}{TRAIN}"}) for index in range(2)]
+    paths += [stub(tmp_path / "stopped", {"train.py": SLEEP + TRAIN})]
     with Simulator(isolation="required") as simulator:
         sagemaker, folder = simulator.client("sagemaker"), tmp_path / "judged"
         options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--time-limit", 1, "--yes"]
@@ -342,16 +342,16 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
             time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        kept = {path.parent.name for path in folder.glob("*/run.json")}
-        done = threading.Event()
-        somebody = threading.Thread(target=stop_sleeper, args=(simulator, done))
-        somebody.start()
-        with Recorded() as recorded:
+        kept_runs = {path.parent.name for path in folder.glob("*/run.json")}
+        stop_event = threading.Event()
+        stopper = threading.Thread(target=stop_sleeper, args=(simulator, stop_event))
+        stopper.start()
+        with Recorder() as recorder:
             result = recore(*command, **simulator.variables())
-        done.set()
-        somebody.join()
+        stop_event.set()
+        stopper.join()
         assert result.returncode == 0, result.stderr
-        assert len(recorded.of("CreateTrainingJob")) == 12 - len(kept)
+        assert len(recorder.select("CreateTrainingJob")) == 12 - len(kept_runs)
         assert "from an earlier call" in result.stderr
         assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []

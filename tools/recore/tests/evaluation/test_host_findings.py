@@ -35,8 +35,8 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def found(files: dict[str, Path], **scores: float) -> list[str]:
-    changed = {name: Score(value, 1.0, 9, {}, {}) for name, value in scores.items()}
-    return [str(finding) for finding in collect_findings(**files, scores=SCORES | changed)]
+    changed_scores = {name: Score(value, 1.0, 9, {}, {}) for name, value in scores.items()}
+    return [str(finding) for finding in collect_findings(**files, scores=SCORES | changed_scores)]
 
 
 def event(kind: str, **members: object) -> str:
@@ -103,11 +103,11 @@ def test_numbers_of_private_rows_in_a_log_are_found_however_they_are_written(for
     spectra = pd.read_csv(files["private"], index_col=0).round(6)
     spectra.to_csv(files["private"])
     log = files["folder"] / "logs/private-preprocess.log"
-    texts = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
-    log.write_text(f"debug: {texts}\n")
+    numbers = [form.format(float(value)) for value in spectra.iloc[2, : MIN_PRINTED + 3]]
+    log.write_text(f"debug: {numbers}\n")
     assert found(files) == [f"printed {MIN_PRINTED + 3} numbers of one private row in private-preprocess"]
-    others = [form.format(float(spectra.iloc[row, row])) for row in (0, 1, 3, 4, 5)]
-    log.write_text(f"debug: {texts[: MIN_PRINTED - 1]} {others}; mean 0.5171 of 9 rows, 3.21 s\n")
+    other_numbers = [form.format(float(spectra.iloc[row, row])) for row in (0, 1, 3, 4, 5)]
+    log.write_text(f"debug: {numbers[: MIN_PRINTED - 1]} {other_numbers}; mean 0.5171 of 9 rows, 3.21 s\n")
     assert found(files) == []
 
 
@@ -135,15 +135,15 @@ def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch
     pace.add_run(steps(train=60), 30.0)
     assert pace.max_running == 3
     assert pace.format_remaining(8) == "about 80 s for the other 8, 3 at a time (30 s each, 9.6 GiB of memory)"
-    running = most = 0
+    running = peak = 0
     lock, stopping = threading.Lock(), threading.Event()
 
     def run() -> None:
-        nonlocal running, most
+        nonlocal running, peak
         with pace.turn(stopping):
             with lock:
                 running += 1
-                most = max(most, running)
+                peak = max(peak, running)
             time.sleep(0.02)
             with lock:
                 running -= 1
@@ -151,7 +151,7 @@ def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch
     with ThreadPoolExecutor(9) as pool:
         for future in [pool.submit(run) for _ in range(12)]:
             future.result()
-    assert most == 3
+    assert peak == 3
     pace.add_run(steps(train=900), 30.0)
     assert pace.max_running == 1  # which runs in any case
 

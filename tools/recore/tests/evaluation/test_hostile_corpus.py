@@ -47,32 +47,32 @@ class Outcome:
     seconds: int = 3600
 
 
-COMPLETED = Outcome("", 0)
-NOT_INSTALLED = "recore: train failed: requirements.txt could not be installed:"
+COMPLETED_RUN = Outcome("", 0)
+INSTALL_FAILURE = "recore: train failed: requirements.txt could not be installed:"
 WRONG_SHAPE = Outcome(r"recore: public score failed: .* the shape is \(\d+, \d+\) instead of \(\d+, 49\).*")
 OUTCOMES = {
-    "train_daemon": COMPLETED,
+    "train_daemon": COMPLETED_RUN,
     "train_kill_everything": Outcome(r"recore: train failed: .*, killed by SIGKILL"),
     "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than allowed.*"),
-    "train_much_output": COMPLETED,
+    "train_much_output": COMPLETED_RUN,
     "train_endless_output": Outcome(r"recore: train failed: .* it exceeded its time limit.*", seconds=10),
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
-    "train_many_files": COMPLETED,
+    "train_many_files": COMPLETED_RUN,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
-    "train_fifo": COMPLETED,
-    "train_links_out": COMPLETED,
-    "train_devices": COMPLETED,
+    "train_fifo": COMPLETED_RUN,
+    "train_links_out": COMPLETED_RUN,
+    "train_devices": COMPLETED_RUN,
     "train_writes_out": Outcome(r"recore: train failed: FileNotFoundError: .*/outside/written.*"),
     "train_folder_replaced": Outcome(
         r"recore: train failed: the job replaced /opt/ml/model, or a folder above it, with a symbolic link"
     ),
-    "train_unreadable": COMPLETED,
-    "train_data_in_model": COMPLETED,
+    "train_unreadable": COMPLETED_RUN,
+    "train_data_in_model": COMPLETED_RUN,
     "preprocess_control_characters": Outcome(
         r"recore: public preprocess failed: .*its name contains control characters.*"
     ),
-    "preprocess_markup": COMPLETED,
+    "preprocess_markup": COMPLETED_RUN,
     "preprocess_link_loop": Outcome(
         r"recore: public preprocess failed: .* could not be read: it contains a loop of symbolic links"
     ),
@@ -85,17 +85,17 @@ OUTCOMES = {
     "serve_too_few_rows": WRONG_SHAPE,
     "serve_not_finite": Outcome(r"recore: public score failed: .*inf.*"),
     "serve_escape_sequences": Outcome(r"recore: public predict failed: .*owned.*"),
-    "serve_environment": COMPLETED,
+    "serve_environment": COMPLETED_RUN,
     "requirements_address": Outcome(
-        rf"{NOT_INSTALLED} line 1: 'something @ https.*' is neither the name of a package .*"
+        rf"{INSTALL_FAILURE} line 1: 'something @ https.*' is neither the name of a package .*"
     ),
-    "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
-    "setup_runs_code": COMPLETED,
+    "requirements_code": Outcome(rf"{INSTALL_FAILURE} FileNotFoundError: .*/outside/written.*"),
+    "setup_runs_code": COMPLETED_RUN,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file inside the archive", 2),
-    "own_score": COMPLETED,
+    "own_score": COMPLETED_RUN,
 }
-REPORTED = {  # runs with a report, and what the report must contain
+REPORTED_CASES = {  # runs with a report, and what the report must contain
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
     "preprocess_markup": "",
     "serve_escape_sequences": "[bold]<b>",
@@ -129,16 +129,16 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 def visible_content(run: FinishedRun) -> bytes:
     """Return everything that a participant could see, including the contents of archives."""
-    seen = [run.stdout.encode(), run.stderr.encode()]
+    parts = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
             with tarfile.open(path) as tar:
-                seen += [tar.extractfile(member).read() for member in tar if member.isreg()]
-                seen += [f"{member.name} {member.linkname}".encode() for member in tar]
+                parts += [tar.extractfile(member).read() for member in tar if member.isreg()]
+                parts += [f"{member.name} {member.linkname}".encode() for member in tar]
         elif path.is_file():
-            seen.append(path.read_bytes())
-    seen += [gzip.decompress(part) for part in seen if part.startswith(b"\x1f\x8b")]
-    return b"\n".join(seen)
+            parts.append(path.read_bytes())
+    parts += [gzip.decompress(part) for part in parts if part.startswith(b"\x1f\x8b")]
+    return b"\n".join(parts)
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,16 @@ def watch_orphans() -> Iterator[list[str]]:
 
     In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
     """
-    prctl, own, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
+    prctl, this_process, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
     assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-    before = set(own.children())
+    children = set(this_process.children())
     try:
         yield commands
     finally:
-        while new := set(own.children()) - before:  # children of killed processes become children of this process
-            for process in psutil.wait_procs(new, END_SECONDS)[1]:
+        while (
+            orphans := set(this_process.children()) - children
+        ):  # children of killed processes become children of this process
+            for process in psutil.wait_procs(orphans, END_SECONDS)[1]:
                 with contextlib.suppress(psutil.Error):
                     commands.append(" ".join(process.cmdline()) or process.name())
                     process.kill()
@@ -179,10 +181,10 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
         replacements = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
         replacements["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
         submission = make_hostile(name, folder / "submission", replacements)
-        before = contents(folder) | contents(secret_sample)
+        old_files = contents(folder) | contents(secret_sample)
         out = folder / "runs/run"
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]
-        options += [] if name in REPORTED else ["--no-report"]
+        options += [] if name in REPORTED_CASES else ["--no-report"]
         program = PROGRAM.format(seconds=OUTCOMES[name].seconds)
         with watch_orphans() as running:
             result = subprocess.run(
@@ -194,13 +196,13 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
                 timeout=300,
             )
         run = FinishedRun(result.returncode, result.stdout, result.stderr, out)
-        remaining = os.listdir(temporary)
-    now = contents(folder) | contents(secret_sample)
-    changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
-    written = [Path(path).name for path in changed if not path.startswith(str(out))]
-    seen = visible_content(run)
-    secrets_visible = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(secrets_visible, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
+        leftovers = os.listdir(temporary)
+    new_files = contents(folder) | contents(secret_sample)
+    changed = [path for path in new_files.keys() | old_files.keys() if new_files.get(path) != old_files.get(path)]
+    names = [Path(path).name for path in changed if not path.startswith(str(out))]
+    visible = visible_content(run)
+    secrets_visible = SECRET.partition(".")[0].encode() in visible or b"root:x:0:0:root:/root" in visible
+    return run, Effects(secrets_visible, temporary in run.stderr, tuple(names), tuple(running), tuple(leftovers))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
@@ -231,19 +233,19 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
     run, effects = run_hostile(name, secret_sample, tmp_path, "required")
     check_end(run, OUTCOMES[name])
     assert effects == Effects()
-    if name in REPORTED:
-        check_report(run, REPORTED[name])
+    if name in REPORTED_CASES:
+        check_report(run, REPORTED_CASES[name])
 
 
 # These are the effects that security.md describes for machines without a sandbox; the other submissions have none.
-WITHOUT_SANDBOX = {
-    "train_daemon": (COMPLETED, Effects()),
+UNISOLATED_EFFECTS = {
+    "train_daemon": (COMPLETED_RUN, Effects()),
     "train_sparse_file": (OUTCOMES["train_sparse_file"], Effects()),
     "preprocess_link_out": (OUTCOMES["preprocess_link_out"], Effects()),
     "serve_hangs": (OUTCOMES["serve_hangs"], Effects()),
-    "serve_environment": (COMPLETED, Effects(secrets_visible=True)),
-    "requirements_code": (COMPLETED, Effects(written_files=("written",))),
-    "train_writes_out": (COMPLETED, Effects(written_files=("written",))),
+    "serve_environment": (COMPLETED_RUN, Effects(secrets_visible=True)),
+    "requirements_code": (COMPLETED_RUN, Effects(written_files=("written",))),
+    "train_writes_out": (COMPLETED_RUN, Effects(written_files=("written",))),
     "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(folder_named=True)),
     "preprocess_repeats_rows": (WRONG_SHAPE, Effects(folder_named=True)),
     "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(folder_named=True)),
@@ -253,15 +255,15 @@ WITHOUT_SANDBOX = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WITHOUT_SANDBOX)
+@pytest.mark.parametrize("name", UNISOLATED_EFFECTS)
 def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     name: str, secret_sample: Path, tmp_path: Path
 ) -> None:
-    outcome, expected = WITHOUT_SANDBOX[name]
+    outcome, expected = UNISOLATED_EFFECTS[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)
-    if name in REPORTED:
-        check_report(run, REPORTED[name])
+    if name in REPORTED_CASES:
+        check_report(run, REPORTED_CASES[name])
     if name == "serve_hangs":  # the client's time limit may come first; its message does not name the folder
         effects = replace(effects, folder_named=False)
     assert effects == expected

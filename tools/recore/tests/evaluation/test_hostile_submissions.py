@@ -20,7 +20,7 @@ from support.checkout import ROOT, environment
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
-ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+WAITING_ATTEMPTS = {"path", "content", "files of processes", "a port", "S3"}
 SERVER_STAGES = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
 STAGES = {  # the stages in which the hostile submission's code runs, by step
     "train": {"preprocess.py", "train.py", "training"},
@@ -47,13 +47,13 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
     actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
-        known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
+        facts = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
         # without isolation, the submission searches only this test's files
-        known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
+        facts |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
         shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
         script = submission / "preprocess.py"
-        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
+        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {facts!r}"))
         out, ended_steps = folder / "runs/run", list[str]()
         command = [sys.executable, "-m", "recore", "run", submission, "--out", out, *file_options(sample)]
         command += ["--isolation", isolation, "--no-report"]
@@ -95,7 +95,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
-            assert set(leaks) == (ATTEMPTS_WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert set(leaks) == (WAITING_ATTEMPTS if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
     # the model has only the expected contents, and every prediction is the mean, so training passed on no assay
     with tarfile.open(result.folder / "model.tar.gz") as tar:

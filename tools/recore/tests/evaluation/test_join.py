@@ -13,7 +13,7 @@ from recore.evaluation.submission import SubmissionFiles
 SUBMISSION_FILES = SubmissionFiles(
     Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"}
 )
-CODE = {f"code/{name}": text for name, text in SUBMISSION_FILES.files.items()}
+CODE = {f"code/{name}": script for name, script in SUBMISSION_FILES.files.items()}
 
 
 def join(folder: Path, model: bytes) -> Path:
@@ -54,7 +54,7 @@ def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "ignored",
+    "ignored_member",
     [
         member("x", tarfile.SYMTYPE, "/etc/passwd"),
         member("x", tarfile.CHRTYPE),
@@ -68,9 +68,9 @@ def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> 
     ids=range(8),
 )
 def test_only_files_and_relative_symbolic_links_outside_code_are_copied(
-    ignored: tarfile.TarInfo, tmp_path: Path
+    ignored_member: tarfile.TarInfo, tmp_path: Path
 ) -> None:
-    with tarfile.open(join(tmp_path, tarball(ignored, model=b"m"))) as tar:
+    with tarfile.open(join(tmp_path, tarball(ignored_member, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
@@ -95,17 +95,17 @@ def test_any_bytes_are_rejected(bytes_: bytes, tmp_path: Path) -> None:
 @given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
 def test_an_archive_with_a_broken_header_is_rejected_or_joined(offset: int, bytes_: bytes, tmp_path: Path) -> None:
-    whole = tarball(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
+    archive = tarball(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
-        files = content(join(tmp_path, replace_header(whole, offset, bytes_)))
+        files = content(join(tmp_path, replace_header(archive, offset, bytes_)))
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either outcome is valid
     else:
-        assert {name: text for name, text in files.items() if name in CODE} == CODE
+        assert {name: code for name, code in files.items() if name in CODE} == CODE
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
-    whole = tarball(model=random.Random(1).randbytes(200_000))
+    archive = tarball(model=random.Random(1).randbytes(200_000))
     for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="could not be read"):
-            join(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])
+            join(tmp_path, archive[:offset] + b"\xff" * 20 + archive[offset + 20 :])

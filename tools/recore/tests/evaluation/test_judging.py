@@ -14,7 +14,7 @@ from recore_support.command import recore
 from recore_support.records import make_record, write_record
 from recore_support.run_command import file_options
 from recore_support.schema import TARGETS
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import ROOT, environment
@@ -38,15 +38,15 @@ from recore.evaluation.job_runner import TIMED_OUT
 from stagemaker import interrupts
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(600)\n"
-ASK = "import socket\ntry:\n    socket.getaddrinfo('nowhere.example', 80)\nexcept OSError:\n    pass\n"
-FAIL = "raise ValueError('no copper here')\n"
-COPY_ASSAYS = """
+NETWORK_CODE = "import socket\ntry:\n    socket.getaddrinfo('nowhere.example', 80)\nexcept OSError:\n    pass\n"
+FAILURE = "raise ValueError('no copper here')\n"
+LEAK = """
     with open(os.environ["SM_MODEL_DIR"] + "/held_out.csv", "w") as file:
         writer = csv.DictWriter(file, ["index", *TARGETS], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(row | {"index": row[""]} for row in rows)
 """
-REQUIRE_OWN_FOLD = """
+FOLD_CHECK = """
     import glob
     seen = set()
     for path in glob.glob(os.environ["SM_CHANNEL_TRAINING"] + "/../**/*.csv.gz", recursive=True):
@@ -54,7 +54,7 @@ REQUIRE_OWN_FOLD = """
             seen |= {row[""] for row in csv.DictReader(file)}
     assert len(seen) == len(rows), "the job holds the data of other folds"
 """
-BETTER = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
+BETTER_TRAIN = TRAIN.replace("return [[mean * number", "return [[mean + 0 * number")
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,12 @@ def backend() -> Backend:
 @pytest.fixture
 def judge(backend: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., list[Entry]]:
     def judge(*paths: Path, seconds: int = 60, jobs: int = 2, watch: Callable[..., None] = print) -> list[Entry]:
-        this_round, new = Round(data, tmp_path / "judged", seconds), []
+        this_round, entries = Round(data, tmp_path / "judged", seconds), []
         judge.entries = this_round.read(paths)
-        this_round.judge(backend, judge.entries, Pace(jobs), make_context(backend, "", {}, tmp_path), watch, new.append)
-        return new
+        this_round.judge(
+            backend, judge.entries, Pace(jobs), make_context(backend, "", {}, tmp_path), watch, entries.append
+        )
+        return entries
 
     return judge
 
@@ -77,23 +79,23 @@ def judge(backend: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., li
 def test_each_submission_is_judged_once_and_ranked(
     judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
 ) -> None:
-    good = tiny(tmp_path / "a/mine")
-    better = tiny(tmp_path / "b/mine", {"train.py": BETTER})
-    copy = shutil.copytree(good, tmp_path / "copy")
-    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
+    good_path = stub(tmp_path / "a/mine")
+    better_path = stub(tmp_path / "b/mine", {"train.py": BETTER_TRAIN})
+    copy = shutil.copytree(good_path, tmp_path / "copy")
+    failing_path = stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN})
     needs_assays = PREPROCESS.replace("csv.DictReader(source):", "csv.DictReader(source):\n            row['CuPPM']")
-    partly = tiny(tmp_path / "partly", {"preprocess.py": needs_assays})
+    partly = stub(tmp_path / "partly", {"preprocess.py": needs_assays})
     paths = [
         partly,
-        fails,
-        good,
+        failing_path,
+        good_path,
         copy,
         tmp_path / "nowhere",
-        better,
-        tiny(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS}),
+        better_path,
+        stub(tmp_path / "slow", {"preprocess.py": SLEEP + PREPROCESS}),
     ]
-    new = judge(*paths, seconds=20)
-    assert {entry.path for entry in new} == {*paths} - {tmp_path / "nowhere"}
+    new_entries = judge(*paths, seconds=20)
+    assert {entry.path for entry in new_entries} == {*paths} - {tmp_path / "nowhere"}
     ranked = sorted(judge.entries, key=lambda entry: entry.rank, reverse=True)
     assert [entry.path.relative_to(tmp_path).parts[0] for entry in ranked[:3]] == ["b", "a", "copy"]
     assert ranked[-1].path == tmp_path / "nowhere"
@@ -109,7 +111,7 @@ def test_each_submission_is_judged_once_and_ranked(
     assert len(set(folders.values())) == 5 == len(list((tmp_path / "judged").iterdir()))
     assert judge(*paths, seconds=20) == []
     assert {entry.path.name: entry.result for entry in judge.entries} == results
-    (fails / "train.py").write_text(TRAIN + "# corrected\n")
+    (failing_path / "train.py").write_text(TRAIN + "# corrected\n")
     read = Round(data, tmp_path / "judged", 21).read(paths)
     assert [entry.path.name for entry in read if not entry.record] == ["fails", "nowhere", "slow"]  # less time before
 
@@ -128,10 +130,10 @@ def test_each_submission_is_judged_once_and_ranked(
     ]
     for change in ({}, *changes):
         path.write_text(json.dumps(record | change))
-        (entry,) = Round(data, tmp_path / "judged", 60).read([better])
+        (entry,) = Round(data, tmp_path / "judged", 60).read([better_path])
         assert (entry.record is None) == bool(change)
-    (again,) = judge(better)
-    assert again.record.folder.name == f"{path.parent.name}-2"
+    (repeat,) = judge(better_path)
+    assert repeat.record.folder.name == f"{path.parent.name}-2"
 
 
 def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
@@ -148,34 +150,34 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     backend: Backend, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
-        files = read_submission(tiny(tmp_path / name, {"train.py": TRAIN + change}))
+        files = read_submission(stub(tmp_path / name, {"train.py": TRAIN + change}))
         scores |= {} if private is None else {"private": private}
         record = make_record(**scores) | {"submission": {"path": name, "sha256": files.sha256}}
         write_record(tmp_path / "judged", name, record)
         return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
 
-    claims = entry("claims", 0.25, COPY_ASSAYS + REQUIRE_OWN_FOLD, **{"held-out": 1.01})
-    without = entry("without", 0.25, "# writes no held_out.csv")
+    claims = entry("claims", 0.25, LEAK + FOLD_CHECK, **{"held-out": 1.01})
+    unclaimed = entry("without", 0.25, "# writes no held_out.csv")
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
-    entries = [without, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
-    assert tied_by_private_score(entries) == [without, claims]
+    entries = [unclaimed, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
+    assert tied_by_private_score(entries) == [unclaimed, claims]
     lines: list[str] = []
     rows = PublicData(data.public, TARGETS)
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
     this_round = Round(replace(data, public=tmp_path / "public.csv.gz"), tmp_path / "judged", 600)
-    recompute_held_out(backend, [claims, without], this_round, lambda step: None, lines.append)
-    again = claims.record.recomputed_held_out
-    assert again < 0.5, lines
-    assert f"held-out score {again:.4f} recomputed, 1.0100 computed by the submission itself" in claims.result
-    assert without.record.recomputed_held_out == pytest.approx(again)  # the same model, although it claims no score
+    recompute_held_out(backend, [claims, unclaimed], this_round, lambda step: None, lines.append)
+    score = claims.record.recomputed_held_out
+    assert score < 0.5, lines
+    assert f"held-out score {score:.4f} recomputed, 1.0100 computed by the submission itself" in claims.result
+    assert unclaimed.record.recomputed_held_out == pytest.approx(score)  # the same model, although it claims no score
     assert tied_by_private_score(entries) == []
 
 
 def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
     judge: Callable[..., list[Entry]], tmp_path: Path
 ) -> None:
-    slow, waits = (tiny(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
+    slow, waits = (stub(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
 
     def interrupt(step: Step) -> None:
         if step.seconds is None:  # it begins
@@ -189,7 +191,7 @@ def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
 
 def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
     options = file_options(sample, allow_unsandboxed=False)
-    command = [sys.executable, "-m", "recore", "judge", tiny(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
+    command = [sys.executable, "-m", "recore", "judge", stub(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
     variables = environment() | {"PATH": str(tmp_path)}
     result = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
@@ -203,8 +205,8 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
 
 @needs_sandbox
 def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -> None:
-    fails = tiny(tmp_path / "fails", {"train.py": FAIL + TRAIN})
-    paths = (fails, tiny(tmp_path / "mine", {"preprocess.py": ASK + PREPROCESS}), tmp_path / "nowhere")
+    failing_path = stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN})
+    paths = (failing_path, stub(tmp_path / "mine", {"preprocess.py": NETWORK_CODE + PREPROCESS}), tmp_path / "nowhere")
     options = [*file_options(sample), "--out", tmp_path / "judged"]
     result = recore("judge", *paths, *options)
     assert result.returncode == 1  # one submission could not be read
@@ -212,17 +214,17 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     assert lines[0].strip() == f"Judged on {sample / 'public/public.csv.gz'}"
     assert lines[1].split() == "submission private held-out public seconds result for the host".split()
     assert lines[2].split()[-1] == "RC801"
-    assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(fails), str(paths[2])]
+    assert [line.split()[0] for line in lines[2:5]] == [str(paths[1]), str(failing_path), str(paths[2])]
     assert f"judge: wrote {tmp_path / 'judged/judged.csv'}; the runs are in {tmp_path / 'judged'}" == lines[-1]
     assert sum(line.startswith("judge: ") and " of 2, " in line for line in result.stderr.splitlines()) == 2
     with open(tmp_path / "judged/judged.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    tried, what = "RC801 tries to use the network", "socket.getaddrinfo nowhere.example, preprocess.py line 3"
+    finding, action = "RC801 tries to use the network", "socket.getaddrinfo nowhere.example, preprocess.py line 3"
     # details of attempts on private data could quote them
-    assert rows[0]["for the host"] == f"{tried}: {what}, in public-preprocess; {tried}, in private-preprocess"
-    again = recore("judge", *paths, *options, "--json")
-    assert "2 judged before, 0 to run" in again.stderr
-    printed = json.loads(again.stdout)
+    assert rows[0]["for the host"] == f"{finding}: {action}, in public-preprocess; {finding}, in private-preprocess"
+    second_result = recore("judge", *paths, *options, "--json")
+    assert "2 judged before, 0 to run" in second_result.stderr
+    printed = json.loads(second_result.stdout)
     assert [{name: "" if each is None else str(each) for name, each in row.items()} for row in printed] == rows
     assert recore("judge", *paths[:2], *options).returncode == 0  # a submission that fails is judged
     board = json.loads(recore("board", tmp_path / "judged", "--private", "--json").stdout)
@@ -231,13 +233,13 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
 
 @needs_sandbox
 def test_a_signal_ends_the_command_and_its_jobs(sample: Path, tmp_path: Path) -> None:
-    slow = tiny(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
-    command = [sys.executable, "-m", "recore", "judge", slow, *file_options(sample), "--out", tmp_path / "judged"]
+    slow_path = stub(tmp_path / "slow", {"train.py": SLEEP + TRAIN})
+    command = [sys.executable, "-m", "recore", "judge", slow_path, *file_options(sample), "--out", tmp_path / "judged"]
     with open(tmp_path / "stderr", "w") as errors:
         process = subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment(), stderr=errors)
     wait_until(lambda: list(tmp_path.glob("judged/.run-*")))
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
-    last = (tmp_path / "stderr").read_text().splitlines()[-1]
-    assert last.startswith("recore: interrupted; jobs stopped, 0 of 1")
+    last_line = (tmp_path / "stderr").read_text().splitlines()[-1]
+    assert last_line.startswith("recore: interrupted; jobs stopped, 0 of 1")
     assert list((tmp_path / "judged").iterdir()) == []

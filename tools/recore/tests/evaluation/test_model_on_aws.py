@@ -11,9 +11,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.archives import archive_of, tarball
-from support.checkout import ROOT, UPLOADED
+from support.checkout import ROOT, UPLOADED_FILES
 
 from recore.evaluation.job_requests import RunSettings, model_request
 from recore.evaluation.submission import read_submission
@@ -73,7 +73,7 @@ def test_this_repositorys_model_starts_without_a_network(image: Image, tmp_path:
     result = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
     assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
-    for name in UPLOADED:
+    for name in UPLOADED_FILES:
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
 
 
@@ -97,7 +97,7 @@ FILES: dict[str, str | bytes] = {
 def test_packages_and_data_files_are_also_installed(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
-    result = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
+    result = image.install(code_of(stub(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
     assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name, content in FILES.items():

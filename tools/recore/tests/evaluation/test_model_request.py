@@ -22,24 +22,24 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_targets_are_removed(name: str, tmp_path: Path) -> None:
-    written, expected = CASES[name]
+    content, expected = CASES[name]
     path = tmp_path / "public.csv"
-    path.write_bytes(written.encode())
+    path.write_bytes(content.encode())
     assert set(remove_targets(path)) <= {"CuPPM", "YPPM"}
     assert path.read_bytes() == expected.encode()
 
 
 @pytest.mark.parametrize(
-    "text", ["", ",bin_1,bin_2\n0,1,2\n", "CuPPM,a\n0,1\n", "1,2\n3,4\n", '"\n', ",CuPPM_mean\n0,1\n"]
+    "content", ["", ",bin_1,bin_2\n0,1,2\n", "CuPPM,a\n0,1\n", "1,2\n3,4\n", '"\n', ",CuPPM_mean\n0,1\n"]
 )
-def test_a_file_without_targets_is_not_rewritten(text: str, tmp_path: Path) -> None:
+def test_a_file_without_targets_is_not_rewritten(content: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv"
-    path.write_text(text)
+    path.write_text(content)
     path.chmod(0o400)
-    before = path.stat()
+    status = path.stat()
     assert remove_targets(path) == []
-    assert path.read_text() == text
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert path.read_text() == content
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
 
 
 def test_a_row_that_does_not_fit_into_memory_is_rejected(tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_other_columns_are_what_pandas_writes_without_targets(
 ) -> None:
     path = tmp_path_factory.mktemp("request") / "public.csv"
     table = pd.DataFrame(rows, columns=["first, or other", "AuPPM", "number"])
-    path.write_bytes(text_of(table, quoted))
+    path.write_bytes(to_csv(table, quoted))
     assert remove_targets(path) == ["AuPPM"]
-    assert path.read_bytes() == text_of(table.drop(columns="AuPPM"), quoted)
+    assert path.read_bytes() == to_csv(table.drop(columns="AuPPM"), quoted)
 
 
-def text_of(table: pd.DataFrame, quoted: bool) -> bytes:
-    text = io.StringIO(newline="")
-    table.to_csv(text, quoting=1 if quoted else 0, lineterminator="\n")
-    return text.getvalue().encode(errors="surrogatepass")
+def to_csv(table: pd.DataFrame, quoted: bool) -> bytes:
+    file = io.StringIO(newline="")
+    table.to_csv(file, quoting=1 if quoted else 0, lineterminator="\n")
+    return file.getvalue().encode(errors="surrogatepass")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from recore_support import records
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT, environment
 
 from recore.backends.backend import Services
@@ -17,7 +17,7 @@ from recore.evaluation.record import read_record, write_record
 from recore.evaluation.run_folder import RunFolder, next_command
 from recore.evaluation.submission import read_submission
 
-WAIT = """
+WAITING_CODE = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
     """Return a process in the middle of a run, which lasts until the process's stdin closes, and the run's folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WAIT, target],
+        [sys.executable, "-c", WAITING_CODE, target],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -94,17 +94,17 @@ def test_a_number_is_appended_to_a_name_that_was_taken_during_the_run(tmp_path: 
 
 
 def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> None:
-    killed, leftover = start_unfinished_run(tmp_path / "killed")
+    killed_run, leftover = start_unfinished_run(tmp_path / "killed")
     running, running_folder = start_unfinished_run(tmp_path / "live")
-    killed.kill()
-    killed.communicate()
+    killed_run.kill()
+    killed_run.communicate()
     assert (leftover / "half").exists()
     with RunFolder(tmp_path / "mine"):
         assert not leftover.exists()
         assert (running_folder / "half").exists()
     assert names(tmp_path) == [running_folder.name]
-    other, _ = start_unfinished_run(tmp_path / "live")
-    output = sorted(process.communicate(timeout=120)[0].strip() for process in (running, other))
+    live_run, _ = start_unfinished_run(tmp_path / "live")
+    output = sorted(process.communicate(timeout=120)[0].strip() for process in (running, live_run))
     assert output == [str(tmp_path / name) for name in ("live", "live-2")]  # both folders are kept
     assert names(tmp_path) == ["live", "live-2"]
     assert names(tmp_path / "live") == ["half"]
@@ -136,7 +136,7 @@ def test_a_record_with_names_that_are_not_utf_8_can_be_read(tmp_path: Path) -> N
 def test_the_next_command_follows_from_the_state(
     tmp_path: Path, data: DataFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submission, settings = read_submission(tiny(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role")
+    submission, settings = (read_submission(stub(tmp_path / "my own")), RunSettings("recore-1", "bucket", "arn:role"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
 
     def next_after(files: DataFiles, **states: str) -> str | None:

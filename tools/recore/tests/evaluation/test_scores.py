@@ -27,15 +27,15 @@ def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> 
     write_details(tmp_path / "private.json", CuPPM=0.4, AuPPM=-5.0, FePCT=None)
     scores = read_scores(tmp_path)
     assert list(scores) == ["public", "private"]
-    shown = io.StringIO()
-    Console(file=shown, width=80).print(*make_tables(scores), sep="\n")
-    lines = [line.split() for line in shown.getvalue().splitlines()]
+    output = io.StringIO()
+    Console(file=output, width=80).print(*make_tables(scores), sep="\n")
+    lines = [line.split() for line in output.getvalue().splitlines()]
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.2100"] in lines
     losses = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
     assert losses.index("AuPPM") < losses.index("CuPPM")
-    assert shown.getvalue().isascii()
+    assert output.getvalue().isascii()
 
 
 def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
+    "content", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_json_that_is_not_score_details_is_rejected(text: str, tmp_path: Path) -> None:
-    (tmp_path / "public.json").write_text(text)
+def test_json_that_is_not_score_details_is_rejected(content: str, tmp_path: Path) -> None:
+    (tmp_path / "public.json").write_text(content)
     with pytest.raises(ValueError, match=r"public\.json: these are not score details"):
         read_scores(tmp_path)
 

@@ -5,17 +5,17 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import SETUP, tiny, write
-from scripts.test_archive import DROPPED_FILES
+from recore_support.tiny_submission import SETUP, stub, write
+from scripts.test_archive import SETUP_FILES
 from stagemaker_support.archives import content, tarball
-from support.checkout import ROOT, UPLOADED, run
+from support.checkout import ROOT, UPLOADED_FILES, run
 
 from recore.evaluation.submission import read_submission
 
 DATA = {"weights.npy": b"\x93NUMPY", "notes.txt": "", "data/a.npy": b"a", "data/deep/b.npy": b"b", "data/c.txt": "c"}
 TWO_MODULES = SETUP.replace('["train"', '["model", "train"')
 PACKAGE = SETUP.replace("py_modules", 'packages=["bins", "bins.shapes"], py_modules')
-FOUND = SETUP.replace("import setup", "import find_packages, setup")
+FIND_PACKAGES = SETUP.replace("import setup", "import find_packages, setup")
 FOLDERS = "bins bins/shapes bins/tests tests tests/data notes.d ez_setup".split()
 TREE = {f"{folder}/{name}": "" for folder in FOLDERS for name in ("__init__.py", "a.py")} | {"bins/no/b.py": ""}
 README = "README.md of a submission\n"
@@ -34,7 +34,7 @@ CASES: dict[str, dict[str, str | bytes]] = {
     },
     **{
         f"find_packages({arguments})": TREE
-        | {"setup.py": FOUND.replace("py_modules", f"packages=find_packages({arguments}), py_modules")}
+        | {"setup.py": FIND_PACKAGES.replace("py_modules", f"packages=find_packages({arguments}), py_modules")}
         for arguments in (
             "",
             "exclude=['*.tests', '*.tests.*', 'tests.*', 'tests']",
@@ -86,16 +86,16 @@ for folder in sys.argv[1:]:
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
     """Return the files that setuptools packs, except those that the client removes."""
     copies = {
-        name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
+        name: Path(shutil.copytree(folder, work / str(index))) for index, (name, folder) in enumerate(folders.items())
     }
     result = run("-c", PACK, *copies.values(), cwd=work)
     assert result.returncode == 0, result.stderr
     packed_files = {}
     for name, copy in copies.items():
         [archive] = (copy / "dist").glob("*.tar.gz")
-        files = {path.partition("/")[2]: text for path, text in content(archive).items()}
+        files = {path.partition("/")[2]: code for path, code in content(archive).items()}
         packed_files[name] = {
-            path: text for path, text in files.items() if path not in DROPPED_FILES and ".egg-info/" not in path
+            path: code for path, code in files.items() if path not in SETUP_FILES and ".egg-info/" not in path
         }
     return packed_files
 
@@ -103,7 +103,7 @@ def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("submissions")
-    return {name: tiny(folder / str(number), files) for number, (name, files) in enumerate(CASES.items())}
+    return {name: stub(folder / str(index), files) for index, (name, files) in enumerate(CASES.items())}
 
 
 @pytest.fixture(scope="module")
@@ -126,22 +126,22 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
             shutil.copy(path, folder)
     files = read_submission(ROOT).files
     assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
-    assert set(files) == {*UPLOADED, "requirements.txt"}
+    assert set(files) == {*UPLOADED_FILES, "requirements.txt"}
 
 
 def test_the_archive_depends_only_on_the_files(tmp_path: Path) -> None:
-    first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
+    first, second = (read_submission(stub(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
     (tmp_path / "b/train.py").touch()
     (tmp_path / "b/train.py").chmod(0o600)
     assert first.archive == second.archive == read_submission(tmp_path / "b").archive
     assert first.sha256 == second.sha256
     assert content(first.archive) == first.files
-    tiny(tmp_path / "b", {"README.md": "another"})
+    stub(tmp_path / "b", {"README.md": "another"})
     assert read_submission(tmp_path / "b").sha256 != first.sha256
 
 
 def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
+    folder = stub(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
     files = read_submission(folder).files
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder / "test", "./test", recursive=False)
@@ -154,20 +154,20 @@ def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py"])
 def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
-    other = "train" if name == "preprocess.py" else "preprocess"
-    folder = tiny(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
+    other_script = "train" if name == "preprocess.py" else "preprocess"
+    folder = stub(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other_script}"')})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):
         read_submission(folder)
-    tiny(folder, {"MANIFEST.in": f"exclude {name}\n"})
+    stub(folder, {"MANIFEST.in": f"exclude {name}\n"})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(folder)
-    (tmp_path / "src.tar.gz").write_bytes(tarball(**{other: b""}))
+    (tmp_path / "src.tar.gz").write_bytes(tarball(**{other_script: b""}))
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
         read_submission(tmp_path / "src.tar.gz")
 
 
 @pytest.mark.parametrize(
-    ("files", "removed", "reason"),
+    ("files", "removed_name", "reason"),
     [
         ({"Train.py": ""}, "train.py", "train.py, which does not exist; rename Train.py to train.py"),
         ({"Setup.py": ""}, "setup.py", "rename Setup.py to setup.py"),
@@ -180,16 +180,16 @@ def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     ],
     ids=["script", "setup.py", "suffix", "notebook"],
 )
-def test_a_file_that_was_meant_is_named(files: dict[str, str], removed: str, reason: str, tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", files)
-    for name in removed.split():
+def test_a_file_that_was_meant_is_named(files: dict[str, str], removed_name: str, reason: str, tmp_path: Path) -> None:
+    folder = stub(tmp_path / "mine", files)
+    for name in removed_name.split():
         (folder / name).unlink()
     with pytest.raises(ValueError, match=reason):
         read_submission(folder)
 
 
 def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": "include *.txt\n"})
     (folder / os.fsdecode(b"caf\xe9.txt")).touch()
     reason = r"the file name 'caf\\udce9.txt' is not UTF-8; rename the file"
     with pytest.raises(ValueError, match=reason):
@@ -199,13 +199,13 @@ def test_a_file_name_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
             tar.add(path, path.name)
     with pytest.raises(ValueError, match=reason):
         read_submission(tmp_path / "src.tar.gz")
-    named = tiny(tmp_path / os.fsdecode(b"caf\xe9"))
+    named = stub(tmp_path / os.fsdecode(b"caf\xe9"))
     with pytest.raises(ValueError, match="is not UTF-8"):
         read_submission(named)
 
 
 def test_an_archive_with_a_folder_at_its_top_is_rejected(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine")
+    folder = stub(tmp_path / "mine")
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
         tar.add(folder, "mine")
     with pytest.raises(ValueError, match="the files are in the folder 'mine'; pack only its contents"):
@@ -217,7 +217,7 @@ def test_missing_and_invalid_submissions_are_rejected(tmp_path: Path) -> None:
         read_submission(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"setup\.py is missing; it lists the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
-    for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
-        (tmp_path / "src.tar.gz").write_bytes(text)
+    for archive in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
+        (tmp_path / "src.tar.gz").write_bytes(archive)
         with pytest.raises(ValueError, match=r"src\.tar\.gz: "):
             read_submission(tmp_path / "src.tar.gz")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import SETUP, tiny
+from recore_support.tiny_submission import SETUP, stub
 from stagemaker_support.archives import member, replace_header, tarball
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
@@ -21,9 +21,9 @@ from stagemaker.compute.files.archives import pack
 from stagemaker.compute.files.output_files import OutputFolder
 from stagemaker.compute.processes.volume import Volume
 
-BOTH = {"train": b"", "preprocess": b""}
+SCRIPTS = {"train": b"", "preprocess": b""}
 SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
-READ = """
+READ_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from recore.evaluation.submission import read_submission
@@ -36,9 +36,9 @@ except ValueError as error:
 """
 
 
-def read_within(seconds: int, path: Path) -> str:
+def read_error(seconds: int, path: Path) -> str:
     """Return the error for a submission that is rejected within 1 GB of memory and limited CPU time."""
-    command = [sys.executable, "-c", READ, str(path), str(seconds)]
+    command = [sys.executable, "-c", READ_PROGRAM, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
@@ -101,13 +101,13 @@ def setup_py(arguments: str) -> str:
 )
 def test_a_setup_py_that_cannot_be_read_is_rejected(setup: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"setup\.py|/etc/passwd|subpath"):
-        read_submission(tiny(tmp_path / "mine", {"setup.py": setup}))
+        read_submission(stub(tmp_path / "mine", {"setup.py": setup}))
 
 
 def test_setup_py_is_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    text = f"open({str(mark)!r}, 'w')\n{SETUP}raise SystemExit('run')\n"
-    folder = tiny(tmp_path / "mine", {"setup.py": text, "train.py": text, "preprocess.py": text})
+    script = f"open({str(mark)!r}, 'w')\n{SETUP}raise SystemExit('run')\n"
+    folder = stub(tmp_path / "mine", {"setup.py": script, "train.py": script, "preprocess.py": script})
     assert set(read_submission(folder).files) == {"train.py", "preprocess.py"}
     assert not mark.exists()
 
@@ -132,7 +132,7 @@ def test_setup_py_is_never_run(tmp_path: Path) -> None:
 )
 def test_an_invalid_manifest_is_rejected(line: str, tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": f"{line}\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": f"{line}\n"})
     (folder / "link.txt").symlink_to("../secret.txt")
     (folder / "linked").symlink_to("..")
     with pytest.raises(ValueError, match=r"MANIFEST\.in|outside the submission"):
@@ -142,7 +142,7 @@ def test_an_invalid_manifest_is_rejected(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
 def test_licence_files_outside_the_folder_are_rejected(pattern: str, tmp_path: Path) -> None:
     setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
-    folder = tiny(tmp_path / "mine", {"setup.py": setup})
+    folder = stub(tmp_path / "mine", {"setup.py": setup})
     (tmp_path / "x").write_text("secret")
     (folder / "linked").symlink_to("..")
     with pytest.raises(ValueError, match=r"outside the submission|recursion"):
@@ -167,7 +167,7 @@ def test_licence_files_outside_the_folder_are_rejected(pattern: str, tmp_path: P
 def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: str, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/test_actual.py").write_text("secret")
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": manifest, "mine.py": "mine"})
     path = folder / link
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def test_symbolic_links_out_of_the_submission_are_rejected(link: str, manifest: 
 
 
 def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path) -> None:
-    folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
+    folder = stub(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
         file.truncate(MAX_SIZE + 1)  # a sparse file, which takes no space
     with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
@@ -208,7 +208,7 @@ def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path
 def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
     hostile: tarfile.TarInfo, tmp_path: Path
 ) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(tarball(hostile, **BOTH))
+    (tmp_path / "src.tar.gz").write_bytes(tarball(hostile, **SCRIPTS))
     with pytest.raises(ValueError, match="neither a folder nor a submission archive"):
         read_submission(tmp_path / "src.tar.gz")
 
@@ -218,12 +218,12 @@ def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
     info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
-    return gzip.compress(raw + gzip.decompress(tarball(**BOTH)), 1)
+    return gzip.compress(raw + gzip.decompress(tarball(**SCRIPTS)), 1)
 
 
 def make_negative_size() -> bytes:
-    before = gzip.decompress(tarball(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
-    return gzip.compress(before + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    blocks = gzip.decompress(tarball(a=b"a" * 600))[: 3 * 512]  # a header and two blocks
+    return gzip.compress(blocks + member("back", size=-512).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
 
 
 def make_long_name() -> bytes:
@@ -232,7 +232,7 @@ def make_long_name() -> bytes:
         file.write(member("././@LongLink", tarfile.GNUTYPE_LONGNAME, size=400 << 20).tobuf(tarfile.GNU_FORMAT))
         for _ in range(400):
             file.write(b"a" * (1 << 20))
-        file.write(gzip.decompress(tarball(**BOTH)))
+        file.write(gzip.decompress(tarball(**SCRIPTS)))
     return packed_name.getvalue()
 
 
@@ -240,7 +240,7 @@ def make_long_name() -> bytes:
 @pytest.mark.parametrize(
     ("make_archive", "reason"),
     [
-        (lambda: tarball(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH), "'x.npy' is a sparse file"),
+        (lambda: tarball(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **SCRIPTS), "'x.npy' is a sparse file"),
         (
             lambda: make_sparse_archive({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
             "'x.npy' is a sparse file, or its size is wrong",
@@ -256,14 +256,14 @@ def test_an_archive_that_unpacks_to_much_is_rejected_within_seconds(
     make_archive: Callable[[], bytes], reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "src.tar.gz").write_bytes(make_archive())
-    assert reason in read_within(20, tmp_path / "src.tar.gz").splitlines()[-1]
+    assert reason in read_error(20, tmp_path / "src.tar.gz").splitlines()[-1]
 
 
 def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/weights").write_bytes(random.Random(1).randbytes(1 << 20))
-    for number in range(300):
-        (tmp_path / f"model/weights-{number}").hardlink_to(tmp_path / "model/weights")
+    for index in range(300):
+        (tmp_path / f"model/weights-{index}").hardlink_to(tmp_path / "model/weights")
     folder = OutputFolder(tmp_path, "/opt/ml/model")
     with pytest.raises(JobFailed, match="needs more than the VolumeSizeInGB"):
         pack(folder, tmp_path / "trained.tar.gz", Volume((1 << 20) - 1))
@@ -276,16 +276,16 @@ def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume
     assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
 
 
-WHOLE = tarball(train=random.Random(1).randbytes(300), preprocess=b"")
-TRUNCATED = st.integers(1, 400).map(lambda cut: WHOLE[: max(len(WHOLE) - cut, 0)])
-WITH_A_BROKEN_HEADER = st.builds(
-    lambda offset, byte: gzip.compress(replace_header(tarball(other=b"o" * 700, **BOTH), offset, byte), 1),
+ARCHIVE = tarball(train=random.Random(1).randbytes(300), preprocess=b"")
+TRUNCATED_FILES = st.integers(1, 400).map(lambda cut: ARCHIVE[: max(len(ARCHIVE) - cut, 0)])
+BROKEN_HEADERS = st.builds(
+    lambda offset, byte: gzip.compress(replace_header(tarball(other=b"o" * 700, **SCRIPTS), offset, byte), 1),
     st.integers(0, 123) | st.integers(136, 511),
     st.binary(min_size=1, max_size=1),
 )
 
 
-@given(content=st.binary(max_size=2000) | TRUNCATED | WITH_A_BROKEN_HEADER)
+@given(content=st.binary(max_size=2000) | TRUNCATED_FILES | BROKEN_HEADERS)
 @examples(400)
 def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "src.tar.gz"
@@ -299,11 +299,11 @@ def test_any_archive_is_rejected_or_has_both_scripts(content: bytes, tmp_path: P
 
 
 def test_corrupt_compressed_data_is_rejected(tmp_path: Path) -> None:
-    whole = bytearray(tarball(train=random.Random(1).randbytes(200_000), preprocess=b""))
-    whole[100_000:100_100] = b"\xff" * 100
+    archive = bytearray(tarball(train=random.Random(1).randbytes(200_000), preprocess=b""))
+    archive[100_000:100_100] = b"\xff" * 100
     for offset in range(20, 300_000, 5000):
-        broken = whole.copy()
-        broken[offset : offset + 20] = b"\xff" * 20
-        (tmp_path / "src.tar.gz").write_bytes(broken)
+        broken_archive = archive.copy()
+        broken_archive[offset : offset + 20] = b"\xff" * 20
+        (tmp_path / "src.tar.gz").write_bytes(broken_archive)
         with pytest.raises(ValueError, match=str(tmp_path)):
             read_submission(tmp_path / "src.tar.gz")

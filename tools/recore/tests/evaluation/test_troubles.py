@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
@@ -61,7 +61,7 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
     ) -> EvaluationRun:
         copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
         (tmp_path / "run").mkdir()
-        submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in scripts.items()}))
+        submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": code for name, code in scripts.items()}))
         score, folder = ROOT / "score.py", tmp_path / "run"
         return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
 
@@ -102,23 +102,23 @@ def reject(client: Any, event: str, code: str = "AccessDenied", times: float = f
     return rejected_calls
 
 
-def lose(client: Any, event: str) -> None:
+def disconnect(client: Any, event: str) -> None:
     def close(**_: object) -> None:
         raise ConnectionClosedError(endpoint_url="https://aws")
 
     client.meta.events.register(event, close)
 
 
-def remaining(simulator: Simulator, settings: RunSettings) -> list[str]:
+def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of all versions of a run's objects, relative to its prefixes."""
     s3 = simulator.client("s3")
     keys = []
     for prefix in (f"{settings.key()}/", f"{settings.key(HOST)}/"):
         if settings.bucket == VERSIONED:
-            found = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
+            versions = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
         else:  # unlike list_object_versions, moto lists any key here
-            found = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
-        keys += [item["Key"].removeprefix(prefix) for item in found]
+            versions = s3.list_objects_v2(Bucket=settings.bucket, Prefix=prefix).get("Contents", [])
+        keys += [item["Key"].removeprefix(prefix) for item in versions]
     return keys
 
 
@@ -139,9 +139,9 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     if failure == "throttled":
         reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     elif failure == "closed":
-        lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
+        disconnect(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
-        lose(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
+        disconnect(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
@@ -221,7 +221,7 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simula
     assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
     assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
     assert list(run.read_scores()) == ["public"]
-    assert remaining(simulator, run.settings) == []
+    assert list_keys(simulator, run.settings) == []
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])
@@ -234,15 +234,15 @@ def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     storage.put(b"model", ("model", "model.tar.gz"))
     expected: Any = contextlib.nullcontext()
     if is_lost:
-        lose(services.s3, "after-call.s3.PutObject")
+        disconnect(services.s3, "after-call.s3.PutObject")
         expected = pytest.raises(ConnectionClosedError)
     reject(services.s3, "s3.DeleteObject", times=1)
     with expected, storage.upload_private_assays(data.files["actual"], KEY):
         pass
-    assert ASSAYS in remaining(simulator, settings)
+    assert ASSAYS in list_keys(simulator, settings)
     storage.clear(keep)
     # earlier versions are removed only if they are assays
-    assert remaining(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
+    assert list_keys(simulator, settings) == (["model/model.tar.gz"] if keep or bucket == VERSIONED else [])
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
@@ -257,7 +257,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert remaining(simulator, run.settings) == [ASSAYS]
+    assert list_keys(simulator, run.settings) == [ASSAYS]
 
 
 def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
@@ -267,7 +267,7 @@ def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
     reject(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
-    assert remaining(simulator, run.settings) == []
+    assert list_keys(simulator, run.settings) == []
 
 
 def test_an_object_that_is_left_behind_is_reported(services: Services, storage: Storage) -> None:
@@ -293,18 +293,18 @@ def test_objects_with_odd_names_are_removed_or_reported(
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))
-    assert set(remaining(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    assert set(list_keys(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
     if not is_refused:
         storage.clear(keep=False)
-        assert remaining(simulator, settings) == []
+        assert list_keys(simulator, settings) == []
         return
     reject(services.s3, "s3.DeleteObject")
     with storage.upload_private_assays(data.files["actual"], KEY):
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
-    left = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(remaining(simulator, settings)) == left | {ASSAYS}
+    remaining_keys = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(list_keys(simulator, settings)) == remaining_keys | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(*KEY)} could not be deleted: " in reason
     key = settings.key("public/preprocess/a\x01b")
@@ -320,7 +320,7 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
         services.logs.create_log_stream(**stream)
     first = int(time.time() * 1000) - len(lines)
-    events = [{"timestamp": first + number, "message": line} for number, line in enumerate(lines)]
+    events = [{"timestamp": first + index, "message": line} for index, line in enumerate(lines)]
     services.logs.put_log_events(**stream, logEvents=events)
 
 
@@ -344,20 +344,20 @@ def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, serv
     """On AWS lines may arrive one by one."""
     lines = ["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"]
 
-    def arrive(number: int) -> None:
-        if number <= len(lines):
-            write_lines(services, f"torn-{to_end}", lines[number - 1])
+    def arrive(pause_count: int) -> None:
+        if pause_count <= len(lines):
+            write_lines(services, f"torn-{to_end}", lines[pause_count - 1])
 
-    found, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
-    assert found == (lines if to_end else lines[:1])
+    lines_read, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
+    assert lines_read == (lines if to_end else lines[:1])
     assert pauses == [5] * (4 if to_end else 1)
 
 
 def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
     write_lines(services, "revoked", "first")
 
-    def revoke(number: int) -> None:
-        if number == 2:
+    def revoke(count: int) -> None:
+        if count == 2:
             reject(services.logs, "cloudwatch-logs.GetLogEvents")
 
     assert read_log(services, "revoked", tmp_path, revoke)[0] == ["first"]
@@ -398,7 +398,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
 def test_a_log_that_is_too_large_is_cut_in_the_middle(
     size: int, left_out: int, services: Services, tmp_path: Path
 ) -> None:
-    lines = [f"{number:09}" for number in range(50)]
+    lines = [f"{index:09}" for index in range(50)]
     write_lines(services, f"large-{size}", *lines)
     write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)
     note = f"[lines omitted here; the complete log is large-{size}/algo-1-1 in {GROUP}]"

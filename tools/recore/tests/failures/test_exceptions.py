@@ -128,7 +128,7 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
 
 
 JOBS = "/tmp/stagemaker-jobs-y/job-a2ad1d9fd650"
-SUBMISSIONS_FILES = {
+SUBMISSION_FILES = {
     "/opt/ml/code/train.py": "train.py",
     "/opt/ml/code/mine/fits.py": "mine/fits.py",
     "/opt/ml/model/code/train.py": "train.py",
@@ -138,21 +138,21 @@ SUBMISSIONS_FILES = {
     f"{JOBS}/servers-2/container-1/ml/model/code/train.py": "train.py",
 }
 OTHER_FILES = ("/opt/ml/code/lib/site-packages/xgboost/core.py", "/home/me/ml/code/stagemaker/container/serving.py")
-IN_TRAIN = make_traceback("/opt/ml/code/train.py")
+TRAIN_TRACEBACK = make_traceback("/opt/ml/code/train.py")
 WRAPPED = (
     make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     + "\nDuring handling of the above exception, another exception occurred:\n\n"
     + make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
 )
 LOGS = {
-    **{make_traceback(path): f"ValueError: a ({name}, line 3, in fit)" for path, name in SUBMISSIONS_FILES.items()},
+    **{make_traceback(path): f"ValueError: a ({name}, line 3, in fit)" for path, name in SUBMISSION_FILES.items()},
     **dict.fromkeys(
         map(make_traceback, (*OTHER_FILES, "/usr/lib/python3.12/json/decoder.py", "<string>")), "ValueError: a"
     ),
     WRAPPED: "KeyError: 'Cu' (train.py, line 3, in fit)",
     # a question or a progress bar before a traceback
     **dict.fromkeys(
-        (before + IN_TRAIN for before in ("components? ", "  0%|    | 0/9\r" * 200, "done\n")),
+        (before + TRAIN_TRACEBACK for before in ("components? ", "  0%|    | 0/9\r" * 200, "done\n")),
         "ValueError: a (train.py, line 3, in fit)",
     ),
     "": None,
@@ -164,14 +164,14 @@ LOGS = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), LOGS.items(), ids=range(len(LOGS)))
-def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(text: str, expected: str | None) -> None:
-    exception = find_exception(text)
+@pytest.mark.parametrize(("log", "expected"), LOGS.items(), ids=range(len(LOGS)))
+def test_the_exception_in_a_log_is_found_with_its_location_in_the_submission(log: str, expected: str | None) -> None:
+    exception = find_exception(log)
     assert (exception and str(exception)) == expected
 
 
 def test_windows_line_endings_and_following_lines_are_read() -> None:
-    exception = find_exception(IN_TRAIN.replace("\n", "\r\n") + "\n---\nafter\nthat")
+    exception = find_exception(TRAIN_TRACEBACK.replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception
     assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
 
@@ -199,12 +199,12 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(PARTS | st.text()).map("\n".join))
-def test_any_text_can_be_read(text: str) -> None:
-    exception = find_exception(text)
+def test_any_text_can_be_read(log: str) -> None:
+    exception = find_exception(log)
     assert exception is None or (exception.type and str(exception).startswith(exception.type))
 
 
-LONG_TEXTS = [
+LONG_LOGS = [
     make_traceback("/opt/ml/code/train.py") * 10_000,
     "Traceback (most recent call last):\n" * 30_000,
     'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
@@ -218,13 +218,13 @@ LONG_TEXTS = [
 
 
 def test_long_text_can_be_read() -> None:
-    assert not any("\n" in str(find_exception(text[: len(text) // 10])) for text in LONG_TEXTS)
+    assert not any("\n" in str(find_exception(log[: len(log) // 10])) for log in LONG_LOGS)
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("text", LONG_TEXTS)
-def test_the_time_grows_linearly_with_the_length(text: str) -> None:
-    shorter_text = text[: len(text) // 10]
-    assert cpu_seconds(lambda: str(find_exception(text))) < 30 * cpu_seconds(
-        lambda: str(find_exception(shorter_text)), repeats=5
+@pytest.mark.parametrize("log", LONG_LOGS)
+def test_the_time_grows_linearly_with_the_length(log: str) -> None:
+    shorter_log = log[: len(log) // 10]
+    assert cpu_seconds(lambda: str(find_exception(log))) < 30 * cpu_seconds(
+        lambda: str(find_exception(shorter_log)), repeats=5
     )

@@ -14,7 +14,7 @@ from recore.failures import find_exception
 from stagemaker.compute.failure import last_message
 
 # scripts, and the message with which a job fails
-SAME = [
+SAME_ERRORS = [
     ("raise ValueError('no copper')", "ValueError: no copper"),
     ("raise StopIteration", "StopIteration"),
     ("raise ValueError('no copper\\n\\nbut tin')", "ValueError: no copper\n\nbut tin"),
@@ -36,7 +36,7 @@ SAME = [
     ("import sys; sys.exit(1)", ""),
 ]
 # only a training job has the indented lines of a message, and shortens a long one
-DIFFERENT = [
+DIFFERENT_ERRORS = [
     (
         "raise ValueError('no copper\\n  but tin\\nand zinc')",
         "ValueError: no copper\n  but tin\nand zinc",
@@ -45,8 +45,8 @@ DIFFERENT = [
     ("raise ValueError('x' * 1500)", f"ValueError: {'x' * 495}\n...\n{'x' * 512}", f"ValueError: {'x' * 1500}"),
 ]
 EXCEPTION = re.compile("^(?:[A-Z]\\w+Error|StopIteration).*", re.MULTILINE)
-MANY_LINES = "import sys; sys.exit('\\n'.join('abcdefg'))"
-GROUP = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
+MULTILINE_EXIT = "import sys; sys.exit('\\n'.join('abcdefg'))"
+GROUP_ERROR = "raise ExceptionGroup('two', [ValueError('a'), TypeError('b')])"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def run(script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "of_training_job", "of_simulator"), [*((script, text, text) for script, text in SAME), *DIFFERENT]
+    ("script", "of_training_job", "of_simulator"),
+    [*((script, error, error) for script, error in SAME_ERRORS), *DIFFERENT_ERRORS],
 )
 def test_all_find_the_same_error(
     script: str, of_training_job: str, of_simulator: str, error_of_training_job: Callable[[str], str]
@@ -80,7 +81,7 @@ def test_all_find_the_same_error(
 
 @pytest.mark.parametrize(
     ("script", "exception_line"),
-    [(MANY_LINES, None), (GROUP, "ExceptionGroup: two (2 sub-exceptions): ValueError: a")],
+    [(MULTILINE_EXIT, None), (GROUP_ERROR, "ExceptionGroup: two (2 sub-exceptions): ValueError: a")],
     ids=["no traceback", "a group"],
 )
 def test_without_an_ordinary_traceback_a_training_job_has_more_of_the_last_lines(

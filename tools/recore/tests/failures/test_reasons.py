@@ -18,7 +18,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
@@ -65,29 +65,29 @@ Command "/usr/bin/python3 train.py"
 """
 NAN_REASON = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
 TOOLKIT_REASON = 'ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
-FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
+DISK_FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
 NO_ERROR = "the script exited with code 3 and wrote no error"
 MEMORY = "The job needed more memory than its instance type has"
-KILLED = "the script was killed by SIGKILL"
-SEE_LOGS = "See job logs for more information"
+KILL_REASON = "the script was killed by SIGKILL"
+LOG_HINT = "See job logs for more information"
 NO_PACKAGE = "requirements.txt could not be installed: ERROR: no such package"
 JOB_FOLDER = "/tmp/x-jobs-y/job-bef7c8c4db33"
 REASONS = [  # the platform's reason without its kind, the log, and the reason that users read
     ("ValueError: Input y contains NaN., exit code: 1", TRACEBACK, NAN_REASON),
     (TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1), TRACEBACK, NAN_REASON),
     (f"ValueError: Input y contains NaN.\n{NO_SANDBOX}, exit code: 1", TRACEBACK, f"{NAN_REASON}. {NO_SANDBOX}"),
-    (SEE_LOGS, TRACEBACK, NAN_REASON),
+    (LOG_HINT, TRACEBACK, NAN_REASON),
     ("no copper here, exit code: 1", "no copper here\n", "no copper here"),
     (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
-    (SEE_LOGS, "one\ntwo\n", f"{SEE_LOGS}; its last line: two"),
+    (LOG_HINT, "one\ntwo\n", f"{LOG_HINT}; its last line: two"),
     (None, "", "the platform reported no reason"),
     (f"{NO_ERROR}, exit code: 3", TRACEBACK, NO_ERROR),
     (f"{MEMORY}, exit code: 137", TRACEBACK, MEMORY),
-    (f"{KILLED}, exit code: 137", TRACEBACK, KILLED),
+    (f"{KILL_REASON}, exit code: 137", TRACEBACK, KILL_REASON),
     ("3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, killed by SIGKILL"),
     (", exit code: 139", "", "it printed nothing, killed by SIGSEGV"),
     ("3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),  # there is no such signal
-    (f"{FULL}, exit code: 137", TRACEBACK, FULL),
+    (f"{DISK_FULL}, exit code: 137", TRACEBACK, DISK_FULL),
     ("no copper, exit code: 1", TRACEBACK + "a line\n" * 30 + "no copper\n", "no copper"),
     (NO_PACKAGE, TRACEBACK, NO_PACKAGE),
     # without isolation, jobs and containers have different folders
@@ -100,20 +100,20 @@ REASONS = [  # the platform's reason without its kind, the log, and the reason t
 ]
 
 
-def write_log(folder: Path, text: str | bytes) -> Path:
+def write_log(folder: Path, log: str | bytes) -> Path:
     path = folder / "logs" / "train.log"
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    path.write_bytes(log if isinstance(log, bytes) else log.encode())
     return path
 
 
 @pytest.mark.parametrize("kind", ["AlgorithmError", "ClientError"])
-@pytest.mark.parametrize(("platforms_reason", "text", "reason"), REASONS)
+@pytest.mark.parametrize(("platforms_reason", "log", "reason"), REASONS)
 def test_the_reason_combines_the_failure_reason_and_the_log(
-    platforms_reason: str | None, text: str, reason: str, kind: str, tmp_path: Path
+    platforms_reason: str | None, log: str, reason: str, kind: str, tmp_path: Path
 ) -> None:
-    log = write_log(tmp_path, TOOLKIT_BEGINNING + text + TOOLKIT_END)
-    failure, exception = read_reason(platforms_reason and f"{kind}: {platforms_reason}", log)
+    log_file = write_log(tmp_path, TOOLKIT_BEGINNING + log + TOOLKIT_END)
+    failure, exception = read_reason(platforms_reason and f"{kind}: {platforms_reason}", log_file)
     assert failure == reason
     assert (exception is not None) == (reason.startswith(NAN_REASON))
 
@@ -211,12 +211,12 @@ def test_a_log_of_any_bytes_is_explained(
 
 
 def make_traceback(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
-    text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
-    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
+    lines = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
+    return f'{lines}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
 
-def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
-    exception = find_exception(text)
+def hint(log: str, step: str, folder: Path, **options: bool) -> str | None:
+    exception = find_exception(log)
     assert exception
     return hint_for(exception, step, folder, **options)
 
@@ -263,14 +263,14 @@ def test_a_model_that_cannot_be_pickled_has_a_remedy(
     try:
         dump(value, io.BytesIO())
     except Exception as error:
-        text = "".join(traceback.format_exception(error))
-    assert remedy in str(hint(text, "train", tmp_path))
+        log = "".join(traceback.format_exception(error))
+    assert remedy in str(hint(log, "train", tmp_path))
     if hasattr(value, "close"):
         value.close()
 
 
 WRAPPER = "MeasuredRowsRegressor from the template's estimators.py"
-IN_MAIN = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>"
+MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>"
 
 
 @pytest.mark.parametrize(
@@ -283,30 +283,30 @@ IN_MAIN = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from
         (f"ValueError: \nAll the 5 fits failed.\n{TRACEBACK}", "train", WRAPPER),
         ("ValueError: Input contains NaN.", "public predict", None),
         ("ValueError: Input X contains NaN.", "train", None),
-        (IN_MAIN, "public predict", "move Mine from train.py to another module"),
+        (MAIN_ERROR, "public predict", "move Mine from train.py to another module"),
         ("AttributeError: 'NoneType' object has no attribute 'predict'", "public predict", "return a model that has"),
     ],
 )
 def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy: str | None, tmp_path: Path) -> None:
-    found = hint(make_traceback(exception_line), step, tmp_path)
-    assert (found is None) if remedy is None else (found and remedy in found)
+    advice = hint(make_traceback(exception_line), step, tmp_path)
+    assert (advice is None) if remedy is None else (advice and remedy in advice)
 
 
 def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:
-    text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
-    assert "compute each target's metric" in str(hint(text, "train", tmp_path))
+    log = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
+    assert "compute each target's metric" in str(hint(log, "train", tmp_path))
 
 
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
-    text = missing_module_hint("no_such_package.core", tmp_path)
-    assert "add `no_such_package==<version>` to requirements.txt" in str(text)
-    assert "-m pip index versions no_such_package`" in str(text)
-    assert f"-m pip install -r {tmp_path / 'requirements.txt'}`." in str(text)
+    advice = missing_module_hint("no_such_package.core", tmp_path)
+    assert "add `no_such_package==<version>` to requirements.txt" in str(advice)
+    assert "-m pip index versions no_such_package`" in str(advice)
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}`." in str(advice)
     assert "then install it locally with `make setup`" in str(missing_module_hint("no_such_package", ROOT))
     assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
-    hint_text = str(missing_module_hint("no_such_package", tmp_path))
-    assert hint_text.startswith("install no_such_package, which requirements.txt lists, with `")
+    other_advice = str(missing_module_hint("no_such_package", tmp_path))
+    assert other_advice.startswith("install no_such_package, which requirements.txt lists, with `")
     assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
 
 
@@ -335,24 +335,24 @@ def test_a_module_of_the_submission_has_a_hint(module: str, remedy: str, tmp_pat
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     package = f"; '{module.partition('.')[0]}' is not a package" if module == "mdl.ridge" else ""
-    text = make_traceback(f"ModuleNotFoundError: No module named '{module}'{package}")
-    assert str(hint(text, "train", tmp_path)).startswith(remedy)
+    log = make_traceback(f"ModuleNotFoundError: No module named '{module}'{package}")
+    assert str(hint(log, "train", tmp_path)).startswith(remedy)
 
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
 def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: str, tmp_path: Path) -> None:
     """The hint is the same if training, which imports preprocess.py too, is the first step to fail."""
     (tmp_path / "fits.py").touch()
-    text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
-    assert "move the code that is needed from fits.py into preprocess.py" in str(hint(text, step, tmp_path))
-    text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
-    assert "do not import no_such_package in preprocess.py" in str(hint(text, step, tmp_path))
+    log = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
+    assert "move the code that is needed from fits.py into preprocess.py" in str(hint(log, step, tmp_path))
+    log = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
+    assert "do not import no_such_package in preprocess.py" in str(hint(log, step, tmp_path))
 
 
 @pytest.mark.parametrize("is_archive", [False, True])
 def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path: Path) -> None:
     lines = "#scipy==1.5.3\nnumpy==1.19.2  # old\npandas==2.2.3\nsix>=1.15.0\nscikit-learn==0.24.0\nretrying==1.3.3\n"
-    submission = tiny(tmp_path / "mine", {"requirements.txt": lines})
+    submission = stub(tmp_path / "mine", {"requirements.txt": lines})
     if is_archive:
         submission = tmp_path / "src.tar.gz"
         submission.write_bytes(pack_files({"./requirements.txt": lines.encode()}))
@@ -374,7 +374,7 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
 def test_a_requirement_that_does_not_exist_is_named(
     requirements: str, missing: str, advice: str, tmp_path: Path
 ) -> None:
-    submission = tiny(tmp_path / "mine", {"requirements.txt": requirements})
+    submission = stub(tmp_path / "mine", {"requirements.txt": requirements})
     reason = f"requirements.txt could not be installed: ERROR: No matching distribution found for {missing}"
     lines = explain_failure(Step("train", reason=reason), tmp_path, submission)
     assert advice in lines[1] if advice else lines[1] == "  look at: requirements.txt"
@@ -385,8 +385,8 @@ def test_a_requirement_that_does_not_exist_is_named(
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
     """The package is already installed, so pip needs no network."""
     (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
-    text = str(missing_module_hint("no_such_package", tmp_path))
-    command = text.split("`")[1]
+    advice = str(missing_module_hint("no_such_package", tmp_path))
+    command = advice.split("`")[1]
     assert "pip install" in command
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1"}
     subprocess.run(command, shell=True, check=True, capture_output=True, env=environment)
@@ -459,13 +459,13 @@ INPUT = "--input, by default /opt/ml/processing/input/public/public.csv.gz"
 
 
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: "
-REQUIRED = "usage: train.py [-h]\ntrain.py: error: the following arguments are required: --epochs, exit code 2"
+ARGPARSE_ERROR = "usage: train.py [-h]\ntrain.py: error: the following arguments are required: --epochs, exit code 2"
 
 
 @pytest.mark.parametrize(
     ("step", "reason", "advice"),
     [
-        ("train", REQUIRED, ""),
+        ("train", ARGPARSE_ERROR, ""),
         ("train", "train.py: data/public/public.csv.gz: there is no such file: jobs have ...", TRAINING),
         ("public preprocess", f"{NO_FILE}'../data/a.csv'", INPUT),
         ("train", f"{NO_FILE}'C:\\\\data\\\\a.csv'", TRAINING),

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from recore_support.tiny_submission import TARGETS, tiny
+from recore_support.tiny_submission import TARGETS, stub
 
 from recore.evaluation.step import Step
 from recore.failures.exceptions import find_exception
 from recore.failures.explanation import explain_failure
 
 ERROR = "ValueError: no copper"
-RAISES = '    raise ValueError("no copper")\n'
+CRASH = '    raise ValueError("no copper")\n'
 TRAIN = (
-    f'import os\n\nif __name__ == "__main__":\n    print(os.environ["SM_CHANNEL_TRAINING"])\n{RAISES}    SM_MODEL_DIR\n'
+    f'import os\n\nif __name__ == "__main__":\n    print(os.environ["SM_CHANNEL_TRAINING"])\n{CRASH}    SM_MODEL_DIR\n'
 )
 PREPROCESS = f"""
 import argparse
@@ -25,11 +25,11 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--input")
 parser.add_argument("--output")
 if open(parser.parse_args().input, "rb").read(2) == b"\\x1f\\x8b":
-{RAISES}"""
-NOT_FOUND = "ERROR: No matching distribution found for no-such-package==1.0"
-NOT_INSTALLED = f"requirements.txt could not be installed: {NOT_FOUND}"
+{CRASH}"""
+PIP_ERROR = "ERROR: No matching distribution found for no-such-package==1.0"
+INSTALL_FAILURE = f"requirements.txt could not be installed: {PIP_ERROR}"
 ADDRESS = "requirements.txt could not be installed: line 1: 'git+https://example.com/mdl' is neither ..."
-SIMULATED = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 4, in <module>\n    raise\n{}\n'
+TRACEBACK = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 4, in <module>\n    raise\n{}\n'
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ FAILURES = {
     "preprocess": Failure("private preprocess", ERROR, {"preprocess.py": PREPROCESS}, data="private.csv.gz"),
     "the current folder": Failure("train", ERROR, TRAINING, folder="."),
     "requirements": Failure(
-        "train", NOT_FOUND, {"requirements.txt": "no-such-package==1.0\n"}, None, NOT_INSTALLED, None
+        "train", PIP_ERROR, {"requirements.txt": "no-such-package==1.0\n"}, None, INSTALL_FAILURE, None
     ),
     "an address among the requirements": Failure(
         "train", None, {"requirements.txt": "git+https://example.com/mdl\n"}, None, ADDRESS
@@ -76,13 +76,13 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failure = FAILURES[name]
-    submission = tiny(tmp_path / "my submission", failure.files)
-    before = sorted(submission.rglob("*"))
+    submission = stub(tmp_path / "my submission", failure.files)
+    files = sorted(submission.rglob("*"))
     data = tmp_path / "data" / failure.data if failure.data else None
     if data:
         data.parent.mkdir()
         data.write_bytes(gzip.compress(f",1000,{','.join(TARGETS)}\n".encode()))
-    exception = find_exception(SIMULATED.format(failure.exception)) if failure.exception else None
+    exception = find_exception(TRACEBACK.format(failure.exception)) if failure.exception else None
     step = Step(
         failure.step, reason=failure.reason, exception=exception, outside=failure.outside, data=data, state="Failed"
     )
@@ -95,13 +95,13 @@ def test_the_suggested_command_shows_the_error(name: str, tmp_path: Path, monkey
     [command] = commands
     assert command.startswith("cd ") == (failure.folder != ".")
     environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PIP_NO_INDEX": "1"}
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
-    assert done.returncode != 0
-    assert failure.error in done.stderr
-    assert sorted(submission.rglob("*")) == before
+    process = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
+    assert process.returncode != 0
+    assert failure.error in process.stderr
+    assert sorted(submission.rglob("*")) == files
 
 
 def test_a_packed_submission_has_no_command(tmp_path: Path) -> None:
     (archive := tmp_path / "src.tar.gz").touch()
-    step = Step("train", reason=ERROR, exception=find_exception(SIMULATED.format(ERROR)), data=tmp_path)
+    step = Step("train", reason=ERROR, exception=find_exception(TRACEBACK.format(ERROR)), data=tmp_path)
     assert len(explain_failure(step, tmp_path, archive)) == 2

@@ -28,37 +28,37 @@ def test_each_target_has_the_errors_of_its_held_out_rows(
     figures: dict[str, Any], held_out: pd.DataFrame, template_public: pd.DataFrame
 ) -> None:
     assert len(figures) == 49
-    for name, each in figures.items():
-        both = (template_public[name].notna() & held_out[name].notna()).to_numpy()
-        measured, predicted = template_public[name].to_numpy()[both], held_out[name].to_numpy()[both]
+    for name, target in figures.items():
+        mask = (template_public[name].notna() & held_out[name].notna()).to_numpy()
+        measured, predicted = template_public[name].to_numpy()[mask], held_out[name].to_numpy()[mask]
         cut = CUT_OFF if name == "CuPPM" else np.quantile(measured, 0.75)
         above, called = measured > cut, predicted > cut
-        assert each["rows"] == both.sum()
-        assert each["holes"] == template_public["SiteID"][both].nunique()
-        assert each["r2"]["value"] == pytest.approx(r2_score(measured, predicted))
-        assert each["rmse"]["value"] == pytest.approx(root_mean_squared_error(measured, predicted))
-        assert each["cut_off"]["value"] == pytest.approx(cut)
-        assert each["cut_off"]["recall"]["value"] == pytest.approx(recall_score(above, called))
+        assert target["rows"] == mask.sum()
+        assert target["holes"] == template_public["SiteID"][mask].nunique()
+        assert target["r2"]["value"] == pytest.approx(r2_score(measured, predicted))
+        assert target["rmse"]["value"] == pytest.approx(root_mean_squared_error(measured, predicted))
+        assert target["cut_off"]["value"] == pytest.approx(cut)
+        assert target["cut_off"]["recall"]["value"] == pytest.approx(recall_score(above, called))
         if called.any():
-            assert each["cut_off"]["precision"]["value"] == pytest.approx(precision_score(above, called))
-        assert each["cut_off"]["wrong"]["value"] == pytest.approx(np.mean(above != called))
+            assert target["cut_off"]["precision"]["value"] == pytest.approx(precision_score(above, called))
+        assert target["cut_off"]["wrong"]["value"] == pytest.approx(np.mean(above != called))
 
 
 def test_the_intervals_match_a_bootstrap_over_drill_holes(
     figures: dict[str, Any], held_out: pd.DataFrame, template_public: pd.DataFrame
 ) -> None:
-    both = (template_public["CuPPM"].notna() & held_out["CuPPM"].notna()).to_numpy()
-    measured, predicted = template_public["CuPPM"].to_numpy()[both], held_out["CuPPM"].to_numpy()[both]
-    holes = template_public["SiteID"].to_numpy()[both].astype(str)
+    mask = (template_public["CuPPM"].notna() & held_out["CuPPM"].notna()).to_numpy()
+    measured, predicted = template_public["CuPPM"].to_numpy()[mask], held_out["CuPPM"].to_numpy()[mask]
+    holes = template_public["SiteID"].to_numpy()[mask].astype(str)
     rows_of = [np.flatnonzero(holes == hole) for hole in np.unique(holes)]
     r2, wrong = [], []
     for times in np.random.default_rng(SEED).multinomial(len(rows_of), [1 / len(rows_of)] * len(rows_of), size=DRAWS):
-        rows = np.concatenate([np.tile(rows, number) for rows, number in zip(rows_of, times, strict=True)])
+        rows = np.concatenate([np.tile(rows, count) for rows, count in zip(rows_of, times, strict=True)])
         r2.append(r2_score(measured[rows], predicted[rows]))
         wrong.append(np.mean((measured[rows] > CUT_OFF) != (predicted[rows] > CUT_OFF)))
     copper = figures["CuPPM"]
-    for each, draws in ((copper["r2"], r2), (copper["cut_off"]["wrong"], wrong)):
-        assert [each["low"], each["high"]] == pytest.approx(np.percentile(draws, [5, 95]))
+    for figure, draws in ((copper["r2"], r2), (copper["cut_off"]["wrong"], wrong)):
+        assert [figure["low"], figure["high"]] == pytest.approx(np.percentile(draws, [5, 95]))
 
 
 def test_the_pages_show_these_figures(figures: dict[str, Any], template_run: Path) -> None:

@@ -18,16 +18,16 @@ from recore.handover.hole_spread import HoleSums, measure_errors
 from recore.handover.markdown import render
 from recore.handover.target_figures import QUANTILE, TargetFigures, measure_cut_off
 
-HOLES = np.repeat([f"DD{number}" for number in range(12)], 10)
-MEASURED = np.tile(np.arange(10.0), 12)
+HOLES = np.repeat([f"DD{index}" for index in range(12)], 10)
+MEASURED_ASSAYS = np.tile(np.arange(10.0), 12)
 
 
 def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
     """Return the figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
     sums = HoleSums(HOLES)
-    r2, rmse = measure_errors(MEASURED, predicted, sums)
-    cut_off = measure_cut_off(MEASURED, predicted, sums, chosen)
-    return TargetFigures("CuPPM", "ppm", 1.0, len(MEASURED), 12, 0.0, 9.0, r2, rmse, private_r2, cut_off)
+    r2, rmse = measure_errors(MEASURED_ASSAYS, predicted, sums)
+    cut_off = measure_cut_off(MEASURED_ASSAYS, predicted, sums, chosen)
+    return TargetFigures("CuPPM", "ppm", 1.0, len(MEASURED_ASSAYS), 12, 0.0, 9.0, r2, rmse, private_r2, cut_off)
 
 
 def cut_off_section(figures: list[TargetFigures]) -> str:
@@ -40,7 +40,7 @@ def changed_run(template_run: Path, tmp_path: Path) -> Path:
 
 
 def test_a_share_has_an_interval_only_if_enough_holes_count() -> None:
-    called = np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED == 9)
+    called = np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED_ASSAYS == 9)
     figures = measure(np.where(called, 9.0, 0.0), 7.5)
     precision, recall = figures.cut_off.precision, figures.cut_off.recall
     assert (precision.part, precision.whole, precision.value) == (3, 3, 1.0)
@@ -50,12 +50,12 @@ def test_a_share_has_an_interval_only_if_enough_holes_count() -> None:
     section = cut_off_section([figures])
     assert "Of the 3 samples predicted above 7.5 ppm, 3 are; of randomly chosen samples, 20% would be." in section
     assert "| 100% (3 of 3) |" in section
-    half_right = np.where(called | (np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED == 0)), 9.0, 0.0)
+    half_right = np.where(called | (np.isin(HOLES, ["DD1", "DD2", "DD3"]) & (MEASURED_ASSAYS == 0)), 9.0, 0.0)
     assert math.isnan(measure(half_right, 7.5).cut_off.precision.low)
 
 
 def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
-    figures = measure(MEASURED, 7.5)
+    figures = measure(MEASURED_ASSAYS, 7.5)
     for share in (figures.cut_off.precision, figures.cut_off.recall, figures.cut_off.wrong):
         assert share.value in (0, 1)
         assert math.isnan(share.low)
@@ -65,12 +65,12 @@ def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
 
 
 def test_the_better_constant_prediction_is_the_more_frequent_side() -> None:
-    noisy = MEASURED + np.random.default_rng(1).normal(size=len(MEASURED))
+    noisy = MEASURED_ASSAYS + np.random.default_rng(1).normal(size=len(MEASURED_ASSAYS))
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 7.5)])
     assert "the better constant prediction would put 20 there" in cut_off_section([measure(noisy, 1.5)])
     assert "No sample is above 20 ppm; nothing can be measured." in cut_off_section([measure(noisy, 20.0)])
-    none = cut_off_section([measure(np.zeros(len(MEASURED)), 7.5)])
-    assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in none
+    empty_section = cut_off_section([measure(np.zeros(len(MEASURED_ASSAYS)), 7.5)])
+    assert "No sample is predicted above 7.5 ppm, so the model finds none of the 24 that are." in empty_section
 
 
 def test_private_scores_that_contradict_the_held_out_ones_are_named(changed_run: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
     rows = len(pd.read_csv(many_holes / "public/public.csv.gz", usecols=[0]))
     score = json.loads((template_run / "run.json").read_text())["scores"]["private"]
     reference = json.loads((template_run / "handover/domain.json").read_text())
-    inside = [
+    stages = [
         np.exp(t2) <= reference["t2_limit"] and np.exp(q) <= reference["q_limit"] for t2, q, *_ in reference["values"]
     ]
     for words in (
@@ -139,7 +139,7 @@ def test_the_pages_of_a_run_in_processes(template_run: Path, many_holes: Path) -
         "only the private score is independent",
         "With fewer than about 40 holes the intervals are too narrow",
         f"{CUT_OFF:g} ppm",
-        f"Of the training spectra, {np.mean(inside):.0%} are inside when their hole is held out.",
+        f"Of the training spectra, {np.mean(stages):.0%} are inside when their hole is held out.",
         f"| private | {score['value']:.4f} | {score['weights_scored']:g} | {score['rows']} |",
     ):
         assert words in card

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from handover.following import FENCE, run_blocks
+from handover.following import BLOCK, run_blocks
 from recore_support.schema import TARGETS
 from support.checkout import environment
 
@@ -29,8 +29,8 @@ def check_results(folder: Path, run: Path) -> None:
     """Compare the files that the commands wrote with the run itself, not with its copy in the handover."""
     for name, split in (("public", "public"), ("private", "private"), ("again", "public")):
         expected = pd.read_csv(run / f"predictions/{split}.csv.out", header=None).to_numpy()
-        found = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        results = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()
+        np.testing.assert_allclose(results, expected, rtol=1e-9, atol=1e-9)
     for split in ("public", "private"):
         expected_score = float((run / f"scores/{split}.txt").read_text())
         assert float((folder / f"work/{split}.txt").read_text()) == pytest.approx(expected_score, abs=1e-9)
@@ -56,10 +56,10 @@ def test_the_printed_commands_work_in_a_new_environment(readers_copy: Path, temp
 
 
 def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path) -> None:
-    (check,) = (text for tag, text in FENCE.findall((readers_copy / "README.md").read_text()) if tag == "check")
-    sums, unlisted = check.replace("$ ", "").splitlines()
+    (check,) = (block for tag, block in BLOCK.findall((readers_copy / "README.md").read_text()) if tag == "check")
+    sums, find_command = check.replace("$ ", "").splitlines()
     (readers_copy / "submission/more.py").touch()
-    result = subprocess.run(["bash", "-c", unlisted], cwd=readers_copy, capture_output=True, text=True)
+    result = subprocess.run(["bash", "-c", find_command], cwd=readers_copy, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "submission/more.py\n")
     path = readers_copy / "sample/predictions.csv"
     path.write_text("1" + path.read_text())
@@ -71,8 +71,8 @@ def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path
     assert result.stderr.startswith("compare: the predictions differ by up to ")
 
 
-def run_step(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "steps.py", *words]
+def run_step(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "steps.py", *args]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
 
 
@@ -86,8 +86,8 @@ def test_steps_write_target_names_and_sample_ids(readers_copy: Path) -> None:
     table = pd.read_csv(readers_copy / "work/assays.csv", dtype=str)
     assert list(table) == ["index", *TARGETS]
     assert table["index"].tolist() == rows.iloc[:, 0].tolist()
-    numbers = table[list(TARGETS)].to_csv(header=False, index=False)
-    assert (readers_copy / "work/assays.csv.out").read_text() == numbers
+    values = table[list(TARGETS)].to_csv(header=False, index=False)
+    assert (readers_copy / "work/assays.csv.out").read_text() == values
     result = run_step(readers_copy, "compare", "work/assays.csv", "answer.csv")
     assert (result.returncode, result.stdout) == (0, "compare: 10 rows agree within 1e-05\n")
 
@@ -95,7 +95,7 @@ def test_steps_write_target_names_and_sample_ids(readers_copy: Path) -> None:
 def test_steps_report_an_error_in_one_line(readers_copy: Path) -> None:
     (readers_copy / "model").mkdir()
     predict = ("predict", "--output", "x.csv", "--model")
-    for words, reason in (
+    for args, reason in (
         ((*predict, "gone", "--request", "request.csv"), "gone: there is no such folder; unpack model.tar.gz"),
         ((*predict, "model", "--request", "gone.csv"), "gone.csv: No such file or directory"),
         ((*predict, "model", "--request", "request.csv"), "train.py failed: FileNotFoundError: "),
@@ -104,7 +104,7 @@ def test_steps_report_an_error_in_one_line(readers_copy: Path) -> None:
         (("compare", "answer.csv", "README.md"), "README.md: invalid predictions: "),
         (("compare", "answer.csv", "gone.csv"), "gone.csv: No such file or directory"),
     ):
-        result = run_step(readers_copy, *words)
+        result = run_step(readers_copy, *args)
         assert result.returncode == 1
         [line] = result.stderr.splitlines()
         assert line.startswith("steps.py")
@@ -128,9 +128,9 @@ def test_the_command_in_the_folder_is_installed_without_a_network(template_run: 
 
 def test_the_warning_precedes_all_commands_and_the_readers_recore_the_authors(template_run: Path) -> None:
     page = (template_run / "handover/README.md").read_text("utf-8")
-    before, *_ = page.partition("```")
-    for words in ("code by the author of this folder", "same author: it detects damage", "your own recore"):
-        assert words in before
+    preface, *_ = page.partition("```")
+    for phrase in ("code by the author of this folder", "same author: it detects damage", "your own recore"):
+        assert phrase in preface
     assert page.index("--isolation required --out") < page.index("pip install")
 
 
@@ -138,9 +138,9 @@ def test_every_file_is_listed_with_its_hash_and_the_sample_has_no_assays(
     template_run: Path, template_public: pd.DataFrame
 ) -> None:
     folder = template_run / "handover"
-    listed = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    names = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert listed == files - {"SHA256SUMS"}
+    assert names == files - {"SHA256SUMS"}
     assert "data" not in {path.name for path in folder.iterdir()}
     spectra = pd.read_csv(folder / "sample/spectra.csv.gz", index_col=0, float_precision="round_trip")
     assert len(spectra) == 10

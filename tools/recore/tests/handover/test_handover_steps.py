@@ -13,7 +13,7 @@ from handover.following import run_blocks
 from recore_support.command import recore
 from recore_support.schema import TARGETS
 from recore_support.submission_runs import run_submission
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from support.checkout import ROOT
 
 from recore.handover.steps import TOLERANCE, largest_difference, read_cells
@@ -34,7 +34,7 @@ def transform_fn(model, data, content_type, accept):
 if __name__ == "__main__":""",
 )
 # a single-precision model, served by the image's default functions; the number of rows changes its order of summation
-SINGLE = """
+SINGLE_PRECISION = """
 import os
 
 import numpy as np
@@ -58,64 +58,64 @@ if __name__ == "__main__":
     weights = np.random.default_rng(0).normal(size=(300, 49)).astype(np.float32)
     np.save(os.environ["SM_MODEL_DIR"] + "/weights.npy", weights)
 """
-WITHOUT_HEADER = PREPROCESS.replace('"index,first,others\\n"', '""')
+HEADERLESS = PREPROCESS.replace('"index,first,others\\n"', '""')
 
 
 def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path:
     """Run a submission, hand it over, and follow the README as printed. Return the handover."""
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
-    finished = run_submission(tiny(folder / "mine", files), folder / "run", "--public", public)
-    assert finished.status == 0, finished.stderr
-    result = recore("handover", finished.folder)
+    run = run_submission(stub(folder / "mine", files), folder / "run", "--public", public)
+    assert run.status == 0, run.stderr
+    result = recore("handover", run.folder)
     assert result.returncode == 0, result.stderr
-    written = finished.folder / "handover"
-    assert_contains_no_local_path(written, folder)
-    (written / ".venv").symlink_to(sys.prefix)
-    (written / "data").mkdir()
-    shutil.copy(public, written / "data")
-    assert run_blocks(written, skipped={"environment", "predict"}) == ["check", "", "public", "public", "public"]
-    return written
+    handover = run.folder / "handover"
+    assert_contains_no_local_path(handover, folder)
+    (handover / ".venv").symlink_to(sys.prefix)
+    (handover / "data").mkdir()
+    shutil.copy(public, handover / "data")
+    assert run_blocks(handover, skipped={"environment", "predict"}) == ["check", "", "public", "public", "public"]
+    return handover
 
 
-def assert_contains_no_local_path(written: Path, folder: Path) -> None:
-    files = {path.name: path.read_bytes() for path in written.rglob("*") if path.is_file()}
-    for path in written.glob("*.whl"):
+def assert_contains_no_local_path(handover: Path, folder: Path) -> None:
+    files = {path.name: path.read_bytes() for path in handover.rglob("*") if path.is_file()}
+    for path in handover.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
             files |= {f"wheel/{name}": wheel.read(name) for name in wheel.namelist()}
-    with tarfile.open(written / "model.tar.gz") as archive:
+    with tarfile.open(handover / "model.tar.gz") as archive:
         for member in archive:
             assert (member.uname, member.gname, member.uid, member.gid) == ("", "", 0, 0)
-            if content := archive.extractfile(member):
-                files[f"model.tar.gz/{member.name}"] = content.read()
-    files = {name: gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text for name, text in files.items()}
+            if file := archive.extractfile(member):
+                files[f"model.tar.gz/{member.name}"] = file.read()
+    files = {name: gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for name, data in files.items()}
     assert {"README.md", "run.json", "spectra.csv.gz", "model.tar.gz/code/train.py"} <= files.keys()
     packed = {"recore/template_files/score.py", "recore-1.0+git.dist-info/METADATA"}
     packed |= {f"{name}-1.0+git.dist-info/licenses/LICENSE" for name in ("recore", "stagemaker")}
     assert {f"wheel/{name}" for name in packed} <= files.keys()
-    assert [name for name, text in files.items() if str(folder).encode() in text or str(ROOT).encode() in text] == []
+    assert [name for name, data in files.items() if str(folder).encode() in data or str(ROOT).encode() in data] == []
     command = "recore run submission --public data/public.csv"
     assert command in files["README.md"].decode().replace("python -m recore", "recore")
 
 
 @pytest.mark.slow
 def test_the_printed_commands_repeat_a_submission_with_transform_fn(sample: Path, tmp_path: Path) -> None:
-    written = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
-    assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
+    handover = hand_over({"train.py": TRANSFORM}, sample, tmp_path)
+    assert (handover / "work/public.csv.out").read_text() == (handover / "predictions/public.csv.out").read_text()
 
 
 @pytest.mark.slow
 def test_the_printed_commands_repeat_a_single_precision_model_without_hooks(sample: Path, tmp_path: Path) -> None:
-    written = hand_over({"train.py": SINGLE, "preprocess.py": WITHOUT_HEADER}, sample, tmp_path)
-    assert (written / "work/public.csv.out").read_text() == (written / "predictions/public.csv.out").read_text()
-    pair = [read_cells(written / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
+    handover = hand_over({"train.py": SINGLE_PRECISION, "preprocess.py": HEADERLESS}, sample, tmp_path)
+    assert (handover / "work/public.csv.out").read_text() == (handover / "predictions/public.csv.out").read_text()
+    pair = [read_cells(handover / name, TARGETS) for name in ("sample/predictions.csv", "work/answer.csv")]
     assert 1e-9 < largest_difference(*pair) < TOLERANCE
 
 
 def test_predictions_are_compared_in_the_units_of_their_column() -> None:
     values = np.random.default_rng(2).lognormal(size=(50, 3)) * (1e-3, 1.0, 1e5)
-    single = values.astype(np.float32).astype(float)
-    assert largest_difference(values.tolist(), single.tolist()) < TOLERANCE
+    rounded = values.astype(np.float32).astype(float)
+    assert largest_difference(values.tolist(), rounded.tolist()) < TOLERANCE
     for column in range(3):
         changed = values.copy()
         changed[7, column] += 1e-3 * values[:, column].mean()

@@ -19,11 +19,11 @@ from recore_support.schema import TARGETS
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
 
-ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
+INTERVAL_ENDS = [f"{target} {end}" for target in TARGETS for end in ("low", "high")]
 
 
 @pytest.fixture(scope="module")
-def handed(template_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def handover(template_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shutil.copytree(template_run / "handover", tmp_path_factory.mktemp("laboratory") / "handover")
 
 
@@ -33,50 +33,50 @@ def private(many_holes: Path) -> pd.DataFrame:
 
 
 def rejection(*arguments: object, cwd: Path) -> str:
-    before = sorted(cwd.iterdir())
+    entries = sorted(cwd.iterdir())
     result = recore("predict", *arguments, cwd=cwd)
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
-    assert sorted(cwd.iterdir()) == before
+    assert sorted(cwd.iterdir()) == entries
     lines = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
     assert len([line for line in lines if "nothing was written" not in line]) == 1, lines
     return lines[0]
 
 
 def test_a_laboratory_table_is_predicted_without_the_hosts_data(
-    handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
+    handover: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     """The IDs have different names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
     table = private.rename(columns={"SiteID": "hole", "DepthFrom": "from (ft)", "DepthTo": "to (ft)"})
     table = table.rename_axis("sample").assign(Cu_ppm="see report")
     table.iloc[4, 200] = "n.d."
     table.to_csv(tmp_path / "table.csv")
-    result = recore("predict", handed, "table.csv", "--out", "assays.csv", "--intervals", cwd=tmp_path)
+    result = recore("predict", handover, "table.csv", "--out", "assays.csv", "--intervals", cwd=tmp_path)
     assert result.returncode == 1, result.stderr
     [line] = [line for line in result.stderr.splitlines() if line.startswith("recore: ")]
     assert line == f"recore: table.csv line 6: column '{table.columns[200]}': 'n.d.' is not a number"
     assert result.stdout.startswith("predict: wrote 12 samples to assays.csv; outside the domain: ")
     assays = pd.read_csv(tmp_path / "assays.csv", dtype={"SiteID": str})
-    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *ENDS]
+    assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS, *INTERVAL_ENDS]
     assert assays["name"].tolist() == private.index.tolist()
-    bad = assays.index == 4
-    assert assays.loc[bad, "SiteID":"DepthTo"].notna().all(axis=None)
-    assert assays.loc[bad, "domain":].isna().all(axis=None)
-    assert assays.loc[~bad, "domain"].isin(["inside", "outside"]).all()
-    assert assays.loc[~bad, "SiteID"].tolist() == private["SiteID"][~bad].tolist()
-    np.testing.assert_allclose(assays["DepthFrom"][~bad], 0.3048 * private["DepthFrom"][~bad].astype(float))
+    is_bad = assays.index == 4
+    assert assays.loc[is_bad, "SiteID":"DepthTo"].notna().all(axis=None)
+    assert assays.loc[is_bad, "domain":].isna().all(axis=None)
+    assert assays.loc[~is_bad, "domain"].isin(["inside", "outside"]).all()
+    assert assays.loc[~is_bad, "SiteID"].tolist() == private["SiteID"][~is_bad].tolist()
+    np.testing.assert_allclose(assays["DepthFrom"][~is_bad], 0.3048 * private["DepthFrom"][~is_bad].astype(float))
     expected = pd.read_csv(template_run / "predictions/private.csv.out", header=None).head(12)
     values = assays[list(TARGETS)].to_numpy()
-    np.testing.assert_allclose(values[~bad], expected.to_numpy()[~bad], rtol=1e-9)
-    known = ~np.isnan(values)
+    np.testing.assert_allclose(values[~is_bad], expected.to_numpy()[~is_bad], rtol=1e-9)
+    is_known = ~np.isnan(values)
     lows, highs = (assays[[f"{target} {end}" for target in TARGETS]].to_numpy() for end in ("low", "high"))
-    assert (lows[known] <= values[known]).all()
-    assert (values[known] <= highs[known]).all()
-    line = rejection(handed, "table.csv", "--out", "assays.csv", cwd=tmp_path)
+    assert (lows[is_known] <= values[is_known]).all()
+    assert (values[is_known] <= highs[is_known]).all()
+    line = rejection(handover, "table.csv", "--out", "assays.csv", cwd=tmp_path)
     assert line == "recore: assays.csv already exists; choose another --out, or replace it with --force"
 
 
 def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outside(
-    handed: Path, private: pd.DataFrame, tmp_path: Path
+    handover: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     channels = private.columns[3:]
     wavenumbers = np.linspace(float(channels[0]), float(channels[-1]), 500)
@@ -85,13 +85,13 @@ def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outsi
         absorbance = np.interp(wavenumbers, channels[::-1].astype(float), row[channels[::-1]].astype(float))
         spectrum = np.column_stack([wavenumbers, absorbance + np.linspace(0, 2, 500)])
         np.savetxt(tmp_path / f"spectra/S{name}.csv", spectrum, "%.6f", ",", header="cm-1,absorbance", comments="")
-    line = rejection(handed, "spectra", "--out", "assays.csv", cwd=tmp_path)
+    line = rejection(handover, "spectra", "--out", "assays.csv", cwd=tmp_path)
     assert "--interpolate interpolates them" in line
     assert line.endswith("; the same is true of 2 more files")
-    result = recore("predict", handed, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
+    result = recore("predict", handover, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    described = json.loads(result.stdout)
-    assert (described["rows"], described["outside"], described["problems"]) == (3, 3, [])
+    details = json.loads(result.stdout)
+    assert (details["rows"], details["outside"], details["problems"]) == (3, 3, [])
     assays = pd.read_csv(tmp_path / "assays.csv")
     assert list(assays) == ["name", "SiteID", "DepthFrom", "DepthTo", "domain", *TARGETS]
     assert assays["name"].tolist() == [f"S{name}" for name in private.index[:3]]
@@ -100,16 +100,16 @@ def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outsi
 
 
 def test_invalid_inputs_are_rejected_in_one_line(
-    handed: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
+    handover: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
     (tmp_path / "empty").mkdir()
     shutil.copy(ROOT / "README.md", tmp_path / "wrong.csv")
     options = ("--out", "assays.csv")
-    assert "Missing argument 'FILES...'" in rejection(handed, *options, cwd=tmp_path)
-    assert "no file name in this folder ends in a number" in rejection(handed, "empty", *options, cwd=tmp_path)
-    assert "wrong.csv: " in rejection(handed, "wrong.csv", *options, cwd=tmp_path)
-    assert "there is no such file" in rejection(handed, "missing.csv", *options, cwd=tmp_path)
+    assert "Missing argument 'FILES...'" in rejection(handover, *options, cwd=tmp_path)
+    assert "no file name in this folder ends in a number" in rejection(handover, "empty", *options, cwd=tmp_path)
+    assert "wrong.csv: " in rejection(handover, "wrong.csv", *options, cwd=tmp_path)
+    assert "there is no such file" in rejection(handover, "missing.csv", *options, cwd=tmp_path)
     assert "missing: there is no such folder" in rejection("missing", spectra, *options, cwd=tmp_path)
     line = rejection("empty", spectra, *options, cwd=tmp_path)
     assert "neither a run (with a run.json) nor a handover (with a handover.json)" in line
@@ -120,12 +120,12 @@ def test_invalid_inputs_are_rejected_in_one_line(
     assert "the run has no model.tar.gz" in rejection("other", spectra, *options, cwd=tmp_path)
     (tmp_path / "other/run.json").write_text("{")
     assert "not a valid run record" in rejection("other", spectra, *options, cwd=tmp_path)
-    line = rejection(handed, spectra, "--out", spectra, "--force", cwd=tmp_path)
+    line = rejection(handover, spectra, "--out", spectra, "--force", cwd=tmp_path)
     assert "the table would overwrite its own input" in line
-    line = rejection(handed, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
+    line = rejection(handover, spectra, *options, "--column", "CuPPM=Cu", cwd=tmp_path)
     assert "only sample and the IDs (SiteID, DepthFrom, DepthTo) can be specified here" in line
-    twice = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
-    assert "--replicates mean averages them" in rejection(handed, twice, *options, cwd=tmp_path)
+    repeated = write_csv(tmp_path / "twice.csv.gz", pd.concat([private, private]))
+    assert "--replicates mean averages them" in rejection(handover, repeated, *options, cwd=tmp_path)
 
 
 def unlist(folder: Path, name: str) -> None:
@@ -159,9 +159,9 @@ def list_twice(folder: Path, name: str) -> None:
     ids=range(11),
 )
 def test_a_changed_hand_over_is_rejected(
-    change: Callable[[Path], object], reason: str, handed: Path, private: pd.DataFrame, tmp_path: Path
+    change: Callable[[Path], object], reason: str, handover: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    changed = shutil.copytree(handed, tmp_path / "changed")
+    changed = shutil.copytree(handover, tmp_path / "changed")
     change(changed)
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
     assert reason in rejection(changed, spectra, "--out", "assays.csv", cwd=tmp_path)
@@ -186,10 +186,10 @@ def write_worked(folder: Path) -> Path:
     return folder
 
 
-def test_an_interrupted_prediction_writes_nothing(handed: Path, many_holes: Path, tmp_path: Path) -> None:
-    words = ["predict", handed, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
+def test_an_interrupted_prediction_writes_nothing(handover: Path, many_holes: Path, tmp_path: Path) -> None:
+    command = ["predict", handover, many_holes / "private/private.csv.gz", "--out", "assays.csv"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "recore", *map(str, words)],
+        [sys.executable, "-m", "recore", *map(str, command)],
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -198,7 +198,7 @@ def test_an_interrupted_prediction_writes_nothing(handed: Path, many_holes: Path
     assert process.stderr
     assert next(line for line in process.stderr if "predicting" in line)
     process.send_signal(signal.SIGINT)
-    *_, last = process.stderr
+    *_, message = process.stderr
     assert process.wait(timeout=60) == 130
-    assert last == "recore: interrupted\n"
+    assert message == "recore: interrupted\n"
     assert list(tmp_path.iterdir()) == []

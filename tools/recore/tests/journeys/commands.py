@@ -12,15 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
 TIMEOUT = 300  # seconds
-KEPT = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
-KEPT_PREFIXES = ("PIP_", "UV_")  # where packages come from
+VARIABLES = ("HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")  # the rest of the environment is removed
+PREFIXES = ("PIP_", "UV_")  # where packages come from
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # quicker for small data
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    base = {name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(PREFIXES)}
     path = os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"))
-    return kept | ONE_THREAD | {"PATH": path} | variables
+    return base | ONE_THREAD | {"PATH": path} | variables
 
 
 def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **variables: str) -> str:
@@ -28,12 +28,12 @@ def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **va
 
     variables: additional environment variables. After the timeout, the command and its children are killed.
     """
-    with started(command, cwd, **variables) as process:
+    with start_process(command, cwd, **variables) as process:
         return finish(process, status, timeout)
 
 
 @contextmanager
-def started(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def start_process(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Start a command line in its own process group. At the end of the block, interrupt the group, then kill it.
 
     The process writes to a temporary file, `process.stdout`; `output` returns its contents so far.
@@ -64,8 +64,8 @@ def output(process: subprocess.Popen[str]) -> str:
     return os.pread(process.stdout.fileno(), 1 << 30, 0).decode("utf-8", "replace")
 
 
-def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    os.killpg(process.pid, number)
+def interrupt(process: subprocess.Popen[str], signum: int = signal.SIGINT) -> None:
+    os.killpg(process.pid, signum)
 
 
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
@@ -93,5 +93,5 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], 
         time.sleep(0.1)
 
 
-def wait_for(words: str, process: subprocess.Popen[str]) -> None:
-    wait_until(lambda: words in output(process), process, TIMEOUT)
+def wait_for(message: str, process: subprocess.Popen[str]) -> None:
+    wait_until(lambda: message in output(process), process, TIMEOUT)

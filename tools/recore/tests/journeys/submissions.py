@@ -99,8 +99,8 @@ def write(folder: Path, model: Model) -> Path:
 
 def replace_function(folder: Path, name: str, source: str) -> None:
     script = folder / "train.py"
-    before, rest = script.read_text().split(f"def {name}(", 1)
-    script.write_text(f"{before}{source}\n\ndef {rest.split('\ndef ', 1)[1]}")
+    head, tail = script.read_text().split(f"def {name}(", 1)
+    script.write_text(f"{head}{source}\n\ndef {tail.split('\ndef ', 1)[1]}")
 
 
 def add_to_main(folder: Path, statement: str) -> None:

@@ -10,14 +10,14 @@ def read_table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write_spectra(folder: Path, data: Path, number: int) -> None:
+def write_spectra(folder: Path, data: Path, count: int) -> None:
     """Write the first `number` private spectra to folder/spectra as two-column files, as an instrument exports them.
 
     data: the folder with the sample data.
     """
     (folder / "spectra").mkdir()
     with gzip.open(data / "private/private.csv.gz", "rt", newline="") as file:
-        for row, _ in zip(csv.DictReader(file), range(number), strict=False):
+        for row, _ in zip(csv.DictReader(file), range(count), strict=False):
             name, *_ = row.values()
             points = [(channel, value) for channel, value in row.items() if channel[:1].isdigit()]
             lines = ["cm-1,absorbance", *(f"{channel},{value}" for channel, value in points)]

@@ -4,7 +4,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from journeys.commands import finish, interrupt, run, started, wait_for
+from journeys.commands import finish, interrupt, run, start_process, wait_for
 from journeys.submissions import MODELS, write
 
 SAMPLE = "recore sample --out data --rows 80 --holes 8 --channels 120"
@@ -15,30 +15,30 @@ def test_first_hour(tmp_path: Path) -> None:
     mine = write(tmp_path / "mine", MODELS["joblib"])
     assert "check: no findings" in run("recore check --source-only", mine)
     assert "no-such.csv" in run("recore run --public no-such.csv", mine, status=2)
-    assert {"train.py", "preprocess.py", "estimators.py", "requirements.txt"} <= packed(mine)
+    assert {"train.py", "preprocess.py", "estimators.py", "requirements.txt"} <= pack(mine)
 
 
 @pytest.mark.journey
 @pytest.mark.parametrize("name", MODELS)
 def test_day(name: str, tmp_path: Path) -> None:
-    mine = write(tmp_path / "mine", MODELS[name])
-    run(SAMPLE, mine)
-    own = {}  # packages that only the user's environment has
+    folder = write(tmp_path / "mine", MODELS[name])
+    run(SAMPLE, folder)
+    packages = {}  # packages that only the user's environment has
     if requirement := MODELS[name].requirement:
-        run(f"pip install --quiet --no-deps --target ../packages {requirement}", mine)
-        own = {"PYTHONPATH": str(tmp_path / "packages")}
+        run(f"pip install --quiet --no-deps --target ../packages {requirement}", folder)
+        packages = {"PYTHONPATH": str(tmp_path / "packages")}
     for script in ("train.py", "predict.py"):
-        run(f"python {script}", mine, **own)
-    checked = run("recore check --ignore RC604", mine)  # with so few rows, linear models predict negative assays
-    assert "check: no findings" in checked, checked
-    run("recore run --out runs/first --note first", mine)
-    run("recore run --out runs/second --note second", mine)
-    assert "runs/first" in run("recore run --out runs/first", mine, status=2)
-    assert (mine / "runs/first/report.html").is_file()
-    assert "held-out" in run(f"recore validate --public {PUBLIC}", mine, **own)
-    assert {"first", "second"} <= set(run("recore board", mine).split())
-    packed(mine)
-    run("recore check --source-only src.tar.gz", mine)
+        run(f"python {script}", folder, **packages)
+    printed = run("recore check --ignore RC604", folder)  # with so few rows, linear models predict negative assays
+    assert "check: no findings" in printed, printed
+    run("recore run --out runs/first --note first", folder)
+    run("recore run --out runs/second --note second", folder)
+    assert "runs/first" in run("recore run --out runs/first", folder, status=2)
+    assert (folder / "runs/first/report.html").is_file()
+    assert "held-out" in run(f"recore validate --public {PUBLIC}", folder, **packages)
+    assert {"first", "second"} <= set(run("recore board", folder).split())
+    pack(folder)
+    run("recore check --source-only src.tar.gz", folder)
 
 
 @pytest.mark.journey
@@ -56,7 +56,7 @@ def test_afternoon_of_mistakes(tmp_path: Path) -> None:
     run(f"python -c \"import pandas; {frame}.to_csv('no-holes.csv')\"", mine)
     for command, status in (("explore", 0), ("validate --public", 2), ("check --public", 1), ("run --public", 1)):
         assert "SiteID" in run(f"recore {command} no-holes.csv", mine, status)
-    with started("exec recore run --out runs/stopped", mine) as process:
+    with start_process("exec recore run --out runs/stopped", mine) as process:
         wait_for("train: started", process)
         interrupt(process)
         assert "runs/stopped" in finish(process, status=130)
@@ -64,7 +64,7 @@ def test_afternoon_of_mistakes(tmp_path: Path) -> None:
     assert "first" in run("recore board", mine)
 
 
-def packed(folder: Path) -> set[str]:
+def pack(folder: Path) -> set[str]:
     run("recore pack", folder)
     with tarfile.open(folder / "src.tar.gz") as archive:
         return {member.name for member in archive}

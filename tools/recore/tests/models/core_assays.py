@@ -15,14 +15,14 @@ from recore_support.opus_files import block, opus_bytes
 from recore_support.schema import TARGETS
 from recore_support.tiny_submission import write
 from stagemaker_support.simulator_client import Client
-from support.checkout import ROOT, UPLOADED, copy_scripts
+from support.checkout import ROOT, UPLOADED_FILES, copy_scripts
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
 from stagemaker.server import BUCKET
 
 EXAMPLE = ROOT / "tools/recore/examples/model_class"
-UNMEASURED = "TePPB"  # a target that was never measured
+UNMEASURED_TARGET = "TePPB"  # a target that was never measured
 # A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = """
 import pandas as pd
@@ -83,7 +83,7 @@ def core_assays() -> Any:
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
     """Copy the class, its script and a submission's files (by default, this checkout's)."""
     if submission is None:
-        copy_scripts(folder, *UPLOADED)
+        copy_scripts(folder, *UPLOADED_FILES)
     else:
         write(folder, submission)
     for path in EXAMPLE.glob("*.py"):
@@ -102,7 +102,7 @@ def write_sources(folder: Path) -> Path:
     folder.mkdir()
     for name, spectrum in zip(public.index, public[channels].to_numpy(), strict=True):
         (folder / f"core_{name}.0").write_bytes(opus_bytes(block("absorbance", spectrum, first, last)))
-    table = public.drop(columns=[*channels, UNMEASURED]).set_axis([f"core_{name}" for name in public.index])
+    table = public.drop(columns=[*channels, UNMEASURED_TARGET]).set_axis([f"core_{name}" for name in public.index])
     table.to_csv(folder / "assays.csv", index_label="sample")
     return folder
 

@@ -102,10 +102,10 @@ model_fn, input_fn, predict_fn, output_fn = make_hooks(HousePrices)
 if __name__ == "__main__":
     train(HousePrices)
 """
-HOUSES = "area,price\n50,101\n100,199\n150,301\n"
+HOUSES_CSV = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
 # The log line of this project's server, or of the plain container's server.
-LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")
+LISTENING_LINE = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")
 CODE = "/opt/ml/processing/input/code"
 SLOPE = 2.002857142857143  # least squares through the origin
 
@@ -121,7 +121,7 @@ def ml_folder(folder: Path) -> Path:
     """Create a folder like /opt/ml with a dataset and a trained model."""
     for name in ("model", "output", "input/data/training"):
         (folder / name).mkdir(parents=True)
-    (folder / "input/data/training/houses.csv").write_text(HOUSES)
+    (folder / "input/data/training/houses.csv").write_text(HOUSES_CSV)
     (folder / "model/house.json").write_text(json.dumps(SLOPE))
     return folder
 
@@ -188,11 +188,7 @@ def served_model(folder: Path, **variables: str) -> AbstractContextManager[Serve
 def served_script(folder: Path, **variables: str) -> AbstractContextManager[ServedModel]:
     """Serve HousePrices with its script in the plain container's server."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
-    defaults = {
-        "SAGEMAKER_BASE_DIR": str(ml),
-        "SAGEMAKER_PROGRAM": "job.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": str(code),
-    }
+    defaults = {"SAGEMAKER_BASE_DIR": str(ml), "SAGEMAKER_PROGRAM": "job.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(code)}
     program = ROOT / "tools/stagemaker/src/stagemaker/container/serving.py"
     command = [sys.executable, "-P", str(program), "--bind", "127.0.0.1:0"]
     return _server(command, code, defaults | variables, folder / "log.txt")
@@ -204,8 +200,8 @@ def _server(command: list[str], code: Path, variables: dict[str, str], log: Path
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=code, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: LISTENING.search(log.read_text()) or process.poll() is not None)
-        match = LISTENING.search(log.read_text())
+        wait_until(lambda: LISTENING_LINE.search(log.read_text()) or process.poll() is not None)
+        match = LISTENING_LINE.search(log.read_text())
         assert match, log.read_text()
         yield ServedModel(process, log, int(match[1]))
     finally:

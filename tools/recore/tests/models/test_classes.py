@@ -7,13 +7,7 @@ import pytest
 from models.house_prices import MakeEnv
 from stagemaker_support.simulator_client import Client
 
-from recore.model import (
-    Model,
-    ModelDatasetGenerator,
-    ModelPredictor,
-    ModelTrainer,
-    core,
-)
+from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer, core
 from recore.model.classes import ModelClassError, load_model
 from recore.model.core import ModellingSubCfg, import_string
 from recore.model.errors import ConfigError, UploadError
@@ -40,8 +34,8 @@ REFERENCE = """
 def test_parameters_and_defaults_are_those_of_ml2ps_reference() -> None:
     for name, parameters in re.findall(r"([\w.]+)\((.*?)\)", REFERENCE):
         function = functools.reduce(getattr, name.split("."), core)
-        given = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
-        assert ", ".join(str(item) for item in given if item.name != "self") == parameters, name
+        signature = [item.replace(annotation=item.empty) for item in inspect.signature(function).parameters.values()]
+        assert ", ".join(str(item) for item in signature if item.name != "self") == parameters, name
     assert inspect.isclass(core.SageMakerEnvType)
 
 

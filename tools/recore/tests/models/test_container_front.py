@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from models.house_prices import (
-    HOUSES,
+    HOUSES_CSV,
     ml_folder,
     program_command,
     program_environment,
@@ -128,7 +128,7 @@ def test_a_dataset_is_generated(tmp_path: Path, connected_client: Client) -> Non
     arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
     result = run_program(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
-    assert connected_client.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
+    assert connected_client.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES_CSV
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import core_assays as support
-from models.core_assays import UNMEASURED, make_training_folder, spectra_of, values_of
+from models.core_assays import UNMEASURED_TARGET, make_training_folder, spectra_of, values_of
 from models.house_prices import (
     create_model,
     generate_dataset,
@@ -93,10 +93,10 @@ def test_the_model_equals_the_one_that_train_py_writes(env: SageMakerEnv, tmp_pa
 def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerEnv) -> None:
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert list(errors) == list(TARGETS)
-    assert errors[UNMEASURED] is None
+    assert errors[UNMEASURED_TARGET] is None
     assays = pd.read_csv(env.dataset_folder() / "public.csv.gz", index_col=0)
     held_out = pd.read_csv(env.model_folder() / "held_out.csv", index_col=0)
-    for name in set(TARGETS) - {UNMEASURED}:
+    for name in set(TARGETS) - {UNMEASURED_TARGET}:
         rows = assays[name].notna()
         assert rows.sum() > 10
         rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
@@ -156,7 +156,7 @@ def test_one_spectrum_is_predicted(
     assert {name: assays[name]["unit"] for name in units} == units
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert {name: assay["expected_error"] for name, assay in assays.items()} == errors
-    assert assays[UNMEASURED] == {"value": None, "unit": "ppb", "expected_error": None}
+    assert assays[UNMEASURED_TARGET] == {"value": None, "unit": "ppb", "expected_error": None}
 
 
 def test_spectra_in_a_batch_alone_as_arrays_and_in_threads_have_the_same_predictions(
@@ -177,13 +177,13 @@ def test_hooks_are_called_one_at_a_time(
     predictor: Any, spectra: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = importlib.import_module("train")
-    busy, peak, predict = [0], [0], submission.predict_fn
+    calls, peak, predict = [0], [0], submission.predict_fn
 
     def predict_fn(inputs: Any, model: Any) -> Any:
-        busy[0] += 1
-        peak[0] = max(peak[0], busy[0])
+        calls[0] += 1
+        peak[0] = max(peak[0], calls[0])
         time.sleep(0.01)  # another call could start here
-        busy[0] -= 1
+        calls[0] -= 1
         return predict(inputs, model)
 
     monkeypatch.setattr(submission, "predict_fn", predict_fn)
@@ -206,10 +206,10 @@ def test_hooks_are_called_one_at_a_time(
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         *(
             (
-                lambda datum, value=value: with_value(datum, "absorbances", value),
-                rf"value 3 of .* is '{shown}', not a finite",
+                lambda datum, value=value: set_value(datum, "absorbances", value),
+                rf"value 3 of .* is '{quoted}', not a finite",
             )
-            for value, shown in (
+            for value, quoted in (
                 ("0.5", "0.5"),
                 (None, "None"),
                 (True, "True"),
@@ -219,27 +219,27 @@ def test_hooks_are_called_one_at_a_time(
                 (10**400, "10000.*0"),
             )
         ),
-        (lambda datum: with_value(datum, "wavenumbers", math.nan), "value 3 of 'wavenumbers' is 'nan'"),
-        (lambda datum: with_value(datum, "wavenumbers", 4000), "a wavenumber appears more than once"),
-        (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
+        (lambda datum: set_value(datum, "wavenumbers", math.nan), "value 3 of 'wavenumbers' is 'nan'"),
+        (lambda datum: set_value(datum, "wavenumbers", 4000), "a wavenumber appears more than once"),
+        (lambda datum: set_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
     ],
 )
 def test_invalid_spectra_are_rejected(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
     datum = change(spectra[1])
-    for call, given, name in (
+    for call, data, name in (
         (predictor.result, datum, "the spectrum"),
         (predictor.batch_result, [spectra[0], datum], "spectrum 2"),
     ):
         with pytest.raises(ClientError) as raised:
-            call(given)
+            call(data)
         assert raised.value.status_code == 400
         assert raised.value.message == f"{name} is invalid"
         assert re.search(details, raised.value.details[0])
 
 
-def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+def set_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     values = list(datum[key])
     values[2] = value
     return datum | {key: values}
@@ -364,7 +364,7 @@ def test_instrument_files_become_a_served_model(
     assert prediction["metadata"]["model_version"] == "core-1.0"
     np.testing.assert_allclose(values_of([prediction["result"]]), expected[:1], rtol=1e-9)
     assert prediction["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
-    assert prediction["result"]["assays"][UNMEASURED]["value"] is None
+    assert prediction["result"]["assays"][UNMEASURED_TARGET]["value"] is None
     predictions = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
     np.testing.assert_allclose(values_of([prediction["result"] for prediction in predictions]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):

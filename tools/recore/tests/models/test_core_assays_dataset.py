@@ -134,6 +134,6 @@ def test_a_job_needs_only_the_archive(
     in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
     archive_roots = {"recore", "stagemaker", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
     assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == archive_roots
-    installed = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
-    assert len(installed) > 50
-    assert installed - container_files() == set()
+    installed_files = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
+    assert len(installed_files) > 50
+    assert installed_files - container_files() == set()

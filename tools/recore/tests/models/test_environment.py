@@ -9,7 +9,7 @@ from recore.model.errors import ConfigError
 from recore.model.hyperparameter_encoding import encode
 
 DATA, JOB, VERSION = {"ML2P_DATASET": "d-2026"}, {"ML2P_TRAINING_JOB": "j-1"}, {"ML2P_MODEL_VERSION": "v-1-0"}
-OTHERS = {"ML2P_PROJECT": "houses", "ML2P_MODEL_CLS": "house_prices.HousePrices", "ML2P_RECORD_INVOKES": "true"}
+ML2P_ENV = {"ML2P_PROJECT": "houses", "ML2P_MODEL_CLS": "house_prices.HousePrices", "ML2P_RECORD_INVOKES": "true"}
 EMPTY = {"ML2P_DATASET": "", "ML2P_TRAINING_JOB": ""}
 
 
@@ -33,7 +33,7 @@ def test_the_variables_decide_the_type_and_give_the_attributes(
     assert env.env_type is SageMakerEnvType(kind)
     assert (env.dataset_name, env.training_job_name, env.model_version) == names
     assert (env.project, env.model_cls, env.record_invokes, env.s3) == (None, None, False, None)
-    env = SageMakerEnv("/opt/ml", variables | OTHERS | {"ML2P_S3_URL": "s3://bucket/houses"})
+    env = SageMakerEnv("/opt/ml", variables | ML2P_ENV | {"ML2P_S3_URL": "s3://bucket/houses"})
     assert env.env_type is SageMakerEnvType(kind)
     assert (env.project, env.model_cls, env.record_invokes) == ("houses", "house_prices.HousePrices", True)
     assert env.s3 is not None
@@ -121,9 +121,9 @@ def test_a_failure_is_written_unchanged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["a/b", "a/b/", "", "/"])
 def test_s3_addresses_are_split_and_joined(folder: str) -> None:
-    s3, below = S3URL(f"s3://bucket/{folder}"), f"{folder.rstrip('/')}/".lstrip("/")
+    s3, prefix = S3URL(f"s3://bucket/{folder}"), f"{folder.rstrip('/')}/".lstrip("/")
     assert s3.bucket() == S3URL("s3://bucket").bucket() == "bucket"
-    assert s3.path("x.csv") == s3.path("/x.csv") == f"{below}x.csv"
-    assert s3.url() == f"s3://bucket/{below}"
-    assert s3.url("x.csv") == f"s3://bucket/{below}x.csv"
-    assert s3.url("folder/") == f"s3://bucket/{below}folder/"
+    assert s3.path("x.csv") == s3.path("/x.csv") == f"{prefix}x.csv"
+    assert s3.url() == f"s3://bucket/{prefix}"
+    assert s3.url("x.csv") == f"s3://bucket/{prefix}x.csv"
+    assert s3.url("folder/") == f"s3://bucket/{prefix}folder/"

@@ -4,7 +4,7 @@ from pathlib import Path
 import boto3
 import pytest
 from models.house_prices import (
-    HOUSES,
+    HOUSES_CSV,
     SLOPE,
     create_model,
     generate_dataset,
@@ -45,7 +45,7 @@ def run_from_dataset_to_records(client: Client, project: str, tmp_path: Path, mo
     folder = write_house_prices(tmp_path / "code")
     job = generate_dataset(client, folder, project, "house_prices.HousePrices")
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES
+    assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES_CSV
 
     source = upload_code_archive(client, folder, project)
     job = train(client, source, project, f"{url_of(project)}/datasets/first/")
@@ -86,16 +86,16 @@ def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> N
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
         source = upload_code_archive(client, write_house_prices(tmp_path / "code"), project)
-        job = train(client, source, project, client.put(f"{project}/data/houses.csv", HOUSES))
+        job = train(client, source, project, client.put(f"{project}/data/houses.csv", HOUSES_CSV))
         data = job["ModelArtifacts"]["S3ModelArtifacts"]
         model = create_model(client, source, data, {"ML2P_MODEL_VERSION": "kept-1.0"}, "kept-1-0")
         objects: dict[str, str | bytes] = {
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
-        single, batch = (json.loads(output_text) for output_text in run_batch(client, model, objects))
-    assert single["metadata"]["model_version"] == "kept-1.0"
-    assert single["result"] == {"price": pytest.approx(10 * SLOPE)}
+        result, batch = (json.loads(output) for output in run_batch(client, model, objects))
+    assert result["metadata"]["model_version"] == "kept-1.0"
+    assert result["result"] == {"price": pytest.approx(10 * SLOPE)}
     assert [prediction["result"]["price"] for prediction in batch["predictions"]] == pytest.approx(
         [20 * SLOPE, 30 * SLOPE]
     )

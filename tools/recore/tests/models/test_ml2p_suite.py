@@ -57,6 +57,6 @@ def test_ml2ps_own_tests_pass_except_for_tracebacks(tmp_path: Path) -> None:
     result = subprocess.run(
         command, cwd=tmp_path, env=environment() | variables, capture_output=True, text=True, timeout=300
     )
-    failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", result.stdout, re.MULTILINE)
-    assert sorted(failed) == sorted(EXPECTED_FAILURES), result.stdout[-10000:] + result.stderr
+    failed_tests = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", result.stdout, re.MULTILINE)
+    assert sorted(failed_tests) == sorted(EXPECTED_FAILURES), result.stdout[-10000:] + result.stderr
     assert "2 failed, 113 passed" in result.stdout

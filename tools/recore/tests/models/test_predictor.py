@@ -54,10 +54,10 @@ def test_only_result_must_be_implemented(make_env: MakeEnv) -> None:
 
 
 def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
-    before = datetime.datetime.now(datetime.UTC).timestamp()
+    start = datetime.datetime.now(datetime.UTC).timestamp()
     prediction = DoublingPredictor(make_env()).invoke({"x": 2})
-    after = datetime.datetime.now(datetime.UTC).timestamp()
-    assert before <= prediction["metadata"].pop("timestamp") <= after
+    end = datetime.datetime.now(datetime.UTC).timestamp()
+    assert start <= prediction["metadata"].pop("timestamp") <= end
     assert prediction == {"metadata": {"model_version": "houses-1", "ml2p_version": "0.6.0"}, "result": {"twice": 4}}
 
 
@@ -148,18 +148,18 @@ def test_values_are_written_as_flask_writes_them(recording_env: Any, connected_c
     values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
     for x in (1, float("nan")):
         DoublingPredictor(recording_env).invoke({"x": x} | values)
-    written = {
+    json_values = {
         "cost": "1.50",
         "day": "Sun, 01 Feb 2026 00:00:00 GMT",
         "id": "00000000-0000-0000-0000-000000000007",
         "site": {"name": "north"},
     }
     inputs = [record["input"] for record in read_records(connected_client, root).values()]
-    assert sorted(inputs, key=str) == [{"x": 1} | written, {"x": None} | written]
+    assert sorted(inputs, key=str) == [{"x": 1} | json_values, {"x": None} | json_values]
 
 
-CIRCULAR: dict[str, Any] = {"x": 1}
-CIRCULAR["itself"] = CIRCULAR
+CIRCULAR_VALUE: dict[str, Any] = {"x": 1}
+CIRCULAR_VALUE["itself"] = CIRCULAR_VALUE
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ CIRCULAR["itself"] = CIRCULAR
         ({"x": 1, "y": object()}, "object"),
         ({"x": 1, ("a", "b"): 1}, "keys must be"),
         ({"x": 1, 1: {2}}, "set"),
-        (CIRCULAR, "contains itself"),
+        (CIRCULAR_VALUE, "contains itself"),
     ],
     ids=["object", "key", "set", "circular"],
 )

@@ -30,10 +30,10 @@ def test_all_records_are_written_when_the_queue_is_closed(
 ) -> None:
     prefix = f"queue-{next(counter)}"
     records = RecordQueue(put, drain_seconds=60)
-    for number in range(40):
-        records.put(BUCKET, f"{prefix}/{number:02}\u00e9", b'{"number": %d}' % number)
+    for index in range(40):
+        records.put(BUCKET, f"{prefix}/{index:02}\u00e9", b'{"number": %d}' % index)
     records.close()
-    assert record_names(client, prefix) == [f"{number:02}\u00e9" for number in range(40)]
+    assert record_names(client, prefix) == [f"{index:02}\u00e9" for index in range(40)]
     assert client.get(f"s3://{BUCKET}/{prefix}/07\u00e9") == b'{"number": 7}'
     assert caplog.messages == []
     records.put(BUCKET, f"{prefix}/late", b"{}")
@@ -46,12 +46,12 @@ def test_records_are_kept_until_their_bucket_exists(
 ) -> None:
     bucket = f"late-{next(counter)}-{os.getpid()}"
     records = RecordQueue(put, drain_seconds=60, pauses=[60])
-    for number in range(THREADS):
-        records.put(bucket, f"records/{number}", b"{}")
+    for index in range(THREADS):
+        records.put(bucket, f"records/{index}", b"{}")
     wait_until(lambda: len(caplog.messages) > 0)
     client.s3.create_bucket(Bucket=bucket)
     records.close()
-    assert record_names(client, "records", bucket) == [str(number) for number in range(THREADS)]
+    assert record_names(client, "records", bucket) == [str(index) for index in range(THREADS)]
     assert "failed and will be retried" in caplog.messages[0]
     assert f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL" in caplog.messages[0]
     assert not any("lost" in message for message in caplog.messages)
@@ -62,15 +62,15 @@ def test_records_that_s3_never_accepts_are_lost_and_do_not_stop_others(
 ) -> None:
     prefix = f"queue-{next(counter)}"
     records = RecordQueue(put, drain_seconds=60, pauses=[0, 0])
-    for number in range(THREADS):
-        records.put(BUCKET, f"{prefix}/refused by moto {number}\n", b"{}")
+    for index in range(THREADS):
+        records.put(BUCKET, f"{prefix}/refused by moto {index}\n", b"{}")
     records.put(BUCKET, f"{prefix}/good", b"{}")
     wait_until(lambda: record_names(client, prefix) == ["good"])
     records.close()
-    lost = [
+    messages = [
         line for line in caplog.messages if line.startswith(f"records: lost: s3://{BUCKET}/{prefix}/refused by moto")
     ]
-    assert len(lost) == THREADS
+    assert len(messages) == THREADS
     assert caplog.messages[-1] == f"records: {THREADS} were lost in total"
 
 
@@ -82,8 +82,8 @@ def test_a_full_queue_loses_new_records_until_it_has_room(caplog: pytest.LogCapt
         written.append(key)
 
     records = RecordQueue(write, limit=1000, drain_seconds=60)
-    for number in range(50):
-        records.put(BUCKET, f"{number}", b"x" * 100)
+    for index in range(50):
+        records.put(BUCKET, f"{index}", b"x" * 100)
     release.set()
     wait_until(lambda: len(written) == 10)
 
@@ -93,20 +93,20 @@ def test_a_full_queue_loses_new_records_until_it_has_room(caplog: pytest.LogCapt
 
     wait_until(is_accepted)
     records.close()
-    assert sorted(written[:10], key=int) == [str(number) for number in range(10)]
+    assert sorted(written[:10], key=int) == [str(index) for index in range(10)]
     assert "after" in written
-    first = "records: lost (1 so far): the limit of 1000 bytes of records waiting for S3 is reached"
-    assert caplog.messages[0] == first
+    message = "records: lost (1 so far): the limit of 1000 bytes of records waiting for S3 is reached"
+    assert caplog.messages[0] == message
     assert caplog.messages[-1].endswith("were lost in total")
 
 
 def test_a_server_that_stops_does_not_wait_for_s3_forever(caplog: pytest.LogCaptureFixture) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
         s3 = boto3.client("s3", "us-east-1", endpoint_url=url, aws_access_key_id="x", aws_secret_access_key="x")
         records = RecordQueue(S3Uploader(lambda: s3).put, drain_seconds=0.2)
-        for number in range(THREADS + 5):
-            records.put("bucket", f"records/{number}", b"{}")
+        for index in range(THREADS + 5):
+            records.put("bucket", f"records/{index}", b"{}")
         records.close()
     assert caplog.messages[-1] == f"records: {THREADS + 5} were lost in total"
 

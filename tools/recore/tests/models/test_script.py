@@ -42,10 +42,10 @@ def respond(hooks_and_model: tuple[HookFunctions, Any], body: bytes | str) -> An
 
 def test_one_datum_and_a_batch_are_predicted(hooks_and_model: tuple[HookFunctions, Any]) -> None:
     body, content_type = respond(hooks_and_model, '{"x": 4}')
-    single = json.loads(body)
+    result = json.loads(body)
     assert content_type == "application/json"
-    assert single["result"] == {"product": 8}
-    assert single["metadata"]["model_version"] == "double-1"
+    assert result["result"] == {"product": 8}
+    assert result["metadata"]["model_version"] == "double-1"
     body, _ = respond(hooks_and_model, b'{"instances": [{"x": 1}, {"x": 2}]}')
     assert [prediction["result"] for prediction in json.loads(body)["predictions"]] == [{"product": 2}, {"product": 4}]
 
@@ -98,8 +98,8 @@ def test_every_worker_of_the_plain_container_writes_records(client: Client, tmp_
     with served_script(
         tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"
     ) as server:
-        for number in range(30):
-            server.invoke({"instances": [{"area": number}, {"area": -number}]})
+        for index in range(30):
+            server.invoke({"instances": [{"area": index}, {"area": -index}]})
         assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
         assert server.request("/invocations", b"{}")[0] == 400
         wait_until(lambda: server.log.read_text().splitlines().count("set up") == 2)

@@ -51,10 +51,10 @@ def test_ping_and_execution_parameters_respond(server: ServedModel) -> None:
 
 
 def test_each_datum_has_a_record_with_the_request_and_the_response(server: ServedModel, client: Client) -> None:
-    single = server.invoke({"area": 77})
-    assert single["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
-    assert single["metadata"]["model_version"] == "responses-1.0"
-    assert single["result"] == {"price": pytest.approx(77 * SLOPE)}
+    result = server.invoke({"area": 77})
+    assert result["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
+    assert result["metadata"]["model_version"] == "responses-1.0"
+    assert result["result"] == {"price": pytest.approx(77 * SLOPE)}
     response = server.invoke({"instances": [{"area": 201.5}, {"area": 202.5}]})
     assert response.keys() == {"predictions"}
     first, second = response["predictions"]
@@ -64,7 +64,7 @@ def test_each_datum_has_a_record_with_the_request_and_the_response(server: Serve
     assert not_finite["result"] == {"price": None}
     assert server.invoke({"instances": []}) == {"predictions": []}
     inputs = {"area": 77}, {"area": 201.5}, {"area": 202.5}, {"area": None, "rooms": [None, 3]}
-    for datum, prediction in zip(inputs, (single, first, second, not_finite), strict=True):
+    for datum, prediction in zip(inputs, (result, first, second, not_finite), strict=True):
         expected = {"input": datum, "result": prediction}
         wait_until(lambda expected=expected: expected in records(client, "responses").values())
 
@@ -123,12 +123,12 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
         server.invoke({"area": 30})
         wait_until(lambda: len(records(client, "stopped")) == 1)
         with ThreadPoolExecutor(4) as pool:
-            batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
+            batches = ({"instances": [{"area": index}, {"area": -index}]} for index in range(30))
             assert len(list(pool.map(server.invoke, batches))) == 30
         assert server.stop() == 0
         lines = server.log.read_text().splitlines()
-    written = records(client, "stopped").values()
-    assert sorted(record["input"]["area"] for record in written) == sorted([*range(31), *(-n for n in range(30))])
+    values = records(client, "stopped").values()
+    assert sorted(record["input"]["area"] for record in values) == sorted([*range(31), *(-n for n in range(30))])
     assert lines[:2] == ["Starting server for model version stopped-1.0.", "set up"]
     assert lines[-2:] == ["Done.", "torn down"]
     assert lines.count("set up") == lines.count("torn down") == 1

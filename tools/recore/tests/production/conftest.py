@@ -70,7 +70,7 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
-        result = support.Trained(folder)
+        result = support.TrainedModel(folder)
         with Simulator(state=folder / "state") as simulator:
             commands = ProductionCommands(Client(simulator), folder, "trained")
             for number, alphas in enumerate((31, 2), 1):
@@ -85,13 +85,13 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def trained_model(trainings: Path) -> support.Trained:
+def trained_model(trainings: Path) -> support.TrainedModel:
     """Return the default model, trained by the pipeline on a small sample. Do not write to its folder."""
-    return support.Trained(trainings)
+    return support.TrainedModel(trainings)
 
 
 @pytest.fixture(scope="session")
-def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
+def project(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
     """Return the commands of a project with two approved versions of the template's model. Do not change the versions.
 
     They differ in a hyperparameter. A third version is equal to the second, but not approved.
@@ -104,18 +104,18 @@ def trained(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def serving(
-    trained: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
+    project: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[ProductionCommands]:
     """Return the commands of a separate endpoint for this test, with the versions of `trained`."""
-    commands = ProductionCommands(trained.client, tmp_path, "trained")
+    commands = ProductionCommands(project.client, tmp_path, "trained")
     commands.configure(ENDPOINT_NAME=name_of(request))
     yield commands
     commands.succeed("delete", "--endpoint")
 
 
 @pytest.fixture(scope="module")
-def web_page(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
-    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("web"), "trained")
+def web_page(project: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
+    commands = ProductionCommands(project.client, tmp_path_factory.mktemp("web"), "trained")
     commands.configure(ENDPOINT_NAME="web-page")
     commands.succeed("deploy", "--variant", "A=1")
     page = WebPage(commands)

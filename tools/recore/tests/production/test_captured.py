@@ -17,7 +17,7 @@ from stagemaker_support.simulator_client import Client
 from recore.production.data_capture import Body, make_key, read_events, read_predictions, read_samples
 from stagemaker.server import BUCKET
 
-SINCE = datetime(2024, 5, 1, 15, 30, 0, 500_000, tzinfo=timezone(timedelta(hours=2)))
+START = datetime(2024, 5, 1, 15, 30, 0, 500_000, tzinfo=timezone(timedelta(hours=2)))
 SAMPLES = make_samples(2, 2)
 
 
@@ -66,14 +66,14 @@ def make_event(**changes: Any) -> dict[str, Any]:
 def read(client: Client, folder: str, *lines: bytes, hour: str = "2024/05/01/13") -> tuple[list[Any], Counter[str]]:
     client.put(f"{folder}/name/A/{hour}/00-00-000-x.jsonl", b"\n".join(lines))
     left_out = Counter[str]()
-    events = list(read_events(client.s3, f"s3://{BUCKET}/{folder}/", "name", ["A"], SINCE, left_out))
+    events = list(read_events(client.s3, f"s3://{BUCKET}/{folder}/", "name", ["A"], START, left_out))
     return events, left_out
 
 
 def test_foreign_and_truncated_lines_are_counted(client: Client) -> None:
-    good = json.dumps(make_event()).encode()
+    line = json.dumps(make_event()).encode()
     bad_base64 = make_event(endpointOutput={"data": "***", "encoding": "BASE64"})
-    lines = [good, good[:200], b"[]", b"null", b"\xff\xfe", json.dumps(bad_base64).encode(), b'{"eventMetadata": 3}']
+    lines = [line, line[:200], b"[]", b"null", b"\xff\xfe", json.dumps(bad_base64).encode(), b'{"eventMetadata": 3}']
     without_output = json.dumps(make_event(endpointOutput=None)).encode()
     events, left_out = read(client, "foreign", *lines, without_output)
     assert len(events) == 1
@@ -86,7 +86,7 @@ def test_only_captures_since_a_time_are_read(client: Client) -> None:
     events[0]["eventMetadata"]["inferenceTime"] = "2024-05-01T13:29:59Z"
     events[2]["eventMetadata"]["inferenceTime"] = "2024-05-01T13:45:00"  # without a time zone
     captured, _ = read(client, "since", *(json.dumps(event).encode() for event in events))
-    assert [each.time - SINCE.replace(microsecond=0) for each in captured] == [timedelta(0), timedelta(minutes=15)]
+    assert [each.time - START.replace(microsecond=0) for each in captured] == [timedelta(0), timedelta(minutes=15)]
     captured, _ = read(client, "since", b"not read", hour="2024/05/01/12")
     assert len(captured) == 2
 
@@ -116,5 +116,5 @@ def test_foreign_bodies_are_rejected(content: bytes, media_type: str) -> None:
 def test_depths_are_compared_as_numbers() -> None:
     assert make_key([" H1 ", "1.50", 3]) == make_key(["H1", 1.5, "3.00001"]) == ("H1", 1.5, 3.0)
     assert make_key([17, 0, 1]) == ("17", 0.0, 1.0)
-    for invalid in ((None, 1, 2), ("", 1, 2), ("H", None, 2), ("H", "x", 2), ("H", 1, float("nan")), ("H", 1, 1e999)):
-        assert make_key(invalid) is None
+    for ids in ((None, 1, 2), ("", 1, 2), ("H", None, 2), ("H", "x", 2), ("H", 1, float("nan")), ("H", 1, 1e999)):
+        assert make_key(ids) is None

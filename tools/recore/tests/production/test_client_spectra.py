@@ -32,16 +32,16 @@ NAMES = ["index", *IDS, *CHANNELS]
 
 
 @pytest.fixture(scope="module")
-def trained_on() -> TrainingSummary:
+def training() -> TrainingSummary:
     random = np.random.default_rng(0)
     spectra = 0.5 + np.cumsum(random.normal(size=(60, 40)), axis=1) / 50
     names = np.array([f"H{number}" for number in np.arange(60) // 5])
     return make_training_summary(NAMES, fit_reference(np.array(CHANNELS, dtype=float), spectra, names))
 
 
-def read(trained_on: TrainingSummary, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
+def read(training: TrainingSummary, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
     """Return the samples of events, each with an ID, minutes, a spectrum and a drill hole."""
-    reader = SpectraReader(trained_on, Counter())
+    reader = SpectraReader(training, Counter())
     for event_id, minutes, spectrum, hole in events:
         ids = dict.fromkeys(IDS, "") | {"SiteID": hole}
         table = pd.DataFrame([[event_id, *ids.values(), *spectrum]], columns=NAMES)
@@ -57,7 +57,7 @@ def spectrum(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
 def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
-    trained_on: TrainingSummary, order: tuple[int, ...]
+    training: TrainingSummary, order: tuple[int, ...]
 ) -> None:
     events = [
         ("b", 5, spectrum(1), "B"),
@@ -65,27 +65,27 @@ def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
         ("d", 9, spectrum(1), "D"),
         ("a", 7, spectrum(2), ""),
     ]
-    spectra = read(trained_on, *(events[number] for number in order))
+    spectra = read(training, *(events[index] for index in order))
     assert list(zip(spectra.samples["index"], spectra.samples["hole"], strict=True)) == [("b", "B"), ("a", "")]
     assert spectra.repeated == 2
-    alone = read(trained_on, events[3])
-    np.testing.assert_array_equal(spectra.statistics[1], alone.statistics[0])
-    np.testing.assert_array_equal(spectra.deviations[1], alone.deviations[0])
-    np.testing.assert_array_equal(spectra.scores[1], alone.scores[0])
+    single = read(training, events[3])
+    np.testing.assert_array_equal(spectra.statistics[1], single.statistics[0])
+    np.testing.assert_array_equal(spectra.deviations[1], single.deviations[0])
+    np.testing.assert_array_equal(spectra.scores[1], single.scores[0])
 
 
-def test_spectra_that_cannot_be_compared_are_left_out_and_counted(trained_on: TrainingSummary) -> None:
-    gap, huge = spectrum(3), 1e200 * spectrum(4)
+def test_spectra_that_cannot_be_compared_are_left_out_and_counted(training: TrainingSummary) -> None:
+    gap, huge_values = spectrum(3), 1e200 * spectrum(4)
     gap[7] = np.nan
-    spectra = read(trained_on, ("gap", 0, gap, ""), ("huge", 1, huge, ""), ("flat", 2, np.ones(40), ""))
+    spectra = read(training, ("gap", 0, gap, ""), ("huge", 1, huge_values, ""), ("flat", 2, np.ones(40), ""))
     assert not len(spectra.samples)
     assert spectra.left_out == {"a spectrum that is flat or has a gap": 3}
 
 
-def test_samples_of_one_second_keep_the_order_of_reading(trained_on: TrainingSummary) -> None:
+def test_samples_of_one_second_keep_the_order_of_reading(training: TrainingSummary) -> None:
     """Captured times have no fractions of seconds."""
-    names = [f"{(7 * number) % 40}" for number in range(40)]
-    spectra = read(trained_on, *((name, 0, spectrum(number), "H") for number, name in enumerate(names)))
+    names = [f"{(7 * index) % 40}" for index in range(40)]
+    spectra = read(training, *((name, 0, spectrum(index), "H") for index, name in enumerate(names)))
     assert spectra.samples["index"].tolist() == names
 
 

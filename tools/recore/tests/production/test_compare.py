@@ -41,9 +41,9 @@ ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
     """Return an endpoint that has predicted 36 samples, each with one variant, in several kinds of requests."""
     endpoint = ABTestEndpoint(endpoints, "compare")
-    for number, sample in enumerate(SAMPLES[:26]):
-        members = {"InferenceId": f"{ID_PREFIX}-{number:03}"}
-        if number % 3:
+    for index, sample in enumerate(SAMPLES[:26]):
+        members = {"InferenceId": f"{ID_PREFIX}-{index:03}"}
+        if index % 3:
             endpoint.send(as_csv(sample), "A", **members)
         else:
             endpoint.send(as_json(sample), "B", "application/json", **members)
@@ -55,14 +55,14 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
 
 @pytest.fixture
 def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
-    created: list[ABTestEndpoint] = []
+    new_endpoints: list[ABTestEndpoint] = []
 
     def make(folder: str, **settings: Any) -> ABTestEndpoint:
-        created.append(ABTestEndpoint(endpoints, folder, **settings))
-        return created[-1]
+        new_endpoints.append(ABTestEndpoint(endpoints, folder, **settings))
+        return new_endpoints[-1]
 
     yield make
-    endpoints.delete(*(endpoint.name for endpoint in created))
+    endpoints.delete(*(endpoint.name for endpoint in new_endpoints))
 
 
 @pytest.fixture
@@ -78,17 +78,17 @@ def compare(
 
 
 def result(*arguments: Any) -> dict[str, Any]:
-    completed = compare(*arguments, "--json")
-    assert completed.returncode == 0, completed.stderr
-    return json.loads(completed.stdout)
+    process = compare(*arguments, "--json")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 def fail(*arguments: Any, status: int = 2) -> str:
-    completed = compare(*arguments)
-    assert (completed.returncode, completed.stdout) == (status, ""), completed
-    lines = completed.stderr.splitlines()
+    process = compare(*arguments)
+    assert (process.returncode, process.stdout) == (status, ""), process
+    lines = process.stderr.splitlines()
     assert lines[-1].startswith("recore: ")
-    assert all(line.startswith("compare: ") for line in lines[:-1]), completed.stderr
+    assert all(line.startswith("compare: ") for line in lines[:-1]), process.stderr
     return lines[-1].removeprefix("recore: ")
 
 
@@ -100,10 +100,10 @@ def test_variants_are_compared_on_the_same_samples(
     error = fail(variables, endpoint.name, assays, "--no-requests")
     assert "no two variants predicted the same assayed samples: omit --no-requests" in error
 
-    completed = compare(variables, endpoint.name, assays, "--out", "table.csv")
-    assert completed.returncode == 0, completed.stderr
-    assert "compare: sending 28 captured requests to the other variants" in completed.stderr
-    lines = completed.stdout.splitlines()
+    process = compare(variables, endpoint.name, assays, "--out", "table.csv")
+    assert process.returncode == 0, process.stderr
+    assert "compare: sending 28 captured requests to the other variants" in process.stderr
+    lines = process.stdout.splitlines()
     assert f"{endpoint.name}: joined 36 of 37 assayed samples by SiteID and depths" in lines[0]
     assert lines[1].endswith("predicted for clients: A 21, B 15")
     assert lines[2] == "captured requests resent, by variant: A 10, B 18"
@@ -119,16 +119,16 @@ def test_variants_are_compared_on_the_same_samples(
     assert -95 < copper["change"] < -85
 
     endpoint.captured(28 + 28)
-    again = result(variables, endpoint.name, assays)
-    assert again["client_samples"] == {"A": 21, "B": 15}, "requests of a comparison are not client traffic"
-    assert again["requests"] == {"A": 0, "B": 0}
-    assert not again["changed"]
-    assert again["better"] == "B"
-    assert [target["RMSE second"] for target in again["targets"]] == pytest.approx(table["RMSE second"].tolist())
+    repeat = result(variables, endpoint.name, assays)
+    assert repeat["client_samples"] == {"A": 21, "B": 15}, "requests of a comparison are not client traffic"
+    assert repeat["requests"] == {"A": 0, "B": 0}
+    assert not repeat["changed"]
+    assert repeat["better"] == "B"
+    assert [target["RMSE second"] for target in repeat["targets"]] == pytest.approx(table["RMSE second"].tolist())
 
     by_id = write_assays(
         tmp_path / "by_id.csv",
-        ((f"{ID_PREFIX}-{number:03}", true_assays(sample)) for number, sample in enumerate(SAMPLES[:26])),
+        ((f"{ID_PREFIX}-{index:03}", true_assays(sample)) for index, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
     output = result(variables, endpoint.name, by_id, "--no-requests")
@@ -167,9 +167,9 @@ def test_a_variant_that_fails_is_reported_and_not_suggested(
     for sample in SAMPLES[3:]:
         endpoint.send(as_csv(sample), "A")
     endpoint.captured(len(SAMPLES))
-    completed = compare(variables, endpoint.name, assays)
-    assert completed.returncode == 0, completed.stderr
-    lines = completed.stdout.splitlines()
+    process = compare(variables, endpoint.name, assays)
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
     assert any(line.startswith("B failed 3 captured requests, for example: ") for line in lines)
     assert any(line.startswith("B is better on the weighted score") for line in lines)
     assert not any("production update" in line for line in lines)
@@ -181,20 +181,20 @@ def test_an_inference_id_of_different_samples_is_left_out(
     """This happens with two files whose rows have the same indices."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
-        for number, sample in enumerate(samples):
-            endpoint.send(as_csv(sample), variant_name, InferenceId=str(number))
+        for index, sample in enumerate(samples):
+            endpoint.send(as_csv(sample), variant_name, InferenceId=str(index))
     endpoint.captured(2 * len(SAMPLES))
-    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
-    same = [number for number, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][number]]
-    assert output["samples"] == len(same) < 3
-    assert output["left_out"] == {"one InferenceId for different samples": len(SAMPLES) - len(same)}
+    hits = [index for index, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][index]]
+    assert output["samples"] == len(hits) < 3
+    assert output["left_out"] == {"one InferenceId for different samples": len(SAMPLES) - len(hits)}
 
-    others = [
-        (f"{number},{hole},{start},{end}", true_assays((hole, start, end)))
-        for number, (hole, start, end) in enumerate(reversed(SAMPLES))
+    other_samples = [
+        (f"{index},{hole},{start},{end}", true_assays((hole, start, end)))
+        for index, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
-    file = write_assays(tmp_path / "others.csv", others, "InferenceId,SiteID,DepthFrom,DepthTo")
+    file = write_assays(tmp_path / "others.csv", other_samples, "InferenceId,SiteID,DepthFrom,DepthTo")
     assert "one InferenceId for different samples" in fail(variables, endpoint.name, file)
 
 
@@ -203,11 +203,11 @@ def test_samples_of_unknown_holes_count_as_one_hole(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("unknown-holes")
-    for number, sample in enumerate(SAMPLES):
-        body = as_csv(sample) if number > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
-        endpoint.send(body, "A", InferenceId=str(number))
+    for index, sample in enumerate(SAMPLES):
+        body = as_csv(sample) if index > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
+        endpoint.send(body, "A", InferenceId=str(index))
     endpoint.captured(len(SAMPLES))
-    rows = [(str(number), true_assays(sample)) for number, sample in enumerate(SAMPLES)]
+    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
     assert output["by_hole"] is True
     assert {target["units"] for target in output["targets"]} == {13}
@@ -222,13 +222,13 @@ def test_unusual_captured_events_are_resent(
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
-    for number, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
+    for index, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
         event = copy.deepcopy(line)
-        event["eventMetadata"] |= {"eventId": str(number), "inferenceId": value}
-        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[number + 1]), "encoding": "CSV"}
-        if number == 2:
+        event["eventMetadata"] |= {"eventId": str(index), "inferenceId": value}
+        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[index + 1]), "encoding": "CSV"}
+        if index == 2:
             event["captureData"]["endpointInput"]["observedContentType"] = value
-        s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{number}", Body=json.dumps(event).encode())
+        s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{index}", Body=json.dumps(event).encode())
     output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert (output["samples"], output["requests"]) == (4, {"A": 0, "B": 4})
     assert output["failed"] == {"B": 1}, "the model does not understand a request without a content type"
@@ -241,13 +241,13 @@ def test_captures_of_an_earlier_state_do_not_count(
     endpoint = make_endpoint("returned")
     endpoints, sagemaker = endpoint.endpoints, endpoint.endpoints.sagemaker
     first = sagemaker.describe_endpoint(EndpointName=endpoint.name)["EndpointConfigName"]
-    described = sagemaker.describe_endpoint_config(EndpointConfigName=first)
+    settings = sagemaker.describe_endpoint_config(EndpointConfigName=first)
     exchanged = [
         item | {"ModelName": other["ModelName"]}
-        for item, other in zip(described["ProductionVariants"], reversed(described["ProductionVariants"]), strict=True)
+        for item, other in zip(settings["ProductionVariants"], reversed(settings["ProductionVariants"]), strict=True)
     ]
     names = ("DestinationS3Uri", "InitialSamplingPercentage", "EnableCapture", "CaptureOptions")
-    capture = {name: described["DataCaptureConfig"][name] for name in names}
+    capture = {name: settings["DataCaptureConfig"][name] for name in names}
     second = endpoints.config(*exchanged, DataCaptureConfig=capture)
     for config in (second, first):
         for sample in SAMPLES[:2]:
@@ -267,15 +267,15 @@ def test_an_endpoint_that_cannot_be_compared(
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
     assert "there is no endpoint nowhere" in fail(variables, "nowhere", assays)
     model = endpoints.named("any")
-    single = endpoints.create(endpoints.config(variant(model)), wait=False)
-    uncaptured = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
-    for name in (single, uncaptured):
+    one_variant = endpoints.create(endpoints.config(variant(model)), wait=False)
+    no_capture = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
+    for name in (one_variant, no_capture):
         endpoints.settle(name)
-    assert f"{single} has 1 variant, but a comparison needs at least two" in fail(variables, single, assays)
-    assert f"{uncaptured} has no data capture" in fail(variables, uncaptured, assays)
-    failed = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
-    endpoints.settle(failed)
-    assert f"{failed} has failed (Failed)" in fail(variables, failed, assays)
+    assert f"{one_variant} has 1 variant, but a comparison needs at least two" in fail(variables, one_variant, assays)
+    assert f"{no_capture} has no data capture" in fail(variables, no_capture, assays)
+    failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
+    endpoints.settle(failed_endpoint)
+    assert f"{failed_endpoint} has failed (Failed)" in fail(variables, failed_endpoint, assays)
     line = fail(variables, endpoint.name, assays, "--out", "assays.csv")
     assert "assays.csv: the table would replace the assays" in line
 

@@ -23,8 +23,8 @@ def make_spectra(rows: int, channels: int = 60, seed: int = 0) -> np.ndarray:
     """Return mixtures of three smooth spectra (rows, channels) with some noise."""
     random = np.random.default_rng(seed)
     positions = np.linspace(0, 5, channels)
-    pure = np.array([np.exp(-((positions - centre) ** 2)) for centre in (1, 2.5, 4)])
-    mixtures = random.dirichlet([2, 3, 4], rows) @ pure
+    components = np.array([np.exp(-((positions - centre) ** 2)) for centre in (1, 2.5, 4)])
+    mixtures = random.dirichlet([2, 3, 4], rows) @ components
     return 0.5 + mixtures + random.normal(0, 0.005, mixtures.shape)
 
 
@@ -43,8 +43,8 @@ def data(small_sample: Path) -> SpectralData:
 def test_t2_and_q_equal_those_from_scikit_learns_pca(data: SpectralData) -> None:
     reference = fit_file(data.path, HOLE)
     wavenumbers = data.wavenumbers.tolist()
-    compared = Domain(reference, wavenumbers)
-    t2, q, _ = compared.compare(compared.snv(data.spectra))
+    domain = Domain(reference, wavenumbers)
+    t2, q, _ = domain.compare(domain.snv(data.spectra))
     spectra = data.spectra[:, [wavenumbers.index(channel) for channel in reference["channels"]]]
     snv = scale(spectra, axis=1)  # as many bins as channels
     components = len(reference["variances"])
@@ -53,7 +53,7 @@ def test_t2_and_q_equal_those_from_scikit_learns_pca(data: SpectralData) -> None
     np.testing.assert_allclose(t2 * reference["t2_limit"], (scores**2 / pca.explained_variance_).sum(axis=1))
     residuals = snv - pca.inverse_transform(scores)
     np.testing.assert_allclose(q * reference["q_limit"], (residuals**2).sum(axis=1))
-    np.testing.assert_allclose(abs(compared.components.scores(snv)), abs(scores), atol=1e-9)
+    np.testing.assert_allclose(abs(domain.components.scores(snv)), abs(scores), atol=1e-9)
     shares = pca.explained_variance_ratio_
     assert components in (2, 10) or shares[:-1].sum() < 0.99 <= shares.sum()
 
@@ -90,12 +90,12 @@ def test_about_one_row_in_a_hundred_exceeds_each_limit() -> None:
 def test_a_band_that_no_training_spectrum_has_is_reported() -> None:
     spectra = make_spectra(5, seed=2)
     spectra[2] += 0.1 * np.exp(-(((WAVENUMBERS - 2350) / 80) ** 2))
-    described = DOMAIN.describe(spectra)
-    assert [each["inside"] for each in described] == [True, True, False, True, True]
-    largest = described[2]["bands"][0]
-    assert 2350 + 500 > largest["from"] > 2350 > largest["to"] > 2350 - 500
-    assert largest["deviation"] > 1
-    assert not described[0]["bands"]
+    descriptions = DOMAIN.describe(spectra)
+    assert [each["inside"] for each in descriptions] == [True, True, False, True, True]
+    band = descriptions[2]["bands"][0]
+    assert 2350 + 500 > band["from"] > 2350 > band["to"] > 2350 - 500
+    assert band["deviation"] > 1
+    assert not descriptions[0]["bands"]
 
 
 @examples(20)
@@ -104,8 +104,8 @@ def test_the_order_of_channels_the_scale_and_the_offset_do_not_matter(
     order: list[int], scale: float, offset: float
 ) -> None:
     spectra = make_spectra(3, seed=3)
-    permuted = Domain(REFERENCE, WAVENUMBERS[order].tolist()).describe(scale * spectra[:, order] + offset)
-    for row, other in zip(DOMAIN.describe(spectra), permuted, strict=True):
+    descriptions = Domain(REFERENCE, WAVENUMBERS[order].tolist()).describe(scale * spectra[:, order] + offset)
+    for row, other in zip(DOMAIN.describe(spectra), descriptions, strict=True):
         assert other["distance"] == pytest.approx(row["distance"], rel=1e-5)
 
 
@@ -142,11 +142,11 @@ def test_a_rows_statistics_are_from_components_fitted_without_its_hole() -> None
 
 def test_few_rows_of_many_holes_are_stored() -> None:
     codes = np.repeat(np.arange(300), 30)
-    stored = domain.choose_rows(codes)
-    assert len(stored) == domain.MAX_ROWS
-    counts = np.bincount(codes[stored])
+    chosen_rows = domain.choose_rows(codes)
+    assert len(chosen_rows) == domain.MAX_ROWS
+    counts = np.bincount(codes[chosen_rows])
     assert set(counts) == {0, domain.ROWS_PER_HOLE}
-    first = [stored[codes[stored] == code] - 30 * code for code in np.unique(codes[stored])]
+    first = [chosen_rows[codes[chosen_rows] == code] - 30 * code for code in np.unique(codes[chosen_rows])]
     assert all((rows == np.arange(domain.ROWS_PER_HOLE)).all() for rows in first)
 
 

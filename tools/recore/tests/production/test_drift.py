@@ -103,13 +103,13 @@ def test_bets_are_fair(ranks: list[float]) -> None:
     """The mean of the next evidence over all ranks is the current evidence, or slightly less."""
     steps = (np.arange(2000) + 0.5) / 2000
     low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks near 0 and 1, where bets change steeply
-    before = np.array(ranks)[:, None]
-    now = follow_evidence(before)[-1, 0]
-    path = np.repeat(before, 2 * len(steps), axis=1)
-    following = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
-    mean = (following * weights).sum() / len(steps)
-    assert 0.97 * now < mean < 1.001 * now  # bets win less than they could at ranks below MIN_RANK
-    assert np.isfinite(following).all()
+    path_ranks = np.array(ranks)[:, None]
+    current = follow_evidence(path_ranks)[-1, 0]
+    path = np.repeat(path_ranks, 2 * len(steps), axis=1)
+    next_values = follow_evidence(np.vstack([path, np.concatenate([low, 1 - low])]))[-1]
+    mean = (next_values * weights).sum() / len(steps)
+    assert 0.97 * current < mean < 1.001 * current  # bets win less than they could at ranks below MIN_RANK
+    assert np.isfinite(next_values).all()
 
 
 def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:

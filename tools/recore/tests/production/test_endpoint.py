@@ -31,8 +31,8 @@ def invoke(commands: ProductionCommands, *arguments: object) -> list[dict]:
 
 def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) -> None:
     assert serving.expect_error("update", 2).endswith("create it with `deploy`")
-    deployed = serving.succeed("deploy", "--variant", "A=1")
-    assert (deployed["changed"], deployed["status"]) == (True, "InService")
+    deployment = serving.succeed("deploy", "--variant", "A=1")
+    assert (deployment["changed"], deployment["status"]) == (True, "InService")
     assert serving.succeed("deploy", "--variant", "A=1")["changed"] is False
     assert "already serves A=1:1: use `update` to change that" in serving.expect_error("deploy", "--variant", "A=2")
 
@@ -44,22 +44,22 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
     assert copper["expected_error"] > 0
     *lines, legend, last = serving.run("invoke", few_rows).stdout.splitlines()
-    outside = [not prediction["domain"]["inside"] for prediction in first]
-    assert [", outside the domain: CuPPM " in line for line in lines] == outside
+    is_outside = [not prediction["domain"]["inside"] for prediction in first]
+    assert [", outside the domain: CuPPM " in line for line in lines] == is_outside
     assert f" +- {copper['expected_error']:.3g} ppm" in lines[0]
     assert legend.startswith("+- is the expected error")
-    assert last.startswith(f"outside the domain: {sum(outside)} of {len(first)} samples (")
+    assert last.startswith(f"outside the domain: {sum(is_outside)} of {len(first)} samples (")
 
-    updated = serving.succeed("update", 2)
-    assert [variant["version"] for variant in updated["variants"]] == [2]
+    update = serving.succeed("update", 2)
+    assert [variant["version"] for variant in update["variants"]] == [2]
     assert read_state(serving).served == (2,)
     assert serving.succeed("update", 2)["changed"] is False
     second = invoke(serving, few_rows)
     assert second[0]["assays"]["CuPPM"]["value"] != copper["value"]
 
-    returned = serving.succeed("rollback")
-    assert [variant["version"] for variant in returned["variants"]] == [1]
-    assert returned["next"] == "production invoke FILE"
+    rollback = serving.succeed("rollback")
+    assert [variant["version"] for variant in rollback["variants"]] == [1]
+    assert rollback["next"] == "production invoke FILE"
     assert read_state(serving).rolled_back == {2}
     assert serving.succeed("describe", 2)["next"] is None
     assert invoke(serving, few_rows) == first
@@ -86,8 +86,8 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     serving.succeed("deploy", "--variant", "A=1:3", "--variant", "B=2:1")
     counts = Counter(prediction["variant"] for prediction in invoke(serving, small_sample / "private/private.csv.gz"))
     assert counts["A"] > counts["B"] > 0
-    [only] = {prediction["variant"] for prediction in invoke(serving, few_rows, "--variant", "B")}
-    assert only == "B"
+    [variant] = {prediction["variant"] for prediction in invoke(serving, few_rows, "--variant", "B")}
+    assert variant == "B"
     assert "C" in serving.expect_error("invoke", few_rows, "--variant", "C", status=1)
 
     ended, failures = threading.Event(), []
@@ -125,9 +125,9 @@ def test_two_variants_share_the_requests_while_they_are_updated(
     ],
 )
 def test_variants_that_cannot_be_served_are_rejected(
-    trained: ProductionCommands, arguments: list[str], reason: str
+    project: ProductionCommands, arguments: list[str], reason: str
 ) -> None:
-    assert trained.expect_error("deploy", *arguments) == f"recore: {reason}"
+    assert project.expect_error("deploy", *arguments) == f"recore: {reason}"
 
 
 def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
@@ -139,8 +139,8 @@ def test_an_interrupted_deploy_is_finished_by_the_same_command(serving: Producti
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "is being changed (Creating)" in serving.expect_error("update", 2)
-    deployed = serving.succeed("deploy", "--variant", "A=1")
-    assert (deployed["changed"], deployed["status"]) == (True, "InService")
+    deployment = serving.succeed("deploy", "--variant", "A=1")
+    assert (deployment["changed"], deployment["status"]) == (True, "InService")
 
 
 def test_an_interrupted_update_is_finished_by_the_same_command(serving: ProductionCommands) -> None:
@@ -155,10 +155,10 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     assert "the update continues if it has started: " in errors
     assert "serves version 2: run `update` first" in serving.expect_error("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.expect_error("deploy", "--variant", "A=1")
-    updated = serving.succeed("update", 2)
-    assert [variant["version"] for variant in updated["variants"]] == [2]
-    assert updated["next"] == "production invoke FILE"
-    assert updated["instances"] == ["1 x ml.m5.large runs until you delete the endpoint (`delete --endpoint`)"]
+    update = serving.succeed("update", 2)
+    assert [variant["version"] for variant in update["variants"]] == [2]
+    assert update["next"] == "production invoke FILE"
+    assert update["instances"] == ["1 x ml.m5.large runs until you delete the endpoint (`delete --endpoint`)"]
 
 
 def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
@@ -177,27 +177,27 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
     ],
 )
 def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(
-    trained: ProductionCommands, options: list[object], reason: str
+    project: ProductionCommands, options: list[object], reason: str
 ) -> None:
-    assert reason in trained.expect_error("update", 1, *options)
+    assert reason in project.expect_error("update", 1, *options)
 
 
 def test_an_unsuitable_file_is_not_sent(serving: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
     assert "create it with `deploy`" in serving.expect_error("invoke", few_rows)
     serving.succeed("deploy", "--variant", "A=1")
-    without = write_csv(tmp_path / "without.csv.gz", rows.iloc[:, :-1])
+    short_file = write_csv(tmp_path / "without.csv.gz", rows.iloc[:, :-1])
     assert f"missing column '{rows.columns[-1]}', which the version was trained on" in serving.expect_error(
-        "invoke", without
+        "invoke", short_file
     )
     assert "a header but no rows" in serving.expect_error("invoke", write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0]))
     rows.iloc[0, -1] = "n.d."
-    done = serving.run("invoke", write_csv(tmp_path / "text.csv.gz", rows), "--json")
-    assert done.returncode == 1
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("recore: ")]
+    process = serving.run("invoke", write_csv(tmp_path / "text.csv.gz", rows), "--json")
+    assert process.returncode == 1
+    [line] = [line for line in process.stderr.splitlines() if line.startswith("recore: ")]
     assert line.startswith(f"recore: row {rows.index[0]}: ")
     assert "Traceback" not in line
     assert "n.d." in line
-    assert [json.loads(prediction)["index"] for prediction in done.stdout.splitlines()] == [
+    assert [json.loads(prediction)["index"] for prediction in process.stdout.splitlines()] == [
         str(name) for name in rows.index[1:]
     ]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recore_support.held_out import score_held_out
-from recore_support.production_containers import CONTAINERS, Trained
+from recore_support.production_containers import CONTAINERS, TrainedModel
 from recore_support.schema import TARGETS
 from stagemaker_support.archives import archive_of, member, tarball
 from support.checkout import ROOT, environment
@@ -41,7 +41,7 @@ def assert_equal_to_a_run(evaluation: dict, details: dict) -> None:
 
 
 @pytest.mark.everywhere
-def test_the_pipeline_writes_the_score_of_a_run(trained_model: Trained, tmp_path: Path) -> None:
+def test_the_pipeline_writes_the_score_of_a_run(trained_model: TrainedModel, tmp_path: Path) -> None:
     details = score_of_a_run(trained_model.archive, trained_model.data_file, tmp_path)
     assert_equal_to_a_run(json.loads(trained_model.evaluation.read_text()), details)
 

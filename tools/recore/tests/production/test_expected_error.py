@@ -32,9 +32,9 @@ def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibr
     shares = []
     for name, predicted, measured in zip(TARGETS, held_out[~rows].T, assays[~rows].T, strict=True):
         _, low, high = expected_error(calibration, name, predicted)
-        known = np.isfinite(low) & np.isfinite(measured)
-        if known.any():
-            shares.append(np.mean((low <= measured)[known] & (measured <= high)[known]))
+        is_known = np.isfinite(low) & np.isfinite(measured)
+        if is_known.any():
+            shares.append(np.mean((low <= measured)[is_known] & (measured <= high)[is_known]))
     return float(np.mean(shares))
 
 
@@ -56,19 +56,19 @@ def test_intervals_cover_ninety_per_cent_of_the_assays_of_other_holes(plan: Plan
         assert 0.85 < coverage(held_out, targets.to_numpy(), holes, calibrated) < 0.95
 
 
-def make_errors(holes: int, rows: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def make_errors(holes: int, rows: int, hole_fraction: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a target's predictions, assays and holes. share: of the errors' variance, between holes."""
     random = np.random.default_rng(0)
     names = np.repeat(np.arange(holes).astype(str), rows)
-    errors = np.repeat(random.normal(0, np.sqrt(share), holes), rows)
-    errors += random.normal(0, np.sqrt(1 - share), holes * rows)
+    errors = np.repeat(random.normal(0, np.sqrt(hole_fraction), holes), rows)
+    errors += random.normal(0, np.sqrt(1 - hole_fraction), holes * rows)
     predicted = random.uniform(100, 200, holes * rows)
     return predicted, predicted + errors, names
 
 
 def test_errors_that_a_hole_has_in_common_make_intervals_wider() -> None:
-    independent, alike = (choose_tail([make_errors(12, 80, share)]) for share in (0.0, 0.8))
-    assert alike < 0.035 < independent <= TAILS[0]
+    narrow_tail, wide_tail = (choose_tail([make_errors(12, 80, share)]) for share in (0.0, 0.8))
+    assert wide_tail < 0.035 < narrow_tail <= TAILS[0]
 
 
 def test_the_expected_error_is_the_error_of_similar_predictions() -> None:

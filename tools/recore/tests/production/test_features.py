@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from preprocess import preprocess
-from recore_support.production_containers import CONTAINERS, Trained
+from recore_support.production_containers import CONTAINERS, TrainedModel
 from recore_support.schema import HOLE, IDS, TARGETS
 from stagemaker_support.archives import content
 from stagemaker_support.fuzzing import examples
@@ -31,10 +31,10 @@ from recore.production.containers.features import Columns, Features, SpectraErro
 
 pytestmark = template_only  # the numbers and messages are from the submission's preprocess.py
 
-CHANNELS = [f"{4000 - 8 * number}.5" for number in range(14)]
+CHANNELS = [f"{4000 - 8 * index}.5" for index in range(14)]
 HEADER = ["", "DepthTo", "SiteID", "DepthFrom", *CHANNELS, "CuPPM", "FePCT"]
 ID_CELLS = [["007", "2.0", "DD1", "1.0"], ["8", "3", 'DD"2', "2"], ["a,b", "", "", ""]]
-SPECTRA = [[f"0.{number + 1}{channel:02}000000000000001" for channel in range(14)] for number in range(3)]
+SPECTRA = [[f"0.{index + 1}{channel:02}000000000000001" for channel in range(14)] for index in range(3)]
 ROWS = [[*ids, *spectrum, "12.5", ""] for ids, spectrum in zip(ID_CELLS, SPECTRA, strict=True)]
 MODEL = Features(Columns(HEADER, IDS, TARGETS), preprocess)
 
@@ -89,9 +89,9 @@ def test_with_a_header_columns_may_be_in_any_order(order: list[int], has_assays:
 @examples(30)
 @given(has_assays=st.booleans(), rows=st.permutations(range(3)), count=st.integers(1, 3))
 def test_lines_without_a_header_are_in_the_order_of_training(has_assays: bool, rows: list[int], count: int) -> None:
-    chosen = [ROWS[number] for number in rows[:count]]
-    result = respond(as_csv(*(row if has_assays else row[:-2] for row in chosen)))
-    assert result == respond(as_csv(HEADER, *chosen))
+    chosen_rows = [ROWS[number] for number in rows[:count]]
+    result = respond(as_csv(*(row if has_assays else row[:-2] for row in chosen_rows)))
+    assert result == respond(as_csv(HEADER, *chosen_rows))
 
 
 @examples(30)
@@ -119,7 +119,7 @@ def test_the_digits_of_a_request_reach_preprocess_unchanged() -> None:
 @given(bad=st.lists(st.booleans(), min_size=3, max_size=3))
 def test_bad_rows_have_a_note_instead_of_inputs(bad: list[bool]) -> None:
     model = Features(Columns(HEADER, IDS, TARGETS), preprocess, notes=row_notes)
-    rows = [replaced(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
+    rows = [replace_cell(row, 6, "n.d.") if is_bad else row for row, is_bad in zip(ROWS, bad, strict=True)]
     inputs, notes = row_notes.take_notes(model.answer(read_csv(as_csv(*rows)), "text/csv; bad-rows=empty"))
     assert [bool(note) for note in notes] == bad
     assert all("n.d." in note for note in notes if note)
@@ -155,7 +155,7 @@ def test_empty_lines_and_a_byte_order_mark_are_ignored() -> None:
     assert respond("\ufeff" + as_csv(HEADER, *ROWS).replace("\n", "\r\n\r\n")) == expected()
 
 
-def replaced(row: list[str], column: int, cell: str) -> list[str]:
+def replace_cell(row: list[str], column: int, cell: str) -> list[str]:
     return [*row[:column], cell, *row[column + 1 :]]
 
 
@@ -171,9 +171,9 @@ def replaced(row: list[str], column: int, cell: str) -> list[str]:
         (as_csv(HEADER, ROWS[0], HEADER, ROWS[1]), "row 2 repeats the header; remove the row"),
         (as_csv(ROWS[0], HEADER), "row 2 repeats the header; remove the row"),
         (as_csv(ROWS[0]).rstrip() + '"x"y', "the request: line 1: "),
-        (as_csv(HEADER, replaced(ROWS[0], 6, "high")), "'high' is not a finite number"),
-        (as_csv(replaced(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
-        (as_csv(replaced(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
+        (as_csv(HEADER, replace_cell(ROWS[0], 6, "high")), "'high' is not a finite number"),
+        (as_csv(replace_cell(ROWS[0], 6, "inf")), f"index 7, column '{CHANNELS[2]}': 'inf' is not a finite number"),
+        (as_csv(replace_cell(ROWS[0], 6, "")), f"index 7, column '{CHANNELS[2]}': empty is not a finite number"),
         (as_csv([*ROWS[0][:4], *["0"] * 14]), "index 7: normalisation needs a value above zero"),
         (
             as_csv(HEADER[:-5], ROWS[0][:-5]),
@@ -189,7 +189,7 @@ def test_invalid_csv_is_rejected_in_one_line(body: str | bytes, message: str) ->
     assert message in reason(body)
 
 
-def changed(**members: Any) -> str:
+def instance(**members: Any) -> str:
     lists = {"wavenumbers": [float(name) for name in CHANNELS], "absorbances": [0.5] * 14}
     return json.dumps(lists | members)
 
@@ -198,23 +198,23 @@ def changed(**members: Any) -> str:
     ("body", "message"),
     [
         ("", "not valid JSON"),
-        (changed()[:-5], "not valid JSON"),
+        (instance()[:-5], "not valid JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[1, 2]", "a spectrum must be an object with the keys 'wavenumbers' and 'absorbances'"),
         ('{"instances": []}', "'instances' must be a non-empty list"),
-        (f'{{"instances": [{changed()}, 5]}}', "instance 2: a spectrum must be an object"),
-        (changed(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
-        (changed(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
-        (changed(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
-        (changed(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
-        (changed(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
-        (changed().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
-        (changed(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
-        (changed(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
-        (changed(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
-        (changed(index=[1]), "'index' must be a string or a number"),
-        (changed(index="\ud800"), "'index' contains half of a surrogate pair"),
-        (changed(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
+        (f'{{"instances": [{instance()}, 5]}}', "instance 2: a spectrum must be an object"),
+        (instance(absorbances=[0.5] * 13), "14 wavenumbers, but 13 absorbances"),
+        (instance(absorbances=None), "'absorbances' must be a non-empty list of numbers"),
+        (instance(absorbances=[0.5] * 13 + ["0.5x"]), "value 14 of 'absorbances' is '0.5x', not a finite number"),
+        (instance(absorbances=[True] * 14), "value 1 of 'absorbances' is 'True', not a finite number"),
+        (instance(absorbances=[float("inf")] * 14), "Infinity is not a finite number"),
+        (instance().replace("0.5]", "1e999]"), "value 14 of 'absorbances' is '1e999', not a finite number"),
+        (instance(wavenumbers=[4000.5] * 14), "a wavenumber appears more than once"),
+        (instance(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
+        (instance(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
+        (instance(index=[1]), "'index' must be a string or a number"),
+        (instance(index="\ud800"), "'index' contains half of a surrogate pair"),
+        (instance(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
     ],
 )
 def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
@@ -222,8 +222,8 @@ def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
 
 
 def test_instances_must_have_the_same_wavenumbers() -> None:
-    other = changed(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
-    message = reason(f'{{"instances": [{changed()}, {other}]}}', "application/json")
+    other = instance(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
+    message = reason(f'{{"instances": [{instance()}, {other}]}}', "application/json")
     assert message == "the request: instance 2: the wavenumbers differ from instance 1"
 
 
@@ -233,7 +233,7 @@ def test_other_content_types_are_rejected(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("returned", "message"),
+    ("result", "message"),
     [
         (pd.DataFrame({"bin": [0.0]}), "preprocess() must return a pair of DataFrames, inputs and targets"),
         ((pd.DataFrame({"bin": [0.0]}), None), "preprocess() returned 1 rows for the 3 rows of the request"),
@@ -241,18 +241,18 @@ def test_other_content_types_are_rejected(content_type: str) -> None:
         (ValueError("two\nlines"), "two lines"),
     ],
 )
-def test_a_preprocess_that_fails_is_reported_in_one_line(returned: Any, message: str) -> None:
+def test_a_preprocess_that_fails_is_reported_in_one_line(result: Any, message: str) -> None:
     def run(data_file: str) -> Any:
-        if isinstance(returned, Exception):
-            raise returned
-        return returned
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     assert message in reason(as_csv(*ROWS), model=Features(Columns(HEADER, IDS, TARGETS), run))
 
 
 # ---- The job ---------------------------------------------------------------------------------------------
 @pytest.mark.everywhere
-def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Trained, tmp_path: Path) -> None:
+def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: TrainedModel, tmp_path: Path) -> None:
     code = {name: (CONTAINERS / name).read_bytes() for name in (*sources.FEATURES, *sources.DOMAIN)}
     code |= sources.challenge_file()
     code["preprocess.py"] = (ROOT / "preprocess.py").read_bytes()
@@ -272,7 +272,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
     ("data", "script", "message"),
     [
         (as_csv(HEADER, ROWS[0]), "PREPROCESS = None", "preprocess.py has no function preprocess(data_file)"),
-        (as_csv(HEADER, replaced(ROWS[0], 6, "x")), None, "'x' is not a finite number"),
+        (as_csv(HEADER, replace_cell(ROWS[0], 6, "x")), None, "'x' is not a finite number"),
         (as_csv(HEADER), None, "public.csv.gz: a header and at least one row are needed"),
         (None, None, "public.csv.gz: there is no such file"),
     ],

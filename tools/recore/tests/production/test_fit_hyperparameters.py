@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 from support.checkout import ROOT
 
 from recore.evaluation import SubmissionFiles, read_submission
@@ -14,7 +14,7 @@ from recore.production.fit_hyperparameters import choose_values, read_hyperparam
 from recore.production.ranges import read_plan
 from recore.validation.program import hyperparameters
 
-KNOWN = {"alphas": 11, "alpha_max": 1e5, "kind": "a", "scaled": True, "early": None, "x": 1.0}
+DEFAULTS = {"alphas": 11, "alpha_max": 1e5, "kind": "a", "scaled": True, "early": None, "x": 1.0}
 FIT = 'def fit(inputs, targets, holes, alphas=11, alpha_max=1e5, kind="a", scaled=True, early=None, x=1.0): ...\n'
 
 
@@ -24,7 +24,7 @@ def files_with(train: str | bytes) -> SubmissionFiles:
 
 
 def submission(folder: Path, table: str = "") -> SubmissionFiles:
-    tiny(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
+    stub(folder, {"train.py": FIT, **({"pyproject.toml": table} if table else {})})
     return read_submission(folder)
 
 
@@ -46,7 +46,7 @@ def test_the_templates_hyperparameters() -> None:
 
 def test_train_py_is_not_executed(tmp_path: Path) -> None:
     train = f"open({str(tmp_path / 'ran')!r}, 'w')\n{FIT}"
-    assert read_hyperparameters(files_with(train)) == KNOWN
+    assert read_hyperparameters(files_with(train)) == DEFAULTS
     assert not (tmp_path / "ran").exists()
 
 
@@ -103,11 +103,11 @@ def test_a_fit_that_can_be_read(train: str | bytes) -> None:
 
 
 def test_values_have_the_types_of_the_defaults() -> None:
-    values = choose_values(KNOWN, ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"])
+    values = choose_values(DEFAULTS, ["alphas=3", "alpha_max=7", "kind=b=c", "scaled=FALSE"])
     assert values == {"alphas": 3, "alpha_max": 7.0, "kind": "b=c", "scaled": False}
     assert [type(value) for value in values.values()] == [int, float, str, bool]
-    assert choose_values(KNOWN, ["alphas=1e2"]) == {"alphas": 100}
-    assert choose_values(KNOWN, []) == {}
+    assert choose_values(DEFAULTS, ["alphas=1e2"]) == {"alphas": 100}
+    assert choose_values(DEFAULTS, []) == {}
 
 
 @pytest.mark.parametrize(
@@ -129,18 +129,18 @@ def test_values_have_the_types_of_the_defaults() -> None:
     ],
 )
 def test_an_invalid_value_is_rejected(options: list[str], expected: str) -> None:
-    assert expected in reason(choose_values, KNOWN, options)
+    assert expected in reason(choose_values, DEFAULTS, options)
 
 
 @given(st.sampled_from(["alphas", "alpha_max", "scaled", "kind"]), st.text())
 def test_any_string_is_a_value_or_rejected_in_one_line(name: str, string: str) -> None:
     try:
-        [value] = choose_values(KNOWN, [f"{name}={string}"]).values()
+        [value] = choose_values(DEFAULTS, [f"{name}={string}"]).values()
     except ValueError as error:
         message = str(error)
         assert len(message.splitlines()) == 1
     else:
-        assert type(value) is type(KNOWN[name])
+        assert type(value) is type(DEFAULTS[name])
 
 
 TABLE = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import tunable
+from recore_support.tunable_submission import make_tunable
 from support.checkout import ROOT, environment
 
 
@@ -17,7 +17,7 @@ from support.checkout import ROOT, environment
 def test_a_version_is_trained_used_and_deleted(
     commands: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
 ) -> None:
-    mine = tunable(tmp_path / "mine")
+    mine = make_tunable(tmp_path / "mine")
     result = commands.run("train", mine, "--public", small_sample / "public/public.csv.gz", "--set", "share=0.6")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "next: python -m recore production approve 1"

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.production_containers import Trained, load_program, read_csv
+from recore_support.production_containers import TrainedModel, load_program, read_csv
 from recore_support.schema import IDS, TARGETS
 from recore_support.tiny_submission import write
-from recore_support.tunable_submission import tunable
+from recore_support.tunable_submission import make_tunable
 from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT, environment
 from support.scripts import modules_of
@@ -31,7 +31,7 @@ program = load_program("model")
 
 
 @pytest.fixture
-def request_body(trained_model: Trained) -> str:
+def request_body(trained_model: TrainedModel) -> str:
     import preprocess
 
     lines = trained_model.lines
@@ -42,26 +42,26 @@ def request_body(trained_model: Trained) -> str:
 
 
 @pytest.fixture
-def served(trained_model: Trained) -> Iterator[Any]:
+def model(trained_model: TrainedModel) -> Iterator[Any]:
     with modules_of(trained_model.model / "code/submission"):
         yield program.model_fn(str(trained_model.model))
 
 
 # ---- Responses -------------------------------------------------------------------------------------------
-def test_csv_is_the_output_of_the_submissions_hooks(served: Any, trained_model: Trained, request_body: str) -> None:
-    response, kind = program.transform_fn(served, request_body, "text/csv; charset=utf-8", "text/csv")
+def test_csv_is_the_output_of_the_submissions_hooks(model: Any, trained_model: TrainedModel, request_body: str) -> None:
+    response, kind = program.transform_fn(model, request_body, "text/csv; charset=utf-8", "text/csv")
     assert kind == "text/csv"
     import train
 
     inputs = train.input_fn(request_body, "text/csv")
     assert response == train.output_fn(train.predict_fn(inputs, train.model_fn(str(trained_model.model))), "text/csv")
     np.testing.assert_allclose(read_csv(response), trained_model.predictions, rtol=1e-9)
-    assert program.transform_fn(served, request_body.encode(), "text/csv", "*/*; q=0.1") == (response, "text/csv")
+    assert program.transform_fn(model, request_body.encode(), "text/csv", "*/*; q=0.1") == (response, "text/csv")
 
 
-def test_other_content_types_are_rejected(served: Any) -> None:
+def test_other_content_types_are_rejected(model: Any) -> None:
     with pytest.raises(ValueError, match="unsupported content type 'application/json': send text/csv"):
-        program.transform_fn(served, "{}", "application/json", "text/csv")
+        program.transform_fn(model, "{}", "application/json", "text/csv")
 
 
 # ---- Other submissions -----------------------------------------------------------------------------------
@@ -166,10 +166,10 @@ def test_without_held_out_predictions_there_are_no_expected_errors(load: Callabl
     assert kind == "application/json"
     predictions = json.loads(response)["predictions"]
     assert [prediction["index"] for prediction in predictions] == ["007", "b"]
-    unknown = {"expected_error": None, "interval": None}
-    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | unknown
-    empty = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | unknown
-    assert predictions[1]["assays"]["TePPB"] == empty
+    no_errors = {"expected_error": None, "interval": None}
+    assert predictions[1]["assays"]["CuPPM"] == {"value": 8.0, "unit": "ppm", "flags": []} | no_errors
+    no_value = {"value": None, "unit": "ppb", "flags": ["never measured in training"]} | no_errors
+    assert predictions[1]["assays"]["TePPB"] == no_value
 
 
 def test_predictions_beyond_the_training_assays_are_flagged(load: Callable[..., Any]) -> None:
@@ -223,7 +223,7 @@ def test_a_submission_may_have_modules_of_the_same_names(load: Callable[..., Any
 
 
 # ---- The training job ------------------------------------------------------------------------------------
-def test_the_model_contains_the_submission_and_the_programs(trained_model: Trained) -> None:
+def test_the_model_contains_the_submission_and_the_programs(trained_model: TrainedModel) -> None:
     files = {
         path.relative_to(trained_model.model).as_posix() for path in trained_model.model.rglob("*") if path.is_file()
     }
@@ -326,7 +326,7 @@ def test_signals_are_passed_on(tmp_path: Path) -> None:
 def test_the_last_error_of_train_py_is_the_jobs_failure_reason(
     commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
-    submission = tunable(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
+    submission = make_tunable(tmp_path / "submission", {"train.py": "raise ValueError('no columns')"})
     line = commands.expect_error("train", submission, "--public", small_sample / "public/public.csv.gz", status=1)
     assert line.startswith("recore: Train failed: ")
     assert "ValueError: no columns" in line

@@ -26,18 +26,18 @@ class Monitored:
 
     def __init__(self, commands: ProductionCommands):
         self.commands, self.client = commands, commands.client
-        described = self.client.sagemaker.describe_endpoint(EndpointName=commands.config["ENDPOINT_NAME"])
-        self.destination = described["DataCaptureConfig"]["DestinationS3Uri"]
-        self.name, self.begin = described["EndpointName"], described["LastModifiedTime"].astimezone(UTC)
+        description = self.client.sagemaker.describe_endpoint(EndpointName=commands.config["ENDPOINT_NAME"])
+        self.destination = description["DataCaptureConfig"]["DestinationS3Uri"]
+        self.name, self.begin = description["EndpointName"], description["LastModifiedTime"].astimezone(UTC)
 
-    def capture(self, samples: pd.DataFrame, hours: float = 0.0, every: float = 0.0, **metadata: str) -> None:
+    def capture(self, samples: pd.DataFrame, hours: float = 0.0, interval: float = 0.0, **metadata: str) -> None:
         """Capture a request for each sample. hours: from the endpoint's change to the first one. every: hours between
         them."""
         lines = []
-        for number, (index, row) in enumerate(samples.iterrows()):
+        for i, (index, row) in enumerate(samples.iterrows()):
             body = io.StringIO()
             csv.writer(body).writerows([[samples.index.name or "", *samples.columns], [index, *row]])
-            time = self.begin + timedelta(hours=hours + number * every, seconds=1)
+            time = self.begin + timedelta(hours=hours + i * interval, seconds=1)
             lines.append(self.event(body.getvalue(), time, eventId=f"{index}-{hours}", **metadata))
         self.put(*lines)
 
@@ -61,9 +61,9 @@ class Monitored:
             metadata = event.get("eventMetadata", {}) if isinstance(event, dict) else {}
             time = datetime.fromisoformat(metadata.get("inferenceTime", self.begin.isoformat()))
             lines.setdefault(f"{time:%Y/%m/%d/%H}", []).append(event if isinstance(event, str) else json.dumps(event))
-        number = len(self.keys())
+        count = len(self.keys())
         for hour, events_of_hour in lines.items():
-            key = f"{self.prefix}{hour}/{number:04}.jsonl"
+            key = f"{self.prefix}{hour}/{count:04}.jsonl"
             self.client.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(events_of_hour).encode())
 
     @property
@@ -94,22 +94,22 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
     return [name for name in samples.columns if name[0].isdigit()]
 
 
-def with_curve(samples: pd.DataFrame, share: float) -> pd.DataFrame:
+def add_curve(samples: pd.DataFrame, height: float) -> pd.DataFrame:
     """Return samples with a curved baseline. share: the curve's height relative to the 95% quantile of absorbances."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
-    changed[names] += share * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
+    changed[names] += height * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
     return changed
 
 
-def in_new_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
+def assign_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
     """Return the samples in new drill holes, two in each."""
-    return samples.assign(SiteID=[f"{name}-{number // 2}" for number in range(len(samples))])
+    return samples.assign(SiteID=[f"{name}-{index // 2}" for index in range(len(samples))])
 
 
 @pytest.fixture(scope="module")
-def endpoint(trained: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("monitored"), "trained")
+def endpoint(project: ProductionCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+    commands = ProductionCommands(project.client, tmp_path_factory.mktemp("monitored"), "trained")
     commands.configure(ENDPOINT_NAME="monitored")
     commands.succeed("deploy", "--variant", "A=1")
     yield Monitored(commands)
@@ -136,7 +136,7 @@ def samples(small_sample: Path) -> pd.DataFrame:
 
 
 def test_spectra_similar_to_the_training_spectra_are_no_drift(monitored: Monitored, samples: pd.DataFrame) -> None:
-    monitored.capture(samples, every=0.1)
+    monitored.capture(samples, interval=0.1)
     result = monitored.monitor("--complete", "--out", "same.html")
     assert (result["drift"], result["since"], result["bands"], result["next"]) == (False, None, [], None)
     assert (result["endpoint"], result["version"], result["false_alarms"]) == ("monitored", 1, 0.05)
@@ -154,7 +154,7 @@ def test_spectra_similar_to_the_training_spectra_are_no_drift(monitored: Monitor
 
 
 def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, samples: pd.DataFrame) -> None:
-    monitored.capture(samples.assign(SiteID=""), every=0.5)
+    monitored.capture(samples.assign(SiteID=""), interval=0.5)
     result = monitored.monitor("--complete", "--out", "days.html")
     assert result["drift"] is False
     assert result["units"] == len(
@@ -169,9 +169,9 @@ def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, sam
 def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     monitored: Monitored, samples: pd.DataFrame
 ) -> None:
-    monitored.capture(in_new_holes(samples[:42]), every=1)
-    changed = with_curve(in_new_holes(samples[42:], "changed"), 0.15)
-    monitored.capture(changed, hours=42, every=1)
+    monitored.capture(assign_holes(samples[:42]), interval=1)
+    changed = add_curve(assign_holes(samples[42:], "changed"), 0.15)
+    monitored.capture(changed, hours=42, interval=1)
     result = monitored.monitor("--out", "changed.html", status=1)
     assert result["drift"]
     assert result["next"] == "production monitor --version 3"  # its domain may include these spectra
@@ -190,14 +190,14 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
     assert "service the instrument if it has changed; otherwise have some of these samples assayed" in lines[-4]
     assert lines[-1] == "next: python -m recore production monitor --version 3"
     begin = monitored.begin + timedelta(hours=len(samples) - 2)
-    later = monitored.monitor("--since", f"{begin:%Y-%m-%dT%H:%M}", "--complete", "--out", "changed.html")
-    assert (later["drift"], later["samples"]) == (False, 2)  # one hole is too few to find a drift
+    second_result = monitored.monitor("--since", f"{begin:%Y-%m-%dT%H:%M}", "--complete", "--out", "changed.html")
+    assert (second_result["drift"], second_result["samples"]) == (False, 2)  # one hole is too few to find a drift
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
     """Version 2's alarm refers to its training spectra, which are the same as version 1's."""
     commands = monitored.commands
-    monitored.capture(with_curve(in_new_holes(samples), 0.15), every=1)
+    monitored.capture(add_curve(assign_holes(samples), 0.15), interval=1)
     result = monitored.monitor("--version", 2, "--alarm", status=1)
     assert result["alarm"] == "monitored-2-drift"
     [alarm] = monitored.alarms()
@@ -219,14 +219,14 @@ def test_retraining_with_changed_spectra_ends_the_drift(
     commands.succeed("train", ROOT, "--public", public)
     commands.succeed("approve", 1)
     commands.succeed("deploy")
-    changed = with_curve(samples, 0.15)
+    changed = add_curve(samples, 0.15)
     monitored = Monitored(commands)
-    monitored.capture(in_new_holes(changed[40:]), every=0.1)
+    monitored.capture(assign_holes(changed[40:]), interval=0.1)
     assert monitored.monitor("--complete", status=1)["next"] is None
 
     table = pd.read_csv(public, index_col=0)
-    new = in_new_holes(with_curve(table.loc[changed.index], 0.15)[:40], "assayed")
-    pd.concat([table, new]).to_csv(tmp_path / "grown.csv.gz")
+    new_samples = assign_holes(add_curve(table.loc[changed.index], 0.15)[:40], "assayed")
+    pd.concat([table, new_samples]).to_csv(tmp_path / "grown.csv.gz")
     commands.succeed("retrain", ROOT, "--public", tmp_path / "grown.csv.gz", "--approve", "--tolerance", 9)
     result = monitored.monitor("--version", 2, "--alarm", "--complete")
     assert (result["drift"], result["version"]) == (False, 2)
@@ -236,7 +236,7 @@ def test_retraining_with_changed_spectra_ends_the_drift(
 
     monitored = Monitored(commands)
     monitored.clear()
-    monitored.capture(in_new_holes(changed[40:]), every=0.1)
+    monitored.capture(assign_holes(changed[40:]), interval=0.1)
     assert monitored.monitor("--complete")["version"] == 2
     names = {alarm["AlarmName"] for alarm in monitored.alarms()}
     assert names == {result["alarm"]}
@@ -254,17 +254,17 @@ def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitore
     hostile = samples[:30].assign(SiteID="<img src=x onerror=alert(1)>\x1b[31m")
     monitored.capture(hostile)
     monitored.capture(hostile[:10], hours=1)  # sent again
-    monitored.capture(with_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
+    monitored.capture(add_curve(samples[:5], 0.5), hours=2, inferenceId="compare-1")  # sent by a comparison
     names = channels_of(samples)
     row = samples.iloc[30]
     as_json = {"wavenumbers": [float(name) for name in names], "absorbances": row[names].tolist(), "SiteID": "J"}
     event = monitored.event(json.dumps(as_json))
     event["captureData"]["endpointInput"]["observedContentType"] = "application/json"
-    flat = ",".join(["x", "", "H", "", *["0.5"] * len(names)]) + "\n"
+    flat_line = ",".join(["x", "", "H", "", *["0.5"] * len(names)]) + "\n"
     without_input = monitored.event("")
     del without_input["captureData"]["endpointInput"]
-    invalid = [monitored.event(body) for body in (flat, "1,2\n", b"\xff", "\x00", "<script>,\n1,2")]
-    monitored.put(event, *invalid, without_input, "{", '{"eventMetadata": {}}')
+    invalid_events = [monitored.event(body) for body in (flat_line, "1,2\n", b"\xff", "\x00", "<script>,\n1,2")]
+    monitored.put(event, *invalid_events, without_input, "{", '{"eventMetadata": {}}')
     result = monitored.monitor("--out", "forms.html")
     assert (result["samples"], result["repeated"]) == (31, 10)
     reasons = result["left_out"]

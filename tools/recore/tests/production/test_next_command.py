@@ -15,36 +15,37 @@ from recore.production.next_command import (
     next_command,
 )
 
-YES, PENDING, NO = "Approved", "PendingManualApproval", "Rejected"
-NEWER, NOTHING = "a newer version waits for its approval", "nothing to decide"
-UNSERVED, OLDER = "an approved version, and no endpoint", "the endpoint serves an older version than an approved one"
+APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
+NEW_VERSION, NO_DECISION = "a newer version waits for its approval", "nothing to decide"
+NO_ENDPOINT = "an approved version, and no endpoint"
+OLD_VERSION = "the endpoint serves an older version than an approved one"
 NOT_LATEST = "an approved version that is not the latest one, and no endpoint"
 SERVES_REJECTED = "the endpoint serves a rejected version, and another one is approved"
-SEVERAL = "the endpoint serves several variants"
+TWO_VARIANTS = "the endpoint serves several variants"
 CASES = [
     ("no version", ProjectState({}), "train"),
-    (NEWER, ProjectState({1: PENDING}), "approve 1"),
-    (NEWER, ProjectState({1: YES, 2: PENDING}), "approve 2"),
-    (NEWER, ProjectState({3: YES, 4: PENDING, 5: NO}, SERVING, (3,)), "approve 4"),
-    (NEWER, ProjectState({1: YES, 2: YES, 3: PENDING}, SERVING, (1,), frozenset({2})), "approve 3"),
-    (NOTHING, ProjectState({1: NO}), ""),
-    (NOTHING, ProjectState({1: PENDING, 2: NO}, subject=2), ""),
-    (UNSERVED, ProjectState({1: YES}), "deploy"),
-    (UNSERVED, ProjectState({1: YES, 2: PENDING}, subject=1), "deploy"),
-    (UNSERVED, ProjectState({1: YES}, FAILED, (1,)), "deploy"),
-    (NOT_LATEST, ProjectState({1: YES, 2: YES}, subject=1), "deploy --variant A=1"),
-    ("the endpoint is being changed", ProjectState({1: YES, 2: PENDING}, CHANGING, (1,)), "describe"),
-    ("the endpoint must be deleted", ProjectState({1: YES}, BROKEN, (1,)), "delete --endpoint"),
-    (SERVES_REJECTED, ProjectState({1: YES, 2: NO}, SERVING, (2,)), "update 1"),
-    (SEVERAL, ProjectState({1: YES, 2: YES}, SERVING, (1, 2)), "compare --assays FILE"),
-    (SEVERAL, ProjectState({1: YES, 2: YES, 3: YES}, SERVING, (1, 2)), "compare --assays FILE"),
-    (OLDER, ProjectState({1: YES, 2: YES}, SERVING, (1,)), "update 2"),
+    (NEW_VERSION, ProjectState({1: PENDING}), "approve 1"),
+    (NEW_VERSION, ProjectState({1: APPROVED, 2: PENDING}), "approve 2"),
+    (NEW_VERSION, ProjectState({3: APPROVED, 4: PENDING, 5: REJECTED}, SERVING, (3,)), "approve 4"),
+    (NEW_VERSION, ProjectState({1: APPROVED, 2: APPROVED, 3: PENDING}, SERVING, (1,), frozenset({2})), "approve 3"),
+    (NO_DECISION, ProjectState({1: REJECTED}), ""),
+    (NO_DECISION, ProjectState({1: PENDING, 2: REJECTED}, subject=2), ""),
+    (NO_ENDPOINT, ProjectState({1: APPROVED}), "deploy"),
+    (NO_ENDPOINT, ProjectState({1: APPROVED, 2: PENDING}, subject=1), "deploy"),
+    (NO_ENDPOINT, ProjectState({1: APPROVED}, FAILED, (1,)), "deploy"),
+    (NOT_LATEST, ProjectState({1: APPROVED, 2: APPROVED}, subject=1), "deploy --variant A=1"),
+    ("the endpoint is being changed", ProjectState({1: APPROVED, 2: PENDING}, CHANGING, (1,)), "describe"),
+    ("the endpoint must be deleted", ProjectState({1: APPROVED}, BROKEN, (1,)), "delete --endpoint"),
+    (SERVES_REJECTED, ProjectState({1: APPROVED, 2: REJECTED}, SERVING, (2,)), "update 1"),
+    (TWO_VARIANTS, ProjectState({1: APPROVED, 2: APPROVED}, SERVING, (1, 2)), "compare --assays FILE"),
+    (TWO_VARIANTS, ProjectState({1: APPROVED, 2: APPROVED, 3: APPROVED}, SERVING, (1, 2)), "compare --assays FILE"),
+    (OLD_VERSION, ProjectState({1: APPROVED, 2: APPROVED}, SERVING, (1,)), "update 2"),
     # the latest version is served, and older ones are pending
-    (NOTHING, ProjectState({2: PENDING, 3: PENDING, 4: YES}, SERVING, (4,)), ""),
-    (NOTHING, ProjectState({3: PENDING, 4: YES}, SERVING, (4,), subject=3), ""),
+    (NO_DECISION, ProjectState({2: PENDING, 3: PENDING, 4: APPROVED}, SERVING, (4,)), ""),
+    (NO_DECISION, ProjectState({3: PENDING, 4: APPROVED}, SERVING, (4,), subject=3), ""),
     # version 2 was served until a rollback
-    (NOTHING, ProjectState({1: YES, 2: YES}, SERVING, (1,), frozenset({2})), ""),
-    (NOTHING, ProjectState({1: NO}, SERVING, (1,)), ""),
+    (NO_DECISION, ProjectState({1: APPROVED, 2: APPROVED}, SERVING, (1,), frozenset({2})), ""),
+    (NO_DECISION, ProjectState({1: REJECTED}, SERVING, (1,)), ""),
 ]
 
 
@@ -60,14 +61,14 @@ def test_every_row_of_the_table_has_a_case() -> None:
 @pytest.mark.parametrize(
     ("versions", "version", "is_drift", "alarm", "command"),
     [
-        ({1: YES}, 1, True, "", ""),  # a person decides
-        ({1: YES, 2: NO}, 1, True, "an-alarm", ""),
-        ({1: YES, 2: PENDING}, 1, True, "", "monitor --version 2"),  # its domain may include these spectra
-        ({1: YES, 2: YES}, 2, True, "", ""),
-        ({1: YES, 2: YES}, 1, False, "an-alarm", ""),
-        ({1: YES, 2: PENDING}, 2, False, "", "approve 2"),
-        ({1: YES, 2: YES}, 2, False, "", "update 2"),
-        ({1: YES, 2: YES}, 2, False, "an-alarm", "update 2 --strategy canary --alarm an-alarm"),
+        ({1: APPROVED}, 1, True, "", ""),  # a person decides
+        ({1: APPROVED, 2: REJECTED}, 1, True, "an-alarm", ""),
+        ({1: APPROVED, 2: PENDING}, 1, True, "", "monitor --version 2"),  # its domain may include these spectra
+        ({1: APPROVED, 2: APPROVED}, 2, True, "", ""),
+        ({1: APPROVED, 2: APPROVED}, 1, False, "an-alarm", ""),
+        ({1: APPROVED, 2: PENDING}, 2, False, "", "approve 2"),
+        ({1: APPROVED, 2: APPROVED}, 2, False, "", "update 2"),
+        ({1: APPROVED, 2: APPROVED}, 2, False, "an-alarm", "update 2 --strategy canary --alarm an-alarm"),
     ],
 )
 def test_the_next_command_after_monitoring(

@@ -80,9 +80,9 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
     host: Path, client: Client, tmp_path: Path
 ) -> None:
-    known = read_challenge(host / "score.py")
+    challenge = read_challenge(host / "score.py")
     succeed("new", tmp_path / "theirs", "--model", "pls", cwd=host)
-    assert read_challenge(tmp_path / "theirs/score.py").to_dict() == known.to_dict()
+    assert read_challenge(tmp_path / "theirs/score.py").to_dict() == challenge.to_dict()
     data = [
         "--public",
         "data/public/public.csv.gz",
@@ -94,7 +94,7 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
     succeed("pack", "--out", tmp_path / "theirs.tar.gz", cwd=tmp_path / "theirs")
     succeed("judge", tmp_path / "theirs.tar.gz", *data, "--out", tmp_path / "judged", cwd=host)
     [run] = [path.parent for path in (tmp_path / "judged").glob("*/run.json")]
-    assert list(json.loads((run / "run.json").read_text())["scores"]["private"]["r2"]) == list(known.targets)
+    assert list(json.loads((run / "run.json").read_text())["scores"]["private"]["r2"]) == list(challenge.targets)
     succeed("board", tmp_path / "judged", "--private", cwd=host)
     succeed("report", run, "--public", host / "data/public/public.csv.gz", cwd=tmp_path)
     succeed(
@@ -116,10 +116,10 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
         assert not DRILLING.search(content.partition("## Method")[0])
     spectra = tmp_path / "handover/sample/spectra.csv.gz"
     succeed("predict", "handover", spectra, "--intervals", "--out", "assays.csv", cwd=tmp_path)
-    ends = [f"{name} {end}" for name in known.targets for end in ("low", "high")]
+    ends = [f"{name} {end}" for name in challenge.targets for end in ("low", "high")]
     assays = pd.read_csv(tmp_path / "assays.csv")
-    assert list(assays) == ["name", "FieldID", "SampleNo", "domain", *known.targets, *ends]
-    assert assays[list(known.targets)].notna().all(axis=None)
+    assert list(assays) == ["name", "FieldID", "SampleNo", "domain", *challenge.targets, *ends]
+    assert assays[list(challenge.targets)].notna().all(axis=None)
 
     commands = ProductionCommands(client, tmp_path / "handover", "soils")
     commands.succeed("register", ".")
@@ -132,5 +132,5 @@ def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
     finally:
         page.stop()
     assert {name: assay["unit"] for name, assay in sample["assays"].items()} == {
-        name: known.unit(name) for name in known.targets
+        name: challenge.unit(name) for name in challenge.targets
     }

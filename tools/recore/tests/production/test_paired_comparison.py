@@ -36,8 +36,8 @@ def make_data(
         common = random.standard_normal((holes, len(TARGETS)))[hole]
         return math.sqrt(by_hole) * common + math.sqrt(1 - by_hole) * random.standard_normal(shape)
 
-    shared = draw()
-    errors = [math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * draw() for _ in range(2)]
+    common_errors = draw()
+    errors = [math.sqrt(correlation) * common_errors + math.sqrt(1 - correlation) * draw() for _ in range(2)]
     predictions = {"A": assays + errors[0], "B": assays + ratio * errors[1]}
     assays[random.random(shape) < 0.1] = np.nan
     return hole.astype(str), assays, predictions
@@ -115,12 +115,12 @@ def test_a_verdict_is_an_interval_without_zero_and_independent_of_order_and_scal
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 def test_equal_variants_seldom_get_a_verdict(correlation: float) -> None:
-    def share_of_verdicts(knows_holes: bool) -> float:
+    def verdict_fraction(knows_holes: bool) -> float:
         comparisons = [compare(seed, knows_holes, correlation=correlation, by_hole=0.5) for seed in range(150)]
         return float(np.mean([bool((each.better != "").any() or each.better_score) for each in comparisons]))
 
-    assert share_of_verdicts(knows_holes=True) <= 0.07
-    assert share_of_verdicts(knows_holes=False) > 0.2, "samples of one hole are not independent"
+    assert verdict_fraction(knows_holes=True) <= 0.07
+    assert verdict_fraction(knows_holes=False) > 0.2, "samples of one hole are not independent"
 
 
 def test_identical_variants_are_undecided() -> None:

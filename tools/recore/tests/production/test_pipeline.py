@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import SLOW, tunable
+from recore_support.tunable_submission import SLOW_TRAIN, make_tunable
 from support.checkout import ROOT
 
 from stagemaker.server import BUCKET
 
-COMPUTED = ["Features", "Train", "Evaluate"]
+COMPUTED_STEPS = ["Features", "Train", "Evaluate"]
 pytestmark = pytest.mark.slow
 
 
@@ -27,9 +27,9 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     assert (second.returncode, second.stderr) == (0, "")  # nothing about instances, because no instance is started
     assert second.stdout.startswith(f"version 1 of {commands.name} already has this submission")
 
-    third = commands.succeed("train", ROOT, "--public", public, "--again")
-    assert (third["changed"], sorted(third["cached"])) == (True, sorted(COMPUTED))
-    assert third["version"]["archives"] == first["version"]["archives"]
+    repeated = commands.succeed("train", ROOT, "--public", public, "--again")
+    assert (repeated["changed"], sorted(repeated["cached"])) == (True, sorted(COMPUTED_STEPS))
+    assert repeated["version"]["archives"] == first["version"]["archives"]
 
     tuned = commands.succeed("train", ROOT, "--public", public, "--set", "alphas=5")
     assert tuned["cached"] == ["Features"]
@@ -46,7 +46,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
 
 
 def test_a_running_execution_is_followed(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
-    arguments = ("train", tunable(tmp_path / "mine"), "--public", small_sample / "public/public.csv.gz")
+    arguments = ("train", make_tunable(tmp_path / "mine"), "--public", small_sample / "public/public.csv.gz")
     process = commands.start(*arguments)
     sagemaker = commands.client.sagemaker
     while (
@@ -64,10 +64,10 @@ def test_everything_is_deleted_except_another_models_resources(
     commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
     public = small_sample / "public/public.csv.gz"
-    commands.succeed("train", tunable(tmp_path / "mine"), "--public", public)
+    commands.succeed("train", make_tunable(tmp_path / "mine"), "--public", public)
     version = commands.succeed("describe", 1)
-    other = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
-    (tmp_path / "other.json").write_text(json.dumps(commands.config | other))
+    other_names = {"PIPELINE_NAME": "other", "MODEL_PACKAGE_GROUP_NAME": "other", "ENDPOINT_NAME": "other"}
+    (tmp_path / "other.json").write_text(json.dumps(commands.config | other_names))
     options = ("--config", tmp_path / "other.json")
     assert commands.run(*options, "train", tmp_path / "mine", "--public", public).returncode == 0
     assert commands.run(*options, "delete", "--all", "--yes").returncode == 0
@@ -87,8 +87,8 @@ def test_nothing_is_deleted_while_an_execution_runs(
     commands: ProductionCommands, small_sample: Path, tmp_path: Path
 ) -> None:
     public = small_sample / "public/public.csv.gz"
-    commands.succeed("train", tunable(tmp_path / "mine"), "--public", public)
-    slow = tunable(tmp_path / "slow", {"train.py": SLOW})
+    commands.succeed("train", make_tunable(tmp_path / "mine"), "--public", public)
+    slow = make_tunable(tmp_path / "slow", {"train.py": SLOW_TRAIN})
     process = commands.start("train", slow, "--public", public)
     sagemaker = commands.client.sagemaker
     while len(sagemaker.list_pipeline_executions(PipelineName=commands.name)["PipelineExecutionSummaries"]) < 2:

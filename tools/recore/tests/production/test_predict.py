@@ -20,7 +20,7 @@ def private(small_sample: Path) -> pd.DataFrame:
 
 
 def test_predictions_equal_those_of_the_submissions_scripts(
-    trained: ProductionCommands, small_sample: Path, private: pd.DataFrame, tmp_path: Path
+    project: ProductionCommands, small_sample: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
     folder = copy_scripts(tmp_path / "by hand")
     public, file = small_sample / "public", small_sample / "private/private.csv.gz"
@@ -31,7 +31,7 @@ def test_predictions_equal_those_of_the_submissions_scripts(
         result = run(*command, cwd=folder)
         assert result.returncode == 0, result.stderr
     by_script = pd.read_csv(tmp_path / "by_script.csv", header=None)
-    outcome = trained.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")
+    outcome = project.succeed("predict", file, "--version", 1, "--out", tmp_path / "joined.csv")
     joined = pd.read_csv(tmp_path / "joined.csv")
     assert outcome["rows"] == len(private)
     assert list(joined) == ["name", *IDS, "domain", *TARGETS]
@@ -42,31 +42,31 @@ def test_predictions_equal_those_of_the_submissions_scripts(
 
 
 def test_columns_in_another_order_and_assays_change_nothing(
-    trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
-    shuffled = rows[rows.columns[::-1]].assign(CuPPM="1")
+    shuffled_rows = rows[rows.columns[::-1]].assign(CuPPM="1")
     other = tmp_path / "rows.csv"  # not gzipped
-    shuffled.to_csv(other)
+    shuffled_rows.to_csv(other)
     for source, target in ((few_rows, "plain.csv"), (other, "shuffled.csv")):
-        trained.succeed("predict", source, "--out", tmp_path / target, "--spectra")
-    plain, shuffled_result = (pd.read_csv(tmp_path / name, dtype=str) for name in ("plain.csv", "shuffled.csv"))
-    pd.testing.assert_frame_equal(plain, shuffled_result)
-    pd.testing.assert_frame_equal(plain[rows.columns], rows.reset_index(drop=True))
+        project.succeed("predict", source, "--out", tmp_path / target, "--spectra")
+    result, shuffled_result = (pd.read_csv(tmp_path / name, dtype=str) for name in ("plain.csv", "shuffled.csv"))
+    pd.testing.assert_frame_equal(result, shuffled_result)
+    pd.testing.assert_frame_equal(result[rows.columns], rows.reset_index(drop=True))
 
 
-def test_an_unsuitable_file_is_rejected(trained: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
+def test_an_unsuitable_file_is_rejected(project: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
     channel = rows.columns[-1]
-    without = write_csv(tmp_path / "without.csv.gz", rows.drop(columns=channel))
-    assert f"missing column '{channel}', which the version was trained on" in trained.expect_error("predict", without)
-    empty = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
-    assert "a header but no rows" in trained.expect_error("predict", empty)
-    assert "would replace the input" in trained.expect_error("predict", few_rows, "--out", few_rows)
+    path = write_csv(tmp_path / "without.csv.gz", rows.drop(columns=channel))
+    assert f"missing column '{channel}', which the version was trained on" in project.expect_error("predict", path)
+    empty_file = write_csv(tmp_path / "empty.csv.gz", rows.iloc[:0])
+    assert "a header but no rows" in project.expect_error("predict", empty_file)
+    assert "would replace the input" in project.expect_error("predict", few_rows, "--out", few_rows)
 
 
 def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
-    trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = pd.read_csv(few_rows, index_col=0)
     channels = rows.columns[rows.columns.str.contains("^[0-9]")]
@@ -74,19 +74,19 @@ def test_an_unpredictable_row_is_reported_and_a_tilted_baseline_is_outside(
     rows = rows.astype({channels[9]: object})
     rows.loc[rows.index[2], channels[9]] = "n.d."
     file, out = write_csv(tmp_path / "tilted.csv.gz", rows), tmp_path / "assays.csv"
-    done = trained.run("predict", file, "--out", out, "--intervals")
-    assert done.returncode == 1
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("recore: ")]
+    process = project.run("predict", file, "--out", out, "--intervals")
+    assert process.returncode == 1
+    [line] = [line for line in process.stderr.splitlines() if line.startswith("recore: ")]
     assert line.startswith(f"recore: {file}: row 3 ({rows.index[2]}) could not be predicted: ")
     assert "n.d." in line
     others = len(rows) - 1
-    assert f"predicted {others} of {len(rows)} rows of {file}: " in done.stdout
-    assert f"outside the domain: {others} of {others} samples (100.0%)" in done.stdout
+    assert f"predicted {others} of {len(rows)} rows of {file}: " in process.stdout
+    assert f"outside the domain: {others} of {others} samples (100.0%)" in process.stdout
     assert list(pd.read_csv(out).columns[-2:]) == ["YPPM low", "YPPM high"]
 
 
 def test_a_version_that_cannot_be_used_is_rejected(
-    trained: ProductionCommands, commands: ProductionCommands, few_rows: Path
+    project: ProductionCommands, commands: ProductionCommands, few_rows: Path
 ) -> None:
-    assert "version 3 of trained is not approved" in trained.expect_error("predict", few_rows, "--version", 3)
+    assert "version 3 of trained is not approved" in project.expect_error("predict", few_rows, "--version", 3)
     assert "has no version: create one with `train` or `register`" in commands.expect_error("predict", few_rows)

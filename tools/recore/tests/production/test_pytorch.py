@@ -93,12 +93,12 @@ def test_served_predictions_equal_those_of_the_trained_network(
 ) -> None:
     private = small_sample / "private/private.csv.gz"
     trained_network.commands.succeed("predict", private, "--version", 1, "--out", tmp_path / "joined.csv")
-    served = pd.read_csv(tmp_path / "joined.csv")[list(TARGETS)]
+    joined = pd.read_csv(tmp_path / "joined.csv")[list(TARGETS)]
     model = load_model(read_model(trained_network.commands, trained_network.version))
     scaler, network = model.named_steps.values()
     expected = network.predict(scaler.transform(preprocess(private)[0]))
     assert np.ptp(expected, axis=0).min() > 0
-    np.testing.assert_allclose(served, expected, rtol=1e-9)
+    np.testing.assert_allclose(joined, expected, rtol=1e-9)
 
 
 def test_the_same_data_give_the_same_model(trained_network: Trained) -> None:

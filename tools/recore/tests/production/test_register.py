@@ -26,16 +26,16 @@ def finished_run(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_registered_run_makes_the_same_predictions(
     commands: ProductionCommands, finished_run: Path, small_sample: Path, tmp_path: Path
 ) -> None:
-    registered = commands.succeed("register", finished_run)
+    version = commands.succeed("register", finished_run)
     record = json.loads((finished_run / "run.json").read_text())
-    assert registered["version"]["score"] == record["scores"]["held-out"]["value"]
+    assert version["version"]["score"] == record["scores"]["held-out"]["value"]
     assert commands.succeed("register", finished_run)["changed"] is False
     commands.succeed("approve", 1)
     assert commands.succeed("approve", 1)["changed"] is False
     commands.succeed("predict", small_sample / "public/public.csv.gz", "--out", tmp_path / "joined.csv")
     predictions = (finished_run / "predictions/public.csv.out").read_text().splitlines()
-    joined = (tmp_path / "joined.csv").read_text().splitlines()[1:]
-    assert [line.split(",", 5)[5] for line in joined] == predictions
+    lines = (tmp_path / "joined.csv").read_text().splitlines()[1:]
+    assert [line.split(",", 5)[5] for line in lines] == predictions
     commands.succeed("delete", "--all", "--yes")
     s3 = commands.client.s3
     bucket = "sagemaker-us-east-1-123456789012"
@@ -50,9 +50,9 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     handover = tmp_path / "handed over"
     result = recore("handover", finished_run, "--out", handover, "--isolation", "off")
     assert result.returncode == 0, result.stderr
-    registered = commands.succeed("register", handover)
+    version = commands.succeed("register", handover)
     record = json.loads((finished_run / "run.json").read_text())
-    assert registered["version"]["score"] == record["scores"]["held-out"]["value"]
+    assert version["version"]["score"] == record["scores"]["held-out"]["value"]
     assert commands.succeed("register", finished_run)["changed"] is False
     (handover / "model.tar.gz").write_bytes((handover / "request.csv").read_bytes())
     line = commands.expect_error("register", handover)

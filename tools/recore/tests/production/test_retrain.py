@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import TRAIN, tunable
+from recore_support.tunable_submission import TRAIN, make_tunable
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def score(share: float) -> Any:
 def test_a_new_version_replaces_the_current_one(
     commands: ProductionCommands, public: Path, new_data: Path, tmp_path: Path
 ) -> None:
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     arguments = ("retrain", submission, "--public", new_data)
     commands.succeed("train", submission, "--public", public, "--set", "share=0.5", "--set", "rounds=7")
     commands.succeed("approve", 1)
@@ -48,34 +48,34 @@ def test_a_new_version_replaces_the_current_one(
     ]
 
     # a version with a lower score is not used
-    worse = (*arguments, "--set", "share=0.4", "--approve", "--update")
-    line = commands.expect_error(*worse, status=1)
+    bad_args = (*arguments, "--set", "share=0.4", "--approve", "--update")
+    line = commands.expect_error(*bad_args, status=1)
     assert line == (
         "recore: version 3 is registered but not used, because its score is lower; held-out scores: 0.6464 for "
         "version 3, 0.7575 for version 1 (other data, so only roughly comparable); to use it anyway, run "
         "`python -m recore production approve 3`"
     )
-    assert "is lower by more than 0.1; " in commands.expect_error(*worse, "--tolerance", 0.1, status=1)
+    assert "is lower by more than 0.1; " in commands.expect_error(*bad_args, "--tolerance", 0.1, status=1)
     assert [version["approval"] for version in commands.succeed("list")["versions"]].count("Approved") == 1
 
     # after an interruption between the steps, the same command continues, and then changes nothing
-    better = (*arguments, "--set", "share=0.6", "--approve")
-    approved = commands.succeed(*better)
+    args = (*arguments, "--set", "share=0.6", "--approve")
+    approved = commands.succeed(*args)
     assert approved["version"]["score"] == score(0.6)
     assert approved["compared_with"]["number"] == 1
     assert (approved["version"]["number"], approved["version"]["approval"]) == (4, "Approved")
-    assert commands.run(*better).stdout.endswith("next: python -m recore production update 4\n")
-    updated = commands.succeed(*better, "--update", "--strategy", "linear", "--step", 50, "--interval", 0)
+    assert commands.run(*args).stdout.endswith("next: python -m recore production update 4\n")
+    updated = commands.succeed(*args, "--update", "--strategy", "linear", "--step", 50, "--interval", 0)
     assert updated["changed"] is True
     assert [(variant["name"], variant["version"]) for variant in updated["endpoint"]["variants"]] == [("A", 4)]
-    again = commands.succeed(*better, "--update")
-    assert (again["changed"], again["version"]["number"]) == (False, 4)
-    assert again["hyperparameters"] == {"share": 0.6, "rounds": 7}
+    repeat = commands.succeed(*args, "--update")
+    assert (repeat["changed"], repeat["version"]["number"]) == (False, 4)
+    assert repeat["hyperparameters"] == {"share": 0.6, "rounds": 7}
     assert len(commands.succeed("list")["versions"]) == 4
 
     # only a single variant is replaced
     commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--interval", 0)
-    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.expect_error(*better, "--update")
+    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.expect_error(*args, "--update")
     commands.succeed("delete", "--all", "--yes")
 
 
@@ -83,14 +83,14 @@ def test_a_new_version_replaces_the_current_one(
 def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     settings = ("--set", "share=0.5", "--set", "kind=1")
     commands.succeed("train", submission, "--public", public, *settings)
     commands.succeed("approve", 1, "--reject")
     line = commands.expect_error("retrain", submission, "--public", public, *settings, "--approve")
     assert line == "recore: version 1 was rejected: approve it with `python -m recore production approve 1`"
     commands.succeed("approve", 1)
-    tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
+    make_tunable(submission, {"train.py": TRAIN.replace("share=0.5, rounds", "portion=1, rounds")})
     result = commands.run("retrain", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[:2] == [
@@ -117,5 +117,5 @@ def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
 def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, new_data: Path, tmp_path: Path
 ) -> None:
-    tunable(tmp_path / "theirs")
+    make_tunable(tmp_path / "theirs")
     assert expected in commands.expect_error("retrain", "theirs", *arguments)

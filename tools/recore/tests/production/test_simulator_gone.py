@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recore_support.tunable_submission import TRAIN, tunable
+from recore_support.tunable_submission import TRAIN, make_tunable
 from stagemaker_support.start_command import start
 from support.checkout import environment
 
-GONE = "has stopped; restart it with `stagemaker start` and the same --state, export the variables again, and "
+STOP_MESSAGE = "has stopped; restart it with `stagemaker start` and the same --state, export the variables again, and "
 
 
 class KilledSimulator:
@@ -52,7 +52,7 @@ def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, 
         f"    import pathlib, time\n    if not pathlib.Path({str(began)!r}).exists():\n"
         f"        pathlib.Path({str(began)!r}).touch()\n        time.sleep(600)",
     )
-    mine = tunable(simulator.folder / "mine", {"train.py": waits})
+    mine = make_tunable(simulator.folder / "mine", {"train.py": waits})
     public = small_sample / "public/public.csv.gz"
     (simulator.folder / "config.json").write_text('{"MINIMUM_SCORE": -10.0}')
     train = ("production", "train", mine, "--public", public)
@@ -71,7 +71,7 @@ def test_a_training_continues_on_the_next_simulator(simulator: KilledSimulator, 
     ):
         output, _ = command.communicate(timeout=30)  # boto3's own retries take more than a minute
         line = output.splitlines()[-1]
-        assert line == f"recore: the simulator at {simulator.variables['AWS_ENDPOINT_URL']} {GONE}{end}", output
+        assert line == f"recore: the simulator at {simulator.variables['AWS_ENDPOINT_URL']} {STOP_MESSAGE}{end}", output
         assert output.count("has stopped") == 1
         assert command.returncode == 1
 

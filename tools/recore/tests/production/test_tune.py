@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from recore_support.production import ProductionCommands
-from recore_support.tunable_submission import FAILING, SLOW, TRAIN, tunable
+from recore_support.tunable_submission import FAILING, SLOW_TRAIN, TRAIN, make_tunable
 
 TABLE = """
 [tool.recore.tune]
@@ -40,27 +40,27 @@ def model_values(commands: ProductionCommands, version: dict[str, Any]) -> dict[
 
 @pytest.mark.slow
 def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    submission = tunable(tmp_path / "theirs", {"pyproject.toml": TABLE})
+    submission = make_tunable(tmp_path / "theirs", {"pyproject.toml": TABLE})
     result = commands.run("tune", submission, "--public", public)
     assert result.returncode == 0, result.stderr
     assert "tune: 2 training jobs, 2 at a time: 1 x ml.m5.xlarge each, at most 1 h each\n" in result.stderr
     assert "tune: at most 5 instance-hours in total\n" in result.stderr
     [job] = tuning_jobs(commands)
-    best = job["BestTrainingJob"]["TunedHyperParameters"]["share"]
+    best_share = job["BestTrainingJob"]["TunedHyperParameters"]["share"]
     lines = result.stdout.splitlines()
     assert lines[0] == f"the tuning job {job['HyperParameterTuningJobName']} tried share 0.1..0.9"
-    assert lines[1] == f"the best of 2 training jobs: share={best}"
+    assert lines[1] == f"the best of 2 training jobs: share={best_share}"
     assert "is optimistic" in lines[2]
     assert lines[-1] == "next: python -m recore production approve 1"
-    r2 = 1 - (1 - float(best)) ** 2
+    r2 = 1 - (1 - float(best_share)) ** 2
 
-    again = commands.succeed("tune", submission, "--public", public)
-    assert again["changed"] is False
-    assert again["hyperparameters"] == {"share": float(best)}
-    assert again["best_r2"] == pytest.approx(r2, abs=1e-5)
-    assert again["version"]["score"] == pytest.approx(1.01 * r2, abs=1e-5)
-    assert again["version"]["number"] == 1
-    assert model_values(commands, again["version"]) == {"share": best}
+    repeat = commands.succeed("tune", submission, "--public", public)
+    assert repeat["changed"] is False
+    assert repeat["hyperparameters"] == {"share": float(best_share)}
+    assert repeat["best_r2"] == pytest.approx(r2, abs=1e-5)
+    assert repeat["version"]["score"] == pytest.approx(1.01 * r2, abs=1e-5)
+    assert repeat["version"]["number"] == 1
+    assert model_values(commands, repeat["version"]) == {"share": best_share}
 
     repeated = commands.succeed("tune", submission, "--public", public, "--again")
     assert repeated["changed"] is True
@@ -68,15 +68,15 @@ def test_the_best_hyperparameters_become_a_version(commands: ProductionCommands,
     assert other["HyperParameterTuningJobName"] == job["HyperParameterTuningJobName"]
     assert other["CreationTime"] > job["CreationTime"]
 
-    deleted = commands.succeed("delete", "--all", "--yes")["deleted"]
-    assert deleted[0] == f"the tuning job {job['HyperParameterTuningJobName']}"
+    resources = commands.succeed("delete", "--all", "--yes")["deleted"]
+    assert resources[0] == f"the tuning job {job['HyperParameterTuningJobName']}"
     assert tuning_jobs(commands) == []
 
 
 @pytest.mark.slow
 def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=false,False and more")
-    submission = tunable(tmp_path / "theirs")
+    submission = make_tunable(tmp_path / "theirs")
     assert "'False and more' is not true or false" in commands.expect_error("tune", submission, *ranges)
     ranges = ("--range", "rounds=4..5", "--range", "kind=a b,true", "--range", "scaled=true,false")
     outcome = commands.succeed("tune", submission, "--public", public, *ranges, "--jobs", 2)
@@ -85,12 +85,12 @@ def test_values_of_every_type_reach_fit(commands: ProductionCommands, public: Pa
     assert type(values["rounds"]) is int
     assert values["kind"] in ("a b", "true")
     assert type(values["scaled"]) is bool
-    passed = {name: json.loads(value) for name, value in model_values(commands, outcome["version"]).items()}
-    assert passed == values
+    arguments = {name: json.loads(value) for name, value in model_values(commands, outcome["version"]).items()}
+    assert arguments == values
 
 
 def test_a_metric_that_no_job_prints_is_reported(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    submission = tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
+    submission = make_tunable(tmp_path / "theirs", {"train.py": TRAIN.replace("validation:r2=", "r2=")})
     line = commands.expect_error("tune", submission, "--public", public, *RANGE, status=1)
     [job] = tuning_jobs(commands)
     assert f"no training job of the tuning job {job['HyperParameterTuningJobName']} succ" in line
@@ -106,7 +106,7 @@ def wait_for_training(process: subprocess.Popen[str], commands: ProductionComman
 def test_an_interrupt_stops_the_tuning_job_and_waits(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.send_signal(signal.SIGINT)
@@ -119,7 +119,7 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     """A tuning job can still be running if a command was killed."""
-    arguments = ("tune", tunable(tmp_path / "theirs", {"train.py": SLOW}), "--public", public, *RANGE)
+    arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
         process.kill()
@@ -137,8 +137,8 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.endswith(f"recore: the tuning job {name} was stopped: run the same command to start it again\n")
-    [same] = tuning_jobs(commands)
-    assert same["CreationTime"] == job["CreationTime"]
+    [running_job] = tuning_jobs(commands)
+    assert running_job["CreationTime"] == job["CreationTime"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public
 def test_wrong_use_is_rejected_in_one_line(
     arguments: list[str], expected: str, commands: ProductionCommands, tmp_path: Path
 ) -> None:
-    tunable(tmp_path / "theirs")
+    make_tunable(tmp_path / "theirs")
     assert expected in commands.expect_error("tune", "theirs", *arguments)
 
 
@@ -159,9 +159,9 @@ def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
     """Job names contain only the beginning of the group's name, so other groups' tuning jobs can be similar."""
-    other = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
-    submission = tunable(tmp_path / "theirs", {"train.py": FAILING})
-    for each in (commands, other):
+    other_commands = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
+    submission = make_tunable(tmp_path / "theirs", {"train.py": FAILING})
+    for each in (commands, other_commands):
         each.configure()
         options = ("--public", public, "--range", "share=0.1..0.9", "--jobs", 1)
         assert "train.py: this one fails" in each.expect_error("tune", submission, *options, status=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from recore_support.production_containers import Trained, create_model, read_csv
+from recore_support.production_containers import TrainedModel, create_model, read_csv
 from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
@@ -19,7 +19,7 @@ from recore.production.containers.expected_error import expected_error
 pytestmark = pytest.mark.everywhere
 
 LINES = {"SplitType": "Line", "ContentType": "text/csv"}
-JOINED = {
+JOIN_OPTIONS = {
     "BatchStrategy": "MultiRecord",
     "MaxPayloadInMB": 1,
     "Input": LINES,
@@ -29,7 +29,7 @@ JOINED = {
 
 
 @pytest.fixture(scope="module")
-def model(client: Client, trained_model: Trained) -> str:
+def model(client: Client, trained_model: TrainedModel) -> str:
     return create_model(client, trained_model.features.read_bytes(), trained_model.archive.read_bytes())
 
 
@@ -52,19 +52,19 @@ def invoke(client: Client, model: str) -> Iterator[Invoke]:
 
 
 def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
-    client: Client, model: str, trained_model: Trained
+    client: Client, model: str, trained_model: TrainedModel
 ) -> None:
     _, *lines = trained_model.lines
     spectrum = lines[7].split(",")
     middle = len(spectrum) // 2
     lines[7] = ",".join([*spectrum[:middle], "", *spectrum[middle + 1 :]])
-    options = JOINED | {
+    options = JOIN_OPTIONS | {
         "Input": LINES | {"ContentType": CONTENT_TYPE},
         "Output": {"AssembleWith": "Line", "Accept": ACCEPT},
     }
     [result] = run_batch(client, model, {"lines.csv": "".join(lines)}, **options)
     responses = [row[-(2 + 3 * len(TARGETS)) :] for row in csv.reader(result.decode().splitlines())]
-    assert [number for number, row in enumerate(responses) if row[-1]] == [7]
+    assert [index for index, row in enumerate(responses) if row[-1]] == [7]
     assert set(responses[7][:-1]) == {""}
     del responses[7]
     assert {row[0] for row in responses} <= {"inside", "outside"}
@@ -75,7 +75,7 @@ def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
 
 @pytest.mark.parametrize("has_header", [False, True], ids=["without header", "with header"])
 def test_an_endpoint_responds_to_csv_with_the_predictions_of_predict_py(
-    invoke: Invoke, trained_model: Trained, has_header: bool
+    invoke: Invoke, trained_model: TrainedModel, has_header: bool
 ) -> None:
     lines = trained_model.lines if has_header else trained_model.lines[1:]
     assert_close(invoke("".join(lines), "text/csv", "text/csv"), trained_model.predictions)
@@ -83,7 +83,7 @@ def test_an_endpoint_responds_to_csv_with_the_predictions_of_predict_py(
     assert_close(invoke("".join(last), "text/csv", "text/csv"), trained_model.predictions[-1:])
 
 
-def test_an_endpoint_responds_to_json_with_the_same_predictions(invoke: Invoke, trained_model: Trained) -> None:
+def test_an_endpoint_responds_to_json_with_the_same_predictions(invoke: Invoke, trained_model: TrainedModel) -> None:
     spectra = trained_model.spectra
     responses = [
         invoke(json.dumps({"instances": spectra}), "application/json", "application/json"),
@@ -98,26 +98,26 @@ def test_an_endpoint_responds_to_json_with_the_same_predictions(invoke: Invoke, 
     assert_close(invoke(json.dumps(spectra[0]), "application/json", "text/csv"), trained_model.predictions[:1])
 
 
-def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, trained_model: Trained) -> None:
+def test_each_prediction_has_its_unit_error_interval_and_flags(invoke: Invoke, trained_model: TrainedModel) -> None:
     response = invoke(json.dumps({"instances": trained_model.spectra}), "application/json", "application/json")
     calibration = json.loads((trained_model.model / "expected_error.json").read_text())
     assays = [prediction["assays"] for prediction in json.loads(response)["predictions"]]
     for name in TARGETS:
         values = np.array([row[name]["value"] for row in assays])
         error, low, high = expected_error(calibration, name, values)
-        least, greatest = calibration["targets"][name]["range"]
-        beyond = {"below the training range": values < least, "above the training range": values > greatest}
-        for number, value in enumerate(values):
-            assert assays[number][name] == {
+        minimum, maximum = calibration["targets"][name]["range"]
+        flags = {"below the training range": values < minimum, "above the training range": values > maximum}
+        for index, value in enumerate(values):
+            assert assays[index][name] == {
                 "value": value,
                 "unit": {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}[name[-3:]],
-                "expected_error": error[number],
-                "interval": [low[number], high[number]],
-                "flags": [flag for flag, rows in beyond.items() if rows[number]],
+                "expected_error": error[index],
+                "interval": [low[index], high[index]],
+                "flags": [flag for flag, rows in flags.items() if rows[index]],
             }
 
 
-def test_an_invalid_request_is_rejected_in_one_line(invoke: Invoke, trained_model: Trained) -> None:
+def test_an_invalid_request_is_rejected_in_one_line(invoke: Invoke, trained_model: TrainedModel) -> None:
     header, line, *_ = trained_model.lines
     cells = line.split(",")
     cells[len(cells) // 2] = "O.5"

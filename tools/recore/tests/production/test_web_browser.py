@@ -14,9 +14,9 @@ pytestmark = pytest.mark.machine
 
 
 def test_dropped_files_get_the_same_assays_as_with_predict(
-    tab: Tab, files: dict[str, bytes], trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    tab: Tab, files: dict[str, bytes], project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
-    trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
     expected = read_assays(tmp_path / "assays.csv")
     tab.drop(files)
     assert tab.messages() == []
@@ -45,11 +45,11 @@ def test_the_spectrum_is_drawn_with_the_names_of_its_bands(tab: Tab, files: dict
     names = tab.page.locator("#spectrum .name").all_text_contents()
     assert {"water", "Si-O", "carbonate", "Al-OH"} <= {*names}
     assert "Excluding both ends, the highest absorbance is" in tab.page.text_content("#spectrum-summary")
-    before = tab.page.text_content("#cursor-value")
+    value = tab.page.text_content("#cursor-value")
     tab.page.locator("#spectrum").scroll_into_view_if_needed()
     box = tab.page.locator("#spectrum").bounding_box()
     tab.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
-    assert tab.page.text_content("#cursor-value") != before
+    assert tab.page.text_content("#cursor-value") != value
 
 
 def test_a_script_in_names_is_shown_as_text(tab: Tab, few_rows: Path) -> None:
@@ -122,17 +122,17 @@ def test_live_regions_exist_before_they_are_announced(tab: Tab, files: dict[str,
     assert set(tab.page.evaluate("() => window.busy")) <= {"samples true", "samples false"}
     assert tab.page.get_attribute("#samples", "aria-busy") == "false"
     regions = tab.page.get_by_role("region")
-    names = [regions.nth(number).aria_snapshot().splitlines()[0] for number in range(regions.count())]
+    names = [regions.nth(index).aria_snapshot().splitlines()[0] for index in range(regions.count())]
     assert len({*names}) == len(names) >= 4
 
 
 def test_ten_files_at_once_are_shown_in_their_order(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
-    files = {f"S{number}.0": opus_file(rows, 1 + number % 5) for number in range(10)}
+    files = {f"S{index}.0": opus_file(rows, 1 + index % 5) for index in range(10)}
     tab.add_files(files)
     assert tab.messages() == []
     assert [row[5] for row in tab.rows()] == list(files)
-    tab.add_files({f"T{number}.0": files["S1.0"] for number in range(22)})
+    tab.add_files({f"T{index}.0": files["S1.0"] for index in range(22)})
     assert tab.messages() == ["2 files: not sent, because the limit is 20 at once"]
     assert len(tab.rows()) == 30
 
@@ -170,8 +170,8 @@ def test_the_history_is_of_this_browser_session_only(
     tab.page.wait_for_selector("html[data-ready]")
     assert tab.rows() == rows
     assert tab.page.is_visible("#spectrum .curve")
-    with open_tab(chromium, web_page.address) as other:
-        assert other.page.is_hidden("#samples")
+    with open_tab(chromium, web_page.address) as other_tab:
+        assert other_tab.page.is_hidden("#samples")
     tab.page.click("#clear")
     assert tab.page.text_content("#status") == "7 samples removed from this tab."
     assert find_barriers(tab.page) == []
@@ -194,18 +194,18 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
         for key in keys:
             tab.page.keyboard.press(key)
 
-    def focused() -> str:
+    def focused_id() -> str:
         return tab.page.evaluate("() => document.activeElement.id || document.activeElement.textContent")
 
     def go_to(name: str, key: str = "Tab") -> None:
         for _ in range(60):
-            if focused() == name:
+            if focused_id() == name:
                 return
             press(key)
         raise AssertionError(f"{key} does not reach {name}")
 
     press("Tab", "Enter")
-    assert focused() == "files"
+    assert focused_id() == "files"
     with tab.page.expect_file_chooser() as chooser:
         press("Space")
     chooser.value.set_files([{"name": n, "mimeType": "", "buffer": content} for n, content in files.items()])
@@ -216,29 +216,29 @@ def test_everything_can_be_done_with_the_keyboard(tab: Tab, files: dict[str, byt
     tab.page.keyboard.type("0")
     go_to("AuPPM, ppm")
     press("Enter")
-    assert focused() == "AuPPM, ppm"
+    assert focused_id() == "AuPPM, ppm"
     assert tab.page.locator("#samples-table th[aria-sort=ascending]").text_content() == "AuPPM, ppm"
     last = tab.rows()[-1][0]
     go_to(last)
     press("Enter")
-    assert focused() == "sample-title"
+    assert focused_id() == "sample-title"
     assert tab.page.text_content("#sample-title") == f"Sample {last}"
     go_to("cursor")
-    before = tab.page.text_content("#cursor-value")
+    value = tab.page.text_content("#cursor-value")
     press("Home", "ArrowRight")
-    spoken = tab.page.get_attribute("#cursor", "aria-valuetext")
-    assert spoken == tab.page.text_content("#cursor-value") != before
+    label = tab.page.get_attribute("#cursor", "aria-valuetext")
+    assert label == tab.page.text_content("#cursor-value") != value
     press("Shift+Tab", "Shift+Tab")
     go_to("download", "Shift+Tab")
     assert tab.download(lambda: press("Enter"))
     rows = tab.rows()
     press("Tab", "Enter")
     assert tab.page.is_hidden("#samples")
-    assert focused() == "files"
+    assert focused_id() == "files"
     press("Tab", "Enter")
     assert tab.rows() == rows
     assert tab.page.text_content("#sample-title") == f"Sample {last}"
-    assert focused() == "samples-title"
+    assert focused_id() == "samples-title"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.machine
 
 def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab, files: dict[str, bytes]) -> None:
     opus = files["DD001_53.0"]
-    bad = {"photo.png": PNG, "broken.0": opus[:400], "empty.csv": b"", "large.csv": b""}
-    for name, content in bad.items():
+    bad_files = {"photo.png": PNG, "broken.0": opus[:400], "empty.csv": b"", "large.csv": b""}
+    for name, content in bad_files.items():
         tab.drop({name: content}, zeros=(50 << 20) * (name == "large.csv"))
         [message] = tab.messages()
         assert message.startswith(f"{name}: ")
@@ -29,11 +29,11 @@ def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab
 
 def throttle_first(times: int) -> Callable[[Any], None]:
     """Return a route that throttles the first requests as API Gateway does."""
-    throttled: list[str] = []
+    throttled_urls: list[str] = []
 
     def respond(route: Any) -> None:
-        if len(throttled) < times:
-            throttled.append(route.request.url)
+        if len(throttled_urls) < times:
+            throttled_urls.append(route.request.url)
             route.fulfill(status=429, json={"message": "Too Many Requests"})
         else:
             route.continue_()
@@ -88,9 +88,9 @@ def test_an_api_key_with_invalid_characters_fails(chromium: Any, web_page: WebPa
 
 
 def test_a_stopped_server_is_reported_clearly(
-    chromium: Any, trained: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
+    chromium: Any, project: ProductionCommands, web_page: WebPage, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    page = WebPage(ProductionCommands(trained.client, tmp_path, "trained"), web_page.endpoint)
+    page = WebPage(ProductionCommands(project.client, tmp_path, "trained"), web_page.endpoint)
     with open_tab(chromium, page.address) as tab:
         page.stop()
         tab.add_files({"DD001_53.0": files["DD001_53.0"]})
@@ -102,7 +102,7 @@ def test_a_stopped_server_is_reported_clearly(
 
 def test_samples_that_cannot_be_stored_stay_until_the_page_is_reloaded(tab: Tab, few_rows: Path) -> None:
     rows = read_rows(few_rows)
-    names = [f"S{number}" for number in range(100)]
+    names = [f"S{index}" for index in range(100)]
     tab.page.evaluate("() => sessionStorage.setItem('other', 'x'.repeat(4.8e6))")
     tab.add_files({"many.csv": csv_bytes([rows[0], *([name, *rows[1][1:]] for name in names)])})
     assert [row[0] for row in tab.rows()] == names

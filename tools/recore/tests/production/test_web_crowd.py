@@ -18,13 +18,13 @@ from recore.web.server import MAX_CONNECTIONS
 
 UPLOAD = b"POST /api/assays?name=x.csv HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n1,2"
 # takes seconds to read: 40 spectra of 50,000 channels, in 4 MB
-HEAVY = b"# axis: cm-1\nsample," + b",".join(b"%d" % n for n in range(1, 50_001)) + b"\n"
-HEAVY += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 40
+TABLE = b"# axis: cm-1\nsample," + b",".join(b"%d" % n for n in range(1, 50_001)) + b"\n"
+TABLE += (b"a," + b",".join([b"1"] * 50_000) + b"\n") * 40
 
 
 @pytest.fixture(scope="module")
-def page(trained: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
-    commands = ProductionCommands(trained.client, tmp_path_factory.mktemp("crowd"), "trained")
+def page(project: ProductionCommands, web_page: WebPage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPage]:
+    commands = ProductionCommands(project.client, tmp_path_factory.mktemp("crowd"), "trained")
     page = WebPage(commands, web_page.endpoint)
     yield page
     assert page.stop() == 0
@@ -79,12 +79,12 @@ def test_complete_requests_are_served_among_many_incomplete_ones(head: bytes, pa
 
 def test_a_connection_without_a_request_is_closed_even_if_it_is_the_only_one(page: WebPage) -> None:
     with contextlib.ExitStack() as connections:
-        silent, slow, chunked = connect(page, 3, connections)
-        slow.sendall(UPLOAD)
+        idle_socket, slow_socket, chunked = connect(page, 3, connections)
+        slow_socket.sendall(UPLOAD)
         chunked.sendall(UPLOAD.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked"))
         assert chunked.recv(100).startswith(b"HTTP/1.1 411 ")
-        assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
-        assert silent.recv(100) == b""
+        assert slow_socket.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert idle_socket.recv(100) == b""
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -104,7 +104,7 @@ def test_a_client_that_reads_no_response_is_disconnected(at_once: bool, page: We
 def test_uploads_that_take_long_to_read_do_not_hold_up_the_page(page: WebPage, few_rows: Path) -> None:
     reasons: list[str] = []
     page.send("few.csv.gz", few_rows.read_bytes())
-    threads = [threading.Thread(target=lambda: reasons.append(page.expect_error("heavy.csv", HEAVY))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: reasons.append(page.expect_error("heavy.csv", TABLE))) for _ in range(4)]
     for thread in threads:
         thread.start()
     assert page.request("api/settings")[0] == 200

@@ -20,7 +20,7 @@ from support.checkout import ROOT, environment
 
 from recore.web import Limits, write_deployment
 
-FORM = "application/x-www-form-urlencoded"
+FORM_TYPE = "application/x-www-form-urlencoded"
 EVENTS = ROOT / "tools/recore/tests/production/gateway_events"
 # Handles events; the last line has the requests of boto3 and the imported and unpickled objects.
 PROGRAM = """
@@ -72,12 +72,12 @@ class LambdaRun:
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")
-        inherited = {name: value for name, value in environment().items() if name in names}
+        base = {name: value for name, value in environment().items() if name in names}
         lines = "".join(f"{json.dumps(event)}\n" for event in events)
         result = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=deployment / "code",
-            env=inherited | {"PYTHONPATH": str(deployment / "code")} | variables,
+            env=base | {"PYTHONPATH": str(deployment / "code")} | variables,
             input=lines,
             capture_output=True,
             text=True,
@@ -146,10 +146,10 @@ def run(request: pytest.FixtureRequest, deployment: Path, variables: dict[str, s
         ("/static/page.js",),
         ("/api/settings",),
         ("/api/assays", gzip.decompress(packed), {"name": "few rows.csv"}),
-        ("/api/assays", packed, {"name": "few rows.csv.gz"}, FORM),
+        ("/api/assays", packed, {"name": "few rows.csv.gz"}, FORM_TYPE),
         ("/api/assays", PNG, {"name": "photo.png"}),
         ("/api/assays", bytes(5 << 20), {"name": "large.csv"}),
-        ("/line", urlencode({"line": line}).encode(), None, FORM),
+        ("/line", urlencode({"line": line}).encode(), None, FORM_TYPE),
         ("/nothing",),
     ]
     return LambdaRun(deployment, [make_event(request.param, *event) for event in events], **variables)

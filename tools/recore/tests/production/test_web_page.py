@@ -34,9 +34,9 @@ def assert_equal_assays(sample: dict, expected: dict[str, float]) -> None:
 
 
 def test_a_data_file_gets_the_same_assays_as_with_predict(
-    web_page: WebPage, trained: ProductionCommands, few_rows: Path, tmp_path: Path
+    web_page: WebPage, project: ProductionCommands, few_rows: Path, tmp_path: Path
 ) -> None:
-    trained.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", few_rows, "--out", tmp_path / "assays.csv", "--version", 1)
     response = web_page.send("few.csv.gz", few_rows.read_bytes())
     expected = read_assays(tmp_path / "assays.csv")
     assert response["problems"] == response["remarks"] == []
@@ -55,17 +55,17 @@ def test_a_data_file_gets_the_same_assays_as_with_predict(
 
 
 def test_an_opus_file_gets_the_same_assays_as_with_predict(
-    web_page: WebPage, trained: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
+    web_page: WebPage, project: ProductionCommands, small_sample: Path, few_rows: Path, tmp_path: Path
 ) -> None:
     rows = read_rows(few_rows)
     (tmp_path / "opus").mkdir()
     for number in (1, 2):
         (tmp_path / f"opus/DD{number}.0").write_bytes(opus_file(rows, number))
-    like = small_sample / "public/public.csv.gz"
+    like_file = small_sample / "public/public.csv.gz"
     imported = tmp_path / "opus.csv.gz"
-    result = recore("import", tmp_path / "opus", "--like", like, "--interpolate", "--out", imported)
+    result = recore("import", tmp_path / "opus", "--like", like_file, "--interpolate", "--out", imported)
     assert result.returncode == 0, result.stderr
-    trained.succeed("predict", imported, "--out", tmp_path / "assays.csv", "--version", 1)
+    project.succeed("predict", imported, "--out", tmp_path / "assays.csv", "--version", 1)
     for number, expected in enumerate(read_assays(tmp_path / "assays.csv"), 1):
         [sample] = web_page.send(f"DD{number}.0", opus_file(rows, number))["samples"]
         assert (sample["name"], sample["replicate"]) == (f"DD{number}", "0")
@@ -74,9 +74,9 @@ def test_an_opus_file_gets_the_same_assays_as_with_predict(
 
 def test_a_spectrum_on_another_grid_is_interpolated_with_a_remark(web_page: WebPage, few_rows: Path) -> None:
     wavenumbers, absorbances = read_spectrum(read_rows(few_rows), 1)
-    finer = np.linspace(wavenumbers[0], wavenumbers[-1], 2 * len(wavenumbers) + 5)
-    values = np.interp(finer[::-1], wavenumbers[::-1], absorbances[::-1])[::-1]
-    response = web_page.send("finer.0", opus_bytes(block("absorbance", values, finer[0], finer[-1])))
+    fine_grid = np.linspace(wavenumbers[0], wavenumbers[-1], 2 * len(wavenumbers) + 5)
+    values = np.interp(fine_grid[::-1], wavenumbers[::-1], absorbances[::-1])[::-1]
+    response = web_page.send("finer.0", opus_bytes(block("absorbance", values, fine_grid[0], fine_grid[-1])))
     assert len(response["samples"]) == 1
     [remark] = response["remarks"]
     assert "interpolated" in remark
@@ -162,8 +162,8 @@ def test_a_name_with_markup_is_only_text(web_page: WebPage, few_rows: Path) -> N
 
 def test_a_gzip_file_may_have_several_members_and_trailing_zeros(web_page: WebPage, few_rows: Path) -> None:
     table = gzip.decompress(few_rows.read_bytes())
-    half = len(table) // 2
-    members = gzip.compress(table[:half]) + gzip.compress(b"") + gzip.compress(table[half:])
+    middle = len(table) // 2
+    members = gzip.compress(table[:middle]) + gzip.compress(b"") + gzip.compress(table[middle:])
     expected = web_page.send("few.csv", table)
     assert web_page.send("few.csv.gz", members) == web_page.send("few.csv.gz", members + bytes(1000)) == expected
     assert "damaged" in web_page.expect_error("few.csv.gz", members + bytes(1000) + b"x")
@@ -185,8 +185,8 @@ def test_a_gzip_file_may_have_several_members_and_trailing_zeros(web_page: WebPa
     ],
 )
 def test_every_response_has_strict_headers(path: str, status: int, sent: dict, web_page: WebPage) -> None:
-    received, headers, body = web_page.request(path, **sent)
-    assert received == status
+    code, headers, body = web_page.request(path, **sent)
+    assert code == status
     assert_strict(path, headers, body)
 
 
@@ -203,9 +203,9 @@ def assert_strict(path: str, headers: Any, body: bytes) -> None:
 
 
 def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
-    trained: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
+    project: ProductionCommands, web_page: WebPage, few_rows: Path, tmp_path: Path
 ) -> None:
-    commands, folder = ProductionCommands(trained.client, tmp_path, "trained"), tmp_path / "temporary"
+    commands, folder = ProductionCommands(project.client, tmp_path, "trained"), tmp_path / "temporary"
     folder.mkdir()
     page = WebPage(commands, web_page.endpoint, TMPDIR=str(folder))
     folder.rmdir()  # uploads can no longer be written
@@ -219,19 +219,19 @@ def test_an_unexpected_failure_is_one_message_and_one_line_in_the_log(
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])
 def test_the_page_is_served_only_under_addresses_and_known_names(
-    host: str, trained: ProductionCommands, web_page: WebPage, tmp_path: Path
+    host: str, project: ProductionCommands, web_page: WebPage, tmp_path: Path
 ) -> None:
-    commands = ProductionCommands(trained.client, tmp_path, "trained")
+    commands = ProductionCommands(project.client, tmp_path, "trained")
     page = WebPage(commands, web_page.endpoint, "--host", host, "--name", "assays.example", "--name", "Other.Example")
     host_name = socket.gethostname()
     port = urlsplit(page.address).port
     hosts = [host, host_name] if host == "0.0.0.0" else [host]
     assert page.addresses == [f"http://{name}:{port}/" for name in hosts]
-    accepted = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", host_name, host]
-    accepted += ["assays.example", "other.example:8000"]
-    foreign = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
-    assert {name: page.request("", Host=name)[0] for name in accepted} == dict.fromkeys(accepted, 200)
-    assert {name: page.request("", Host=name)[0] for name in foreign} == dict.fromkeys(foreign, 400)
+    known_hosts = ["127.0.0.1", "127.0.0.2:8000", "[::1]:80", "192.0.2.1", "localhost:1", "LOCALHOST", host_name, host]
+    known_hosts += ["assays.example", "other.example:8000"]
+    sites = ["evil.example", "localhost.evil.example", "1.example", "127.0.0.1.example", "[::1", "", "x@evil.example"]
+    assert {name: page.request("", Host=name)[0] for name in known_hosts} == dict.fromkeys(known_hosts, 200)
+    assert {name: page.request("", Host=name)[0] for name in sites} == dict.fromkeys(sites, 400)
     assert page.stop() == 0
 
 
@@ -248,8 +248,8 @@ def test_the_page_is_served_only_under_addresses_and_known_names(
 def test_requests_from_other_sites_are_rejected(
     headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path
 ) -> None:
-    received, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
-    assert received == status
+    code, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
+    assert code == status
 
 
 def test_only_files_of_the_page_are_served(web_page: WebPage) -> None:
@@ -311,10 +311,10 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
     assert "Traceback" not in page.log()
 
 
-def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, trained: ProductionCommands) -> None:
-    assert "there is no endpoint nowhere" in expect_web_error(trained, "nowhere")
+def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, project: ProductionCommands) -> None:
+    assert "there is no endpoint nowhere" in expect_web_error(project, "nowhere")
     port = urlsplit(web_page.address).port
-    assert "choose another --port" in expect_web_error(trained, "web-page", "--port", port)
+    assert "choose another --port" in expect_web_error(project, "web-page", "--port", port)
 
 
 def test_missing_packages_are_reported_with_the_remedy() -> None:

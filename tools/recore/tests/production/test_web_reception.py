@@ -42,8 +42,8 @@ class Client:
         return caught.value.status, str(caught.value)
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(scenario)
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(coroutine)
 
 
 def test_of_too_many_unfinished_uploads_the_slowest_is_ended() -> None:

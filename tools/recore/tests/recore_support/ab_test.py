@@ -35,16 +35,16 @@ def model_fn(model_dir):
     return None
 
 def transform_fn(model, data, content_type, accept):
-    text = data if isinstance(data, str) else data.decode()
-    if "refuse " + NAME in text:
+    body = data if isinstance(data, str) else data.decode()
+    if "refuse " + NAME in body:
         raise ValueError("this input is refused")
     if content_type == "application/json":
-        content = json.loads(text)
+        content = json.loads(body)
         samples = content.get("instances", [content])
-    elif "SiteID" in text:
-        samples = list(csv.DictReader(io.StringIO(text)))
+    elif "SiteID" in body:
+        samples = list(csv.DictReader(io.StringIO(body)))
     else:
-        samples = [{"SiteID": row[1], "DepthFrom": row[2]} for row in csv.reader(io.StringIO(text))]
+        samples = [{"SiteID": row[1], "DepthFrom": row[2]} for row in csv.reader(io.StringIO(body))]
     rows = []
     for sample in samples:
         name = f"{sample['SiteID']} {float(sample['DepthFrom'])}"
@@ -69,7 +69,7 @@ def true_assays(sample: Sample) -> list[float]:
 def as_csv(*samples: Sample) -> str:
     """Return raw spectra as CSV with a header. Its columns are not in the usual order."""
     lines = ["index,DepthTo,4000.0,SiteID,DepthFrom,3998.0"]
-    lines += [f"{number},{end},0.1,{hole},{start},0.2" for number, (hole, start, end) in enumerate(samples)]
+    lines += [f"{index},{end},0.1,{hole},{start},0.2" for index, (hole, start, end) in enumerate(samples)]
     return "\n".join(lines) + "\n"
 
 
@@ -146,7 +146,7 @@ class ABTestEndpoint:
         response = self.endpoints.invoke(self.name, json.dumps(body) if isinstance(body, dict) else body, **members)
         return response["Body"].read().decode()
 
-    def captured(self, count: int) -> Counter[str]:
+    def wait_for_captures(self, count: int) -> Counter[str]:
         """Wait until `count` invocations have been captured on S3; return their number for each variant."""
         deadline = time.monotonic() + 120
         while True:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HIDDEN = ["bwrap", "docker", "chromium", "chromium-browser", "google-chrome"]
+HIDDEN_PROGRAMS = ["bwrap", "docker", "chromium", "chromium-browser", "google-chrome"]
 FAILING = '#!/bin/sh\necho "${0##*/} does not work here" >&2\nexit 127\n'
 
 
@@ -24,7 +24,7 @@ def main(command: list[str]) -> int:
         programs, temporary = Path(folder, "bin"), Path(folder, f"a temporary folder, für Vorläufiges, {'long' * 24}")
         programs.mkdir()
         temporary.mkdir()
-        for name in HIDDEN:
+        for name in HIDDEN_PROGRAMS:
             (programs / name).write_text(FAILING)
             (programs / name).chmod(0o755)
         variables = {

@@ -6,7 +6,7 @@ The name of each edit begins with the code of the rule that must find it, or mus
 import textwrap
 
 from recore.check.rule import Level
-from recore_support.edited_submissions import Case, Change, both, delete, insert, replace, require, write
+from recore_support.edited_submissions import Case, Change, chain, delete, insert, replace, require, write
 from recore_support.schema import TARGETS
 
 WARNING = Level.WARNING
@@ -23,19 +23,19 @@ def model_fn(model_dir):
 def input_fn(input_data, content_type):
     return input_data.splitlines()[1:]
 """
-IMPORTED = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "numpy as np", "pd.": "pandas as pd"}
+ALIASES = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "numpy as np", "pd.": "pandas as pd"}
 
 
 def write_train(code: str, imports: str = "") -> Change:
     """Return a change that writes a short train.py: two hooks and `code`, with imports of the libraries it uses."""
-    imports += "".join(f"import {module}\n" for name, module in IMPORTED.items() if name in code)
+    imports += "".join(f"import {module}\n" for name, module in ALIASES.items() if name in code)
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, HOOKS, code) if part))
 
 
 def train(code: str, *changes: Change, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Case:
     """Return a flaw in train.py, which ends with `code`. line: the flawed line, by default the last line of `code`."""
-    change = both(write_train(code, imports), *changes)
+    change = chain(write_train(code, imports), *changes)
     return Case(change, "train.py", line or code.splitlines()[-1].strip(), level)
 
 
@@ -52,7 +52,7 @@ def imports(line: str, use: str, *changes: Change) -> Case:
 
 
 def preprocess(line: str, *changes: Change, level: Level = Level.ERROR) -> Case:
-    return Case(both(*changes), "preprocess.py", line, level)
+    return Case(chain(*changes), "preprocess.py", line, level)
 
 
 def default_path(line: str, base: str = "os.sep") -> Case:
@@ -62,7 +62,7 @@ def default_path(line: str, base: str = "os.sep") -> Case:
 
 def setup(line: str, *more: Change) -> Case:
     """Return a flaw in setup.py: `line` replaces the call to setup()."""
-    return Case(both(replace("setup.py", SETUP, line), *more), "setup.py", line)
+    return Case(chain(replace("setup.py", SETUP, line), *more), "setup.py", line)
 
 
 def name_modules(*names: str) -> Change:
@@ -74,7 +74,7 @@ def requirement(lines: str, level: Level = Level.ERROR) -> Case:
     return Case(require(f"{lines}\n"), "requirements.txt", lines.splitlines()[-1], level)
 
 
-def uploaded(file: str, content: str, line: str = "", level: Level = Level.ERROR) -> Case:
+def upload(file: str, content: str, line: str = "", level: Level = Level.ERROR) -> Case:
     return Case(write(file, content, "MANIFEST.in", f"include {file}\n"), file, line, level)
 
 
@@ -100,7 +100,7 @@ if __name__ == "__main__":
 {more}    rows_of(arguments.input).to_csv(arguments.output)
 """
 PARSER = "    parser = argparse.ArgumentParser()\n"
-PARSED = "argparse.ArgumentParser().parse_known_args()"
+ARGS = "argparse.ArgumentParser().parse_known_args()"
 MAIN = "def main():\n"
 OPTION = 'parser.add_argument("--input", default="data/public/public.csv.gz")'
 NOT_REQUIREMENTS = (
@@ -124,7 +124,7 @@ NOT_REQUIREMENTS = (
 )
 MDL = write("mdl.py", "ALPHA = 1.0\n")
 WHEEL = "wheels/mdl-1.0-py3-none-any.whl"
-MATCH = f"match sys.version_info[0]:\n    case 3:\n        {SETUP}"
+BRANCH = f"match sys.version_info[0]:\n    case 3:\n        {SETUP}"
 
 FLAWS = {
     "RC102": train("def fit(inputs, targets, holes)\n    return None\n", line="def fit(inputs, targets, holes)"),
@@ -135,7 +135,7 @@ FLAWS = {
     "RC102 notebook": train("%matplotlib inline\n"),
     "RC102 notebook's command": train("def fit():\n    !pip install cubist\n"),
     "RC102 helper": Case(
-        both(write_train("MODEL = mdl\n", "import mdl\n"), write("mdl.py", "return 1\n"), name_modules("mdl")),
+        chain(write_train("MODEL = mdl\n", "import mdl\n"), write("mdl.py", "return 1\n"), name_modules("mdl")),
         "mdl.py",
         "return 1",
     ),
@@ -155,16 +155,18 @@ FLAWS = {
     "RC109 package": preprocess(
         "import cubist", insert("preprocess.py", "import cubist\n", before="HERE ="), require("cubist==1.2.2\n")
     ),
-    "RC110": Case(both(write("scipy.py", "ALPHA = 1.0\n"), name_modules("scipy")), "scipy.py"),
+    "RC110": Case(chain(write("scipy.py", "ALPHA = 1.0\n"), name_modules("scipy")), "scipy.py"),
     "RC110 folder here": Case(
-        both(write_train("", "import train\n"), write("train/__init__.py", "")), "train.py", level=WARNING
+        chain(write_train("", "import train\n"), write("train/__init__.py", "")), "train.py", level=WARNING
     ),
     "RC110 folder": Case(
-        both(write_train("ALPHA = mdl.ridge.ALPHA\n", "import mdl.ridge\n"), MDL, write("mdl/ridge.py", "ALPHA = 1\n")),
+        chain(
+            write_train("ALPHA = mdl.ridge.ALPHA\n", "import mdl.ridge\n"), MDL, write("mdl/ridge.py", "ALPHA = 1\n")
+        ),
         "mdl.py",
     ),
     "RC110 not uploaded": Case(
-        both(
+        chain(
             write_train("SIMPLE = types.SimpleNamespace\n", "import types\n"),
             replace("preprocess.py", "import os\n", "import types\nimport os\n"),
             write("types.py", "class SimpleNamespace:\n    pass\n"),
@@ -172,7 +174,7 @@ FLAWS = {
         "types.py",
     ),
     "RC110 standard library": Case(
-        both(
+        chain(
             write_train("MEAN = statistics.mean\n", "import statistics\n"),
             write("statistics.py", "def mean(values):\n    return sum(values) / len(values)\n"),
             name_modules("statistics"),
@@ -226,8 +228,7 @@ FLAWS = {
         imports="from sklearn.linear_model import Ridge\n",
     ),
     "RC124 preprocess": preprocess(
-        PARSED,
-        replace("preprocess.py", "import csv\n", "import argparse\nimport csv\n", f"{RUN}    main()", PARSED),
+        ARGS, replace("preprocess.py", "import csv\n", "import argparse\nimport csv\n", f"{RUN}    main()", ARGS)
     ),
     "RC125 required": argument('"--epochs", type=int, required=True'),
     "RC125 default": train(
@@ -242,10 +243,10 @@ FLAWS = {
         f'setup(name="good", py_modules=[{MODULES}], packages=find_packages(*NAMES))',
         replace("setup.py", "import setup", "import find_packages, setup\n\nNAMES = ()"),
     ),
-    "RC201 other case": Case(both(delete("train.py"), write("Train.py", "ALPHA = 1.0\n")), "setup.py", SETUP),
+    "RC201 other case": Case(chain(delete("train.py"), write("Train.py", "ALPHA = 1.0\n")), "setup.py", SETUP),
     "RC201 train": Case(delete("train.py"), "setup.py", SETUP),
     "RC201 suffix": setup('setup(name="good", py_modules=["preprocess", "train.py"])'),
-    "RC201 notebook": Case(both(delete("train.py", "setup.py"), write("model.ipynb", "{}")), "setup.py"),
+    "RC201 notebook": Case(chain(delete("train.py", "setup.py"), write("model.ipynb", "{}")), "setup.py"),
     "RC201 folder among modules": setup(
         f'setup(name="good", py_modules=[{MODULES}, "mdl"])', write("mdl/ridge.py", "ALPHA = 1.0\n")
     ),
@@ -258,7 +259,7 @@ FLAWS = {
         "import numpy",
     ),
     "RC201 syntax": Case(
-        replace("setup.py", "from setuptools", "import sys\n\nfrom setuptools", SETUP, MATCH), "setup.py", SETUP
+        replace("setup.py", "from setuptools", "import sys\n\nfrom setuptools", SETUP, BRANCH), "setup.py", SETUP
     ),
     "RC201 list": Case(write("MANIFEST.in", "include **x\n"), "MANIFEST.in"),
     "RC202": imports("from mdl import ALPHA", "STRENGTH = ALPHA\n", MDL),
@@ -282,7 +283,7 @@ FLAWS = {
     ),
     "RC204": Case(write("requirements.txt", "numpy==2.5.1\ncubist==1.2.2\n"), "requirements.txt", "cubist==1.2.2"),
     **{f"RC205 {line.splitlines()[-1]}": requirement(line) for line in NOT_REQUIREMENTS},
-    "RC205 wheel": Case(both(require(f"./{WHEEL}\n"), write(WHEEL, "a wheel")), "requirements.txt", f"./{WHEEL}"),
+    "RC205 wheel": Case(chain(require(f"./{WHEEL}\n"), write(WHEEL, "a wheel")), "requirements.txt", f"./{WHEEL}"),
     "RC205 other case": Case(write("Requirements.txt", "cubist==1.2.2\n"), "Requirements.txt"),
     "RC206": requirement("cubist>=1.0", WARNING),
     "RC207": requirement("scikit-learn==1.5.0"),
@@ -294,10 +295,10 @@ FLAWS = {
     "RC209": Case(
         write("data/public/assays.csv", "index,CuPPM\n1,20\n", "MANIFEST.in", "graft data\n"), "data/public/assays.csv"
     ),
-    "RC209 key": uploaded("notes.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n", "-----BEGIN PRIVATE KEY-----"),
+    "RC209 key": upload("notes.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n", "-----BEGIN PRIVATE KEY-----"),
     "RC209 password": train('PASSWORD = "Tr0ub4dor3"\n', level=WARNING),
-    "RC209 score": uploaded("score.py", "print(1)\n"),
-    "RC209 table": uploaded("minerals.csv", "name,band\nquartz,800\n", level=WARNING),
+    "RC209 score": upload("score.py", "print(1)\n"),
+    "RC209 table": upload("minerals.csv", "name,band\nquartz,800\n", level=WARNING),
 }
 
 PATHS = """\
@@ -327,7 +328,7 @@ def explain():
     routes += [open("/opt/ml/" + routes[0]), open(os.path.join("/opt/ml", routes[1], "x"))]
     raise ValueError("/home/ada/public.csv.gz", routes)
 '''
-DEFINED = """\
+DEFINITIONS = """\
 COUNT = 0
 
 
@@ -400,7 +401,7 @@ except ImportError:
 
 LIBRARIES = (numpy, pyarrow, scipy)
 """
-TALK = '''\
+NETWORK_CODE = '''\
 def host():
     """Return the local name and the address of the documentation, https://example.com."""
     return socket.gethostname(), "https://example.com"
@@ -423,7 +424,7 @@ prune tests
 exclude README.md
 recursive-include settings *.toml *.json
 """
-HASHED = """\
+HASHED_REQUIREMENT = """\
 --require-hashes
 cubist==1.2.2 \\
     --hash=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef \\
@@ -454,7 +455,7 @@ if __name__ == "__main__":
 def main(rows, seed):
     print(rows, seed)
 """
-AT_IMPORT = """\
+IMPORT_CODE = """\
 FOLDER = os.environ.get("SM_MODEL_DIR", "model")
 
 
@@ -476,10 +477,10 @@ numpy==1.26.4; python_version < "3.12"
 scikit-learn[alldeps]\\
   ==1.9.0
 """
-FROM_LIB = (
+LIB_PATH = (
     'import sys\n\nsys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))\nimport mdl\n'
 )
-WITH_SETUP = """\
+SETUP_CODE = """\
 import os
 
 import setuptools
@@ -492,28 +493,27 @@ setuptools.setup(name="mine", long_description=README, py_modules=("preprocess",
 
 VARIANTS: dict[str, Change] = {
     "RC102": write_train(NEW_SYNTAX),
-    "RC102 defined": both(
-        write_train(DEFINED, "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import polars as pl\n"),
+    "RC102 defined": chain(
+        write_train(DEFINITIONS, "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import polars as pl\n"),
         replace("train.py", "import os\n", "from __future__ import annotations\n\nimport os\n"),
     ),
-    "RC102 star": both(write_train("ALPHAS = [ALPHA]\n", "from mdl import *\n"), MDL, name_modules("mdl")),
+    "RC102 star": chain(write_train("ALPHAS = [ALPHA]\n", "from mdl import *\n"), MDL, name_modules("mdl")),
     "RC102 made": write_train('globals()["ALPHA"] = 1.0\nALPHAS = [ALPHA]\n'),
-    "RC108": both(
+    "RC108": chain(
         write_train("MODELS = (cv2, joblib, lightgbm, xgboost, threadpool_limits)\n", IMPORTS),
         require("lightgbm==4.6.0\nxgboost-cpu==3.4.1\nopencv-python-headless==4.11.0.86\n"),
     ),
-    "RC108 folder": both(
-        write_train("ALPHA = mdl.ALPHA\n", FROM_LIB),
-        write("lib/mdl.py", "ALPHA = 1.0\n", "MANIFEST.in", "graft lib\n"),
+    "RC108 folder": chain(
+        write_train("ALPHA = mdl.ALPHA\n", LIB_PATH), write("lib/mdl.py", "ALPHA = 1.0\n", "MANIFEST.in", "graft lib\n")
     ),
     "RC109": insert("preprocess.py", PREPROCESS_IMPORTS, before="HERE ="),
-    "RC110": both(
+    "RC110": chain(
         write("inference.py", "", "ridge.py", "", "utils.py", "", "test.py", "# not uploaded\n"),
         name_modules("ridge", "utils", "inference"),
     ),
-    "RC114": both(write_train(PATHS), write("limits.json", "{}\n", "MANIFEST.in", "include limits.json\n")),
+    "RC114": chain(write_train(PATHS), write("limits.json", "{}\n", "MANIFEST.in", "include limits.json\n")),
     "RC114 absolute": write_train(OTHER_PATHS),
-    "RC116": write_train(TALK, "import socket\n"),
+    "RC116": write_train(NETWORK_CODE, "import socket\n"),
     "RC119": write_train(
         f"TARGETS = {list(TARGETS)}\nWEIGHTS = {dict.fromkeys(reversed(TARGETS), 0.01)}\n"
         'METALS = ["CuPPM", "AuPPM", "AgPPM"]\n'
@@ -530,25 +530,25 @@ VARIANTS: dict[str, Change] = {
         ),
     ),
     "RC123": write_train(f"{RUN}    print(argparse.ArgumentParser().parse_known_args())\n"),
-    "RC124": write_train(AT_IMPORT, "from functools import partial\n"),
+    "RC124": write_train(IMPORT_CODE, "from functools import partial\n"),
     "RC125": write_train(ARGUMENTS),
-    "RC201": write("setup.py", WITH_SETUP, "README.md", "Mine.\n"),
-    "RC201 find_packages": both(
+    "RC201": write("setup.py", SETUP_CODE, "README.md", "Mine.\n"),
+    "RC201 find_packages": chain(
         replace("setup.py", "import setup", "import find_packages, setup"),
         replace("setup.py", '"train"])', '"train"], packages=find_packages(".", exclude=["tests", "tests.*"]))'),
         write("tests/__init__.py", ""),
     ),
-    "RC201 list": both(
+    "RC201 list": chain(
         write("MANIFEST.in", "include *.json\nrecursive-include settings **/*.json\n"),
         write("settings/deep/a.json", "{}\n"),
     ),
-    "RC202": both(
+    "RC202": chain(
         write_train("STRENGTH = ALPHA\n", "from mdl import ALPHA\n"),
         write("mdl.py", f"ALPHA = 1.0\n\n{RUN}    import plots\n\n    plots.draw(ALPHA)\n"),
         write("plots.py", "def draw(alpha):\n    print(alpha)\n", "notebook.py", "import plots\n"),
         name_modules("mdl"),
     ),
-    "RC202 manifest": both(
+    "RC202 manifest": chain(
         write_train("STRENGTH = ALPHA\n", "from mdl import ALPHA\n"), MDL, write("MANIFEST.in", "include mdl.py\n")
     ),
     "RC203": write("MANIFEST.in", MANIFEST, "requirements.txt", "", "notes.txt", ""),
@@ -556,25 +556,25 @@ VARIANTS: dict[str, Change] = {
     "RC204": write("requirements.txt", 'numpy==2.5.1\nscikit-learn\ncubist==1.2.2 ; python_version < "3"\n'),
     "RC205": require(REQUIREMENTS),
     "RC205 other packages": require("serial==0.0.97\ndocx==0.2.4\njwt==1.3.1\nbs4==0.0.2\n"),
-    "RC205 hashes": require(HASHED),
-    "RC205 folder": both(
+    "RC205 hashes": require(HASHED_REQUIREMENT),
+    "RC205 folder": chain(
         write("requirements.txt", "./mdl\n", "MANIFEST.in", "include requirements.txt\ngraft mdl\n"),
         write("mdl/setup.py", "from setuptools import setup\n\nsetup()\n"),
     ),
-    "RC205 Windows": both(
+    "RC205 Windows": chain(
         write("requirements.txt", "\ufeffnumpy\r\ncubist \\\r\n  ==1.2.2\r\n"),
         write("MANIFEST.in", "\ufeff# uploaded\r\ninclude \\\r\n  requirements.txt\r\n"),
         replace("setup.py", "from setuptools", "\ufefffrom setuptools"),
         replace("train.py", '"""Steps', '\ufeff"""Steps'),
     ),
-    "RC205 UTF-16": both(
+    "RC205 UTF-16": chain(
         require(""),
         lambda folder: (folder / "requirements.txt").write_bytes("numpy\r\ncubist==1.2.2\r\n".encode("utf-16")),
     ),
     "RC206": require('numpy\ncubist==1.2.2\nxgboost-cpu===3.4.1\ntomli; python_version < "3.11"\n'),
     "RC207": require("numpy>=2,<3\nscikit-learn~=1.9\npandas==2.2.*\n"),
     "RC208": write("build/notes.txt", "not looked at\n", "distribution/old.tar.gz", "elsewhere\n"),
-    "RC209": both(
+    "RC209": chain(
         replace("setup.py", '"train"]', '"train"], packages=["mine", "mine.data"]'),
         write("mine/__init__.py", "", "mine/data/__init__.py", "", "mine/data/reading.py", "CHANNELS = 3\n"),
         write("data/public/assays.csv", "index,CuPPM\n1,20\n", "score.py", "print(1)\n"),

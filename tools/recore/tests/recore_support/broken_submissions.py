@@ -7,72 +7,72 @@ from pathlib import Path
 
 from recore.check.rule import Level
 from recore_support.broken_sources import FLAWS, VARIANTS
-from recore_support.edited_submissions import Case, Change, both, delete, insert, replace, write
+from recore_support.edited_submissions import Case, Change, chain, delete, insert, replace, write
 
 WARNING = Level.WARNING
 FIT = "return Linear().fit(inputs, targets)"
 PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
-ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
-RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
+CSV_ROW = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
+RETURN_ROWS = f'return "".join({CSV_ROW} + "\\n" for row in prediction.tolist())'
 WRITE_ROW = "[name, *map(repr, row)]"
-SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
-ENDING = '    print("train: a model of", len(rows), "rows")\n'
-LINES = 'for line in text.splitlines() if not line.startswith("index,")'
+SAVE_CALL = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
+LAST_LINE = '    print("train: a model of", len(rows), "rows")\n'
+LINES = 'for line in content.splitlines() if not line.startswith("index,")'
 PREDICT_FN = f"def predict_fn(inputs, model):\n    {PREDICT}\n\n\n"
 # the audit hook removes its folder from os.environ, but cannot remove it from the initial environment in /proc
-OBSERVED = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
+IS_SEEN = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/self/environ").read()'
 
 
-def running(text: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw that a rule finds by running. text: part of the message. file: the file in a finding for a host."""
-    return Case(both(*changes), file, level=level, message=text, runs=True)
+def flaw(message: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
+    """Return a flaw that a rule finds by running. message: part of it. file: the file in a finding for a host."""
+    return Case(chain(*changes), file, level=level, message=message, runs=True)
 
 
-def warned(text: str, *changes: Change, file: str = "") -> Case:
-    return running(text, *changes, level=WARNING, file=file)
+def warning(message: str, *changes: Change, file: str = "") -> Case:
+    return flaw(message, *changes, level=WARNING, file=file)
 
 
-def train(*texts: str) -> Change:
-    return replace("train.py", *texts)
+def train(*replacements: str) -> Change:
+    return replace("train.py", *replacements)
 
 
-def importing(name: str) -> Change:
+def add_import(name: str) -> Change:
     return train("import numpy as np\n", f"import numpy as np\nimport {name}\n")
 
 
-def fitting(*lines: str) -> Change:
+def fit_with(*lines: str) -> Change:
     """Replace the body of fit() with lines; it returns the value of the last one."""
     return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
-def predicting(*lines: str) -> Change:
+def predict_with(*lines: str) -> Change:
     return train(PREDICT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
-def before_end(*lines: str) -> Change:
+def add_at_end(*lines: str) -> Change:
     """Insert lines before the last line of the training."""
-    return train(ENDING, "".join(f"    {line}\n" for line in lines) + ENDING)
+    return train(LAST_LINE, "".join(f"    {line}\n" for line in lines) + LAST_LINE)
 
 
-def at_start(*lines: str) -> Change:
+def start_with(*lines: str) -> Change:
     return train("def main():\n", "def main():\n" + "".join(f"    {line}\n" for line in lines))
 
 
-def reading(*lines: str) -> Change:
+def edit_rows(*lines: str) -> Change:
     """Insert lines after preprocess.py has read the rows."""
     return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    channels =")
 
 
-def returning(*lines: str) -> Change:
+def edit_bins(*lines: str) -> Change:
     """Insert lines before preprocess.py returns the bins."""
     return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    return [")
 
 
-def held_out(rows: str) -> Change:
+def save_held_out(rows: str) -> Change:
     """Save held-out predictions. rows: an expression for the predicted assays of each row."""
     return train(
-        SAVE,
+        SAVE_CALL,
         'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
         "    model = fit(inputs, targets)\n"
         "    save_model(model, model_dir)\n"
@@ -83,73 +83,71 @@ def held_out(rows: str) -> Change:
     )
 
 
-HOLE_AS_INPUTS = both(  # one input column for each drill hole in the file
-    returning(
+HOLE_AS_INPUTS = chain(  # one input column for each drill hole in the file
+    edit_bins(
         'holes = sorted({row["SiteID"] for row in rows})',
         'bins += [np.array([float(row["SiteID"] == hole) for row in rows]) for hole in holes]',
     ),
-    replace("preprocess.py", "for number in range(BINS)", "for number in range(inputs.shape[1])"),
+    replace("preprocess.py", "for i in range(BINS)", "for i in range(inputs.shape[1])"),
     train("if len(line) != BINS + 1", "if len(line) != len(lines[0])"),
 )
-CLAIM = held_out("model.predict(np.array(inputs))")  # these rows are not held out
-OWN_CLASS = both(
+CLAIM = save_held_out("model.predict(np.array(inputs))")  # these rows are not held out
+OWN_CLASS = chain(
     insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
-    fitting("Limited().fit(inputs, targets)"),
+    fit_with("Limited().fit(inputs, targets)"),
 )
 COMMAND = "class Command:\n    def __reduce__(self):\n        return os.getcwd, ()\n"
 
 BROKEN = {
-    "RC251": running(
+    "RC251": flaw(
         "also contains NOTES.txt",
         replace("setup.py", ", license_files=[]", ""),
         write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n", "NOTES.txt", "Notes.\n"),
     ),
-    "RC251 setup fails": running(
+    "RC251 setup fails": flaw(
         "setup.py: run me at home",
         replace("setup.py", "\nsetup(", '\nraise SystemExit("setup.py: run me at home")\nsetup('),
     ),
-    "RC301 requirements invalid": running("'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
-    "RC301 version missing": running(
-        "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
-    ),
-    "RC301 helper not packed": running(
+    "RC301 requirements invalid": flaw("'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
+    "RC301 version missing": flaw("tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")),
+    "RC301 helper not packed": flaw(
         "No module named 'helpers'",
         write("helpers.py", "import math\n\nfinite = math.isfinite\n"),
         train("from linear", "from helpers import finite\nfrom linear"),
         train("repr(cell) for", 'repr(cell) if finite(cell) else "" for'),
     ),
-    "RC301 ends early": running(
-        "wrote no file", importing("sys"), train("    targets = np.array", "    sys.exit(0)\n    targets = np.array")
+    "RC301 ends early": flaw(
+        "wrote no file", add_import("sys"), train("    targets = np.array", "    sys.exit(0)\n    targets = np.array")
     ),
-    "RC302": running(
+    "RC302": flaw(
         "these are not my data",
         train("    targets =", '    assert len(rows) == 84, "these are not my data"\n    targets ='),
     ),
-    "RC303": running(
+    "RC303": flaw(
         "predict differently",
-        fitting(
+        fit_with(
             "noise = np.random.default_rng().normal(scale=0.01, size=inputs.shape)",
             "Linear().fit(inputs + noise, targets)",
         ),
     ),
-    "RC304": warned(
+    "RC304": warning(
         "minutes for 1344 rows",
-        importing("time"),
+        add_import("time"),
         train(FIT, f"while time.process_time() < len(inputs) * 1.6:\n        pass\n    {FIT}"),
     ),
-    "RC305": running(
+    "RC305": flaw(
         "% for 1344 rows",
-        importing("time"),
-        fitting(
+        add_import("time"),
+        fit_with(
             'copies = b"x" * len(inputs) * 40_000_000',
             "time.sleep(2)",
             "Linear().fit(inputs, targets if copies is not None else None)",
         ),
     ),
-    "RC401": running("__main__.Limited", OWN_CLASS),
-    "RC402": running(
+    "RC401": flaw("__main__.Limited", OWN_CLASS),
+    "RC402": flaw(
         "the module made_here",
-        fitting(
+        fit_with(
             "import sys",
             "import tempfile",
             "sys.path.append(tempfile.mkdtemp())",
@@ -159,76 +157,76 @@ BROKEN = {
             "Made().fit(inputs, targets)",
         ),
     ),
-    "RC403": warned(
+    "RC403": warning(
         "written with cloudpickle",
         OWN_CLASS,
-        importing("cloudpickle"),
+        add_import("cloudpickle"),
         train("pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
     ),
-    "RC404": running(
+    "RC404": flaw(
         "posix.getcwd",
         insert("train.py", COMMAND, before="def fit("),
-        fitting("model = Linear().fit(inputs, targets)", "model.place = Command()", "model"),
+        fit_with("model = Linear().fit(inputs, targets)", "model.place = Command()", "model"),
     ),
-    "RC405 other model file": running("model.pickle", train('"model.pkl"), "rb"', '"model.pickle"), "rb"')),
-    "RC405 no main guard": running("public.csv.gz", train('\nif __name__ == "__main__":\n    main()', "\nmain()")),
-    "RC501": running("No module named 'linear'", insert("preprocess.py", "from linear import Linear\n", "BASE")),
-    "RC502 rows sorted without assays": running(
+    "RC405 other model file": flaw("model.pickle", train('"model.pkl"), "rb"', '"model.pickle"), "rb"')),
+    "RC405 no main guard": flaw("public.csv.gz", train('\nif __name__ == "__main__":\n    main()', "\nmain()")),
+    "RC501": flaw("No module named 'linear'", insert("preprocess.py", "from linear import Linear\n", "BASE")),
+    "RC502 rows sorted without assays": flaw(
         "24 rows of the data, without assays and in reverse order",
-        reading('if "CuPPM" not in rows[0]:', '    rows.sort(key=lambda row: int(row[""]))'),
+        edit_rows('if "CuPPM" not in rows[0]:', '    rows.sort(key=lambda row: int(row[""]))'),
     ),
-    "RC503 knows the holes": running(
+    "RC503 knows the holes": flaw(
         "drill holes that are not in the public file: KeyError: ",
-        reading("known = {str(number): number for number in range(16)}", '[known[row["SiteID"]] for row in rows]'),
+        edit_rows("known = {str(number): number for number in range(16)}", '[known[row["SiteID"]] for row in rows]'),
     ),
-    "RC503 needs assays": running("KeyError: 'CuPPM'", reading('assert all(row["CuPPM"] is not None for row in rows)')),
-    "RC504": running("bin_11", returning('bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])')),
-    "RC505": warned(
+    "RC503 needs assays": flaw("KeyError: 'CuPPM'", edit_rows('assert all(row["CuPPM"] is not None for row in rows)')),
+    "RC504": flaw("bin_11", edit_bins('bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])')),
+    "RC505": warning(
         "only 24 of the file's rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
-    "RC506": warned(
+    "RC506": warning(
         "110 MB for 1344 rows", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.6800f}" for cell in row)]')
     ),
-    "RC507": warned(
+    "RC507": warning(
         "the depth (DepthFrom or DepthTo) is among the inputs, as 'bin_11'",
-        returning('bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])'),
+        edit_bins('bins[-1] = np.array([(float(row["DepthFrom"]) + float(row["DepthTo"])) / 2 for row in rows])'),
     ),
-    "RC601 hole as inputs": running("(24,22) (23,). Their inputs differ: the CSV lacks bin_22", HOLE_AS_INPUTS),
-    "RC601 index as input": running("(84,13)", train("for cell in line[1:]]", "for cell in line]")),
-    "RC602 header": running(
+    "RC601 hole as inputs": flaw("(24,22) (23,). Their inputs differ: the CSV lacks bin_22", HOLE_AS_INPUTS),
+    "RC601 index as input": flaw("(84,13)", train("for cell in line[1:]]", "for cell in line]")),
+    "RC602 header": flaw(
         "'AgPPM' is not a number",
         train(RETURN_ROWS, RETURN_ROWS.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
     ),
-    "RC603": running(
+    "RC603": flaw(
         "CuPPM, fits FePCT",
-        predicting("predicted = model.predict(inputs)", "predicted[:, [7, 8]] = predicted[:, [8, 7]]", "predicted"),
+        predict_with("predicted = model.predict(inputs)", "predicted[:, [7, 8]] = predicted[:, [8, 7]]", "predicted"),
     ),
-    "RC604 constant": warned(
+    "RC604 constant": warning(
         "the same for all rows", replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw")
     ),
-    "RC605 late": warned(
+    "RC605 late": warning(
         "of 24 rows takes longer than the 60 s",
-        importing("time"),
-        predicting("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
+        add_import("time"),
+        predict_with("time.sleep(8 * (len(inputs) < 84))", "model.predict(inputs)"),
     ),
-    "RC605 first line dropped": warned("two batches of lines", train(LINES, "for line in text.splitlines()[1:]")),
-    "RC605 request's mean": running(
-        "sent as some of the rows", predicting("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
+    "RC605 first line dropped": warning("two batches of lines", train(LINES, "for line in content.splitlines()[1:]")),
+    "RC605 request's mean": flaw(
+        "sent as some of the rows", predict_with("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
     ),
-    "RC605 counts requests": running(
+    "RC605 counts requests": flaw(
         "the same request is repeated",
         insert("train.py", "counted = []\n", before="def predict_fn("),
-        predicting("counted.append(1)", "model.predict(inputs) * (1 + 0.01 * len(counted))"),
+        predict_with("counted.append(1)", "model.predict(inputs) * (1 + 0.01 * len(counted))"),
     ),
-    "RC606": warned(
+    "RC606": warning(
         "charset=utf-8", train('content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"')
     ),
-    "RC609 clips": running(
+    "RC609 clips": flaw(
         "make different predictions",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
-    "RC609 fails once": warned(
+    "RC609 fails once": warning(
         "fails intermittently (in 1 of 4 runs): OSError: busy",
         insert(
             "predict.py",
@@ -236,21 +234,23 @@ BROKEN = {
             before="if __name__",
         ),
     ),
-    "RC609 fails": warned(
+    "RC609 fails": warning(
         "cannot import name 'TARGETS'",
         replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
     ),
-    "RC610": warned(
+    "RC610": warning(
         "The hooks print 8 lines for 8 requests: 'predicting'",
-        predicting("print('predicting')", "model.predict(inputs)"),
+        predict_with("print('predicting')", "model.predict(inputs)"),
     ),
-    "RC701": running("held-out drill holes", held_out("targets[::-1]"), level=Level.NOTE),  # the data file is small
-    "RC702": warned("worse than the mean of each assay", fitting("Linear().fit(np.roll(inputs, 44, axis=0), targets)")),
-    "RC703": warned("the submission's own held-out predictions score", CLAIM),
-    "RC703 hole as inputs": running("fails to predict them: ValueError", HOLE_AS_INPUTS, CLAIM),
-    "RC801": running(
+    "RC701": flaw("held-out drill holes", save_held_out("targets[::-1]"), level=Level.NOTE),  # the data file is small
+    "RC702": warning(
+        "worse than the mean of each assay", fit_with("Linear().fit(np.roll(inputs, 44, axis=0), targets)")
+    ),
+    "RC703": warning("the submission's own held-out predictions score", CLAIM),
+    "RC703 hole as inputs": flaw("fails to predict them: ValueError", HOLE_AS_INPUTS, CLAIM),
+    "RC801": flaw(
         "example.org",
-        before_end(
+        add_at_end(
             "import urllib.request",
             "try:",
             '    urllib.request.urlopen("http://example.org/telemetry", data=b"hello", timeout=1)',
@@ -259,28 +259,26 @@ BROKEN = {
         ),
         file="train.py",
     ),
-    "RC802": running(
-        "/etc/passwd", returning('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
+    "RC802": flaw(
+        "/etc/passwd", edit_bins('with open("/etc/passwd") as file:', "    file.read()"), file="preprocess.py"
     ),
-    "RC803": warned("os.system true", predicting('os.system("true")', "model.predict(inputs)"), file="train.py"),
-    "RC804 kills parent": running(
-        "could not be observed", before_end(f"if {OBSERVED}:", "    os.kill(os.getppid(), 9)")
-    ),
-    "RC804 fails observed": warned("Step train fails only while it is observed", at_start(f"assert not {OBSERVED}")),
-    "RC804 forks": running(
+    "RC803": warning("os.system true", predict_with('os.system("true")', "model.predict(inputs)"), file="train.py"),
+    "RC804 kills parent": flaw("could not be observed", add_at_end(f"if {IS_SEEN}:", "    os.kill(os.getppid(), 9)")),
+    "RC804 fails observed": warning("Step train fails only while it is observed", start_with(f"assert not {IS_SEEN}")),
+    "RC804 forks": flaw(
         "more processes",
-        importing("time"),
-        at_start("while True:", "    if os.fork() == 0:", "        time.sleep(600)"),
+        add_import("time"),
+        start_with("while True:", "    if os.fork() == 0:", "        time.sleep(600)"),
     ),
-    "RC804 fills the disk": running(
+    "RC804 fills the disk": flaw(
         "No space left on device",
-        before_end('os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/m", os.O_CREAT | os.O_WRONLY), 1 << 40)'),
+        add_at_end('os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/m", os.O_CREAT | os.O_WRONLY), 1 << 40)'),
     ),
-    "RC804 never ends": running(
-        "exceeded its time limit", importing("time"), at_start("while True:", "    time.sleep(600)")
+    "RC804 never ends": flaw(
+        "exceeded its time limit", add_import("time"), start_with("while True:", "    time.sleep(600)")
     ),
-    "RC805": warned(
-        "libc.so.6", importing("ctypes"), train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'), file="train.py"
+    "RC805": warning(
+        "libc.so.6", add_import("ctypes"), train(FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'), file="train.py"
     ),
 }
 
@@ -303,14 +301,14 @@ from sklearn.pipeline import make_pipeline
 """
 
 
-def to_package(folder: Path) -> None:
+def make_package(folder: Path) -> None:
     (folder / "models").mkdir()
     (folder / "models/__init__.py").touch()
     (folder / "linear.py").rename(folder / "models/linear.py")
     replace("setup.py", ', "linear"]', '], packages=["models"]')(folder)
 
 
-def to_windows_lines(folder: Path) -> None:
+def use_crlf(folder: Path) -> None:
     for path in folder.glob("*.py"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
@@ -318,11 +316,11 @@ def to_windows_lines(folder: Path) -> None:
 # The same submission written differently, or a different good one. Source rules find nothing in any of them; rules that
 # run the submission find nothing in the first three.
 SOUND_CHANGES = {
-    "transform_fn": both(RENAMED_HOOKS, delete("predict.py")),
-    "default predict_fn, package": both(
-        train(PREDICT_FN, "", "from linear import", "from models.linear import"), to_package, delete("predict.py")
+    "transform_fn": chain(RENAMED_HOOKS, delete("predict.py")),
+    "default predict_fn, package": chain(
+        train(PREDICT_FN, "", "from linear import", "from models.linear import"), make_package, delete("predict.py")
     ),
-    "pandas, bagging": both(
+    "pandas, bagging": chain(
         replace("preprocess.py", "import numpy as np\n", "import numpy as np\nimport pandas as pd\n"),
         replace("preprocess.py", "rows = list(csv.DictReader(file))", "table = pd.read_csv(file, index_col=0)"),
         replace("preprocess.py", "for name in rows[0] if", "for name in table.columns if"),
@@ -332,39 +330,39 @@ SOUND_CHANGES = {
             "table[channels].to_numpy(float)",
         ),
         replace("preprocess.py", '[row[""] for row in rows]', "[str(name) for name in table.index]"),
-        fitting(
+        fit_with(
             "rows = np.random.default_rng(0).integers(len(inputs), size=len(inputs))",
             "Linear().fit(inputs[rows], targets[rows])",
         ),
     ),
-    "hooks elsewhere, arguments, log": both(
+    "hooks elsewhere, arguments, log": chain(
         train(MODEL_FN.replace("joblib", "pickle") + "\n\n", "", "import csv\n", "import argparse\nimport csv\n"),
         train("from linear import Linear\n", "from linear import Linear\nfrom reading import model_fn\n"),
         train("import pickle\n", "import pickle\nimport sys\n", "    main()\n", "    sys.exit(main())\n"),
         write("reading.py", f"import os\n\nimport joblib\n\n\n{MODEL_FN}"),
         replace("setup.py", '"linear"', '"linear", "reading"', 'version="1"', 'version="1", author="A", license="MIT"'),
-        at_start(
+        start_with(
             "parser = argparse.ArgumentParser()",
             'parser.add_argument("--alpha", type=float, default=1.0)',
             "parser.parse_known_args()",
         ),
-        before_end('with open("/tmp/train.log", "w") as log:', '    log.write("fitting")'),
+        add_at_end('with open("/tmp/train.log", "w") as log:', '    log.write("fitting")'),
         replace("requirements.txt", "numpy==2.5.1", "# as in the container\nnumpy==2.5.1  # pinned"),
     ),
-    "forest, files beside it": both(
+    "forest, files beside it": chain(
         train("from linear import Linear\n", FOREST, "import csv\n", "import csv\nimport io\n"),
         train("import pickle\n", "import pickle\nfrom pathlib import Path\n", PREDICT, "return np.array(0)"),
         train('open(os.path.join(model_dir, "model.pkl"), "wb")', '(Path(model_dir) / "model.pkl").open("wb")'),
         train(RETURN_ROWS, "text = io.StringIO()\n    np.savetxt(text, prediction)\n    return text.getvalue()"),
-        fitting("make_pipeline(PCA(5), RandomForestRegressor(20), KNeighborsRegressor(5)).fit(inputs, targets)"),
+        fit_with("make_pipeline(PCA(5), RandomForestRegressor(20), KNeighborsRegressor(5)).fit(inputs, targets)"),
         write("README.md", "# Mine\n", "tests/test_train.py", "import pytest\nimport train\n"),
         write("explore.py", "import matplotlib.pyplot\n\nmatplotlib.pyplot.plot([1])\nopen('data/x.csv')\n"),
-        to_windows_lines,
+        use_crlf,
     ),
-    "imports and docstrings in functions": both(
+    "imports and docstrings in functions": chain(
         train("import pickle\n", "", "        pickle.dump(", "        import pickle\n\n        pickle.dump("),
         train("        return pickle", "        import pickle\n\n        return pickle"),
-        at_start('"""What it does, and why; open(\'data/x\') is no call."""'),
+        start_with('"""What it does, and why; open(\'data/x\') is no call."""'),
     ),
 }
 

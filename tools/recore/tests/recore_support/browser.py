@@ -38,15 +38,15 @@ class OpenReport:
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
         positions = [
-            (box["x"] + across * box["width"], box["y"] + down * box["height"])
-            for down in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05)
-            for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
+            (box["x"] + x * box["width"], box["y"] + y * box["height"])
+            for y in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05)
+            for x in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
         ]
         bars = self.tab.locator(f"#{name} .barlayer .point path")  # bars may be short: use the longest one's middle
-        boxes = [bars.nth(number).bounding_box() for number in range(bars.count())]
+        boxes = [bars.nth(index).bounding_box() for index in range(bars.count())]
         if longest := max(filter(None, boxes), key=lambda bar: bar["width"] * bar["height"], default=None):
-            middle = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
-            positions.insert(0, middle)
+            centre = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
+            positions.insert(0, centre)
         for position in positions:
             self.tab.mouse.move(*position)
             self.tab.wait_for_timeout(120)  # plotly waits before it shows a label
@@ -57,12 +57,12 @@ class OpenReport:
     def read_by_keyboard(self, name: str) -> str:
         """Step through a figure's points and series with the keyboard; return what a screen reader would say."""
         self.tab.locator(f"#{name} .plot").first.focus()
-        spoken = []
+        labels = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
             self.tab.keyboard.press(key)
             self.tab.wait_for_timeout(200)  # plotly waits, and then the page waits too
-            spoken.append(self.tab.text_content("#spoken"))
-        return " ".join(filter(None, spoken))
+            labels.append(self.tab.text_content("#spoken"))
+        return " ".join(filter(None, labels))
 
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
         """Click on an entry of a figure's legend; return the entry's opacity before and after the click."""

@@ -13,8 +13,8 @@ from support.checkout import ROOT
 from recore.check.rule import Level
 
 SUBMISSIONS = ROOT / "tools/recore/tests/submissions"
-GOOD = SUBMISSIONS / "good"
-SOUND = SUBMISSIONS / "sound"
+GOOD_CODE = SUBMISSIONS / "good"
+SOUND_CODE = SUBMISSIONS / "sound"
 
 Change = Callable[[Path], None]
 
@@ -39,17 +39,17 @@ class Case:
 
 def make(case: Case, folder: Path) -> Path:
     """Write a case's submission to a new folder, and return the folder."""
-    shutil.copytree(SOUND if case.runs else GOOD, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOUND_CODE if case.runs else GOOD_CODE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     case.change(folder)
     return folder
 
 
-def both(*changes: Change) -> Change:
+def chain(*changes: Change) -> Change:
     """Make several changes, one after another."""
 
     def change(folder: Path) -> None:
-        for each in changes:
-            each(folder)
+        for edit in changes:
+            edit(folder)
 
     return change
 

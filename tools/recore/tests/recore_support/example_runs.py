@@ -16,7 +16,7 @@ from support.data_files import write_csv
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore_support.run_command import file_options, run_recore
-from recore_support.tiny_submission import TARGETS, tiny
+from recore_support.tiny_submission import TARGETS, stub
 
 NOTE = "means of the training data\n<b>as a baseline</b>"
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
@@ -50,7 +50,7 @@ def make_runs(folder: Path, sample: Path) -> None:
     Private assays have many digits, so that a test can recognise them anywhere. The private spectra are gzipped; the
     public data and the private assays are not.
     """
-    submission = tiny(folder / "mine")
+    submission = stub(folder / "mine")
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)

@@ -18,6 +18,6 @@ def score_held_out(predictions: Path, public: Path, script: Path, output: Path) 
         write_scored(predictions, public, Path(folder))
         files = {"actual": Path(folder, ACTUAL), "predicted": Path(folder, PREDICTED), "output": output.absolute()}
         command = [sys.executable, "-P", script, *(f"--{name}={path}" for name, path in files.items())]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise ScoreFailed(done.stderr.strip().splitlines()[-1])
+        process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode:
+        raise ScoreFailed(process.stderr.strip().splitlines()[-1])

@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from recore_support.tiny_submission import PREPROCESS, TRAIN, tiny
+from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 
 HEAD = """\
 import gzip, os, shutil, signal, socket, stat, sys, tarfile, time
@@ -18,7 +18,7 @@ BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 OUTPUT = BASE + "/processing/output/preprocess"
 MODEL = os.environ.get("SM_MODEL_DIR", "")
 """
-DEEP = """
+NESTED_CODE = """
 for _ in range(3000):  # a path longer than the system allows
     os.mkdir("deep")
     os.chdir("deep")
@@ -71,7 +71,7 @@ for number in range(3000):
 with open(MODEL + "/sparse", "wb") as file:
     file.truncate(100 << 30)
 """,
-    "train_deep_folders": f"os.chdir(MODEL)\n{DEEP}",
+    "train_deep_folders": f"os.chdir(MODEL)\n{NESTED_CODE}",
     "train_fifo": """  # a program that opens the pipe waits forever
 os.chdir(MODEL)
 os.mkfifo("fifo")
@@ -204,23 +204,23 @@ with tarfile.open("src.tar.gz", "w:gz") as tar:
         tar.add(path, name)
 """,
 }
-INCLUDED = "include requirements.txt\n"
-WRITING = 'open("OUTSIDE/written", "w").write("written")\n'
+INCLUDE_LINE = "include requirements.txt\n"
+WRITE_LINE = 'open("OUTSIDE/written", "w").write("written")\n'
 FILES = {
     "requirements_address": {
-        "MANIFEST.in": INCLUDED,
+        "MANIFEST.in": INCLUDE_LINE,
         "requirements.txt": "something @ https://127.0.0.1:1/something.zip\n",
     },
     "requirements_code": {
-        "MANIFEST.in": f"{INCLUDED}recursive-include package *\n",
+        "MANIFEST.in": f"{INCLUDE_LINE}recursive-include package *\n",
         "requirements.txt": "./package\n",
         "package/setup.py": "import socket\n\nfrom setuptools import setup\n\n"
-        f'{WRITING}socket.create_connection(("127.0.0.1", int("PORT")), timeout=1)\n'
+        f'{WRITE_LINE}socket.create_connection(("127.0.0.1", int("PORT")), timeout=1)\n'
         'setup(name="package", version="1", py_modules=[])\n',
     },
     "setup_runs_code": {
         "setup.py": "from setuptools import setup\n\n"
-        f'{WRITING}setup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
+        f'{WRITE_LINE}setup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
     },
     "manifest_leads_out": {
         "MANIFEST.in": "include ../sample/private/actual.csv.gz\ninclude /etc/passwd\nrecursive-include .. *.gz\n"
@@ -241,12 +241,12 @@ def make_hostile(name: str, folder: Path, words: dict[str, str]) -> Path:
         return content
 
     if name in FILES:
-        return tiny(folder, {file: replaced(content) for file, content in FILES[name].items()})
+        return stub(folder, {file: replaced(content) for file, content in FILES[name].items()})
     code, stage = replaced(HEAD + SCRIPTS[name]), name.partition("_")[0]
     if stage == "archive":
-        subprocess.run([sys.executable, "-c", code], cwd=tiny(folder), check=True)
+        subprocess.run([sys.executable, "-c", code], cwd=stub(folder), check=True)
         return folder / "src.tar.gz"
     if stage == "preprocess":
-        return tiny(folder, {"preprocess.py": PREPROCESS + code})
+        return stub(folder, {"preprocess.py": PREPROCESS + code})
     guard = 'if __name__ == "__main__":' if stage == "train" else 'if __name__ != "__main__":'
-    return tiny(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})
+    return stub(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})

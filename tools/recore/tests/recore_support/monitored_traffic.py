@@ -14,11 +14,11 @@ from recore.production.data_capture import Body, CaptureEvent
 from recore.production.monitoring import Monitoring, MonitorSettings, examine_traffic
 from recore_support.schema import HOLE
 
-BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 def monitor_sample(
-    sample: Path, change: float = 0.0, name: str = "", begin: datetime = BEGIN, rows: int | None = None
+    sample: Path, change: float = 0.0, name: str = "", begin: datetime = START, rows: int | None = None
 ) -> Monitoring:
     """Monitor the private spectra of a sample as they arrive, one per minute. rows: how many arrive, by default all.
 
@@ -35,9 +35,9 @@ def monitor_sample(
     trained_on = make_training_summary(read_header(public), fit_file(public, HOLE))
     left_out = Counter[str]()
     reader = SpectraReader(trained_on, left_out)
-    for number in range(len(spectra)):
-        body = spectra.iloc[[number]].to_csv()
-        time = begin + timedelta(minutes=number)
-        reader.add(CaptureEvent("A", f"{number}", "", time, Body(body.encode(), "text/csv"), Body(b"", "")))
+    for index in range(len(spectra)):
+        body = spectra.iloc[[index]].to_csv()
+        time = begin + timedelta(minutes=index)
+        reader.add(CaptureEvent("A", f"{index}", "", time, Body(body.encode(), "text/csv"), Body(b"", "")))
     settings = MonitorSettings(are_complete=rows is None)
     return examine_traffic("cores", 3, begin, trained_on, [trained_on.reference_units()], reader.finish(), settings)

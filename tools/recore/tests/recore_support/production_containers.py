@@ -54,7 +54,7 @@ def create_model(client: Client, features: bytes, model: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """The default model, trained by the pipeline. folder: contains its files."""
 
     folder: Path
@@ -112,7 +112,7 @@ def read_csv(body: str) -> np.ndarray:
     return pd.read_csv(io.StringIO(body), header=None, float_precision="round_trip").to_numpy(float)
 
 
-def keep_files(trained: Trained, client: Client, version: dict[str, Any]) -> None:
+def keep_files(trained: TrainedModel, client: Client, version: dict[str, Any]) -> None:
     """Write a version's archives and evaluation to files."""
     package = client.sagemaker.describe_model_package(ModelPackageName=version["arn"])
     uris = *version["archives"], package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
@@ -126,7 +126,7 @@ def unpack(archive: Path, folder: Path) -> None:
         tar.extractall(folder, filter="data")
 
 
-def predict_by_script(trained: Trained, folder: Path) -> None:
+def predict_by_script(trained: TrainedModel, folder: Path) -> None:
     """Run predict.py in a new folder, and write its predictions."""
     copy_scripts(folder)
     files = {"--model_dir": trained.model, "--input": trained.data_file, "--output": trained.folder / "predictions.csv"}

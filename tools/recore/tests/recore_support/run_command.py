@@ -34,13 +34,13 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 def failed_run_error(*arguments: object, cwd: Path, **variables: str) -> str:
     """Check that a run is rejected before it writes a file or starts a job, and return its error line."""
-    before = sorted(os.listdir(cwd))
+    entries = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)
     assert result.returncode == 2, result.stderr
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert "started" not in result.stderr
-    assert sorted(os.listdir(cwd)) == before
+    assert sorted(os.listdir(cwd)) == entries
     return result.stderr.splitlines()[-1]
 
 

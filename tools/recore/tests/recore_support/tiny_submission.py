@@ -56,7 +56,7 @@ with gzip.open(BASE + "/processing/input/public/public.csv.gz", "rt") as source:
 """
 
 
-def tiny(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+def stub(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     """Write the tiny submission, with some files replaced or added."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))
 

@@ -73,9 +73,9 @@ def preprocess(data_file):
 
 LINE = "    # a test replaces this line\n"
 FAILING = TRAIN.replace(LINE, "    sys.exit('train.py: this one fails')\n")
-SLOW = TRAIN.replace(LINE, "    time.sleep(300)\n")
+SLOW_TRAIN = TRAIN.replace(LINE, "    time.sleep(300)\n")
 
 
-def tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+def make_tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     """Write the submission, with some files replaced or added."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))

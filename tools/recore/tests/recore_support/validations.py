@@ -69,7 +69,7 @@ def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def csv_dir(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder with the numbers in the linear submission's report."""
 
     def make(folder: Path) -> None:

@@ -52,10 +52,10 @@ class WebPage:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.log()
-        started = json.loads(line)
-        self.address: str = started["address"]
-        self.addresses: list[str] = started["addresses"]
-        self.endpoint: str = started["endpoint"]
+        message = json.loads(line)
+        self.address: str = message["address"]
+        self.addresses: list[str] = message["addresses"]
+        self.endpoint: str = message["endpoint"]
 
     def log(self) -> str:
         return self._stderr.read_text()
@@ -84,9 +84,9 @@ class WebPage:
 
     def expect_error(self, name: str, content: bytes, status: int = 422) -> str:
         """Send a file that must be rejected with only a one-line message, and return the message."""
-        received, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
+        code, _, body = self.request(f"api/assays?{urllib.parse.urlencode({'name': name})}", content)
         response = json.loads(body)
-        assert received == status, response
+        assert code == status, response
         assert list(response) == ["error"]
         assert "\n" not in response["error"]
         assert "Traceback" not in response["error"]
@@ -124,15 +124,15 @@ def csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
     return table.getvalue().encode()
 
 
-def read_spectrum(rows: list[list[str]], number: int) -> tuple[np.ndarray, np.ndarray]:
+def read_spectrum(rows: list[list[str]], index: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the wavenumbers and absorbances in a row of a data file."""
     columns = [column for column, name in enumerate(rows[0]) if name[:1].isdigit()]
-    return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[number][c]) for c in columns])
+    return np.array([float(rows[0][c]) for c in columns]), np.array([float(rows[index][c]) for c in columns])
 
 
-def opus_file(rows: list[list[str]], number: int) -> bytes:
+def opus_file(rows: list[list[str]], index: int) -> bytes:
     """Return the spectrum in a row of a data file as an OPUS file. The channels must be equally spaced."""
-    wavenumbers, absorbances = read_spectrum(rows, number)
+    wavenumbers, absorbances = read_spectrum(rows, index)
     return opus_bytes(block("absorbance", absorbances, wavenumbers[0], wavenumbers[-1]))
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from recore_support.web_page import WebPage, opus_file, read_rows
 
-DROP = """(zone, files) => {
+DROP_SCRIPT = """(zone, files) => {
   const data = new DataTransfer();
-  for (const [name, text, zeros] of files) {
-    const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  for (const [name, encoded, zeros] of files) {
+    const content = zeros ? new Uint8Array(zeros) : Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
     data.items.add(new File([content], name));
   }
   for (const kind of ["dragover", "drop"])
@@ -41,7 +41,7 @@ class Tab:
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
         """Drop files on the page, and wait as `add_files` does. zeros: send this many zero bytes instead."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
-        self.page.locator("#drop").evaluate(DROP, encoded)
+        self.page.locator("#drop").evaluate(DROP_SCRIPT, encoded)
         self.wait()
 
     def wait(self) -> None:
@@ -54,7 +54,7 @@ class Tab:
     def rows(self, table: str = "samples-table") -> list[list[str]]:
         """Return the cells in a table's body, row by row."""
         rows = self.page.locator(f"#{table} tbody tr")
-        return [rows.nth(number).locator("th, td").all_text_contents() for number in range(rows.count())]
+        return [rows.nth(index).locator("th, td").all_text_contents() for index in range(rows.count())]
 
     def download(self, press: Any) -> list[dict[str, str]]:
         """Return the rows of the CSV file that `press` downloads."""

@@ -1,4 +1,4 @@
-from recore_support.validations import linear_submission, numbers, small_file, validate_changed
+from recore_support.validations import csv_dir, linear_submission, small_file, validate_changed
 from stagemaker_support.chromium import chromium
 
-__all__ = ["chromium", "linear_submission", "numbers", "small_file", "validate_changed"]
+__all__ = ["chromium", "csv_dir", "linear_submission", "small_file", "validate_changed"]

@@ -22,7 +22,7 @@ HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 
 
 @pytest.fixture(scope="module")
-def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def csv_dir(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("explored")
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
     return out / "sample"
@@ -39,7 +39,7 @@ def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
     return channels(data).iloc[:, 21:-21]
 
 
-def binned(data: pd.DataFrame) -> np.ndarray:
+def bin_spectra(data: pd.DataFrame) -> np.ndarray:
     """Return SNV spectra in bins of two channels, computed row by row."""
     rows = []
     for _, spectrum in inner_channels(data).iterrows():
@@ -48,13 +48,13 @@ def binned(data: pd.DataFrame) -> np.ndarray:
     return np.array(rows)
 
 
-def test_spectrum_quantiles_match_pandas(numbers: Path, public: pd.DataFrame) -> None:
-    table = pd.read_csv(numbers / "spectra.csv")
+def test_spectrum_quantiles_match_pandas(csv_dir: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(csv_dir / "spectra.csv")
     spectra = channels(public)
     assert table["wavenumber"].tolist() == [float(name) for name in spectra]
     for level in (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0):
         np.testing.assert_allclose(table[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
-    by_hole = pd.read_csv(numbers / "spectra-by-hole.csv")
+    by_hole = pd.read_csv(csv_dir / "spectra-by-hole.csv")
     hole = public["SiteID"].iloc[-1]
     rows_of_hole = by_hole[by_hole["SiteID"] == hole]
     np.testing.assert_allclose(rows_of_hole["q0.50"], spectra[public["SiteID"] == hole].median(), rtol=1e-12)
@@ -62,8 +62,8 @@ def test_spectrum_quantiles_match_pandas(numbers: Path, public: pd.DataFrame) ->
 
 
 def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.DataFrame) -> None:
-    ends = [channels(public).columns[0], channels(public).columns[-1]]
-    noisy = public.assign(**dict.fromkeys(ends, 1000.0))
+    end_names = [channels(public).columns[0], channels(public).columns[-1]]
+    noisy = public.assign(**dict.fromkeys(end_names, 1000.0))
     file = write_csv(tmp_path / "noisy.csv.gz", noisy)
     section = explore_file(file).sections[0]
     for figure in section.items[:2]:
@@ -73,28 +73,28 @@ def test_noise_at_the_ends_does_not_hide_the_spectra(tmp_path: Path, public: pd.
         assert high < 2 * inner.max()
 
 
-def test_principal_components_match_scikit_learn(numbers: Path, public: pd.DataFrame) -> None:
-    table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    values = binned(public)
+def test_principal_components_match_scikit_learn(csv_dir: Path, public: pd.DataFrame) -> None:
+    table, limits = pd.read_csv(csv_dir / "scores.csv"), pd.read_csv(csv_dir / "outliers.csv").iloc[0]
+    values = bin_spectra(public)
     rows, bins = values.shape
     names = [name for name in table if name.startswith("PC")]
     count = len(names)
     pca = PCA(bins, svd_solver="full").fit(values)
     assert count == min(10, 1 + np.flatnonzero(np.cumsum(pca.explained_variance_ratio_) >= 0.99)[0])
     all_scores = pca.transform(values)
-    scores, rest = all_scores[:, :count], all_scores[:, count:]
+    scores, residual_scores = all_scores[:, :count], all_scores[:, count:]
     np.testing.assert_allclose(table[names], scores, atol=1e-9)
     np.testing.assert_allclose(table["T2"], (scores**2 / pca.explained_variance_[:count]).sum(axis=1), rtol=1e-9)
-    np.testing.assert_allclose(table["Q"], (rest**2).sum(axis=1), rtol=1e-9)
-    loadings = pd.read_csv(numbers / "loadings.csv")
+    np.testing.assert_allclose(table["Q"], (residual_scores**2).sum(axis=1), rtol=1e-9)
+    loadings = pd.read_csv(csv_dir / "loadings.csv")
     np.testing.assert_allclose(loadings[names].T, pca.components_[:count], atol=1e-9)
     expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
     total, squares = (sum(pca.explained_variance_[count:] ** power) for power in (1, 2))
     assert limits["Q_limit"] == pytest.approx(squares / total * stats.chi2.isf(0.01, total**2 / squares), rel=1e-9)
     outliers = (table["T2"] > limits["T2_limit"]) | (table["Q"] > limits["Q_limit"])
-    findings = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
-    assert findings["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+    findings = {finding["name"]: finding for finding in json.loads((csv_dir / "contents.json").read_text())["findings"]}
+    assert findings["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(csv_dir / "outlying-rows.csv"))
 
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
@@ -103,13 +103,13 @@ def test_the_limits_cover_the_stated_share_of_rows() -> None:
     random = np.random.default_rng(0)
     mixing = random.standard_normal((30, 30)) * np.linspace(3, 0.1, 30)[:, None]
     model = Components(random.standard_normal((4000, 30)) @ mixing)
-    new = random.standard_normal((20_000, 30)) @ mixing
-    assert (model.t2(new) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
-    assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
+    new_rows = random.standard_normal((20_000, 30)) @ mixing
+    assert (model.t2(new_rows) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
+    assert (model.q(new_rows) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
 
 
-def test_assay_statistics_match_pandas(numbers: Path, public: pd.DataFrame) -> None:
-    table = pd.read_csv(numbers / "assays.csv").set_index("assay")
+def test_assay_statistics_match_pandas(csv_dir: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(csv_dir / "assays.csv").set_index("assay")
     assert table.index.tolist() == list(DETECTION_LIMITS)
     measured = public[table.index]
     assert table["measured"].tolist() == measured.count().tolist()
@@ -121,9 +121,9 @@ def test_assay_statistics_match_pandas(numbers: Path, public: pd.DataFrame) -> N
             assert table["at limit"][name] == at_limit
 
 
-def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> None:
-    table = pd.read_csv(numbers / "correlation.csv").set_index("assay")
-    values = binned(public)
+def test_assay_correlations_match_scipy(csv_dir: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(csv_dir / "correlation.csv").set_index("assay")
+    values = bin_spectra(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
         for index in (0, 100, 190):
@@ -131,9 +131,9 @@ def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> 
             assert table.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
 
 
-def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    both = pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])
-    spectra = inner_channels(both).to_numpy()
+def test_nearest_neighbour_distances_match_all_pairs(csv_dir: Path, sample: Path, public: pd.DataFrame) -> None:
+    all_rows = pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])
+    spectra = inner_channels(all_rows).to_numpy()
     kernel = np.array([1, -6, 15, -20, 15, -6, 1])
     snv = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
     squares = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
@@ -141,27 +141,27 @@ def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path
     sixth = np.array([np.convolve(row, kernel, "valid") for row in snv]) / np.sqrt((kernel**2).sum())
     noise = np.quantile(np.median(np.abs(sixth), axis=0) / stats.norm.ppf(0.75), 0.75)
     nearest = np.sqrt(squares.min(axis=1)) / np.sqrt(2) / noise
-    table = pd.read_csv(numbers / "neighbours.csv")
+    table = pd.read_csv(csv_dir / "neighbours.csv")
     counts = table.iloc[:, 2:].sum(axis=1)
     assert counts.sum() == len(spectra)
     expected = np.histogram(nearest, np.append(table["from"], table["to"].iloc[-1]))[0]
     assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(spectra)
 
 
-def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    table = pd.read_csv(numbers / "shift.csv")
-    limits = pd.read_csv(numbers / "outliers.csv").iloc[0]
+def test_the_shift_tables_match_the_private_rows(csv_dir: Path, sample: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(csv_dir / "shift.csv")
+    limits = pd.read_csv(csv_dir / "outliers.csv").iloc[0]
     private = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
-    by_hole = pd.read_csv(numbers / "shift-by-hole.csv")
+    by_hole = pd.read_csv(csv_dir / "shift-by-hole.csv")
     rows_of_hole = table[table["file"] == "private"]
     assert rows_of_hole["index"].tolist() == private.index.tolist()
     for hole, rows in rows_of_hole.groupby("SiteID"):
         expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
         row = by_hole[(by_hole["file"] == "private") & (by_hole["SiteID"] == hole)]
         assert row["either"].item() == pytest.approx(expected)
-    values, others = binned(public), binned(private)
-    loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
-    np.testing.assert_allclose(rows_of_hole["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
+    values, private_values = bin_spectra(public), bin_spectra(private)
+    loadings = pd.read_csv(csv_dir / "loadings.csv").filter(like="PC").to_numpy()
+    np.testing.assert_allclose(rows_of_hole["PC1"], (private_values - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
-    holes = np.repeat([f"H{number}" for number in range(12)], 50)
+    holes = np.repeat([f"H{index}" for index in range(12)], 50)
     equal_sets = compare_sets(values[:400], holes[:400], values[400:], holes[400:])
     assert equal_sets.by_hole
     assert equal_sets.usual[0] <= equal_sets.auc <= max(equal_sets.usual[-1], 0.6)
@@ -208,25 +208,25 @@ def message_of(page: Page, name: str, level: str) -> str:
     return messages[0]
 
 
-def with_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def set_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return lambda data: data.assign(**{name: [value] * rows + data[name].tolist()[rows:]})
 
 
-def with_run(value: float, rows: int, number: int) -> Callable[[pd.DataFrame], None]:
+def insert_run(value: float, rows: int, count: int) -> Callable[[pd.DataFrame], None]:
     """Return a change that writes a value into neighbouring channels of the first rows."""
 
     def change(data: pd.DataFrame) -> None:
-        names = channels(data).columns[5 : 5 + number]
+        names = channels(data).columns[5 : 5 + count]
         data.iloc[:rows, data.columns.get_indexer(names)] = value
 
     return change
 
 
-def with_gap(data: pd.DataFrame) -> None:
+def insert_gap(data: pd.DataFrame) -> None:
     data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
 
-def with_text(data: pd.DataFrame) -> None:
+def insert_text(data: pd.DataFrame) -> None:
     name = channels(data).columns[3]
     data[name] = data[name].astype(object)
     data.iloc[2, data.columns.get_loc(name)] = "n.d."
@@ -239,21 +239,21 @@ def many_problems(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def problems_of_cells(data: pd.DataFrame) -> pd.DataFrame:
-    with_run(0.0, 10, 30)(data)
-    return with_cells("CuPPM", 9999.0, 3)(data.assign(DepthFrom=data["DepthTo"] + 1))
+    insert_run(0.0, 10, 30)(data)
+    return set_cells("CuPPM", 9999.0, 3)(data.assign(DepthFrom=data["DepthTo"] + 1))
 
 
 def gaps_and_zeros(data: pd.DataFrame) -> pd.DataFrame:
-    with_run(1.25, 1, 12)(data)
-    data = with_cells("CuPPM", 0.0, 12)(data)
+    insert_run(1.25, 1, 12)(data)
+    data = set_cells("CuPPM", 0.0, 12)(data)
     return data.assign(DepthFrom=data["DepthFrom"].where(np.arange(len(data)) > 1))
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (with_gap, {"empty channels": "1 cell of the spectra is not a number, in 1 row and 1 channel ("}),
-        (with_text, {"file": "'n.d.'"}),
+        (insert_gap, {"empty channels": "1 cell of the spectra is not a number, in 1 row and 1 channel ("}),
+        (insert_text, {"file": "'n.d.'"}),
         (lambda data: data.drop(columns=IDS), {"file": "3 missing columns: 'SiteID'"}),
         (
             many_problems,

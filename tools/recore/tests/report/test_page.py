@@ -25,18 +25,18 @@ def make_page(word: str = "DD001") -> Page:
     lines = new_figure(300, xaxis={"autorange": "reversed"})
     for name, y in ((word, np.sin(x / 300)), ("other", np.cos(x / 300))):
         lines.add_scatter(x=x, y=y, name=name, text=[word] * len(x), hovertemplate="%{text} %{y:.3f}")
-    heat = new_figure(300)
-    heat.add_heatmap(z=np.outer(x, x), hovertemplate="%{z}<extra></extra>")
+    heatmap = new_figure(300)
+    heatmap.add_heatmap(z=np.outer(x, x), hovertemplate="%{z}<extra></extra>")
     numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": word})
-    items = [Figure("lines", word, word, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
+    items = [Figure("lines", word, word, lines, numbers), Figure("heat", "Heat", "Two by two.", heatmap, numbers)]
     section = Section("only", word, word, [*items, Table("table", word, word, numbers)], word)
     return Page(word, word, {"file": word}, [PageFinding("bad", "words", word, "only", {"n": np.int64(3)})], [section])
 
 
 def test_numbers_in_the_folder_are_exact(tmp_path: Path) -> None:
     example = make_page()
-    written = write_page(example, tmp_path / "new/r.html")
-    assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
+    folder = write_page(example, tmp_path / "new/r.html")
+    assert sorted(folder) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
     table = pd.read_csv(tmp_path / "new/r/lines.csv", float_precision="round_trip")
     pd.testing.assert_frame_equal(table, example.items[0].numbers, check_exact=True)
     contents = json.loads((tmp_path / "new/r/contents.json").read_text())
@@ -56,11 +56,11 @@ def test_a_page_replaces_only_its_older_version(tmp_path: Path) -> None:
     write_page(make_page("again"), tmp_path / "r.html")
     assert "again" in (tmp_path / "r.html").read_text()
     (tmp_path / "r/mine.txt").write_text("mine")
-    before = (tmp_path / "r.html").read_bytes()
+    content = (tmp_path / "r.html").read_bytes()
     with pytest.raises(FileExistsError, match="other files"):
         write_page(make_page(), tmp_path / "r.html")
     assert (tmp_path / "r/mine.txt").exists()
-    assert (tmp_path / "r.html").read_bytes() == before
+    assert (tmp_path / "r.html").read_bytes() == content
 
 
 @pytest.mark.parametrize("damaged", ["numbers", "render"])
@@ -68,15 +68,15 @@ def test_a_failure_does_not_change_the_older_page(
     tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_page(make_page(), tmp_path / "r.html")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    new = make_page("new")
+    contents = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    new_page = make_page("new")
     if damaged == "numbers":
-        new.sections[0].items[2].numbers["name"] = "\ud800"  # cannot be encoded in UTF-8
+        new_page.sections[0].items[2].numbers["name"] = "\ud800"  # cannot be encoded in UTF-8
     else:
-        new.facts["file"] = "\ud800"
+        new_page.facts["file"] = "\ud800"
     with pytest.raises(UnicodeEncodeError):
-        write_page(new, tmp_path / "r.html")
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        write_page(new_page, tmp_path / "r.html")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == contents
 
 
 def test_invalid_names_are_rejected(tmp_path: Path) -> None:
@@ -104,14 +104,14 @@ def test_every_placeholder_is_filled() -> None:
     modules = [path.read_text() for path in Path(recore.report.__file__).parent.rglob("*.py")]
     formatted = set(re.findall(r"\b(\w+)\.format\(", "".join(modules)))
     for tree in map(ast.parse, modules):
-        filled: set[ast.AST] = set()
+        filled_nodes: set[ast.AST] = set()
         for node in ast.walk(tree):  # parents first
             is_formatted = getattr(node, "attr", "") == "format" or (
                 isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in formatted
             )
             if is_formatted or isinstance(node, ast.JoinedStr):
-                filled.update(ast.walk(node))
-            elif isinstance(node, ast.Constant) and node not in filled:
+                filled_nodes.update(ast.walk(node))
+            elif isinstance(node, ast.Constant) and node not in filled_nodes:
                 assert not re.search(r"(?<!%)\{[A-Za-z_]\w*[^{}]*\}", str(node.value))
 
 
@@ -130,24 +130,24 @@ def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
 
 
 def test_thinning_keeps_the_important_points() -> None:
-    marked = np.zeros(10_000, dtype=bool)
-    marked[[5, 777]] = True
-    drawn = thin_out(10_000, marked, 100)
-    assert {5, 777} <= set(drawn.tolist())
-    assert 90 <= len(drawn) <= 102
+    is_marked = np.zeros(10_000, dtype=bool)
+    is_marked[[5, 777]] = True
+    kept_indices = thin_out(10_000, is_marked, 100)
+    assert {5, 777} <= set(kept_indices.tolist())
+    assert 90 <= len(kept_indices) <= 102
     assert len(thin_out(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
-    assert thin_out(3, marked[:3], 100).tolist() == [0, 1, 2]
+    assert thin_out(3, is_marked[:3], 100).tolist() == [0, 1, 2]
 
 
 def test_values_outside_the_axis_are_marked_and_counted() -> None:
-    drawn, outside = clip_to_axis([-5, -1, 0.5, np.nan, 1, 7], -1, 1)
-    np.testing.assert_array_equal(drawn, [-1, -1, 0.5, np.nan, 1, 1])
-    assert outside.tolist() == [-1, 0, 0, 0, 0, 1]
-    assert edge_symbols(outside, "circle") == ["triangle-left", *["circle"] * 4, "triangle-right"]
-    assert edge_symbols(outside[[0, 5]], "circle", "y") == ["triangle-down", "triangle-up"]
-    assert "2 values outside" in count_outside(outside)
-    assert "1 value outside" in count_outside(outside[1:], outside[1:3])
-    assert count_outside(outside[1:5]) == ""
+    clipped, outside_count = clip_to_axis([-5, -1, 0.5, np.nan, 1, 7], -1, 1)
+    np.testing.assert_array_equal(clipped, [-1, -1, 0.5, np.nan, 1, 1])
+    assert outside_count.tolist() == [-1, 0, 0, 0, 0, 1]
+    assert edge_symbols(outside_count, "circle") == ["triangle-left", *["circle"] * 4, "triangle-right"]
+    assert edge_symbols(outside_count[[0, 5]], "circle", "y") == ["triangle-down", "triangle-up"]
+    assert "2 values outside" in count_outside(outside_count)
+    assert "1 value outside" in count_outside(outside_count[1:], outside_count[1:3])
+    assert count_outside(outside_count[1:5]) == ""
 
 
 def test_names_are_short_and_printable() -> None:
@@ -228,8 +228,8 @@ def test_the_content_security_policy_blocks_outside_requests(chromium: Any, tmp_
     write_page(make_page(), tmp_path / "r.html")
     as_function: Callable[[str], str] = "code => {{ {} }}".format
     with open_report(chromium, tmp_path / "r.html") as report:
-        reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'blocked')")
-        assert reached == "blocked"
+        answer = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'blocked')")
+        assert answer == "blocked"
         report.tab.evaluate(
             "document.head.append(Object.assign(document.createElement('script'), {text: 'window.x=1'}))"
         )

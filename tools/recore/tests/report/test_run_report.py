@@ -16,7 +16,7 @@ import pytest
 from recore_support.command import recore, recore_process
 from recore_support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
 from recore_support.run_command import file_options, start
-from recore_support.tiny_submission import TARGETS, tiny
+from recore_support.tiny_submission import TARGETS, stub
 from sklearn.metrics import r2_score
 
 from recore.evaluation import write_recomputed_held_out
@@ -66,11 +66,11 @@ def test_errors_match_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
     assert pairs["index"].tolist() == public.index.tolist()
     assert pairs["SiteID"].tolist() == public["SiteID"].tolist()
     for name in TARGETS:
-        known = public[name].notna().to_numpy()
-        actual, estimate = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
-        assert table["rows"][name] == known.sum()
+        mask = public[name].notna().to_numpy()
+        actual, estimate = public[name].to_numpy()[mask], predicted[name].to_numpy()[mask]
+        assert table["rows"][name] == mask.sum()
         assert table["R2"][name] == pytest.approx(r2_score(actual, estimate), rel=1e-9)
-        assert table["RMSE"][name] == pytest.approx(np.linalg.norm(estimate - actual) / np.sqrt(known.sum()), rel=1e-9)
+        assert table["RMSE"][name] == pytest.approx(np.linalg.norm(estimate - actual) / np.sqrt(mask.sum()), rel=1e-9)
         slope, intercept = np.polyfit(estimate, actual, 1) if np.ptp(estimate) else (np.nan, np.nan)
         np.testing.assert_allclose(table.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6)
         rpd = np.std(actual, ddof=1) / table["RMSE"][name]
@@ -101,12 +101,12 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
     measured = random.lognormal(size=20_000)
     predicted = measured + random.standard_t(2, size=20_000)
     measured[::7] = np.nan
-    drawn = rows_to_draw(measured, predicted)
+    indices = rows_to_draw(measured, predicted)
     residuals = np.abs(predicted - measured)
-    assert len(drawn) == len(set(drawn)) <= MAX_RESIDUALS + MAX_OTHERS
-    assert not np.isnan(residuals[drawn]).any()
+    assert len(indices) == len(set(indices)) <= MAX_RESIDUALS + MAX_OTHERS
+    assert not np.isnan(residuals[indices]).any()
     limit = np.sort(residuals[~np.isnan(residuals)])[-MAX_RESIDUALS]
-    assert set(np.flatnonzero(residuals >= limit)) <= set(drawn)
+    assert set(np.flatnonzero(residuals >= limit)) <= set(indices)
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
@@ -140,11 +140,12 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
     assert len(private_values) > 3000
     private_numbers = {repr(float(value)) for value in private_values}
     for folder in (runs.good, runs.failed):
-        drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
+        numbers = np.array(sorted(drawn_numbers(folder / "report.html")))
         assert (
-            np.isin(public_values[~np.isnan(public_values)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
+            np.isin(public_values[~np.isnan(public_values)].astype(np.float32), numbers.astype(np.float32)).mean()
+            > 0.99
         )
-        assert np.isin(private_values.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
+        assert np.isin(private_values.astype(np.float32), numbers.astype(np.float32)).mean() < 0.01
         for file in (folder / "report.html", *(folder / "report").iterdir()):
             content = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
             assert not private_numbers & set(re.findall(r"[\d.]+(?:e-\d+)?", content)), file
@@ -233,9 +234,9 @@ def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, pa
 
 def test_the_public_file_may_have_moved(run_copy: Path, runs: Runs, tmp_path: Path) -> None:
     change_record(run_copy, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
-    moved = Path(shutil.copy(runs.public, tmp_path / "moved.csv"))
+    moved_file = Path(shutil.copy(runs.public, tmp_path / "moved.csv"))
     assert "no longer exists" in findings_of(report_run(run_copy))["nothing to compare"].text
-    assert "nothing to compare" not in findings_of(report_run(run_copy, moved))
+    assert "nothing to compare" not in findings_of(report_run(run_copy, moved_file))
 
 
 def test_predictions_that_were_not_scored_are_reported(run_copy: Path) -> None:
@@ -245,14 +246,14 @@ def test_predictions_that_were_not_scored_are_reported(run_copy: Path) -> None:
 
 
 def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: Path) -> None:
-    def add_run(name: str, started: str, gain: float, **data: str) -> Path:
+    def add_run(name: str, start_time: str, gain: float, **data: str) -> Path:
         folder = Path(shutil.copytree(run_copy, run_copy.parent / name))
 
         def change(record: dict[str, Any]) -> None:
             score = record["scores"]["private"]
             score["r2"]["CuPPM"] += gain
             score["value"] += 0.35 * gain
-            record["started"] = started
+            record["started"] = start_time
             record["data"]["private"].update(data)
 
         return change_record(folder, change)
@@ -323,11 +324,11 @@ def test_text_is_never_markup(run_copy: Path, sample: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_a_record_is_rejected(run_copy: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    before = (run_copy / "report.html").read_bytes()
+    content = (run_copy / "report.html").read_bytes()
     change_record(run_copy, change)
     with pytest.raises(ValueError, match=r"run\.json: not a valid run record"):
         write_report(run_copy)
-    assert (run_copy / "report.html").read_bytes() == before
+    assert (run_copy / "report.html").read_bytes() == content
 
 
 # ---- the commands ---------------------------------------------------------------------------------------------
@@ -371,7 +372,7 @@ class Figure:
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
-    interrupted_run = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=str(tmp_path / "slow"))
+    interrupted_run = start(tmp_path / "output", stub(tmp_path / "tiny"), *options, PYTHONPATH=str(tmp_path / "slow"))
     while not begun_file.exists():
         assert interrupted_run.process.poll() is None, interrupted_run.stderr
         time.sleep(0.1)
@@ -400,11 +401,11 @@ def test_predictions_of_0_are_a_finding_where_the_weight_of_the_target_matters(r
     predicted.to_csv(path, header=False, index=False)
     page = report_run(run_copy)
     finding = findings_of(page)["predicted as 0"]
-    cut = table_of(page, "errors").set_index("target")["predicted 0"]
+    zero_counts = table_of(page, "errors").set_index("target")["predicted 0"]
     assert finding.values == {"targets": ["CuPPM"]}
-    assert cut["YPPM"] > cut["CuPPM"] > cut["AuPPM"] > 0
+    assert zero_counts["YPPM"] > zero_counts["CuPPM"] > zero_counts["AuPPM"] > 0
     rows = table_of(page, "errors").set_index("target")["rows"]["CuPPM"]
-    assert f"CuPPM {cut['CuPPM']} of {rows} rows, weight 0.35" in finding.text
+    assert f"CuPPM {zero_counts['CuPPM']} of {rows} rows, weight 0.35" in finding.text
 
 
 def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public: pd.DataFrame) -> None:
@@ -415,8 +416,8 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     def add_held_out_score(record: dict[str, Any]) -> None:
         score = record["scores"]["held-out"] = copy.deepcopy(record["scores"]["public"])
         for name in TARGETS:
-            known = public[name].notna() & predicted[name].notna()
-            score["r2"][name] = r2_score(public[name][known], predicted[name][known])
+            is_known = public[name].notna() & predicted[name].notna()
+            score["r2"][name] = r2_score(public[name][is_known], predicted[name][is_known])
 
     change_record(run_copy, add_held_out_score)
     page = report_run(run_copy)

@@ -6,7 +6,7 @@ import pytest
 from recore_support.browser import open_report
 from recore_support.example_runs import Runs
 from recore_support.run_command import file_options, run_recore
-from recore_support.tiny_submission import tiny
+from recore_support.tiny_submission import stub
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.run.run_report import write_report
@@ -34,7 +34,7 @@ def test_a_target_is_chosen_by_keyboard(chromium: Any, runs: Runs) -> None:
 
 @pytest.mark.timing
 def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path) -> None:
-    submission, seconds = tiny(tmp_path / "tiny"), []
+    submission, seconds = stub(tmp_path / "tiny"), []
     for rows in (2_860, 28_600):
         data, out = tmp_path / f"data-{rows}", tmp_path / f"runs-{rows}/run"
         make_sample(data, Plan(rows=rows, holes=100, channels=1700))

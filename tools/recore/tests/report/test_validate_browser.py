@@ -15,9 +15,9 @@ from recore.validation import ValidationSettings
 
 
 @pytest.mark.machine
-def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
-    table = pd.read_csv(numbers / "errors-holes.csv").set_index("target")
-    with open_report(chromium, numbers.with_suffix(".html")) as report:
+def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, csv_dir: Path) -> None:
+    table = pd.read_csv(csv_dir / "errors-holes.csv").set_index("target")
+    with open_report(chromium, csv_dir.with_suffix(".html")) as report:
         tab = report.tab
         drawn = "document.querySelector('[data-figure=predicted]').data.filter(one => one.hoverinfo !== 'skip')"
         series = f"{drawn}.filter(one => one.name !== 'below the axis')"
@@ -26,7 +26,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         assert tab.evaluate(f"{series}.map(series => series.name)") == ["CuPPM"]
         points = tab.evaluate(count)
         assert f"RMSE {table.loc['CuPPM', 'RMSE']:.4g} ppm" in tab.text_content("[data-detail-of=predicted]")
-        holes = set(pd.read_csv(numbers / "predicted.csv", dtype={"SiteID": str})["SiteID"])
+        holes = set(pd.read_csv(csv_dir / "predicted.csv", dtype={"SiteID": str})["SiteID"])
         read_out = re.match(r"\d+, (\d+), [\d.]+ m", report.read_by_keyboard("predicted"))
         assert read_out
         assert read_out[1] in holes

@@ -89,9 +89,9 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
     page = validate_changed(shift)
     r2 = item(page, "targets").set_index("target").loc["CuPPM", "R2 holes"]
     assert r2 < -0.5, "the data do not have the properties that this test needs"
-    below = int((item(page, "targets")["R2 holes"] < -0.5).sum())
+    count = int((item(page, "targets")["R2 holes"] < -0.5).sum())
     for name in ("r2", "contributions"):
-        assert f"{below} value" in figure(page, name).summary
+        assert f"{count} value" in figure(page, name).summary
     marks = next(trace for trace in figure(page, "r2").plot.data if trace.name == "held-out drill holes")
     position = list(marks.y).index("CuPPM")
     assert marks.marker.symbol[position] == "triangle-left"
@@ -104,7 +104,7 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
 @pytest.mark.slow
 def test_only_nine_of_many_holes_have_their_own_colour(validate_changed: Callable[..., Page]) -> None:
-    page = validate_changed(lambda data: data.assign(SiteID=[f"H{number % 20}" for number in range(len(data))]))
+    page = validate_changed(lambda data: data.assign(SiteID=[f"H{index % 20}" for index in range(len(data))]))
     predicted = figure(page, "predicted")
     rows = predicted.plot.layout.meta
     assert "9 holes" in predicted.summary

@@ -37,27 +37,27 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     record = make_record() | {"submission": {"path": "s", "sha256": read_submission(tmp_path / "s").sha256}}
     record["data"] = {"public": {"path": "public.csv", "sha256": sha256_of(small_file)}}
 
-    def validate(claimed: float) -> PageFinding:
-        record["scores"] = make_record(**{"held-out": claimed})["scores"]
+    def validate(claim: float) -> PageFinding:
+        record["scores"] = make_record(**{"held-out": claim})["scores"]
         write_record(tmp_path / "runs", "mine", record)
         settings = ValidationSettings(repeats=1, time_limit=0.01)
         page = validate_submission(tmp_path / "s", small_file, settings, runs=tmp_path / "runs")
         return next(finding for finding in page.findings if finding.name == "own score")
 
     finding = validate(0.9)
-    again = finding.values["again"]
+    recomputed = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, but {again:.4f} with drill holes held out, so the" in finding.text
-    assert read_record(tmp_path / "runs/mine").recomputed_held_out == again
-    finding = validate(again)
+    assert f"own held-out score is 0.9000, but {recomputed:.4f} with drill holes held out, so the" in finding.text
+    assert read_record(tmp_path / "runs/mine").recomputed_held_out == recomputed
+    finding = validate(recomputed)
     assert (finding.level, finding.text.partition(": ")[2]) == (
         "good",
-        f"the submission's own held-out score is the same, {again:.4f}",
+        f"the submission's own held-out score is the same, {recomputed:.4f}",
     )
 
 
-def test_no_file_remains_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:
-    facts = json.loads((numbers / "contents.json").read_text())["facts"]
+def test_no_file_remains_in_a_submissions_folder(csv_dir: Path, linear_submission: Path) -> None:
+    facts = json.loads((csv_dir / "contents.json").read_text())["facts"]
     assert facts["submission"] == linear_submission.name
     assert {path.name for path in linear_submission.iterdir()} == {"preprocess.py", "train.py"}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sagemaker_inference.transformer import Transformer
-from support.checkout import ROOT, UPLOADED, copy_scripts, run
+from support.checkout import ROOT, UPLOADED_FILES, copy_scripts, run
 from support.scripts import modules_of, run_here
 
 TOLERANCE = 1e-9  # relative; the last bits of a matrix product depend on the number of rows
@@ -53,7 +53,7 @@ def test_the_inference_toolkit_serves_the_model(project: Path, tmp_path: Path, m
 @pytest.mark.slow
 @pytest.mark.skipif(" " in sys.executable, reason="the toolkit cannot start an interpreter whose path has a space")
 def test_the_training_toolkit_runs_train_py_in_script_mode(project: Path, tmp_path: Path) -> None:
-    code = copy_scripts(tmp_path / "code", *UPLOADED, "requirements.txt")
+    code = copy_scripts(tmp_path / "code", *UPLOADED_FILES, "requirements.txt")
     base = tmp_path / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (base / folder).mkdir(parents=True)

@@ -28,10 +28,10 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_image(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # `unearthed build` runs in this image
-    oldest = engine.version()["MinAPIVersion"]
-    if Version(oldest) > Version("1.39"):
+    version = engine.version()["MinAPIVersion"]
+    if Version(version) > Version("1.39"):
         pytest.skip(
-            f"the Unearthed CLI uses version 1.39 of Docker's API, but this engine needs {oldest} or newer: "
+            f"the Unearthed CLI uses version 1.39 of Docker's API, but this engine needs {version} or newer: "
             'set "min-api-version": "1.24" in its daemon.json'
         )
     folder = tmp_path_factory.mktemp("client")

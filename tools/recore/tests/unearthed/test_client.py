@@ -15,7 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 from stagemaker_support.docker_engine import THREADS_OF_CONTAINERS
-from support.checkout import UPLOADED, copy_checkout, environment, run
+from support.checkout import UPLOADED_FILES, copy_checkout, environment, run
 from support.fixtures import make_project
 from unearthed.conftest import IMAGE
 
@@ -80,7 +80,7 @@ def client_run(
     client_run = ClientRun(folder)
     try:
         for command in OUTPUTS:
-            before = modification_times(folder)
+            times = modification_times(folder)
             result = subprocess.run(
                 [client, command],
                 cwd=folder,
@@ -91,18 +91,16 @@ def client_run(
                 timeout=300,
             )
             client_run.output[command] = result.stdout
-            remaining = [] if command == "build" else containers(engine, folder)
-            client_run.exit_codes[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
-            client_run.logs[command] = "".join(container.logs().decode() for container in remaining)
-            for container in remaining:
+            left_containers = [] if command == "build" else containers(engine, folder)
+            client_run.exit_codes[command] = [container.wait(timeout=60)["StatusCode"] for container in left_containers]
+            client_run.logs[command] = "".join(container.logs().decode() for container in left_containers)
+            for container in left_containers:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
             while containers(engine, folder):  # the engine removes build's container, which takes a moment
                 assert time.monotonic() < deadline, f"the container of {command} still exists\n{result.stdout}"
                 time.sleep(0.1)
-            client_run.changed_files[command] = {
-                name for name, _ in before.items() ^ modification_times(folder).items()
-            }
+            client_run.changed_files[command] = {name for name, _ in times.items() ^ modification_times(folder).items()}
         yield client_run
     finally:
         # If a client is stopped, its container keeps running.
@@ -127,7 +125,7 @@ def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(client_ru
     with tarfile.open(client_run.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
         contents = {name: file.read() for name, file in members.items()}
-    assert set(contents) == {*UPLOADED, "requirements.txt"}
+    assert set(contents) == {*UPLOADED_FILES, "requirements.txt"}
     assert contents == {name: (client_run.folder / name).read_bytes() for name in contents}
 
 

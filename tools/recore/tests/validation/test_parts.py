@@ -15,35 +15,35 @@ from recore.validation.validation import combine_folds
 
 
 def test_thinning_keeps_every_hole() -> None:
-    holes = np.repeat([f"H{number}" for number in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
-    thinned = thin_rows(holes, 800)
-    counts = pd.Series(holes[thinned]).value_counts()
-    assert 780 <= len(thinned) <= 800
+    holes = np.repeat([f"H{index}" for index in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
+    rows = thin_rows(holes, 800)
+    counts = pd.Series(holes[rows]).value_counts()
+    assert 780 <= len(rows) <= 800
     assert counts["H0"] == 5
     assert counts["H3"] == 20
     assert counts.drop(["H0", "H3"]).nunique() == 1
-    assert (np.diff(thinned) > 0).all()
-    assert {0, 4, 5, 504, len(holes) - 1} <= set(thinned.tolist())  # the first and the last row of a hole
+    assert (np.diff(rows) > 0).all()
+    assert {0, 4, 5, 504, len(holes) - 1} <= set(rows.tolist())  # the first and the last row of a hole
     assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
-    many_holes = np.array([f"H{number}" for number in range(1000)])
+    many_holes = np.array([f"H{index}" for index in range(1000)])
     assert 400 <= len(thin_rows(many_holes, 500)) <= 500
 
 
 def test_only_complete_cross_validations_have_predictions() -> None:
-    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
-    required, *optional = make_plan(holes, None, 2, 0)
-    fits = [*required, *(fit for stage in optional for fit in stage)]
-    skipped = fits[-1]
-    outcomes = [(fit, None if fit is skipped else np.ones((len(fit.held_out), 3))) for fit in fits]
-    predictions, skipped_ones, failed = combine_folds(outcomes, (len(holes), 3))
-    assert (skipped_ones, failed) == ([skipped.cross_validation], {})
-    assert sum(fit.cross_validation == skipped.cross_validation for fit in fits) > 1
-    assert predictions.keys() == {fit.cross_validation for fit in fits} - {skipped.cross_validation}
+    holes = np.repeat([f"H{index}" for index in range(7)], 6).astype(object)
+    required_fits, *optional = make_plan(holes, None, 2, 0)
+    fits = [*required_fits, *(fit for stage in optional for fit in stage)]
+    last_fit = fits[-1]
+    outcomes = [(fit, None if fit is last_fit else np.ones((len(fit.held_out), 3))) for fit in fits]
+    predictions, skipped_ones, failed_folds = combine_folds(outcomes, (len(holes), 3))
+    assert (skipped_ones, failed_folds) == ([last_fit.cross_validation], {})
+    assert sum(fit.cross_validation == last_fit.cross_validation for fit in fits) > 1
+    assert predictions.keys() == {fit.cross_validation for fit in fits} - {last_fit.cross_validation}
     assert all((values == 1).all() for values in predictions.values())
 
 
 def test_the_plan_holds_out_each_row_once_and_never_trains_on_its_hole() -> None:
-    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
+    holes = np.repeat([f"H{index}" for index in range(7)], 6).astype(object)
     fits: dict[Any, list[Any]] = {}
     for fit in (
         fit

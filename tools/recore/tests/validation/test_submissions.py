@@ -84,8 +84,8 @@ def test_a_submissions_output_is_not_mistaken_for_responses(
 @pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
-    hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
-    (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
+    code = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
+    (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", code))
     out = tmp_path / "r.html"
     result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-time-limit", 0.3)
     assert (result.returncode, result.stdout) == (1, "")

@@ -12,7 +12,7 @@ CASES = [
     *formats.PROGRAMS,
     *formats.MARKS,
     *formats.NAMES,
-    *formats.REFUSED,
+    *formats.REJECTED,
     *assay_tables.HEADER_CASES,
     *assay_tables.MARK_CASES,
     *assay_tables.COMPANION_CASES,

@@ -19,29 +19,29 @@ from recore_support.import_cases.building import (
     WINDOWS,
     Axis,
     axis,
-    listed,
+    split_list,
     table,
-    transposed,
+    transpose,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, asks, or_asks
+from recore_support.import_cases.case import ERROR, NO_ID, Case, ask, may_ask
 
 # "Wavelength (cm-1)": some software calls every axis a wavelength; "Spectrum" has "um" in it; MicroLab is a program
-WAVENUMBER_WORDS = listed("""
+WAVENUMBER_WORDS = split_list("""
     Wavenumber (cm-1)|Wavenumbers [1/cm]|Wavenumber|wavenumber_cm-1|cm-1|cm^-1|1/cm|Wellenzahl [cm-1]|Wellenzahl
     Nombre d'onde (cm-1)|N\u00famero de onda (cm-1)|Wave number / cm-1|Wavelength (cm-1)|Frequency (cm-1)|WN|x|XData
     Wellenzahl (cm\u207b\u00b9)|Spectrum|Datum|MicroLab|Agilent MicroLab wavenumber|microscope x|Energy (cm-1)
     Frequency / cm-1|Photon energy in wavenumbers|\uff37avenumber \uff08cm\uff0d1\uff09|Wavenumber (cm\u22121)
 """)
-NANOMETRE_WORDS = listed("""
+NANOMETRE_WORDS = split_list("""
     Wavelength (nm)|wavelength_nm|wl_nm|WavelengthNm|nm|lambda [nm]|Wellenl\u00e4nge [nm]|Wellenlaenge (nm)
     Longueur d'onde (nm)|Longitud de onda (nm)|Wavelength/nm|nm.|WAVELENGTH NM|Wavelength, nanometers|wavelength.nm
 """)
-MICROMETRE_WORDS = listed("""
+MICROMETRE_WORDS = split_list("""
     Wavelength (\u00b5m)|Wavelength (\u03bcm)|wavelength_um|um|microns|Wavelength (microns)|Wavelength (micrometers)
     Wavelength [micrometres]|Wellenl\u00e4nge [\u00b5m]
 """)
-OTHER_AXES = listed("""
+OTHER_AXES = split_list("""
     Energy (meV)|eV|Photon energy [keV]|Frequency (GHz)|E (kJ/mol)|kcal mol-1|Energy (Hartree)|k / rad cm-1
     Angular wavenumber (rad/cm)|Raman shift (cm-1)|Raman Shift / cm-1|2theta|2\u03b8 (deg)|Two-Theta|m/z
     Retention time (min)|Minutes|seconds|Chemical shift (ppm)|ppm|Temperature (K)
@@ -69,25 +69,25 @@ AMBIGUOUS = [
     *(axis(4000, 4000 + 34 * step, step, decimals=2) for step in (48.21, 25)),
     *(Axis(np.round(1e7 / np.arange(first, 690, -100), 2), "nm", 2) for first in (3800.0, 4000.0)),
 ]
-PLAIN = [
+PLAIN_CASES = [
     *(MIR, MIR.reversed, MIR_WHOLE, OPUS, OMNIC, NIR, NIR_OPUS),
     axis(7800, 3600, -120, decimals=0),
     axis(4000, 600, -1.93, decimals=0),
     *(axis(4000, 4000 + 34 * step, step, decimals=3) for step in (3.857, 7.714)),  # ascending, with the step of a laser
 ]
-PREFIXES = listed("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
+PREFIXES = split_list("m|V|wn|abs|nir|v.|X.|Y_|spec_|A|wavenumber|mir-|scan2_")
 # words and settings that are not the unit of the axis, above a header without a unit
-MISLEADING = listed("""
+MISLEADING_TITLES = split_list("""
     gemessen um 12:30 Uhr|Messung um neun|collected near Socorro, NM|particle size (um): 63
     laser wavelength (nm): 632.8|pixel size in um: 6.25|thickness (um); 12
 """)
 SILENT_COMMENTS = [  # above a spectrum without a header, too
     "[cm-1] as exported\n",
     "Instrument,Alpha\nScans,32\n",
-    "".join(f"# setting {number}\n" for number in range(60)),
+    "".join(f"# setting {index}\n" for index in range(60)),
     *(
         f"# {comment}\n"
-        for comment in listed("""
+        for comment in split_list("""
             Spectra of drill hole D1|Site: 12 km north of Perth|Irradiance calibration 2020|attenuated total reflectance
             Lamp: 12 V, counts: 32 scans|no derivative, not normalised|MicroLab, resolution: 4 cm-1, laser 633 nm
             scale factor: 1|collected near Socorro, NM
@@ -99,36 +99,36 @@ ASKING_COMMENTS = {
     "quantity": ["# reflectance\n", "# Diffuse reflectance spectra of pulps\n", "# second derivative\n"],
     "format": ["# YFACTOR: 0.25\n", "scale factor,1000\n"],
 }
-COMMENTS_OF_NM = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
+NM_COMMENTS = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
 SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # insufficient in the visible range
 
-ABSORBANCE_WORDS = listed("""
+ABSORBANCE_WORDS = split_list("""
     Absorbance|Absorbance (a.u.)|Absorbance [A.U.]|Absorbance Units|absorbance_au|A|Abs|Abs.|log(1/R)|log 1/R
     Log10(1/R)|log(1/T)|-log10(R)|log (1/reflectance)|Extinktion|Absorbanz|pseudo absorbance|Absorbancia
     log(1/Reflectance)|Log(1/Transmittance)|Absorbance (log 1/R)|apparent absorbance
 """)
-NEUTRAL_WORDS = listed("Intensity|Signal|Value|y|R1|T12|Wert|Sample 4|rock_R2|KM3 12.5|5001")
+NEUTRAL_WORDS = split_list("Intensity|Signal|Value|y|R1|T12|Wert|Sample 4|rock_R2|KM3 12.5|5001")
 REFLECTANCE_WORDS = {
-    "fraction": listed("""
+    "fraction": split_list("""
         Reflectance|reflectance_frac|Diffuse Reflectance|Reflectivity|Refl.|R\u00e9flexion|Riflettanza|Remission
         Transmittance|Transmitancia|Transmissionsgrad|Relative reflectance factor
     """),
-    "percent": listed("""
+    "percent": split_list("""
         R%|%R|R [%]|Reflectance (%)|ReflectancePercent|R\u00e9flectance (%)|Reflexion [%]|Reflectancia (%)
         Remissionsgrad [%]|Transmission [%]|% Transmittance|%T|T (%)|T%|transmittance_pct
     """),
 }
-REJECTED_WORDS = listed("""
+REJECTED_WORDS = split_list("""
     Kubelka-Munk|Kubelka Munk|KubelkaMunk|K-M|KM|F(R)|Single Beam|SingleBeam|single_beam|Single channel|Emissivity
     emissivity_frac|Emittance|First derivative|1st derivative of absorbance|Absorbance, 2nd derivative|Interferogram
     second_derivative|SecondDerivative|Absorptance|Photoacoustic|Raman intensity|Radiance|ln(1/R)|-ln(R)|mOD
     Absorption coefficient (cm-1)|Absorbance (mAU)|d(A)/d(x)|Absorbance derivative|Extinction coefficient
     Refractive index|Single Channel Sample
 """)
-UNSURE_WORDS = listed("""
+UNSURE_WORDS = split_list("""
     Absorbance (normalised)|SNV absorbance|Absorbance, baseline corrected|ATR units|Absorption|Optical density|D1
 """)
-HARMLESS_COMMENTS = listed("""
+HARMLESS_COMMENTS = split_list("""
     64 scans, 50 % humidity|T = 25 C|Operator: K. M. Jones|background: single beam of KBr|detector cut-off 16 um
     reflectance standard: Spectralon|beam splitter for 350 to 7800 cm-1|A. Smith, R. Miller, T. Brown
     transmittance window: KBr|first derivative not applied|sampling interval 1.4 nm at 1000 nm
@@ -150,18 +150,18 @@ AXES = [
     *(two_columns(word) for word in WAVENUMBER_WORDS),
     *(two_columns(word, axis=MIR_NM) for word in NANOMETRE_WORDS),
     *(two_columns(word, axis=MIR_UM) for word in MICROMETRE_WORDS),
-    *(two_columns(None, axis=positions) for positions in PLAIN),
-    *(table(positions) for positions in PLAIN),
-    *asks("unit", *(two_columns(None, axis=positions) for positions in AMBIGUOUS)),
-    *asks("unit", *(table(positions) for positions in AMBIGUOUS)),
-    *asks("unit", *(two_columns(word, "Intensity") for word in OTHER_AXES)),
-    *asks("unit", *(table(channel=word + "{}") for word in ("Raman shift ", "m/z ", "eV_"))),
-    *asks(
-        ("unit", ANY),
+    *(two_columns(None, axis=positions) for positions in PLAIN_CASES),
+    *(table(positions) for positions in PLAIN_CASES),
+    *ask("unit", *(two_columns(None, axis=positions) for positions in AMBIGUOUS)),
+    *ask("unit", *(table(positions) for positions in AMBIGUOUS)),
+    *ask("unit", *(two_columns(word, "Intensity") for word in OTHER_AXES)),
+    *ask("unit", *(table(channel=word + "{}") for word in ("Raman shift ", "m/z ", "eV_"))),
+    *ask(
+        ("unit", ERROR),
         *(two_columns(word, "A", Axis(np.round(x, n), decimals=n)) for word, (x, n) in OTHER_UNITS.items()),
     ),
     # words that state no unit
-    *asks(
+    *ask(
         "unit",
         two_columns("wl", "abs", MIR_NM),
         two_columns("Wavelength", "A", VISNIR_NM),
@@ -175,7 +175,7 @@ AXES = [
         table(NIR_NM, columns={"AcquisitionDate": "2024-03-01|2024-03-01|2024-03-01", "SampleName": "R1|R2|R3"}),
         table(VISNIR_NM, columns={"PointID": "101|102|205"}, index="101|102|205", channel="spc.{}"),
     ),
-    *or_asks("unit", two_columns("Wavelength", "A"), two_columns(None, axis=axis(4000, 9985, 192.87, decimals=2))),
+    *may_ask("unit", two_columns("Wavelength", "A"), two_columns(None, axis=axis(4000, 9985, 192.87, decimals=2))),
     two_columns("Wellenzahl", axis=axis(2500, 1000, -50)),
     two_columns("Wavenumber", axis=NIR.reversed),
     two_columns("cm-1", "A", axis(350, 2500, 50)),
@@ -187,46 +187,46 @@ AXES = [
     two_columns(None, axis=MIR_UM).with_options(unit="um"),
     table(VISNIR_NM).with_options(unit="nm"),
     table(axis(2500, 1000, -50)).with_options(unit="cm-1"),
-    *or_asks(ANY, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
+    *may_ask(ERROR, table(VISNIR_NM, US_TAB, {"Wavelength": "R1|R2|R3"}).with_options(unit="nm")),
     # comments and titles
-    two_columns(None, axis=MIR_NM, before="# wavelength (nm), absorbance\n"),
-    two_columns(None, axis=MIR_UM, before="# rock 7\n# x: microns\n# y: log 1/R\n"),
-    two_columns("x", "y", NIR_NM, before="# x in nm\n"),
-    two_columns("wl (nm)", "A", MIR_NM, before="# sensor: 4 um pixels\n"),
-    two_columns("wavelength_nm", "abs", MIR_NM, before="# resolution: 4 cm-1\n"),
-    table(MIR_NM, before="# channels are wavelengths in nm\n"),
-    table(VISNIR_NM, before="Spectra by wavelength (nm)\n"),
-    two_columns("Wavenumber", before="Agilent MicroLab\n"),
-    two_columns("Wavenumber", "Intensity", before="Sample 12 DRIFT 64 scans\n"),
-    two_columns("cm-1", "A", before='"rock 7 Created as New Dataset"\n'),
-    two_columns("cm-1", "A", before="Institute of Soils\nDRIFT\n\n"),
-    two_columns(before="Wavelength (nm)\n"),
-    table(before="Drill core 2024\n").notes("Drill core 2024"),
-    *(two_columns("Wavenumber", before=f"# {comment}\n") for comment in HARMLESS_COMMENTS),
-    *(case for before in SILENT_COMMENTS for case in (two_columns(None, before=before), table(before=before))),
+    two_columns(None, axis=MIR_NM, head="# wavelength (nm), absorbance\n"),
+    two_columns(None, axis=MIR_UM, head="# rock 7\n# x: microns\n# y: log 1/R\n"),
+    two_columns("x", "y", NIR_NM, head="# x in nm\n"),
+    two_columns("wl (nm)", "A", MIR_NM, head="# sensor: 4 um pixels\n"),
+    two_columns("wavelength_nm", "abs", MIR_NM, head="# resolution: 4 cm-1\n"),
+    table(MIR_NM, head="# channels are wavelengths in nm\n"),
+    table(VISNIR_NM, head="Spectra by wavelength (nm)\n"),
+    two_columns("Wavenumber", head="Agilent MicroLab\n"),
+    two_columns("Wavenumber", "Intensity", head="Sample 12 DRIFT 64 scans\n"),
+    two_columns("cm-1", "A", head='"rock 7 Created as New Dataset"\n'),
+    two_columns("cm-1", "A", head="Institute of Soils\nDRIFT\n\n"),
+    two_columns(head="Wavelength (nm)\n"),
+    table(head="Drill core 2024\n").notes("Drill core 2024"),
+    *(two_columns("Wavenumber", head=f"# {comment}\n") for comment in HARMLESS_COMMENTS),
+    *(case for before in SILENT_COMMENTS for case in (two_columns(None, head=before), table(head=before))),
     *(
         case
         for question, comments in ASKING_COMMENTS.items()
         for before in comments
-        for case in asks(question, two_columns(None, before=before), table(before=before))
+        for case in ask(question, two_columns(None, head=before), table(head=before))
     ),
     *(
         case
-        for before in (*COMMENTS_OF_NM, "Wavelengths in nm, laser 633 nm\n")
-        for case in (two_columns(None, axis=MIR_NM.reversed, before=before), table(MIR_NM.reversed, before=before))
+        for before in (*NM_COMMENTS, "Wavelengths in nm, laser 633 nm\n")
+        for case in (two_columns(None, axis=MIR_NM.reversed, head=before), table(MIR_NM.reversed, head=before))
     ),
-    *asks("unit", *(two_columns("x", "A", VISNIR_NM, before=f"# {comment}\n") for comment in SETTINGS)),
-    *or_asks("unit", two_columns("x", "A", VISNIR_NM, before="# range: 350-2500 nm\n")),
-    *or_asks("unit", *(two_columns("X", before=f"# {comment}\n") for comment in MISLEADING)),
-    *or_asks("unit", *(table(before=f"# {comment}\n") for comment in MISLEADING)),
-    *or_asks(
-        ANY,
-        two_columns("X", "Y", before="Laser wavelength (nm),632.8\n"),
-        two_columns("cm-1", "A", before="Sample 12, DRIFT 64 scans\n"),
+    *ask("unit", *(two_columns("x", "A", VISNIR_NM, head=f"# {comment}\n") for comment in SETTINGS)),
+    *may_ask("unit", two_columns("x", "A", VISNIR_NM, head="# range: 350-2500 nm\n")),
+    *may_ask("unit", *(two_columns("X", head=f"# {comment}\n") for comment in MISLEADING_TITLES)),
+    *may_ask("unit", *(table(head=f"# {comment}\n") for comment in MISLEADING_TITLES)),
+    *may_ask(
+        ERROR,
+        two_columns("X", "Y", head="Laser wavelength (nm),632.8\n"),
+        two_columns("cm-1", "A", head="Sample 12, DRIFT 64 scans\n"),
         # units in a separate line, as in Origin
-        two_columns("cm-1", "a.u.", before="Wavenumber,Absorbance\n"),
-        two_columns("nm", "a.u.", MIR_NM, before="Wavelength,Absorbance\n"),
-        two_columns("um", "log(1/R)", MIR_UM, before="x,y\n"),
+        two_columns("cm-1", "a.u.", head="Wavenumber,Absorbance\n"),
+        two_columns("nm", "a.u.", MIR_NM, head="Wavelength,Absorbance\n"),
+        two_columns("um", "log(1/R)", MIR_UM, head="x,y\n"),
     ),
     # names of channels
     *(table(MIR_NM, channel=style) for style in ("{}nm", "nm{}", "wl_nm{}")),
@@ -241,51 +241,47 @@ AXES = [
     *(table(MIR, GERMAN, channel=word + "{}") for word in ("m", "abs")),
     table(columns={"PIDN": "R1|R2|R3", "BSAN": "0.1|0.2|0.3", "Depth": "Topsoil|Topsoil|Topsoil"}, channel="m{}"),
     table(MIR_WHOLE.reversed, columns={"id.layer_uuid_txt": "R1|R2|R3"}, channel="scan_mir.{}_abs"),
-    table(MIR_WHOLE, channel=lambda text: f"{float(text):.4E}"),
-    *or_asks(ANY, table(channel="{} (cm-1)")),
-    *asks(ANY, table(channel=lambda text: f"{text} {'nm' if text < '2' else 'cm-1'}")),
-    *asks(ANY, table(channel=lambda text: f"{'sd' if text < '2' else 'm'}{text}")),
-    *asks(NO_ID, table(channel=lambda text: "x" + text.replace(".", "_"))),
+    table(MIR_WHOLE, channel=lambda name: f"{float(name):.4E}"),
+    *may_ask(ERROR, table(channel="{} (cm-1)")),
+    *ask(ERROR, table(channel=lambda name: f"{name} {'nm' if name < '2' else 'cm-1'}")),
+    *ask(ERROR, table(channel=lambda name: f"{'sd' if name < '2' else 'm'}{name}")),
+    *ask(NO_ID, table(channel=lambda name: "x" + name.replace(".", "_"))),
     # numbers of channels instead of an axis
-    *asks(
+    *ask(
         "channels",
         table(axis(1, 60, 1, decimals=0)),
         *(table(axis(1, 40, 1, decimals=0), channel=word + "{}") for word in ("r", "V", "X", "c", "PC")),
         two_columns("n", "A", axis(1, 400, 1, decimals=0)),
         table(SATELLITE, channel=lambda number: f"B{int(number):02}").with_options(unit="cm-1"),
     ),
-    *asks(ANY, table(axis(2, 41, 1, decimals=0), channel="V{}")),
+    *ask(ERROR, table(axis(2, 41, 1, decimals=0), channel="V{}")),
     # lists of peaks
-    *asks(
-        "peaks",
-        two_columns(axis=PEAKS),
-        table(PEAKS),
-    ),
+    *ask("peaks", two_columns(axis=PEAKS), table(PEAKS)),
     two_columns(axis=PEAKS).with_options(unit="cm-1").notes("vary widely, as in a list of peaks"),
     two_columns(axis=NIR_AND_MIR),
-    *asks(
+    *ask(
         "layout",
         line_of_wavelengths(),
         # spectra in columns
-        transposed(NUMBERS, "X [1/cm]"),
-        transposed("P1|P2|P3", "Wellenzahl", OPUS, GERMAN),
-        transposed("101|102|103", "cm-1", MIR, GERMAN_TAB),
-        transposed(NUMBERS, "wavelength_nm", MIR_NM),
-        transposed("a.asd|b.asd", "Wavelength", MIR_NM, US_TAB),
-        transposed(NUMBERS, "wn", MIR.reversed),
-        transposed("4100|4101|4102|4103|4104|4105|4106|4107", "cm-1", NIR),
-        transposed("S1|S2|S3|S4|S5|S6|S7|S8", ""),
-        transposed("|".join(f"S{4 * number**2}" for number in range(2, 12)), "").with_options(unit="cm-1"),
+        transpose(NUMBERS, "X [1/cm]"),
+        transpose("P1|P2|P3", "Wellenzahl", OPUS, GERMAN),
+        transpose("101|102|103", "cm-1", MIR, GERMAN_TAB),
+        transpose(NUMBERS, "wavelength_nm", MIR_NM),
+        transpose("a.asd|b.asd", "Wavelength", MIR_NM, US_TAB),
+        transpose(NUMBERS, "wn", MIR.reversed),
+        transpose("4100|4101|4102|4103|4104|4105|4106|4107", "cm-1", NIR),
+        transpose("S1|S2|S3|S4|S5|S6|S7|S8", ""),
+        transpose("|".join(f"S{4 * number**2}" for number in range(2, 12)), "").with_options(unit="cm-1"),
     ),
-    *asks(("layout", "unit", "channels"), transposed(NUMBERS, "")),
-    *asks(("layout", "quantity"), transposed("E1|E2", "Emissivity (cm-1)")),
+    *ask(("layout", "unit", "channels"), transpose(NUMBERS, "")),
+    *ask(("layout", "quantity"), transpose("E1|E2", "Emissivity (cm-1)")),
 ]
 
 QUANTITIES = [
     *(two_columns("cm-1", word) for word in [*ABSORBANCE_WORDS, *NEUTRAL_WORDS]),
-    *asks("quantity", *(two_columns("cm-1", word) for word in REJECTED_WORDS)),
+    *ask("quantity", *(two_columns("cm-1", word) for word in REJECTED_WORDS)),
     # dark rocks in the near infrared: only the word decides
-    *asks(
+    *ask(
         "quantity",
         *(
             two_columns("wavelength_nm", word, NIR_NM, quantity=scale, decimals=6, offset=1.3)
@@ -293,7 +289,7 @@ QUANTITIES = [
             for word in words
         ),
     ),
-    *or_asks("quantity", *(two_columns("cm-1", word) for word in UNSURE_WORDS)),
+    *may_ask("quantity", *(two_columns("cm-1", word) for word in UNSURE_WORDS)),
     *(
         two_columns("cm-1", word, quantity=scale, decimals=6).with_options(convert=scale)
         for word, scale in (("Reflectance", "fraction"), ("%T", "percent"), ("Intensity", "fraction"), ("R", "percent"))
@@ -301,10 +297,10 @@ QUANTITIES = [
     table(quantity="percent").with_options(convert="percent"),
     table(offset=0.8),
     two_columns(offset=-0.21),
-    two_columns(None, before="# cm-1, absorbance\n"),
-    two_columns("cm-1", before="# calculated from reflectance (%)\n"),
-    table(MIR_UM, before="# Wavelength (um), log(1/R)\n"),
-    *asks(
+    two_columns(None, head="# cm-1, absorbance\n"),
+    two_columns("cm-1", head="# calculated from reflectance (%)\n"),
+    table(MIR_UM, head="# Wavelength (um), log(1/R)\n"),
+    *ask(
         "quantity",
         two_columns("Wavelength (nm)", "Absorption coefficient (cm-1)", MIR_NM),
         # without words: only the values decide
@@ -315,15 +311,15 @@ QUANTITIES = [
         table(form=GERMAN, quantity="percent"),
         table(VISNIR_NM, quantity="percent", channel="wl_{}", offset=1.05),
         # comments, titles, corners and names of channels
-        two_columns(None, quantity="fraction", before="# reflectance\n"),
-        two_columns("cm-1", "value", before="# emissivity of rocks\n"),
-        two_columns(None, before="# Y: Kubelka-Munk units\n"),
-        two_columns("cm-1", "%T", before="# absorbance\n", quantity="percent"),
-        two_columns("cm-1", "%T", before="rock 7\n", quantity="percent"),
-        two_columns("cm-1", "%T", form=WINDOWS, before="r7,,\nNew,,\n", quantity="percent"),
-        table(before="Reflectance spectra\n", quantity="fraction"),
-        table(before="# transmittance\n", quantity="fraction"),
-        table(before="# single beam\n"),
+        two_columns(None, quantity="fraction", head="# reflectance\n"),
+        two_columns("cm-1", "value", head="# emissivity of rocks\n"),
+        two_columns(None, head="# Y: Kubelka-Munk units\n"),
+        two_columns("cm-1", "%T", head="# absorbance\n", quantity="percent"),
+        two_columns("cm-1", "%T", head="rock 7\n", quantity="percent"),
+        two_columns("cm-1", "%T", form=WINDOWS, head="r7,,\nNew,,\n", quantity="percent"),
+        table(head="Reflectance spectra\n", quantity="fraction"),
+        table(head="# transmittance\n", quantity="fraction"),
+        table(head="# single beam\n"),
         table(quantity="fraction", columns={"Reflectance": "R1|R2|R3"}),
         table(quantity="fraction", channel="R_{}"),
         table(quantity="percent", channel="T{}"),
@@ -332,10 +328,10 @@ QUANTITIES = [
         table(channel="scan_mir.{}_ref"),
         *(table(index=name) for name in ("Reflectance", "T (%)", "Kubelka-Munk")),
     ),
-    *or_asks(
+    *may_ask(
         "quantity",
-        two_columns("cm-1", "Intensity", before="Diffuse reflectance, %\n", offset=0.2),
-        two_columns("cm-1", "Intensity", before="KM Mining Ltd\n"),
+        two_columns("cm-1", "Intensity", head="Diffuse reflectance, %\n", offset=0.2),
+        two_columns("cm-1", "Intensity", head="KM Mining Ltd\n"),
     ),
-    *asks(("quantity", ANY), two_columns("cm-1", "%", before="Wavenumber,Transmittance\n", quantity="percent")),
+    *ask(("quantity", ERROR), two_columns("cm-1", "%", head="Wavenumber,Transmittance\n", quantity="percent")),
 ]

@@ -15,14 +15,14 @@ from recore_support.import_cases.case import Assays, Case, Values
 Numbers = NDArray[np.float64]
 
 
-def listed(text: str) -> list[str]:
+def split_list(entries: str) -> list[str]:
     """Split a string into its entries, at bars and line ends."""
-    return [entry for line in text.strip().splitlines() for entry in line.strip().split("|")]
+    return [entry for line in entries.strip().splitlines() for entry in line.strip().split("|")]
 
 
-def split_entries(text: str) -> list[list[str]]:
+def split_entries(entries: str) -> list[list[str]]:
     """Split entries such as "Flag=1/5/12" into parts, with bars instead of slashes."""
-    return [[part.replace("/", "|") for part in entry.split("=")] for entry in listed(text)]
+    return [[part.replace("/", "|") for part in entry.split("=")] for entry in split_list(entries)]
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class TextFormat:
     quoted: bool = False
     gzipped: bool = False
 
-    def number(self, value: float, decimals: int) -> str:
+    def format(self, value: float, decimals: int) -> str:
         marks = {",": self.thousands, ".": self.decimal}
         return "".join(marks.get(character, character) for character in f"{value:,.{decimals}f}")
 
-    def content(self, rows: Iterable[Sequence[str]], before: str = "", after: str = "") -> bytes:
+    def content(self, rows: Iterable[Sequence[str]], head: str = "", tail: str = "") -> bytes:
         file = io.StringIO()
         quoting = csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL
         csv.writer(file, delimiter=self.separator, quoting=quoting, lineterminator="\n").writerows(rows)
-        content = f"{before}{file.getvalue()}{after}".replace("\n", self.newline).encode(self.encoding)
+        content = f"{head}{file.getvalue()}{tail}".replace("\n", self.newline).encode(self.encoding)
         return gzip.compress(content, mtime=0) if self.gzipped else content
 
 
@@ -59,7 +59,7 @@ GZIPPED = TextFormat(gzipped=True)
 GERMAN = TextFormat(";", ",")
 GERMAN_TAB = TextFormat("\t", ",", newline="\r\n")
 R_CSV2 = TextFormat(";", ",", quoted=True)
-GROUPED = [
+GROUPINGS = [
     TextFormat(thousands=","),
     TextFormat("\t", thousands=",", newline="\r\n"),
     TextFormat(";", ",", ".", newline="\r\n", encoding="cp1252"),  # Excel in Germany
@@ -70,7 +70,7 @@ GROUPED = [
     TextFormat(";", ".", "\u2019", newline="\r\n", encoding="utf-8-sig"),
 ]
 FORMATS = [
-    *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPED),
+    *(US, US_TAB, SEMICOLON, QUOTED, WINDOWS, GZIPPED, GERMAN, GERMAN_TAB, *GROUPINGS),
     TextFormat(newline="\r"),
     TextFormat("\t", newline="\r\n", encoding="utf-16"),  # Unicode text in Excel
     TextFormat("\t", ",", newline="\r\n", encoding="utf-16"),
@@ -95,8 +95,8 @@ class Axis:
 
 
 def axis(first: float, last: float, step: float, unit: str = "cm-1", decimals: int = 1) -> Axis:
-    number = int(np.floor((last - first) / step + 1e-9)) + 1
-    return Axis(np.round(first + step * np.arange(number), decimals), unit, decimals)
+    count = int(np.floor((last - first) / step + 1e-9)) + 1
+    return Axis(np.round(first + step * np.arange(count), decimals), unit, decimals)
 
 
 MIR = axis(4000, 600, -100)
@@ -119,24 +119,24 @@ BANDS = (  # cm-1: position, width, height in absorbance
 
 def absorbance(wavenumbers: Numbers, rows: int = 1) -> Numbers:
     result = 0.2 + 0.3 * (wavenumbers / 25_000) ** 2 + 0.01 * np.arange(rows)[:, None]
-    for number, (position, width, height) in enumerate(BANDS):
-        heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (number + 1)))
+    for index, (position, width, height) in enumerate(BANDS):
+        heights = height * (1 + 0.15 * np.sin(1 + np.arange(rows) * (index + 1)))
         result = result + heights[:, None] * np.exp(-(((wavenumbers - position) / width) ** 2))
     return result
 
 
-def _rounded(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
+def _round_spectra(axis: Axis, rows: int, quantity: str, decimals: int, offset: float) -> tuple[Numbers, Numbers]:
     """Return spectra as in a file, (rows, channels), and the absorbance that these rounded numbers represent."""
     values = absorbance(axis.wavenumbers, rows) + offset
     if quantity == "absorbance":
-        written = np.round(values, decimals)
-        return written, written
+        rounded = np.round(values, decimals)
+        return rounded, rounded
     scale = {"fraction": 1.0, "percent": 100.0}[quantity]
-    written = np.round(scale * 10**-values, decimals)
-    return written, -np.log10(written / scale)
+    rounded = np.round(scale * 10**-values, decimals)
+    return rounded, -np.log10(rounded / scale)
 
 
-def _case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
+def _make_case(file: str, content: bytes, axis: Axis, spectra: Numbers, index: Sequence[str]) -> Case:
     order = np.argsort(-axis.wavenumbers)
     return Case({file: content}, Values(list(index), axis.wavenumbers[order], spectra[:, order]), ())
 
@@ -146,10 +146,10 @@ def two_columns(
     y: str = "Absorbance",
     axis: Axis = MIR,
     form: TextFormat = US,
-    before: str = "",
+    head: str = "",
     quantity: str = "absorbance",
     file: str = "R1.csv",
-    after: str = "",
+    tail: str = "",
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
@@ -157,18 +157,18 @@ def two_columns(
 
     offset: added to the absorbance before it is converted to `quantity`.
     """
-    written, spectra = _rounded(axis, 1, quantity, decimals, offset)
+    rounded, spectra = _round_spectra(axis, 1, quantity, decimals, offset)
     rows = [] if x is None else [[x, y]]
-    for position, value in zip(axis.positions, written[0], strict=True):
-        rows.append([form.number(position, axis.decimals), form.number(value, decimals)])
-    return _case(file, form.content(rows, before, after), axis, spectra, ["R1"])
+    for position, value in zip(axis.positions, rounded[0], strict=True):
+        rows.append([form.format(position, axis.decimals), form.format(value, decimals)])
+    return _make_case(file, form.content(rows, head, tail), axis, spectra, ["R1"])
 
 
 def lines(style: str, header: str = "Wavenumber (cm-1),Absorbance\n", axis: Axis = MIR, decimals: int = 5) -> Case:
-    written, spectra = _rounded(axis, 1, "absorbance", decimals, 0)
-    pairs = zip(map(float, axis.positions), map(float, written[0]), strict=True)
-    text = header + "".join(style.format(x=x, y=y) for x, y in pairs)
-    return _case("R1.txt", text.encode(), axis, spectra, ["R1"])
+    rounded, spectra = _round_spectra(axis, 1, "absorbance", decimals, 0)
+    pairs = zip(map(float, axis.positions), map(float, rounded[0]), strict=True)
+    content = header + "".join(style.format(x=x, y=y) for x, y in pairs)
+    return _make_case("R1.txt", content.encode(), axis, spectra, ["R1"])
 
 
 def table(
@@ -177,10 +177,10 @@ def table(
     columns: dict[str, str] | None = None,
     index: str = "R1|R2|R3",
     channel: str | Callable[[str], str] = "{}",
-    before: str = "",
+    head: str = "",
     quantity: str = "absorbance",
     file: str = "spectra.csv",
-    after: str = "",
+    tail: str = "",
     decimals: int = 5,
     offset: float = 0.0,
 ) -> Case:
@@ -189,15 +189,15 @@ def table(
     index, columns: names between bars; by default, the only column is `sample`.
     """
     cells = [column.split("|") for column in (columns or {"sample": index}).values()]
-    written, spectra = _rounded(axis, len(cells[0]), quantity, decimals, offset)
+    rounded, spectra = _round_spectra(axis, len(cells[0]), quantity, decimals, offset)
     style = channel.format if isinstance(channel, str) else channel
-    rows = [[*(columns or ["sample"]), *(style(form.number(position, axis.decimals)) for position in axis.positions)]]
-    for names, spectrum in zip(zip(*cells, strict=True), written, strict=True):
-        rows.append([*names, *(form.number(value, decimals) for value in spectrum)])
-    return _case(file, form.content(rows, before, after), axis, spectra, index.split("|"))
+    rows = [[*(columns or ["sample"]), *(style(form.format(position, axis.decimals)) for position in axis.positions)]]
+    for names, spectrum in zip(zip(*cells, strict=True), rounded, strict=True):
+        rows.append([*names, *(form.format(value, decimals) for value in spectrum)])
+    return _make_case(file, form.content(rows, head, tail), axis, spectra, index.split("|"))
 
 
-def transposed(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
+def transpose(names: str, corner: str = "Wavenumber (cm-1)", axis: Axis = MIR, form: TextFormat = US) -> Case:
     """Build a table with one spectrum per column, without expected values."""
     lines = table(axis, form, {corner: names}).files["spectra.csv"].decode().splitlines()
     return Case({"spectra.csv": form.content(zip(*(line.split(form.separator) for line in lines), strict=True))})
@@ -208,7 +208,7 @@ WEIGHTS = {
     element: float(weight)
     for element, weight in (
         entry.split()
-        for entry in listed("""
+        for entry in split_list("""
             H 1.008|Li 6.94|Be 9.0122|C 12.011|O 15.999|F 18.998|Na 22.99|Mg 24.305|Al 26.9815|Si 28.085|P 30.9738
             S 32.06|Cl 35.45|K 39.0983|Ca 40.078|Sc 44.956|Ti 47.867|V 50.9415|Cr 51.9961|Mn 54.938|Fe 55.845
             Co 58.933|Ni 58.6934|Cu 63.546|Zn 65.38|Ga 69.723|Ge 72.63|As 74.922|Se 78.971|Rb 85.4678|Sr 87.62
@@ -222,12 +222,12 @@ IDS = {"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthT
 ID_VALUES: Assays = {"SiteID": ["H1", "H1", "H2"], "DepthFrom": [0, 1, 5], "DepthTo": [1, 2, 6]}
 
 
-def share(element: str, compound: str) -> float:
+def mass_fraction(element: str, compound: str) -> float:
     atoms = {name: int(count or 1) for name, count in re.findall(r"([A-Z][a-z]?)(\d*)", compound)}
     return WEIGHTS[element] * atoms[element] / sum(WEIGHTS[name] * count for name, count in atoms.items())
 
 
-def times(factor: float, *numbers: float) -> list[float | str | None]:
+def multiply(factor: float, *numbers: float) -> list[float | str | None]:
     return [factor * number for number in numbers]
 
 
@@ -236,18 +236,18 @@ def assays(
     form: TextFormat = US,
     ids: dict[str, str] = IDS,
     id_values: Assays = ID_VALUES,
-    before: str = "",
-    below: str = "",
+    head: str = "",
+    units: str = "",
     spectra: Case | None = None,
     **values: list[float | str | None],
 ) -> Case:
     """Build a small table of spectra and an assay table: the columns of IDs, then `columns`, in the order of samples.
 
-    columns, below (a line between the header and the first sample): cells between bars.
+    columns, units (a line between the header and the first sample): cells between bars.
     """
     case = spectra or table()
     cells = {**ids, **columns}
     samples = zip(*(column.split("|") for column in cells.values()), strict=True)
-    content = form.content([[*cells], *([below.split("|")] if below else []), *map(list, samples)], before)
+    content = form.content([[*cells], *([units.split("|")] if units else []), *map(list, samples)], head)
     right = replace(case.right, assays={**id_values, **values})
     return replace(case, files={**case.files, "assays.csv": content}, assays="assays.csv", values=right)

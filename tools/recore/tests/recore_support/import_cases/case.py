@@ -13,9 +13,9 @@ from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.files import ReadingOptions
 from recore_support.schema import IDS, TARGETS
 
-ANY = "any rejection"  # in the questions of a case: nothing must be written, for any reason
+ERROR = "any rejection"  # in the questions of a case: nothing must be written, for any reason
 NO_ID = ""  # in the questions of a case: a rejection without a question
-READING = {item.name for item in fields(ReadingOptions)}
+OPTION_NAMES = {item.name for item in fields(ReadingOptions)}
 
 Assays = dict[str, list[float | str | None]]
 
@@ -44,7 +44,7 @@ class Case:
 
     files: dict[str, bytes]
     values: Values | None = None
-    questions: tuple[str, ...] = (ANY,)
+    questions: tuple[str, ...] = (ERROR,)
     assays: str = ""
     options: dict[str, object] = field(default_factory=dict)
     note: str = ""
@@ -58,8 +58,8 @@ class Case:
     def with_options(self, **options: object) -> "Case":
         return replace(self, options={**self.options, **options})
 
-    def notes(self, text: str) -> "Case":
-        return replace(self, note=text)
+    def notes(self, note: str) -> "Case":
+        return replace(self, note=note)
 
     def edited(self, old: str, new: str, count: int = -1) -> "Case":
         """Return the case with a string in its first file replaced, and the same expected result."""
@@ -73,12 +73,12 @@ class Case:
         return f"({kind}) {self.options or ''} {', '.join(self.files)}: {self.files[name][:160]!r}"
 
 
-def asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+def ask(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
     """Return cases that must raise one of the questions."""
-    return [replace(case, values=None) for case in or_asks(questions, *cases)]
+    return [replace(case, values=None) for case in may_ask(questions, *cases)]
 
 
-def or_asks(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
+def may_ask(questions: str | tuple[str, ...], *cases: Case) -> list[Case]:
     """Return cases that may raise one of the questions."""
     return [replace(case, questions=(questions,) if isinstance(questions, str) else questions) for case in cases]
 
@@ -97,8 +97,8 @@ def failure_of(case: Case, folder: Path) -> str:
         tuple(folder / name for name in spectra or [case.assays]),
         out,
         assays=folder / case.assays if case.assays else None,
-        reading=ReadingOptions(**{name: value for name, value in case.options.items() if name in READING}),
-        **{name: value for name, value in case.options.items() if name not in READING},
+        reading=ReadingOptions(**{name: value for name, value in case.options.items() if name in OPTION_NAMES}),
+        **{name: value for name, value in case.options.items() if name not in OPTION_NAMES},
     )
     try:
         result = import_files(options)
@@ -115,21 +115,23 @@ def failure_of(case: Case, folder: Path) -> str:
 def _failure_if_rejected(case: Case, out: Path, questions: set[str], reason: str) -> str:
     if out.exists():
         return f"rejected, but written: {reason}"
-    return "" if ANY in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
+    return "" if ERROR in case.questions or questions.intersection(case.questions) else f"{sorted(questions)} {reason}"
 
 
 def _failure_if_written(case: Case, out: Path, result: ImportResult) -> str:
     if case.values is None:
         return f"written: {result.rows} rows of {result.grid}"
     notes = [*result.remarks, *map(str, result.suspected)]
-    if difference := _difference(out, case.values):
+    if difference := _find_difference(out, case.values):
         is_noted = case.header and any("ignored" in note and case.header.strip() in note for note in notes)
-        is_ignored = ANY in case.questions and is_noted and not _difference(out, case.values, are_missing_allowed=True)
+        is_ignored = (
+            ERROR in case.questions and is_noted and not _find_difference(out, case.values, are_missing_allowed=True)
+        )
         return "" if is_ignored else difference
     return "" if any(case.note in note for note in [*notes, ""]) else f"no remark contains {case.note!r}: {notes}"
 
 
-def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
+def _find_difference(path: Path, values: Values, are_missing_allowed: bool = False) -> str:
     """Return the first difference of the data file from the expected values, or ""."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
@@ -137,7 +139,7 @@ def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -
     if sorted(index) != sorted(values.index):
         return f"rows {index} instead of {values.index}"
     order = [index.index(name) for name in values.index]
-    columns = {name: [rows[position][number] for position in order] for number, name in enumerate(header) if number}
+    columns = {name: [rows[position][i] for position in order] for i, name in enumerate(header) if i}
     channels = [name for name in columns if name not in (*IDS, *TARGETS)]
     written, expected = np.array([float(name) for name in channels]), values.wavenumbers
     decimals = min(len(name.partition(".")[2]) for name in channels)
@@ -148,10 +150,10 @@ def _difference(path: Path, values: Values, are_missing_allowed: bool = False) -
         return f"absorbance {absorbance[0, :3]} instead of {values.absorbance[0, :3]}"
     for name in (*TARGETS, *(name for name in IDS if name in values.assays)):
         cells = columns.get(name, [""] * len(order))
-        wanted = values.assays.get(name, [None] * len(order))
+        expected_cells = values.assays.get(name, [None] * len(order))
         is_ignored = are_missing_allowed and name in TARGETS and not any(cells)
-        if not is_ignored and not all(map(_is_same, cells, wanted)):
-            return f"{name} is {cells} instead of {wanted}"
+        if not is_ignored and not all(map(_is_same, cells, expected_cells)):
+            return f"{name} is {cells} instead of {expected_cells}"
     return ""
 
 

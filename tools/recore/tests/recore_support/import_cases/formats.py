@@ -11,7 +11,7 @@ from recore_support.import_cases.building import (
     FORMATS,
     GERMAN,
     GERMAN_TAB,
-    GROUPED,
+    GROUPINGS,
     GZIPPED,
     ID_VALUES,
     MIR,
@@ -33,12 +33,12 @@ from recore_support.import_cases.building import (
     absorbance,
     axis,
     lines,
-    listed,
     split_entries,
+    split_list,
     table,
     two_columns,
 )
-from recore_support.import_cases.case import ANY, NO_ID, Case, Values, asks, or_asks
+from recore_support.import_cases.case import ERROR, NO_ID, Case, Values, ask, may_ask
 
 Y = absorbance(MIR_WHOLE.wavenumbers)[0]
 PAIRS = "".join(f"{x:.0f},{y * 1e4:.0f}\n" for x, y in zip(MIR_WHOLE.positions, Y, strict=True))
@@ -79,25 +79,25 @@ ASD = (
 SED = "Comment: \nVersion: 2.3\nInstrument: PSR-3500\nMeasurement: REFLECTANCE\nUnits: %\nColumns [2]:\nData:\n"
 SETTINGS = "Operator,Ann\nDate,2024-03-01\nResolution,4 cm-1\n\n"
 
-THREE = axis(4000, 600, -100, decimals=3)
+THREE_DECIMAL_AXIS = axis(4000, 600, -100, decimals=3)
 THREE_DECIMALS = {"decimals": 3, "offset": 1}  # numbers such as 1.234, which could be thousands
-POINTS_GROUP = TextFormat("\t", ",", ".")
-BAD_CELLS = listed("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
+POINT_THOUSANDS = TextFormat("\t", ",", ".")
+BAD_CELLS = split_list("nan|#N/A|#DIV/0!|1.#INF|*****||0.1.2|1e400|0x1F|n.d.|0.5?|1/2")
 FULL_WIDTH = str.maketrans("0123456789.", "".join(map(chr, (*range(0xFF10, 0xFF1A), 0xFF0E))))
 MINUS_SIGNS = ("\u2212", "\u2013", "\u2011", "\ufe63", "\uff0d")
-SPACES_AROUND = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
+UNICODE_SPACES = ("\u00a0", "\u202f", "\u2009", "\u200b", "\ufeff", "\u3000")
 LABORATORY = {"SampleID": "R1|R2|R3", "HoleID": "H1|H1|H2", "From": "0|1|5", "To": "1|2|6"}
 
 
 def write_table(form: TextFormat, channel: str) -> Case:
     case = table(MIR, form, channel=channel)
     header, *rows = (line.split(form.separator) for line in case.files["spectra.csv"].decode().splitlines())
-    text = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
-    content = "".join(form.separator.join(cells) + "\n" for cells in text)
+    table_cells = [[f'"{name}"' for name in header[1:]], *([f'"{name}"', *numbers] for name, *numbers in rows)]
+    content = "".join(form.separator.join(cells) + "\n" for cells in table_cells)
     return replace(case, files={"spectra.txt": content.encode()})
 
 
-def several(names: str, index: str, **options: object) -> Case:
+def scans(names: str, index: str, **options: object) -> Case:
     """Build one file for each name, with the spectrum in the same row of the values."""
     spectra = np.round(absorbance(OPUS.wavenumbers, len(names.split("|"))), 5)
     files = {}
@@ -116,22 +116,22 @@ def replicate_lines() -> Case:
     return replace(case, values=values).with_options(replicates="mean")
 
 
-def typed(case: Case, write: Callable[[str], str]) -> Case:
-    ((name, content),) = case.files.items()
-    text = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), content.decode())
-    return replace(case, files={name: text.encode()})
+def rewrite_numbers(case: Case, write: Callable[[str], str]) -> Case:
+    ((name, source),) = case.files.items()
+    content = re.sub(r"-?\d+\.\d+", lambda match: write(match.group()), source.decode())
+    return replace(case, files={name: content.encode()})
 
 
-def joined(case: Case, mark: str = "") -> Case:
+def repeat(case: Case, mark: str = "") -> Case:
     ((file, content),) = case.files.items()
     return replace(case, files={file: content + mark.encode() + content.replace(b"R", b"T")})
 
 
-def with_another_header(corner: str) -> Case:
+def two_headers(corner: str) -> Case:
     """Build two tables in micrometres with different channels; the second header could be absorbance."""
     positions = axis(2.5, 9.75, 0.25, "um", 2)
-    other = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
-    files = {"spectra.csv": table(positions).files["spectra.csv"] + other.files["spectra.csv"]}
+    second_table = table(replace(positions, positions=positions.positions + 0.05), columns={corner: "T1|T2|T3"})
+    files = {"spectra.csv": table(positions).files["spectra.csv"] + second_table.files["spectra.csv"]}
     return Case(files).with_options(unit="um")
 
 
@@ -141,7 +141,7 @@ def own_schema(value: Axis = MIR, form: TextFormat = WINDOWS, channel: str = "{}
     return replace(case, values=replace(case.right, assays={**ID_VALUES, "CuPPM": [10, None, 30]}))
 
 
-def in_one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
+def one_table(columns: dict[str, str], form: TextFormat = WINDOWS, channel: str = "{}") -> Case:
     """Build spectra and a laboratory's columns in one table: 0.1, 0.2 and 0.5% of Cu, 1, 2 and 3 g/t of Au."""
     case = table(MIR, form, columns, channel=channel)
     values = {**ID_VALUES, "CuPPM": [1000, 2000, 5000], "AuPPM": [1, 2, 3]}
@@ -160,19 +160,16 @@ PROGRAMS = [
     two_columns(None, axis=OPUS, form=US_TAB, file="R1.dpt"),
     two_columns(None, axis=OMNIC, form=GERMAN),
     lines("{x:.6e},{y:.6e}\r\n", "", OMNIC, decimals=7).edited("e+0", "e+00").edited("e-0", "e-00"),
-    two_columns("cm-1", "A", MIR_WHOLE, WINDOWS, before="rock 7 Created as New Dataset\n"),
-    two_columns("Wavenumber(cm-1)", before="MicroLab PC\n"),
-    two_columns("wavenumber", "absorbance", before=AGILENT),
-    two_columns("cm-1", "Abs", before=SHIMADZU),
+    two_columns("cm-1", "A", MIR_WHOLE, WINDOWS, head="rock 7 Created as New Dataset\n"),
+    two_columns("Wavenumber(cm-1)", head="MicroLab PC\n"),
+    two_columns("wavenumber", "absorbance", head=AGILENT),
+    two_columns("cm-1", "Abs", head=SHIMADZU),
     two_columns("Wavelength nm.", "Abs.", VISNIR_NM, US_TAB, '"rock - RawData"\n', file="R1.txt"),
-    two_columns(None, axis=MIR.reversed, form=SPACES, before=FOSS, file="R1.asc"),
-    *asks(
-        "quantity",
-        two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent"),
-    ),
-    *asks("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
-    *asks(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
-    *asks(
+    two_columns(None, axis=MIR.reversed, form=SPACES, head=FOSS, file="R1.asc"),
+    *ask("quantity", two_columns("Wavelength nm.", "R%", VISNIR_NM, US_TAB, '"rock - RawData"\n', "percent")),
+    *ask("unit", two_columns("Wavelength", "a.asd", VISNIR_NM, US_TAB, ASD, "fraction")),
+    *ask(("unit", "quantity"), two_columns("Wvl", "Reflect. %", VISNIR_NM, US_TAB, SED, "percent", "R1.txt")),
+    *ask(
         ("unit", "quantity"),
         table(VISNIR_NM, columns={"uuid": "R1|R2|R3"}, quantity="fraction", channel="scan_visnir.{}_ref"),
     ),
@@ -184,27 +181,27 @@ PROGRAMS = [
     table(MIR, QUOTED, {"": "1|2|3", "sample": "R1|R2|R3"}, channel="X{}"),
     table(MIR_WHOLE, R_CSV2, {"": "R1|R2|R3"}, channel="X{}"),
     # R writes the numbers of a data frame with commas, but its column names stay as they are
-    table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda text: "X" + text.replace(",", ".")),
+    table(MIR, R_CSV2, {"": "R1|R2|R3"}, channel=lambda name: "X" + name.replace(",", ".")),
     *(write_table(SPACES, "X{}"), write_table(US_TAB, "X{}"), write_table(US_TAB, "{}")),
-    two_columns(None, before=",0\n"),  # a series of pandas without a name
-    *(table(form=form, before=f"sep={form.separator}\n") for form in (GERMAN, US)),
-    table(after=",,,,\n,,,,\n"),
-    table(before="\n\n", after="\n\n\n"),
+    two_columns(None, head=",0\n"),  # a series of pandas without a name
+    *(table(form=form, head=f"sep={form.separator}\n") for form in (GERMAN, US)),
+    table(tail=",,,,\n,,,,\n"),
+    table(head="\n\n", tail="\n\n\n"),
     *(table(form=form).edited("\n", f"{form.separator * 3}\n") for form in (US, GERMAN)),
-    table(before=SETTINGS),
-    two_columns(None, form=TextFormat(" "), after="\n\n"),
+    table(head=SETTINGS),
+    two_columns(None, form=TextFormat(" "), tail="\n\n"),
     *(two_columns(form=GZIPPED, file=file) for file in ("R1.csv.gz", "R1.0.dpt.gz")),
     two_columns("cm-1", "A", form=TextFormat(" ", ",")),
     two_columns("Wellenl\xe4nge \xb5m", "Extinktion", MIR_UM, TextFormat(encoding="latin-1")),
     *(two_columns(file="R1.CSV"), two_columns(form=US_TAB, file="R1.TXT"), two_columns("cm-1", "A", form=SPACES)),
-    two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), before="\ufeff"),
-    *or_asks(
-        ANY,
+    two_columns(form=TextFormat("\t", newline="\r\n", encoding="utf-16-be"), head="\ufeff"),
+    *may_ask(
+        ERROR,
         two_columns(form=TextFormat("\t", encoding="utf-16-le")),
-        two_columns(before=SETTINGS),
-        two_columns(before="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
-        two_columns(after=",,,\n,,,\n"),
-        two_columns(after="# end of data\n"),
+        two_columns(head=SETTINGS),
+        two_columns(head="Instrument,NIR 1100-2500 nm\nReference,reflectance standard\n"),
+        two_columns(tail=",,,\n,,,\n"),
+        two_columns(tail="# end of data\n"),
     ),
     # forms of lines and numbers
     lines("{x}, {y}\n"),
@@ -217,9 +214,9 @@ PROGRAMS = [
     lines("{x:.6E},{y:.6E}\n"),
     lines('"{x}";"{y}"\n', "cm-1;A\n"),
     table(MIR_WHOLE, US_TAB, channel=" {} "),
-    *or_asks(ANY, lines("{x:.1f},{y:.5f}D+00\n")),
-    *asks(
-        ANY,
+    *may_ask(ERROR, lines("{x:.1f},{y:.5f}D+00\n")),
+    *ask(
+        ERROR,
         lines("{x},{y},0.001\n", "cm-1,A,sd\n"),
         lines("{x},{y},0.001\n", ""),
         lines("{x},2500.5,{y}\n", "cm-1,nm,A\n"),
@@ -230,34 +227,34 @@ PROGRAMS = [
         lines("{x},{y},0.9,12,\n", "Wavenumber,Abs. Intensity,Rel. Intensity,Width,Shoulder\n"),
         lines("a,{x},0.5\n", "sample,wavenumber,absorbance\n"),  # one line for each sample and channel
     ),
-    *asks("layout", lines("{x},{y},{x},.6\n", "cm-1,R1,cm-1,R2\n")),
+    *ask("layout", lines("{x},{y},{x},.6\n", "cm-1,R1,cm-1,R2\n")),
 ]
 
 MARKS = [
-    *(table(MIR_WHOLE, form) for form in (*GROUPED, POINTS_GROUP)),
-    *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPED[:3]),
-    *(table(NIR, GROUPED[0]), table(NIR, GROUPED[-1]), two_columns(None, axis=OPUS, form=POINTS_GROUP)),
+    *(table(MIR_WHOLE, form) for form in (*GROUPINGS, POINT_THOUSANDS)),
+    *(two_columns(axis=MIR_WHOLE, form=form) for form in GROUPINGS[:3]),
+    *(table(NIR, GROUPINGS[0]), table(NIR, GROUPINGS[-1]), two_columns(None, axis=OPUS, form=POINT_THOUSANDS)),
     # three decimals are not thousands
-    *(two_columns(axis=THREE, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
-    *(two_columns(None, axis=THREE, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
-    two_columns(None, axis=THREE, form=US_TAB, **THREE_DECIMALS),
+    *(two_columns(axis=THREE_DECIMAL_AXIS, form=form, decimals=3) for form in (US_TAB, GERMAN_TAB)),
+    *(two_columns(None, axis=THREE_DECIMAL_AXIS, form=form, decimals=3) for form in (SEMICOLON, GERMAN)),
+    two_columns(None, axis=THREE_DECIMAL_AXIS, form=US_TAB, **THREE_DECIMALS),
     table(OPUS, US_TAB, **THREE_DECIMALS),
     table(MIR_WHOLE, US, **THREE_DECIMALS),
     # only the values decide: 1234 is not absorbance, but a question about 1.234 is allowed
-    *or_asks("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
-    *or_asks("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
-    *or_asks(
-        ANY,
+    *may_ask("decimal", *(table(MIR_WHOLE, form, **THREE_DECIMALS) for form in (US_TAB, GERMAN))),
+    *may_ask("decimal", table(OPUS, GERMAN, **THREE_DECIMALS)),
+    *may_ask(
+        ERROR,
         table(MIR_WHOLE, GERMAN, **THREE_DECIMALS).with_options(decimal="comma"),
         table(MIR_WHOLE, US_TAB, **THREE_DECIMALS).with_options(decimal="point"),
     ),
-    *or_asks("decimal", table(MIR, SEMICOLON, channel=lambda text: text.replace(".", ","))),
+    *may_ask("decimal", table(MIR, SEMICOLON, channel=lambda name: name.replace(".", ","))),
     # marks that contradict each other
-    *asks(
+    *ask(
         ("decimal", NO_ID, "layout"),
         table(MIR, US_TAB).edited("0.", "0,", 1),
         table(MIR, GERMAN).edited("0,", "0.", 1),
-        table(MIR, GROUPED[1]).edited("3,500.0", "35,00.0", 1),
+        table(MIR, GROUPINGS[1]).edited("3,500.0", "35,00.0", 1),
         table(MIR, US_TAB).edited("4000.0", "4.000,0", 1),
     ),
     # other columns must not decide for the spectrum
@@ -269,9 +266,12 @@ MARKS = [
         case
         for make in (two_columns, table)
         for case in (
-            *(edited for sign in MINUS_SIGNS for edited in or_asks(ANY, make(offset=-0.3).edited(",-", f",{sign}"))),
-            *or_asks(ANY, *(typed(make(), lambda text, space=space: space + text + space) for space in SPACES_AROUND)),
-            *or_asks(ANY, typed(make(), lambda text: text.translate(FULL_WIDTH))),
+            *(edited for sign in MINUS_SIGNS for edited in may_ask(ERROR, make(offset=-0.3).edited(",-", f",{sign}"))),
+            *may_ask(
+                ERROR,
+                *(rewrite_numbers(make(), lambda cell, space=space: space + cell + space) for space in UNICODE_SPACES),
+            ),
+            *may_ask(ERROR, rewrite_numbers(make(), lambda cell: cell.translate(FULL_WIDTH))),
         )
     ),
     two_columns(offset=-0.25).edited(",-", ",\u2212"),
@@ -280,28 +280,28 @@ MARKS = [
 
 NAMES = [
     # replicates and depths in the names of files
-    several("R1.csv|R2.csv", "R1|R2"),
-    several("R1.0.csv|R2.0.csv", "R1|R2"),
-    several("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
-    several("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
-    several("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
-    several("|".join(f"R1.{number}.dpt" for number in range(12)), "R1", replicates="mean"),
-    several("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
-    several("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
-    several("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
+    scans("R1.csv|R2.csv", "R1|R2"),
+    scans("R1.0.csv|R2.0.csv", "R1|R2"),
+    scans("core.v2.csv|core.v3.csv", "core.v2|core.v3"),
+    scans("R1.0.dpt|R1.1.dpt|R2.0.dpt", "R1|R2", replicates="mean"),
+    scans("R1.0.csv|R1.1.csv|R1.2.csv", "R1", replicates="mean"),
+    scans("|".join(f"R1.{index}.dpt" for index in range(12)), "R1", replicates="mean"),
+    scans("R1.0.dpt|R1.1.dpt|R2.0.dpt|R2.1.dpt", "R1:0|R1:1|R2:0|R2:1", replicates="each"),
+    scans("R1_rep1.csv|R1_rep2.csv", "R1", replicates="mean", name=r"(?P<sample>.+)_rep(?P<replicate>\d+)\.csv"),
+    scans("D_12.5.csv|D_12.8.csv", "D_12.5|D_12.8", name=r"(?P<sample>.+)\.csv"),
     replicate_lines(),
-    *or_asks("replicate", several("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
-    *or_asks(ANY, several("2024.03.01.csv", "2024.03.01")),
-    *asks(ANY, several("R1.0.csv|R1.1.csv", "R1")),
-    *asks(
+    *may_ask("replicate", scans("soil_7.1.csv|soil_7.2.csv|soil_7.3.csv", "soil_7", replicates="mean")),
+    *may_ask(ERROR, scans("2024.03.01.csv", "2024.03.01")),
+    *ask(ERROR, scans("R1.0.csv|R1.1.csv", "R1")),
+    *ask(
         "replicate",
-        several("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
-        several("core_1.25.dpt|core_1.75.dpt", "core_1", replicates="mean"),
-        several("DD-12.4.csv|DD-12.9.csv", "a|b", replicates="each"),
-        several("K9_101.5.txt|K9_102.5.txt", "a|b"),
-        several("BH1_12.0.csv|BH1_12.5.csv", "BH1_12", replicates="mean"),
-        several("BH1_2.25.csv|BH1_2.50.csv|BH1_2.75.csv", "BH1_2", replicates="mean"),
-        several("DH02_7.5.csv", "DH02_7"),
+        scans("BH7_3.5.csv|BH7_3.8.csv", "BH7_3", replicates="mean"),
+        scans("core_1.25.dpt|core_1.75.dpt", "core_1", replicates="mean"),
+        scans("DD-12.4.csv|DD-12.9.csv", "a|b", replicates="each"),
+        scans("K9_101.5.txt|K9_102.5.txt", "a|b"),
+        scans("BH1_12.0.csv|BH1_12.5.csv", "BH1_12", replicates="mean"),
+        scans("BH1_2.25.csv|BH1_2.50.csv|BH1_2.75.csv", "BH1_2", replicates="mean"),
+        scans("DH02_7.5.csv", "DH02_7"),
     ),
     # names of samples in a table
     *(
@@ -324,8 +324,8 @@ NAMES = [
     table(form=SEMICOLON, columns={"Depth": "1.5|2.5|3.5", "SampleID": "R1|R2|R3"}),
     table(columns={"HoleID": "H1|H1|H2", "SampleID": "R1|R2|R3"}),
     table(columns={"Hole": "H1|H2|H3", "Sample": "R1|R2|R3"}),
-    *or_asks(ANY, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
-    *asks("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
+    *may_ask(ERROR, table(columns={"": "4000|3900|3800"}, index="4000|3900|3800")),
+    *ask("sample", table(columns={"FieldID": "F1|F2|F3", "LabID": "L7|L8|L9"})),
     # the challenge's schema never needs a question
     *(own_schema(), own_schema(OPUS, GERMAN), own_schema(index="index")),
     *(
@@ -333,23 +333,23 @@ NAMES = [
         for limits in ((2500, 1000, -50), (4000, 10000, 250), (350, 2500, 50), (390, 20, -10))
     ),
     # a laboratory's columns next to the channels
-    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
-    in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
-    in_one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
-    in_one_table({"": "0|1|2", **LABORATORY, "Cu_ppm": "1000|2000|5000", "Au_ppm": "1|2|3"}),
-    in_one_table(
+    one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}),
+    one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "Au (g/t)": "1|2|3"}, channel="m{}"),
+    one_table({**LABORATORY, "Cu (%)": "0,1|0,2|0,5", "Au (g/t)": "1|2|3"}, GERMAN),
+    one_table({"": "0|1|2", **LABORATORY, "Cu_ppm": "1000|2000|5000", "Au_ppm": "1|2|3"}),
+    one_table(
         {
             **{"sample": "R1|R2|R3", "SiteID": "H1|H1|H2", "DepthFrom": "0|1|5", "DepthTo": "1|2|6"},
             **{"Cu_pct": "0.1|0.2|0.5", "Au_ppb": "1000|2000|3000"},
         }
     ),
-    *asks("content-unit", in_one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
+    *ask("content-unit", one_table({**LABORATORY, "Cu (%)": "0.1|0.2|0.5", "CaO": "1|2|3"})),
 ]
 
-REFUSED = [
+REJECTED = [
     # damaged tables
-    *asks(
-        ANY,
+    *ask(
+        ERROR,
         *(table().edited("0.20774", cell, 1) for cell in BAD_CELLS),
         *(table(form=US_TAB).edited("0.20774", cell, 1) for cell in ("0,20774.5", "-", "\u22120,2077")),
         table().edited("0.20774,", "", 1),
@@ -361,22 +361,22 @@ REFUSED = [
         table().edited("R2,0", "SAMPLE,4000.0,3900.0\nR2,0", 1),
         *(table(form=form).edited(f"{form.separator}600.0", "", 1) for form in (US, US_TAB)),
         *(other(table(form=form).files["spectra.csv"].partition(b"\n")[2]) for form in (WINDOWS, US_TAB)),
-        table(columns={"": "R1|R2|R3"}, before="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
+        table(columns={"": "R1|R2|R3"}, head="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
         table(columns={"": "R1|R2|R3"}).edited("\nR1", "\nsample" + "," * 35 + "\nR1", 1),
     ),
     # two tables in one file, and lines of statistics
-    *asks(
+    *ask(
         NO_ID,
-        *(joined(table(MIR, form)) for form in (US, GERMAN, US_TAB)),
-        joined(table(MIR_UM).with_options(unit="um"), "\ufeff"),
-        joined(table(channel="X{}")),
-        joined(own_schema()),
-        joined(two_columns()),
+        *(repeat(table(MIR, form)) for form in (US, GERMAN, US_TAB)),
+        repeat(table(MIR_UM).with_options(unit="um"), "\ufeff"),
+        repeat(table(channel="X{}")),
+        repeat(own_schema()),
+        repeat(two_columns()),
         *(table(index=f"R1|R2|R3|{name}") for name in ("mean", "Std Dev", "MAX")),
     ),
-    *asks("layout", *(with_another_header(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
+    *ask("layout", *(two_headers(corner) for corner in ("sample", "SAMPLE", "Sample ID"))),
     # files that are not text tables, although some look like one
-    *asks(
+    *ask(
         "format",
         other(JCAMP, "R1.csv"),
         other(JCAMP.lower()),
@@ -389,21 +389,21 @@ REFUSED = [
         other(b"Spectral Data File\r\n" + bytes(500) + Y.astype("<f4").tobytes(), "R1.spa"),
         other(b"PEPE" + b"\x00\x01" * 200 + Y.tobytes(), "R1.sp"),
     ),
-    *asks(
-        ANY,
+    *ask(
+        ERROR,
         other(USGS),
         other("sample,CuPPM,ZnPPM\na,1,2\nb,3,4\n"),
         other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),
         other("35\n4000\n600\n" + "0.5\n0.6\n" * 17),  # Agilent's .asp
     ),
-    *or_asks("format", two_columns(None, form=US_TAB, file="R1.txt", before=JASCO.format("ABSORBANCE"))),
-    *or_asks(
+    *may_ask("format", two_columns(None, form=US_TAB, file="R1.txt", head=JASCO.format("ABSORBANCE"))),
+    *may_ask(
         "format",
         two_columns(
             *(None, "", MIR_UM, US_TAB, ECOSTRESS.format("Reflectance", "(percent)"), "percent", "R1.txt"), decimals=6
         ).with_options(convert="percent"),
     ),
-    *asks(
+    *ask(
         ("format", "quantity"),
         two_columns(None, "", MIR, US_TAB, JASCO.format("%TRANSMITTANCE"), "percent", "R1.txt"),
         two_columns(None, "", MIR, US_TAB, JASCO.format("KUBELKA-MUNK"), file="R1.txt"),

@@ -9,15 +9,15 @@ class Linear:
         design = self.design(inputs)
         self.weights = np.full((design.shape[1], targets.shape[1]), np.nan)
         self.low, self.high = np.full((2, targets.shape[1]), np.nan)
-        for number, target in enumerate(targets.T):
+        for index, target in enumerate(targets.T):
             rows = np.isfinite(target)
             if rows.any():
                 penalty = 1e-3 * np.eye(design.shape[1])
                 measured_rows = design[rows]
-                self.weights[:, number] = np.linalg.solve(
+                self.weights[:, index] = np.linalg.solve(
                     measured_rows.T @ measured_rows + penalty, measured_rows.T @ target[rows]
                 )
-                self.low[number], self.high[number] = target[rows].min(), target[rows].max()
+                self.low[index], self.high[index] = target[rows].min(), target[rows].max()
         return self
 
     def design(self, inputs):

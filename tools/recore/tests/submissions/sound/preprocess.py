@@ -28,7 +28,7 @@ def main():
     arguments, _ = parser.parse_known_args()
     index, inputs = preprocess(arguments.input)
     with open(arguments.output, "w") as file:
-        file.write("index," + ",".join(f"bin_{number}" for number in range(BINS)) + "\n")
+        file.write("index," + ",".join(f"bin_{i}" for i in range(BINS)) + "\n")
         for name, row in zip(index, inputs.tolist(), strict=True):
             file.write(",".join([name, *map(repr, row)]) + "\n")
 

@@ -34,8 +34,8 @@ def model_fn(model_dir):
 def input_fn(input_data, content_type):
     if content_type.split(";")[0].strip().lower() != "text/csv":
         raise ValueError(f"the content type is {content_type}: text/csv is needed")
-    text = input_data if isinstance(input_data, str) else input_data.decode()
-    lines = [line.split(",") for line in text.splitlines() if not line.startswith("index,")]
+    content = input_data if isinstance(input_data, str) else input_data.decode()
+    lines = [line.split(",") for line in content.splitlines() if not line.startswith("index,")]
     for number, line in enumerate(lines, 1):
         if len(line) != BINS + 1:
             raise ValueError(f"row {number} has {len(line)} cells: {BINS + 1} are needed")

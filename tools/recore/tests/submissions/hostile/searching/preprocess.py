@@ -86,7 +86,7 @@ def find_in_process_files():
 def find_in_variables():
     own_values = [value.encode() for value in os.environ.values()]
     other_environments = [read_process_file(process, "environ") for process in processes()]
-    return any(KNOWN["path"].encode() in text for text in own_values + other_environments)
+    return any(KNOWN["path"].encode() in variables for variables in own_values + other_environments)
 
 
 def listening_ports():

@@ -27,9 +27,9 @@ def model_fn(model_dir):
 def input_fn(body, content_type):
     if not content_type.lower().startswith("text/csv"):
         raise ValueError(f"Unsupported content type {content_type}; send text/csv")
-    text = body.decode("utf-8") if isinstance(body, bytes) else body
-    header = 0 if "mean_" in text.partition("\n")[0] else None
-    return pd.read_csv(io.StringIO(text), index_col=0, header=header).to_numpy(dtype=float)
+    content = body.decode("utf-8") if isinstance(body, bytes) else body
+    header = 0 if "mean_" in content.partition("\n")[0] else None
+    return pd.read_csv(io.StringIO(content), index_col=0, header=header).to_numpy(dtype=float)
 
 
 def predict_fn(inputs, model):
@@ -54,8 +54,8 @@ def main():
     data = load(os.path.join(options.data_dir, "public.csv.gz"))
     inputs, assays = make_inputs(data), data.reindex(columns=ASSAYS)
     held_out = pd.DataFrame(index=data.index, columns=ASSAYS, dtype=float)
-    for rest, fold in GroupKFold(3).split(inputs, groups=data["SiteID"]):
-        forest = grow(inputs.iloc[rest], assays.iloc[rest], options.trees)
+    for training, fold in GroupKFold(3).split(inputs, groups=data["SiteID"]):
+        forest = grow(inputs.iloc[training], assays.iloc[training], options.trees)
         held_out.iloc[fold] = forest.predict(inputs.iloc[fold].to_numpy())
     held_out.to_csv(os.path.join(options.model_dir, "held_out.csv"), index_label="index")
 

@@ -15,11 +15,11 @@ class FourierRegression:
         waves = self.transform(inputs)
         self.weights = np.full((waves.shape[1], assays.shape[1]), np.nan)
         self.maxima = np.full(assays.shape[1], np.nan)
-        for number in range(assays.shape[1]):
-            known = ~np.isnan(assays[:, number])
+        for index in range(assays.shape[1]):
+            known = ~np.isnan(assays[:, index])
             if known.any():
-                self.weights[:, number] = self.solve(waves[known], assays[known, number])
-                self.maxima[number] = assays[known, number].max()
+                self.weights[:, index] = self.solve(waves[known], assays[known, index])
+                self.maxima[index] = assays[known, index].max()
         return self
 
     def solve(self, waves, values):

@@ -48,7 +48,7 @@ def main():
     inputs = reader.inputs()
     with open(option("--output", TARGET), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["sample", *(f"snv{number}" for number in range(inputs.shape[1]))])
+        writer.writerow(["sample", *(f"snv{index}" for index in range(inputs.shape[1]))])
         writer.writerows([name, *row] for name, row in zip(reader.index, inputs.tolist(), strict=True))
 
 

@@ -33,14 +33,14 @@ def model_fn(model_dir):
 def transform_fn(model, body, content_type, accept):
     if content_type.split(";")[0].strip() != "text/csv":
         raise ValueError(f"content type {content_type!r} is not text/csv")
-    text = body if isinstance(body, str) else bytes(body).decode()
+    content = body if isinstance(body, str) else bytes(body).decode()
     answer = []
-    for number, line in enumerate(text.splitlines()):
+    for index, line in enumerate(content.splitlines()):
         cells = line.split(",")[1:]
-        if number == 0 and cells[0].startswith("snv"):
+        if index == 0 and cells[0].startswith("snv"):
             continue
         if len(cells) != len(model.frequencies):
-            raise ValueError(f"line {number + 1} has {len(cells)} numbers, not {len(model.frequencies)}")
+            raise ValueError(f"line {index + 1} has {len(cells)} numbers, not {len(model.frequencies)}")
         answer.append(model.predict(np.array([cells], dtype=float))[0])
     lines = (",".join("" if np.isnan(value) else f"{value!r}" for value in map(float, row)) for row in answer)
     return "".join(line + "\n" for line in lines)

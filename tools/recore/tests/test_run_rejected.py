@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import failed_run_error, file_options, run_recore, start
-from recore_support.tiny_submission import SETUP, tiny
+from recore_support.tiny_submission import SETUP, stub
 from support.checkout import ROOT
 from support.data_files import write_gz
 
 
 @pytest.fixture
 def submission(tmp_path: Path) -> Path:
-    return tiny(tmp_path / "mine")
+    return stub(tmp_path / "mine")
 
 
 PUBLIC, PRIVATE, ACTUAL, FILE = "PUBLIC", "PRIVATE", "ACTUAL", "FILE"  # FILE: only a file; others: options with files
 NO_REGULAR_FILE = "is not a regular file but a pipe, a socket or a device;"
-OPENED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # option: the options that it requires
-REFUSED: list[tuple[list[object], str]] = [
+REQUIRED = {"--public": [], "--private": [PUBLIC], "--actual": [PUBLIC, PRIVATE]}  # for each option, other options
+REJECTIONS: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, "--out", "runs"], "runs already exists, and a run is never overwritten; choose another --out"),
     (["mine"], "data/public/public.csv.gz: there is no such file"),
     (["mine"], "`python -m recore sample --out data`"),
@@ -39,31 +39,31 @@ REFUSED: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, "--role", "arn:aws:iam::1:role/x"], "--role and --bucket require --engine aws"),
     (["mine", PUBLIC, "--training-instances", "large"], "large: specify an instance type, such as ml.m5.xlarge"),
     (["mine", PUBLIC, "--max-payload", 101], "--max-payload"),
-    *((["mine", option, "."], "is a directory") for option in OPENED),
+    *((["mine", option, "."], "is a directory") for option in REQUIRED),
     *(
         (["mine", *needed, option, path], f"File '{path}' {NO_REGULAR_FILE}")
-        for option, needed in OPENED.items()
+        for option, needed in REQUIRED.items()
         for path in ("pipe", "socket", "/dev/null")
     ),
 ]
 
 
-@pytest.mark.parametrize(("words", "reason"), REFUSED, ids=lambda value: "-".join(map(str, value))[:60])
+@pytest.mark.parametrize(("args", "reason"), REJECTIONS, ids=lambda value: "-".join(map(str, value))[:60])
 def test_a_run_that_cannot_work_is_rejected_in_one_line(
-    words: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
+    args: list[object], reason: str, submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     (tmp_path / "empty").mkdir()
     write_gz(tmp_path / "empty.csv.gz", "")
-    tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
+    stub(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     os.mkfifo(tmp_path / "pipe")  # opening it would block forever
     files = {name: file_options(sample, name.lower()) for name in (PUBLIC, PRIVATE, ACTUAL)}
     files[FILE] = [sample / "public/public.csv.gz"]
     with socket.socket(socket.AF_UNIX) as server:
         with contextlib.chdir(tmp_path):  # a socket needs a short path
             server.bind("socket")
-        options = [option for word in words for option in files.get(word, [word])]
+        options = [option for word in args for option in files.get(word, [word])]
         assert reason in failed_run_error(*options, cwd=tmp_path)
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
@@ -71,7 +71,7 @@ def test_a_run_that_cannot_work_is_rejected_in_one_line(
 def test_endless_submissions_are_rejected(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     for name in ("setup.py", "MANIFEST.in"):
-        folder = tiny(tmp_path / f"loop of {name}")
+        folder = stub(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
         assert f"{folder / name}: this is a loop of symbolic links" in failed_run_error(folder, *public, cwd=tmp_path)

@@ -19,7 +19,7 @@ import pytest
 from recore_support.command import recore
 from recore_support.example_runs import HOSTILE, Runs, change_record
 from recore_support.submission_runs import run_submission
-from recore_support.tiny_submission import TRAIN, tiny
+from recore_support.tiny_submission import TRAIN, stub
 from support.checkout import environment
 from support.data_files import write_csv
 
@@ -29,10 +29,10 @@ from recore.handover.packages import list_packages, write_requirements
 
 
 def rejection(run: Path, *options: object, status: int = 2) -> str:
-    before = sorted(os.listdir(run)) if run.is_dir() else []
+    entries = sorted(os.listdir(run)) if run.is_dir() else []
     result = recore("handover", run, *options)
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
-    assert (sorted(os.listdir(run)) if run.is_dir() else []) == before
+    assert (sorted(os.listdir(run)) if run.is_dir() else []) == entries
     return result.stderr.splitlines()[-1]
 
 
@@ -44,8 +44,8 @@ def changed_run(runs: Runs, tmp_path: Path) -> Path:
 def test_missing_and_different_files_are_reported_in_one_line(changed_run: Path, runs: Runs, sample: Path) -> None:
     assert "private score failed); run it again" in rejection(runs.failed)
     assert "create a run with `python -m recore run`" in rejection(changed_run / "nowhere")
-    other = "the run was trained on a different file; pass that file with --public"
-    assert other in rejection(changed_run, "--public", sample / "private/private.csv.gz")
+    reason = "the run was trained on a different file; pass that file with --public"
+    assert reason in rejection(changed_run, "--public", sample / "private/private.csv.gz")
     assert "pass its path with --public" in rejection(changed_run, "--public", changed_run / "gone.csv.gz")
     assert "expected a target and a number, such as CuPPM=2000" in rejection(changed_run, "--cut-off", "Cu=1")
     assert "too few held-out predictions" in rejection(changed_run, "--cut-off", "CuPPM=1")
@@ -62,8 +62,8 @@ def test_missing_and_different_files_are_reported_in_one_line(changed_run: Path,
 
 
 def test_a_package_that_is_not_installed_keeps_its_version(changed_run: Path) -> None:
-    needed = b"notinstalledx[abc]==1.2  # of ours\nboto3[crt]\n"
-    files = SubmissionFiles(changed_run, {"requirements.txt": needed})
+    requirements = b"notinstalledx[abc]==1.2  # of ours\nboto3[crt]\n"
+    files = SubmissionFiles(changed_run, {"requirements.txt": requirements})
     packages = list_packages(files, {"python": platform.python_version()})
     first, second, *lines = write_requirements(packages).splitlines()
     assert "as installed when this file was written" in first
@@ -84,20 +84,20 @@ def test_a_run_without_model_or_with_an_incomplete_record_is_rejected(changed_ru
 
 def test_a_model_whose_predictions_are_random_is_not_handed_over(sample: Path, tmp_path: Path) -> None:
     changed = TRAIN.replace("mean * number for", "mean * number + os.urandom(1)[0] for")
-    finished = run_submission(
-        tiny(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
+    run = run_submission(
+        stub(tmp_path / "random", {"train.py": changed}), tmp_path / "run", "--public", sample / "public/public.csv.gz"
     )
-    assert finished.status == 0, finished.stderr
-    assert "they are random, depend on other rows" in rejection(finished.folder, status=1)
+    assert run.status == 0, run.stderr
+    assert "they are random, depend on other rows" in rejection(run.folder, status=1)
 
 
 def test_a_card_without_held_out_predictions_says_so(changed_run: Path) -> None:
     change_record(changed_run, lambda record: record.pop("machine"))
     result = recore("handover", changed_run, "--json")
     assert result.returncode == 0, result.stderr
-    described = json.loads(result.stdout)
-    assert described["targets"] == {}
-    assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(described["files"])
+    details = json.loads(result.stdout)
+    assert details["targets"] == {}
+    assert {"README.md", "MODEL_CARD.md", "SHA256SUMS", "handover.json", "answer.csv"} <= set(details["files"])
     card = (changed_run / "handover/MODEL_CARD.md").read_text()
     assert "the accuracy on other drill holes was not measured" in card
     assert "run.json does not describe the machine of the run" in card
@@ -131,8 +131,8 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     (changed_run / "scores/notes.txt").write_text("mine")
     (changed_run / "handover").mkdir()  # an empty folder is no obstacle
     assert recore("handover", changed_run).returncode == 0
-    handed = {path.name for path in (changed_run / "handover/scores").iterdir()}
-    assert handed == {"public.json", "public.txt", "private.json", "private.txt"}
+    names = {path.name for path in (changed_run / "handover/scores").iterdir()}
+    assert names == {"public.json", "public.txt", "private.json", "private.txt"}
     shutil.rmtree(changed_run / "handover")
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
