@@ -89,7 +89,7 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
     """
     measured = training.targets.notna()
     targets = training.targets.loc[:, measured.sum() >= MIN_MEASURED]
-    predicted = ours(replace(training, targets=targets), held_out)
+    predicted = predict_template(replace(training, targets=targets), held_out)
     for name in peers:
         predicted[name] = np.column_stack(
             [
@@ -100,7 +100,7 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
     return {name: pd.DataFrame(values.clip(0), columns=targets.columns) for name, values in predicted.items()}
 
 
-def ours(training: Data, held_out: Data) -> dict[str, np.ndarray]:
+def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
     """Fit train.py's default model, and return the predictions (rows, targets) of the model and its halves."""
     order = np.argsort(training.channels)
     bins, held_out_bins = (

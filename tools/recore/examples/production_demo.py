@@ -64,7 +64,7 @@ class Demo:
                 process.terminate()
 
 
-class Load:
+class LoadGenerator:
     """Clients that send requests continuously. They count responses by variant, and lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
@@ -74,7 +74,7 @@ class Load:
         self._bodies = itertools.cycle(bodies)
         self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> "LoadGenerator":
         for thread in self._threads:
             thread.start()
         return self
@@ -141,7 +141,7 @@ def main() -> None:
         demo.step("Approve it as well", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
         demo.step("Deploy both as variants", "production", "deploy", *variants)
-        with Load(demo.variables, read_bodies(private)) as load:
+        with LoadGenerator(demo.variables, read_bodies(private)) as load:
             demo.step("Invoke the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)
             demo.step("Compare the variants on measured assays", "production", "compare", "--assays", arrived)

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 MIN_CHANNELS = 8  # channels
 LARGE_STEP = 10  # multiple of the usual step between channels with different values; rounded values differ by one unit
-LONG = 5  # multiple of the longest run of a different value; rounding to two or more decimals caused at most 3.6
+LONG_RATIO = 5  # multiple of the longest run of a different value; rounding to two or more decimals caused at most 3.6
 STEP_UNITS = 2.5  # times the smallest step, next to a long run; spectra that flatten gradually have steps of one unit
 MAX_LISTED = 5  # maximum number of spectra listed in a sentence
 
@@ -73,6 +73,6 @@ def _longest_run(row: int, values: Floats) -> ConstantRun | None:
         first, length = int(starts[run]), int(lengths[run])
         end_steps = steps[[end for end in (first - 1, first + length - 1) if 0 <= end < len(steps)]]
         longest_other = lengths[values[starts] != values[first]].max()
-        if (end_steps >= large).any() or ((end_steps >= small).any() and length >= LONG * longest_other):
+        if (end_steps >= large).any() or ((end_steps >= small).any() and length >= LONG_RATIO * longest_other):
             return ConstantRun(row, first, length, float(values[first]))
     return None

@@ -68,13 +68,13 @@ def find_origin() -> str | None:
     computers cannot use it.
     """
     if not INSTALLED:
-        public = _public(_remote_of(TEMPLATE))
+        public = _hide_private_address(_find_remote(TEMPLATE))
         return f"git+{public}" if public else None
     recorded = _recorded_origin()
     address = str(recorded.get("url", ""))
     if "dir_info" in recorded:  # the folder tools/recore in a checkout
-        address = _remote_of(Path(unquote(urlsplit(address).path)).parents[1])
-    public = _public(address)
+        address = _find_remote(Path(unquote(urlsplit(address).path)).parents[1])
+    public = _hide_private_address(address)
     if public is None or ("archive_info" in recorded and "subdirectory" not in recorded):
         return None
     if "archive_info" in recorded:
@@ -94,7 +94,7 @@ def _recorded_origin() -> dict[str, Any]:
     return dict(json.loads(content)) if content else {}
 
 
-def _remote_of(folder: Path) -> str:
+def _find_remote(folder: Path) -> str:
     """Return the URL of a checkout's remote, or "" if it has none or the folder is not a checkout."""
     if not (folder / ".git").exists():  # git would also look in the parent folders
         return ""
@@ -105,7 +105,7 @@ def _remote_of(folder: Path) -> str:
         return ""
 
 
-def _public(address: str) -> str | None:
+def _hide_private_address(address: str) -> str | None:
     """Return the HTTP URL of a repository or archive without a user name, or None for a local path."""
     if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
         address = f"ssh://{short[1]}/{short[2]}"

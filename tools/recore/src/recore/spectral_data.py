@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
-from recore.file_kinds import CONVERT
+from recore.file_kinds import CONVERT_HINT
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
 from recore.text import format_unusual, plain
@@ -164,7 +164,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
     problems = []
     if with_unit:
         one, several = "column is not read, because its name has", "columns are not read, because their names have"
-        problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT}")
+        problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT_HINT}")
     if others:
         columns = count(len(others), "unknown column")
         problems.append(f"{columns}, neither an ID, a wavenumber nor a target: {_quote_names(others)}")

@@ -4,7 +4,7 @@ import unicodedata
 
 from stagemaker import printable
 
-OMISSION = " ... "
+ELLIPSIS = " ... "
 
 
 def format_unusual(text: str) -> str:
@@ -19,8 +19,8 @@ def plain(text: str, width: int = 600) -> str:
     """Return text as one printable line of at most `width` characters. The middle of longer lines is left out."""
     line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
     if len(line) > width:
-        half = (width - len(OMISSION)) // 2
-        line = line[:half] + OMISSION + line[-half:]
+        half = (width - len(ELLIPSIS)) // 2
+        line = line[:half] + ELLIPSIS + line[-half:]
     return printable(line)
 
 

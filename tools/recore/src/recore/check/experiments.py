@@ -35,7 +35,7 @@ from recore.check.job_results import (
 )
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
-from recore.check.public_data import PublicData, pick_few
+from recore.check.public_data import PublicData, pick_subset
 from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
@@ -275,7 +275,7 @@ class Experiments(SharedResults):
             private, differences = self.variations()["private"].output, self.differences()
             if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
-                    Request("private", b"".join(read_lines(private, pick_few(range(len(self.plan.private))))))
+                    Request("private", b"".join(read_lines(private, pick_subset(range(len(self.plan.private))))))
                 )
         return self._jobs.serve("serve", trained.joined, requests)
 

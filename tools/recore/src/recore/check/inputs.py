@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from recore.check.job_results import Variation
-from recore.check.predictions import RELATIVE
+from recore.check.predictions import TOLERANCE
 from recore.listing import list_names
 from stagemaker import parse_float
 
@@ -82,7 +82,7 @@ def _close(one: str, other: str) -> bool:
     first, second = parse_float(one), parse_float(other)
     if first is None or second is None:
         return False
-    is_close = math.isclose(first, second, rel_tol=RELATIVE, abs_tol=0.0)
+    is_close = math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=0.0)
     return is_close or (math.isnan(first) and math.isnan(second)) or _is_rounded_differently(one, other)
 
 

@@ -13,7 +13,7 @@ from stagemaker import parse_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-RELATIVE = 1e-9  # the last bits of matrix products depend on the number of rows
+TOLERANCE = 1e-9  # the last bits of matrix products depend on the number of rows
 MAX_BYTES = 256 << 20
 MAX_COLUMNS = 20_000  # a transposed table may have many
 
@@ -38,11 +38,11 @@ def read_predictions(path: Path) -> Floats:
             cells = line.rstrip("\r\n").split(",")
             if rows and len(cells) != len(rows[0]):
                 raise InvalidPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
-            rows.append(np.array([_number(cell, number) for cell in cells], dtype=np.float64))
+            rows.append(np.array([_parse_cell(cell, number) for cell in cells], dtype=np.float64))
     return np.array(rows) if rows else np.empty((0, 0))
 
 
-def _number(cell: str, line: int) -> float:
+def _parse_cell(cell: str, line: int) -> float:
     cell = cell.strip().removeprefix('"').removesuffix('"')
     if not cell:
         return np.nan
@@ -63,7 +63,7 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
         differences = np.abs(first - second) / np.maximum(np.maximum(scale, floor), np.finfo(float).tiny)
     same = (first == second) | (np.isnan(first) & np.isnan(second))
     differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
-    if not differences.size or differences.max() <= RELATIVE:
+    if not differences.size or differences.max() <= TOLERANCE:
         return None
     row, column = np.unravel_index(differences.argmax(), differences.shape)
     return int(row), int(column)

@@ -17,7 +17,7 @@ from recore.data_file import open_data
 from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
-FEW = 24  # rows of a small variation
+SUBSET_SIZE = 24  # rows of a small variation
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class PublicData:
     @cached_property
     def few_rows(self) -> list[int]:
         """The indices of some rows, spread evenly over the file."""
-        return pick_few(range(self.rows))
+        return pick_subset(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
@@ -132,9 +132,9 @@ class PublicData:
             yield from (record for number, record in enumerate(data.records()) if number in chosen)
 
 
-def pick_few(rows: Sequence[int]) -> list[int]:
+def pick_subset(rows: Sequence[int]) -> list[int]:
     """Return a few of these row numbers, evenly spaced."""
-    positions = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
+    positions = np.linspace(0, len(rows) - 1, min(SUBSET_SIZE, len(rows)))
     return [rows[number] for number in sorted(set(map(round, positions)))]
 
 

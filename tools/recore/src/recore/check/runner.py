@@ -22,8 +22,8 @@ from recore.distribution import PROGRAM
 from recore.thread_pool import ThreadPool
 
 # Every rule that runs the submission needs these, because without the files there is nothing to run.
-BEFORE_RUNNING = ("RC202", "RC209")
-FOR_HOST = "RC8"  # rules about the actions of an untrusted submission
+SOURCE_CHECKS_FIRST = ("RC202", "RC209")
+HOST_PREFIX = "RC8"  # rules about the actions of an untrusted submission
 POLL_SECONDS = 0.5
 
 
@@ -50,7 +50,7 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
             raise ValueError(f"unknown rule {prefix!r}: did you mean {closest}? {hint}")
     chosen = {code for code in codes if not select or code.startswith(tuple(select))}
     if not select and not for_host:
-        chosen -= {code for code in codes if code.startswith(FOR_HOST)}
+        chosen -= {code for code in codes if code.startswith(HOST_PREFIX)}
     return {code for code in chosen if not (ignore and code.startswith(tuple(ignore)))}
 
 
@@ -94,9 +94,9 @@ def run_rules(
     source rules, then with one result at a time.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
-    due = {code: by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)}
+    due = {code: by_code[code] for code in _add_needs(chosen & by_code.keys(), by_code)}
     reading = {code for code, rule in due.items() if not rule.runs}
-    waits = {code: {*_needs(rule), *(reading if rule.runs else ())} & due.keys() for code, rule in due.items()}
+    waits = {code: {*_list_needs(rule), *(reading if rule.runs else ())} & due.keys() for code, rule in due.items()}
     order = TopologicalSorter(waits)
     order.prepare()
     results: dict[str, RuleResult] = {}
@@ -112,7 +112,7 @@ def run_rules(
         threads = opened.enter_context(ThreadPool(max(1, len(due)), "rule"))
         while order.is_active():
             for rule in [due[code] for code in sorted(order.get_ready())]:
-                not_run = _unmet(rule, results) or (_first_error(chosen, results) if rule.runs else "")
+                not_run = _find_unmet_need(rule, results) or (_first_error(chosen, results) if rule.runs else "")
                 if not_run or not rule.runs:
                     finish(rule, () if not_run else rule.inspect(source), not_run)
                     continue
@@ -143,21 +143,21 @@ def check_source(submission: Path) -> list[RuleResult]:
     return run_rules(rules, chosen, SubmissionSource(submission, challenge().targets))
 
 
-def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
+def _add_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
     """Return the chosen codes and the codes of all rules that they need, directly or indirectly."""
     due = list(chosen)
     for code in due:  # which grows in the loop
-        due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
+        due += [need for need in _list_needs(by_code[code]) if need in by_code and need not in due]
     return set(due)
 
 
-def _needs(rule: Rule) -> tuple[str, ...]:
-    return (*BEFORE_RUNNING, *rule.needs) if rule.runs else rule.needs
+def _list_needs(rule: Rule) -> tuple[str, ...]:
+    return (*SOURCE_CHECKS_FIRST, *rule.needs) if rule.runs else rule.needs
 
 
-def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
+def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
     """Return why a rule cannot be run, naming the first needed rule that has not passed, or ""."""
-    for code in _needs(rule):
+    for code in _list_needs(rule):
         result = results.get(code)
         if result and not result.passed:
             state = "was not run" if result.not_run else "found an error"

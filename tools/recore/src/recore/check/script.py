@@ -157,7 +157,7 @@ class Script:
     @cached_property
     def bindings(self) -> Counter[str]:
         """The number of times that the file binds each name, in any scope."""
-        return Counter(name for node, _ in self.nodes if (name := _bound_by(node)))
+        return Counter(name for node, _ in self.nodes if (name := _get_bound_name(node)))
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
@@ -298,7 +298,7 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _bound_by(node: ast.AST) -> str | None:
+def _get_bound_name(node: ast.AST) -> str | None:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.MatchMapping(rest=name):
             return name

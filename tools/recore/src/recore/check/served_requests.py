@@ -24,7 +24,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     lines = lines or [b"\n"]  # if there are no rows
     half = len(lines) // 2
     few = header + b"".join(lines)
-    mixed = header + b"".join(lines[number] for number in mixed_order(len(lines)))
+    mixed = header + b"".join(lines[number] for number in make_mixed_order(len(lines)))
     return [
         Request("few", few),
         Request("again", few),
@@ -37,7 +37,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     ]
 
 
-def mixed_order(count: int) -> list[int]:
+def make_mixed_order(count: int) -> list[int]:
     """Return the rows of the request `mixed`: unsorted, with the first one repeated at the end."""
     order = [*range(1, count, 2), *range(0, count, 2)]
     return [*order, order[0]]

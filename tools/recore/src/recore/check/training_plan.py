@@ -24,7 +24,7 @@ FOLDS_OPTION = "folds"  # an argument of the template's train.py, which makes no
 # For so few rows, several threads use four times as much CPU time as one if other jobs run at the same time.
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 SECONDS = 60  # for all folds together; after this time, no further fold is started
-STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
+JOB_S, FORK_S, SERVE_S = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
 Measurement = tuple[int, float]  # a number of rows, and the quantity measured with it
 
 
@@ -92,11 +92,11 @@ class TrainingPlan:
 
     def remaining(self, trained: TrainingResult) -> float:
         """Estimate the seconds that a check needs after training with all rows."""
-        fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds per row
+        fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
         alone = fit / (1 + FOLDS) if self.arguments else fit
-        parts = 2 * (STARTING + fit * len(self.part))
-        folds = FORKED + fit * len(self.held_out) + sum(FORKED + alone * len(training) for training, _ in self.folds)
-        return SERVING + parts + min(folds, self.seconds)
+        parts = 2 * (JOB_S + fit * len(self.part))
+        folds = FORK_S + fit * len(self.held_out) + sum(FORK_S + alone * len(training) for training, _ in self.folds)
+        return SERVE_S + parts + min(folds, self.seconds)
 
 
 def extrapolate(full: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:

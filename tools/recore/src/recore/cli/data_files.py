@@ -165,12 +165,12 @@ def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **op
     with show_work("import") as advance:
         result = import_files(import_options, advance)
     if as_json:
-        show_json(_as_record(out, result))
+        show_json(_to_record(out, result))
     _print(out, result, as_json)
     raise SystemExit(int(bool(result.problems)))
 
 
-def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
+def _to_record(out: Path, result: "ImportResult") -> dict[str, Any]:
     grid = result.grid
     return {
         "file": str(out) if grid else None,

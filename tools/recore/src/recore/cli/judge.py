@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.backends import BackendSettings, open_backend
 from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
-class PartOfSeveral(click.ParamType["tuple[int, int]"]):
+class ShareType(click.ParamType["tuple[int, int]"]):
     """A part of a whole, such as 1/4: the first of four parts."""
 
     name = "part"
@@ -62,7 +62,7 @@ def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Pa
 )
 @click.option(
     "--share",
-    type=PartOfSeveral(),
+    type=ShareType(),
     metavar="PART/PARTS",
     help="Judge only this part of the submissions, such as 1/4; other machines can judge the other parts.",
 )
@@ -232,7 +232,7 @@ def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
     """Write the results to a CSV file in a folder, atomically, and return its path."""
     path = folder / TABLE_NAME
     rows = [_summarise(entry) for entry in entries]
-    with replacing(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
+    with replace_paths(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)

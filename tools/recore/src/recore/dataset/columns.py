@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from recore.challenge import challenge
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
-from recore.dataset.companions import depth_unit_column, with_companions
+from recore.dataset.companions import add_companions, depth_unit_column
 from recore.dataset.grammar import Ambiguity, separate_words
-from recore.dataset.grammar.contents import parse_assay_header, targets_in
+from recore.dataset.grammar.contents import list_targets, parse_assay_header
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.target_units import element_of, find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, chosen_source, find_targets, with_factors
+from recore.dataset.target_columns import Source, add_factors, chosen_source, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
@@ -42,15 +42,15 @@ def find_columns(
     _check_one_line_per_sample(header, columns, cells)
     sources = {name: _make_source(name, column, header) for name, column in columns.items()}
     chosen = {name: source for name, source in sources.items() if name in challenge().targets}
-    sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
-    _check_missing(list(_unused(header, sources).values()), sources.keys())
-    _set_depth_units(sources, depth_unit, _unused(header, sources), cells)
+    sources |= _find_ids(_get_unused(header, sources), sources.keys(), cells, with_spectra)
+    _check_missing(list(_get_unused(header, sources).values()), sources.keys())
+    _set_depth_units(sources, depth_unit, _get_unused(header, sources), cells)
     # a user who specifies a target, or all IDs, has chosen the columns; other options only resolve a question
     asks = not chosen and not {"sample", *challenge().ids} <= columns.keys()
-    found_targets = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
-    targets = with_companions({**chosen, **found_targets}, _unused(header, {**sources, **found_targets}), cells, marks)
-    sources |= with_factors(targets, chosen, content_unit)
-    ignored = [name for name in _unused(header, sources).values() if name]
+    new_targets = find_targets(_get_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
+    targets = add_companions({**chosen, **new_targets}, _get_unused(header, {**sources, **new_targets}), cells, marks)
+    sources |= add_factors(targets, chosen, content_unit)
+    ignored = [name for name in _get_unused(header, sources).values() if name]
     names = [*header.values()]
     if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
         raise ValueError(f"there is more than one column {repeated[0]!r}")
@@ -73,7 +73,7 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
             )
 
 
-def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
+def _get_unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
     used = {source.position for source in sources.values()}
     used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
     return {position: name for position, name in header.items() if position not in used}
@@ -114,7 +114,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
         others = {
             position: name
             for position, name in others.items()
-            if not targets_in(parse_assay_header(name).formula) and not find_target(name)
+            if not list_targets(parse_assay_header(name).formula) and not find_target(name)
         }
         if not any(rank_sample_name(name) is not None for name in others.values()):
             ids = [position for name, position in positions.items() if name not in ("index", challenge().group)]
@@ -191,7 +191,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
     unclear = []
     for column in ignored:
         contents = parse_assay_header(column)
-        targets = [target for formula in contents.formulas for target in targets_in(formula)]
+        targets = [target for formula in contents.formulas for target in list_targets(formula)]
         # otherwise it contains strings, or is a coordinate called Y
         is_unclear = bool(contents.unit or not asks) or not contents.formula
         unclear += [(targets[0], column)] if is_unclear and len(targets) == 1 and targets[0] not in sources else []

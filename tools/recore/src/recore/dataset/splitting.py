@@ -24,8 +24,8 @@ from recore.listing import count, list_names
 from recore.schema import is_wavenumber
 from recore.text import plain
 
-LISTED = 5  # names in a message
-SHARE = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
+MAX_LISTED = 5  # names in a message
+SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,14 @@ def _count_rows(data: DataFile, position: int) -> Counter[str]:
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
     """Choose the private holes. names: all holes, sorted so that the order of rows does not matter."""
     name = challenge().group_name
-    if share := SHARE.fullmatch(holes.strip()):
+    if share := SHARE_PATTERN.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
         chosen = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
     else:
         chosen = {name.strip() for name in holes.split(",")} - {""}
         if unknown := sorted(chosen - set(names)):
             raise ValueError(
-                f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, LISTED)}; "
+                f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, MAX_LISTED)}; "
                 "write a share as 30% or 0.3"
             )
     if not 0 < len(chosen) < len(names):
@@ -135,4 +135,4 @@ def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[st
 
 
 def _quote_names(names: list[str]) -> str:
-    return list_names([repr(plain(name, 40)) for name in names], LISTED)
+    return list_names([repr(plain(name, 40)) for name in names], MAX_LISTED)

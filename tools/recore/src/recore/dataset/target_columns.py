@@ -12,15 +12,15 @@ from recore.dataset.grammar.contents import (
     conversion_factor,
     is_anion,
     is_reagent,
+    list_targets,
     parse_assay_header,
-    targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
 from recore.dataset.grammar.target_units import element_of, find_target, unit_factor, unit_of
 from recore.dataset.grammar.units import (
     CHARGE_UNITS,
     CONTENT_UNITS,
-    NOT_BY_MASS,
+    OTHER_UNIT,
     OUNCES,
     SYNONYMS,
     split_units,
@@ -69,9 +69,9 @@ def chosen_source(target: str, column: str, position: int, stated: str) -> Sourc
     if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} means that this is not the content of an element; {remedy}")
-    formula = _chosen_formula(target, contents, option) if element else ""
+    formula = _choose_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated, target_unit, option) if stated else contents.unit
-    if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
+    if not stated and (len(contents.units) > 1 or unit == OTHER_UNIT):
         raise ValueError(
             f"{option}: this name has no single unit by mass; convert the values, or specify their unit, as in "
             f"{option}:pct"
@@ -98,13 +98,13 @@ def _parse_unit(stated: str, target_unit: str, option: str) -> str:
     return unit
 
 
-def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
+def _choose_formula(target: str, contents: AssayHeader, option: str) -> str:
     """Return the formula of a chosen column: the target's element, unless the column's name has a compound of it."""
     element = element_of(target)
-    formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
+    formulas = [formula for formula in contents.formulas if target in list_targets(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
     compound = rf"(?:{element}|{element.upper()})[A-Z]\w*\d\w*"
-    unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in targets_in(word)]
+    unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in list_targets(word)]
     if len(formulas) > 1 or (unclear and not formulas):
         names = " and ".join(formulas) or unclear[0]
         raise ValueError(f"{option}: the meaning of {names} in this name is unclear; rename the column")
@@ -131,13 +131,13 @@ def find_targets(
     compounds: dict[str, list[str]] = {}
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
     for position, name in columns.items():
-        contents = _named_contents(name, headers)
+        contents = _parse_header(name, headers)
         if named := find_target(name):
             if named[0] not in chosen:
-                options.setdefault(named[0], []).append(_named_source(*named, position, name))
+                options.setdefault(named[0], []).append(_make_named_source(*named, position, name))
             continue
-        targets = [] if is_anion(contents.formula) else targets_in(contents.formula)
-        is_other = contents.unit == NOT_BY_MASS or contents.unit in CHARGE_UNITS
+        targets = [] if is_anion(contents.formula) else list_targets(contents.formula)
+        is_other = contents.unit == OTHER_UNIT or contents.unit in CHARGE_UNITS
         if is_other or not targets:
             continue
         if not contents.unit and (
@@ -153,13 +153,13 @@ def find_targets(
         stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
         options = {target: sources for target, sources in stated.items() if sources}
         compounds = {name: targets for name, targets in compounds.items() if parse_assay_header(name).unit}
-    options = {target: _without_ounces(target, sources) for target, sources in options.items()}
+    options = {target: _drop_ounces(target, sources) for target, sources in options.items()}
     known = {*options, *chosen}
     _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
     return {target: sources[0] for target, sources in options.items()}
 
 
-def _named_source(target: str, unit: str, position: int, column: str) -> Source:
+def _make_named_source(target: str, unit: str, position: int, column: str) -> Source:
     """Return the source for a column named after a target that is not an element.
 
     A column with exactly the target's name is in the target's unit. Raises Ambiguity if its unit cannot be converted.
@@ -174,7 +174,7 @@ def _named_source(target: str, unit: str, position: int, column: str) -> Source:
     return Source(position, column, unit)
 
 
-def with_factors(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
+def add_factors(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
     chosen: the targets whose column the user chose; elements without a known unit are in the target's unit.
@@ -220,13 +220,13 @@ def unit_in_comments(comments: Iterable[str]) -> str:
     return units.pop() if len(units) == 1 and units <= CONTENT_UNITS.keys() else ""
 
 
-def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
+def _parse_header(header: str, headers: Collection[str]) -> AssayHeader:
     """Parse a header without the .1 that pandas adds to the second of two equal headers."""
     first = re.sub(r"\.\d$", "", header)
     return parse_assay_header(first if first in headers else header)
 
 
-def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
+def _drop_ounces(target: str, sources: list[Source]) -> list[Source]:
     usable = [source for source in sources if source.unit != OUNCES]
     if not usable:
         raise ValueError(f"column {sources[0].column!r}, {target}: {AMBIGUOUS_TON}")

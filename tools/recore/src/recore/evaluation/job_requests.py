@@ -29,7 +29,7 @@ REQUEST_SECONDS = 600  # time limit of a request to the model
 VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in every run
 MAX_PAYLOAD_MB = 100  # MB, the limit of Batch Transform
-BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
+LINE_BATCHES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # each worker loads the libraries, but requests are sequential
 
@@ -209,7 +209,7 @@ def transform_request(settings: RunSettings, split: str, size: int) -> Request:
     source = settings.uri(*inputs_key(split))
     if settings.transform.count > 1:
         source = settings.uri(split, "parts") + "/"
-    limits: Request = BY_LINES
+    limits: Request = LINE_BATCHES
     split_type = "Line"
     if size <= settings.max_payload * 10**6:
         limits = {"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER}

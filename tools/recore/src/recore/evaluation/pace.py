@@ -9,7 +9,7 @@ from recore.evaluation.step import Step
 from stagemaker.machine import measure_memory
 
 INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge; a step's memory is a share of this
-USABLE = 0.9  # share of the computer's memory
+USABLE_FRACTION = 0.9  # share of the computer's memory
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Pace:
         if not self.limited:
             return self.jobs
         memory = self.memory if self.seconds else INSTANCE_MEMORY  # a job cannot exceed it
-        return max(1, min(self.jobs, int(USABLE * measure_memory() / max(memory, 1))))
+        return max(1, min(self.jobs, int(USABLE_FRACTION * measure_memory() / max(memory, 1))))
 
     @contextmanager
     def turn(self, stopping: threading.Event) -> Iterator[None]:

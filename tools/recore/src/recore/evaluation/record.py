@@ -16,7 +16,7 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.backends import Backend, is_third_party
 from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name, parse_challenge, read_script
 from recore.data_file import sha256_of
@@ -206,7 +206,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 def write_record(record: dict[str, Any], folder: Path) -> None:
     """Write or replace run.json. In file names, bytes that are not UTF-8 become question marks."""
     path = folder / NAME
-    with replacing(path) as [part]:
+    with replace_paths(path) as [part]:
         content = json.dumps(record, indent=1, default=str, ensure_ascii=False)
         part.write_text(f"{content}\n", "utf-8", "replace")
         if path.exists():

@@ -33,12 +33,12 @@ MAX_SIZE = 256 << 20  # maximum total bytes of all files
 MAX_LIST_BYTES = 1 << 20  # maximum size of setup.py, and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, in addition to *.tar.gz and *.egg-info. Archives
 # from other tools may contain them; they would change how the training toolkit and AWS's image install the submission.
-DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
+BUILD_FILES = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
-NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
+SKIPPED_FOLDERS = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
 MANIFEST = {  # commands of MANIFEST.in that add files, with their glob patterns
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
@@ -48,7 +48,7 @@ MANIFEST = {  # commands of MANIFEST.in that add files, with their glob patterns
 BYTE_ORDER_MARK = "\ufeff"  # at the beginning of files from editors on Windows
 ALTERNATIVE = "or submit the src.tar.gz that `unearthed build` writes"
 PARAMETERS = {"where": ".", "exclude": (), "include": ("*",)}
-ALWAYS_EXCLUDED = ("ez_setup", "*__pycache__")
+EXCLUDED_PACKAGES = ("ez_setup", "*__pycache__")
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def find_uploads(folder: Path) -> list[Path]:
     chosen = {
         path
         for path, name in names.items()
-        if not _is_dropped(name.as_posix()) and not set(NEVER) & set(name.parts[:-1])
+        if not _is_dropped(name.as_posix()) and not set(SKIPPED_FOLDERS) & set(name.parts[:-1])
     }
     for path in chosen:
         _check_inside(path, folder)
@@ -231,7 +231,7 @@ def find_uploads(folder: Path) -> list[Path]:
 
 def _is_dropped(name: str) -> bool:
     top, _, below = name.partition("/")
-    return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
+    return name in BUILD_FILES or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
 def _check_name(name: str, submission: Path) -> None:
@@ -339,7 +339,7 @@ def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
     return [
         name
         for name in sorted(_packages(folder / where))
-        if _matches(name, include) and not _matches(name, {*exclude, *ALWAYS_EXCLUDED})
+        if _matches(name, include) and not _matches(name, {*exclude, *EXCLUDED_PACKAGES})
     ]
 
 

@@ -52,9 +52,9 @@ DISTRIBUTIONS = {  # by module, where the names differ; installed packages need 
 MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx and jwt exist as packages
 FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # the former names are placeholders on the index
 # the probably intended package by normalised name, for names that pip does not find or no job can install
-MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
-WRONG_NAMES = {name: MEANT[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
-INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
+INTENDED_NAMES = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
+WRONG_NAMES = {name: INTENDED_NAMES[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
+PIP_FAILURE = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
 NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # pip's message
 
 
@@ -77,7 +77,7 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     if line is None or name is None:
         return None
     location = f"in requirements.txt, line {line.number}, `{line.spec}`"
-    if package := MEANT.get(name):
+    if package := INTENDED_NAMES.get(name):
         return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (

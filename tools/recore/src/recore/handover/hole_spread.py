@@ -17,7 +17,7 @@ from recore.spectral_data import Floats
 DRAWS = 2000
 INTERVAL = 90  # per cent
 MIN_HOLES = 10  # in a simulation, intervals from fewer holes were far too narrow
-ENOUGH_HOLES = 40  # in the simulation, 84 of 100 intervals contained the true value; with 12 holes, about 80
+RELIABLE_HOLES = 40  # in the simulation, 84 of 100 intervals contained the true value; with 12 holes, about 80
 SEED = 0
 
 

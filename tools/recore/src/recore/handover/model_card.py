@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
 from recore.handover.markdown import render
@@ -154,7 +154,7 @@ def _count_private(run: HandoverRun, reference: dict[str, Any]) -> tuple[int, in
     if not recorded or not path.is_file() or sha256_of(path) != sha256:
         return None
     try:
-        with as_csv_gz(path) as packed:
+        with compress_csv(path) as packed:
             wavenumbers, spectra, _ = domain.read_spectra(packed, challenge().group)
         results = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
     except domain.DomainError:

@@ -59,7 +59,7 @@ class TargetFigures:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as a dict, with None where a figure is undefined."""
-        return dict(_without_nan(asdict(self)))
+        return dict(_replace_nan(asdict(self)))
 
 
 def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
@@ -158,7 +158,7 @@ def read_held_out(run: HandoverRun) -> Floats:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
+        return {name: _replace_nan(each) for name, each in value.items()}
     return None if isinstance(value, float) and not np.isfinite(value) else value

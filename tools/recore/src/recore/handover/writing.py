@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.data_file import open_data
 from recore.evaluation import RunPrediction, Step, StepFailed, sha256_of
@@ -74,7 +74,7 @@ def write_handover(
     check_output_folder(folder)
     figures = measure_targets(run, cut_offs)
     packages = list_packages(run.submission, run.versions)
-    with replacing(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
+    with replace_paths(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
         (new / "sample").mkdir(parents=True)
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"

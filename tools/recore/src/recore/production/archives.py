@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz, read_header
+from recore.data_file import compress_csv, read_header
 from recore.evaluation import (
     HELD_OUT_NAME,
     NoHeldOutScoreError,
@@ -123,7 +123,7 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
 def make_trained_model(folder: Path, record: Record, data: Path) -> TrainedModel:
     """Return the model of a run, with the reference and calibration from its public data file."""
     reference, errors, reasons = None, None, dict[str, str]()
-    with as_csv_gz(data) as packed:
+    with compress_csv(data) as packed:
         try:
             reference = domain.fit_file(packed, challenge().group)
         except domain.DomainError as error:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.listing import count
 from recore.outputs import check_writable
 from recore.production.project import ProductionError, WorkFailedError
 from recore.spreadsheet_csv import safe_row
 
-ENDS = ("low", "high")
+INTERVAL_ENDS = ("low", "high")
 SHOWN_PROBLEMS = 20
 
 
@@ -87,9 +87,9 @@ def write_table(
     width = 2 + 3 * len(targets)  # cells of a response: domain, values, low ends, high ends, problem
     positions = {name: position for position, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
-    ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
+    ends = [f"{name} {end}" for name in targets for end in INTERVAL_ENDS] if intervals else []
     samples = PredictedSamples()
-    with replacing(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
+    with replace_paths(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:

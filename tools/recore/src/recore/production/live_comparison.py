@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.arrived_assays import Assays, format_key, read_assays
@@ -24,7 +24,7 @@ from recore.production.comparison_text import find_winner, format_comparison
 from recore.production.data_capture import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joined_samples import JoinedSamples, make_inference_id
-from recore.production.next_command import after_comparison
+from recore.production.next_command import suggest_update
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
 from recore.text import plain
@@ -84,7 +84,7 @@ def compare_endpoint(
         raise _no_common_samples_error(file, collected, send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if out:
-        with replacing(out) as [part]:
+        with replace_paths(out) as [part]:
             table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {
@@ -96,8 +96,8 @@ def compare_endpoint(
         "left_out": joined.left_out,
         "by_hole": comparisons[0].by_hole,
         "better": winner,
-        "scores": _as_records(_tabulate_scores(comparisons)),
-        "targets": _as_records(table),
+        "scores": _to_records(_tabulate_scores(comparisons)),
+        "targets": _to_records(table),
     }
     lines = [
         f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
@@ -108,7 +108,7 @@ def compare_endpoint(
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
     changed = send_requests and any(collected.requests.values())
     better = endpoint.versions[winner] if winner and is_certain else None
-    return Outcome(lines, details, after_comparison(better), changed)
+    return Outcome(lines, details, suggest_update(better), changed)
 
 
 def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
@@ -225,5 +225,5 @@ def _tabulate_scores(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _as_records(table: pd.DataFrame) -> Any:
+def _to_records(table: pd.DataFrame) -> Any:
     return json.loads(table.to_json(orient="records"))

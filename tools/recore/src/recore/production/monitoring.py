@@ -21,7 +21,7 @@ from recore.production.containers.domain import MIN_HOLES
 from recore.production.data_capture import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
-from recore.production.next_command import ProjectState, after_monitoring
+from recore.production.next_command import ProjectState, suggest_after_alarm
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.text import plain
@@ -160,7 +160,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
         raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, described, trained_on, since, watch)
-    references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
+    references = [trained_on.reference_units(), *_find_new_units(project, version.number, trained_on)]
     return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
 
 
@@ -207,7 +207,7 @@ def examine_traffic(
     return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
 
 
-def _find_added(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
+def _find_new_units(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
     """Return the drill holes that were added since each of the EARLIER_VERSIONS."""
     added: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
@@ -280,7 +280,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "bands": result.bands,
         "holes": holes.to_dict("records"),
     }
-    return Outcome(lines, details, after_monitoring(state, result.version, drift.alarm is not None), changed=False)
+    return Outcome(lines, details, suggest_after_alarm(state, result.version, drift.alarm is not None), changed=False)
 
 
 def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
@@ -288,7 +288,7 @@ def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectSta
     outside = float(result.traffic.outside.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside)
     line = f"sent to CloudWatch, alarm {name}"
-    following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
+    following = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
 
 

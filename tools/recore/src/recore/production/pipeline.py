@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.production.definition import STEPS, make_definition
 from recore.production.project import NO_REASON, Outcome, ProductionProject, WorkFailedError, wait_for_end
@@ -49,7 +49,7 @@ def train(
     if earlier is None:
         announce()
     arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
-    described = read_steps(project, arn) if done else follow(project, arn, steps, watch)
+    described = read_steps(project, arn) if done else wait_for_execution(project, arn, steps, watch)
     version = read_version(project, _registered_arn(described))
     cached = [step for step in described if "CacheHitResult" in described[step]]
     name = f"version {version.number} of {project.settings.model_package_group_name}"
@@ -68,7 +68,7 @@ def find_data(project: ProductionProject, public: Path | None) -> str:
     """Upload a data file, by default INPUT_DATA's. Returns the URI of its folder."""
     if public is None:
         return project.settings.input_data
-    with as_csv_gz(public) as path:
+    with compress_csv(public) as path:
         return project.upload_file("data", path, DATA_FILE)
 
 
@@ -109,7 +109,7 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
     return str(response["PipelineExecutionArn"])
 
 
-def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
+def wait_for_execution(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
     """Wait until an execution has ended, and return its steps. Raises WorkFailedError if it did not succeed.
 
     On KeyboardInterrupt, stop the execution, wait for its jobs, and raise.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from recore.production.endpoints import CHANGING as CHANGING_STATUSES
+from recore.production.endpoints import CHANGING_STATES as CHANGING_STATUSES
 from recore.production.endpoints import Variant, describe_endpoint, find_rolled_back, require_endpoint
 from recore.production.next_command import (
     APPROVED,

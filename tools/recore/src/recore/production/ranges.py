@@ -24,7 +24,7 @@ from recore.production.project import ProductionError
 FILE = "pyproject.toml"
 MAX_BYTES = 1 << 20  # maximum size of the file
 TABLE = "tool.recore.tune"
-JOBS, PARALLEL = 10, 2  # defaults
+JOBS, PARALLEL_JOBS = 10, 2  # defaults
 MAX_JOBS, MAX_PARALLEL = 750, 100  # SageMaker's limits of a tuning job
 MAX_RANGES, MAX_VALUES = 30, 30
 SCALES = {"linear": "Linear", "log": "Logarithmic"}
@@ -107,7 +107,7 @@ def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, 
         raise ProductionError(f"{len(ranges)} hyperparameters have ranges, but SageMaker tunes at most {MAX_RANGES}")
     chosen = tuple(_read_range(known, name, raw, location) for name, (location, raw) in ranges.items())
     jobs = jobs or table.get("jobs", JOBS)
-    return TuningPlan(known, chosen, jobs, min(jobs, parallel or table.get("parallel", PARALLEL)))
+    return TuningPlan(known, chosen, jobs, min(jobs, parallel or table.get("parallel", PARALLEL_JOBS)))
 
 
 def _format_no_ranges(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:

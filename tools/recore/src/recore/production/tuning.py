@@ -24,7 +24,7 @@ from recore.production.sources import upload_sources
 
 GROUP = "recore:model-package-group"  # a tag, because a job's name contains only the prefix of the group's name
 MAX_NAME_LENGTH, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
-ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs that have ended
+ENDED_COUNTERS = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs that have ended
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def find_best(
             delete_tuning_job(project, name)
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
-    job = _follow(project, name, plan.jobs, watch)
+    job = _wait_for_tuning(project, name, plan.jobs, watch)
     best = job.get("BestTrainingJob", {})
     if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
         raise WorkFailedError(_format_failure(project, job))
@@ -143,7 +143,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     }
 
 
-def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
+def _wait_for_tuning(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -151,7 +151,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
         r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
-        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        watch(stage, sum(counts.get(counter, 0) for counter in ENDED_COUNTERS), jobs)
         return job
 
     stop = partial(project.sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)

@@ -13,7 +13,7 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring
 
-MANY_OUTSIDE = 0.05  # a larger share of samples outside the domain is a note
+OUTSIDE_FRACTION = 0.05  # a larger share of samples outside the domain is a note
 LEAD = "Do the spectra that clients send still resemble the training spectra?"
 
 SHOWN_LINES = 4
@@ -81,7 +81,7 @@ def _findings(monitoring: "Monitoring") -> list[PageFinding]:
     drift, outside = monitoring.drift, monitoring.traffic.outside
     share = float(outside.mean())
     message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.training.usual_outside) else "good"
+    level: Level = "note" if share > max(OUTSIDE_FRACTION, 2 * monitoring.training.usual_outside) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
     domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
     level, message = "good", f"no drift: {monitoring.evidence_text}"
@@ -171,7 +171,7 @@ def _scores(monitoring: "Monitoring") -> Figure:
     traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside
     second = min(1, training.shape[1] - 1)
     plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
-    drawn = draw.every_kth(training)
+    drawn = draw.sample_evenly(training)
     marker = {"color": draw.GREY, "size": 4, "opacity": 0.5}
     draw.add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
     for name, rows, marker in draw.split_marked("inside the domain", "outside", outside):

@@ -14,7 +14,7 @@ from recore.challenge import (
     parse_challenge,
     read_challenge,
     reword,
-    using,
+    use_challenge,
 )
 from recore.distribution import TEMPLATE
 from recore.text import plain
@@ -93,7 +93,7 @@ def write_challenge(folder: Path, current: Challenge) -> None:
         "WEIGHTS": _dictionary(current.weights),
         "UNITS": _dictionary(current.units),
     }
-    with using(current):
+    with use_challenge(current):
         score = replace_values((folder / "score.py").read_text("utf-8"), table)
         (folder / "score.py").write_text(score, "utf-8")
         lists = {

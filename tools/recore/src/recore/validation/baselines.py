@@ -24,7 +24,7 @@ def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -
     return np.tile(y.mean(axis=0), (len(new), 1))
 
 
-def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
     """Predict each target with a straight line on one bin: the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
@@ -75,7 +75,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
 # each with the position of its inputs in the result of preprocess()
 BASELINES: dict[str, tuple[Baseline, int]] = {
     "mean": (mean, 0),
-    "one band": (one_band, 0),
+    "one band": (fit_one_band, 0),
     "winner of 2021": (predict_random, 0),
     "PLS": (pls, 1),
 }

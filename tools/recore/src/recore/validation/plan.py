@@ -16,7 +16,7 @@ ALPHA = "alpha"  # one regularisation strength for all targets, set by the two h
 LIMITS = ("alpha_min", "alpha_max")
 ALPHA_POINTS = 11
 FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # multiples of the default
-NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # integers, which are varied only on request
+UNTUNED_NAMES = {"n_jobs", "random_state", "seed", "verbose"}  # integers, which are varied only on request
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
     has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
-    tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
+    tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in UNTUNED_NAMES]
     if option is None:
         if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None

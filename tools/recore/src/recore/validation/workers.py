@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
@@ -153,7 +153,7 @@ class Workers:
 
     def preprocess(self, file: Path) -> dict[str, Any]:
         """Preprocess a data file in one worker, and return a description of the inputs and targets."""
-        with as_csv_gz(file) as path:
+        with compress_csv(file) as path:
             return self._workers[0].call(
                 "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
             )

@@ -163,8 +163,8 @@ def _render_sample(sample: dict[str, Any]) -> str:
 
 def _render_row(name: str, assay: dict[str, Any]) -> str:
     low, high = assay["interval"] or (None, None)
-    interval = "" if low is None else f"{_number(low)} to {_number(high)}"
-    cells = [_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
+    interval = "" if low is None else f"{_to_json_number(low)} to {_to_json_number(high)}"
+    cells = [_to_json_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
     attributes = ' class="number"', "", ' class="number"', ""
     row = "".join(f"<td{attribute}>{escape(cell)}</td>" for attribute, cell in zip(attributes, cells, strict=True))
     return f'<tr><th scope="row">{escape(name)}</th>{row}</tr>'
@@ -174,11 +174,11 @@ def _render_domain(domain: dict[str, Any] | None) -> str:
     if domain is None:
         return ""
     like = "is like" if domain["inside"] else "is unlike"
-    distance = f"{_number(domain['distance'])} times the limit"
+    distance = f"{_to_json_number(domain['distance'])} times the limit"
     return f"<p>The spectrum {like} the training spectra; its distance is {distance}.</p>"
 
 
-def _number(value: float | None) -> str:
+def _to_json_number(value: float | None) -> str:
     if value is None:
         return ""
     digits = f"{value:.4g}"

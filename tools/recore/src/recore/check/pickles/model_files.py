@@ -43,9 +43,9 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
     file.seek(0)
     try:
         if start == npy.MAGIC_PREFIX:
-            yield from _find_in_arrays(name, size, file, budget)
+            yield from _read_npy(name, size, file, budget)
         elif start.startswith(ZIP):
-            yield from _find_in_archive(name, file, budget)
+            yield from _read_zip(name, file, budget)
         else:
             content = b""
             with contextlib.suppress(Exception):  # not compressed, despite its first bytes
@@ -61,7 +61,7 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
         yield Pickle(name, size, problem=str(error)[:200])
 
 
-def _find_in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _read_npy(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """Yield the pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
         budget.spend("files and arrays in files")
@@ -75,7 +75,7 @@ def _find_in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> It
         file.seek(math.prod(shape) * dtype.itemsize, io.SEEK_CUR)
 
 
-def _find_in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _read_zip(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():
@@ -96,12 +96,12 @@ def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
     return pickles
 
 
-def same_models(first: Path, second: Path) -> bool:
+def have_same_models(first: Path, second: Path) -> bool:
     """Return whether two model.tar.gz files have the same contents, apart from held-out predictions."""
     return _digests(first) == _digests(second)
 
 
-def size_of(archive: Path) -> int:
+def get_size(archive: Path) -> int:
     """Return the unpacked size of a model.tar.gz in bytes. Raises ValueError if it cannot be read."""
     with open_archive(archive) as members:
         return sum(member.size for member, content in members if content)

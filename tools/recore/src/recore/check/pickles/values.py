@@ -19,7 +19,7 @@ LIMITS = {  # except for the first, limits for all files in a model together
 }
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A pickle that cannot be interpreted without loading it."""
 
 
@@ -38,7 +38,7 @@ class Budget:
         """Subtract `count` from the limit `what`. Raises Unreadable if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise Unreadable(f"the model contains more than {self.limits[what]:,} {what}")
+            raise UnreadableError(f"the model contains more than {self.limits[what]:,} {what}")
 
 
 class Value(Enum):

@@ -45,7 +45,7 @@ def make_variables(step: str, program: str) -> dict[str, str]:
         for name in os.environ.keys() - hidden:
             value = os.environ[name]
             if name in LISTS:
-                value = json.dumps(_without(json.loads(value), further), sort_keys=True, separators=(",", ":"))
+                value = json.dumps(_remove_names(json.loads(value), further), sort_keys=True, separators=(",", ":"))
             variables[name] = _rename(value, program)
         return variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(TRAINING_PREFIXES)}
@@ -67,7 +67,7 @@ def rewrite_configuration(program: str) -> None:
     for name in ("hyperparameters.json", "inputdataconfig.json"):
         path = BASE / "input/config" / name
         with contextlib.suppress(OSError):
-            configuration = _without(json.loads(path.read_text()), further)
+            configuration = _remove_names(json.loads(path.read_text()), further)
             path.write_text(_rename(json.dumps(configuration), program))
 
 
@@ -82,8 +82,8 @@ def _rename(value: str, program: str) -> str:
     return "train" if value == program else renamed
 
 
-def _without(value: Any, names: set[str]) -> Any:
+def _remove_names(value: Any, names: set[str]) -> Any:
     """Remove these keys and elements from a JSON value."""
     if isinstance(value, dict):
-        return {key: _without(each, names) for key, each in value.items() if key not in names}
+        return {key: _remove_names(each, names) for key, each in value.items() if key not in names}
     return [each for each in value if each not in names] if isinstance(value, list) else value

@@ -37,7 +37,7 @@ def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
     pairs = cells[:, 1:] == cells[:, :-1]
     channels = data.spectra.shape[1]
     inside = (starts > 0) & (starts + lengths < channels)
-    pairs[inside] &= ~_at_ends(pairs[inside])  # clipping also makes the ends of a spectrum equal
+    pairs[inside] &= ~_mark_end_runs(pairs[inside])  # clipping also makes the ends of a spectrum equal
     _, equal = longest_runs(pairs)
     # one input may lie half in the block at either end, and a pair of equal cells counts once
     expected = np.maximum(2, np.floor(lengths / channels * cells.shape[1]) - 3)
@@ -49,7 +49,7 @@ def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
     return f"in {affected.sum()} of {data.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
 
 
-def _at_ends(flags: np.ndarray) -> np.ndarray:
+def _mark_end_runs(flags: np.ndarray) -> np.ndarray:
     """Return a mask of the true values that belong to a run at either end of their row."""
     first, last = (np.logical_and.accumulate(each, axis=1) for each in (flags, flags[:, ::-1]))
     return np.asarray(first | last[:, ::-1])

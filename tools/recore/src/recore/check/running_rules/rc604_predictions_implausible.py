@@ -65,9 +65,9 @@ def is_rounded(estimate: Floats, actual: Floats) -> bool:
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(
         bool(np.array_equal(others, shorten(others)) and not np.array_equal(actual, shorten(actual)))
-        for shorten in (np.round, _to_two_digits)
+        for shorten in (np.round, _round_to_two_digits)
     )
 
 
-def _to_two_digits(values: Floats) -> Floats:
+def _round_to_two_digits(values: Floats) -> Floats:
     return np.array([float(f"{value:.1e}") for value in values])

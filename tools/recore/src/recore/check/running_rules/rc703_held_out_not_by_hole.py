@@ -19,11 +19,11 @@ from recore.listing import list_names
 from recore.text import plain
 
 FIX = "Hold out entire drill holes: GroupKFold(5).split(inputs, groups=holes)"
-THOROUGH = "Use --thorough, which recomputes them with all rows"
+THOROUGH_ADVICE = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file; the private file has others"
 FIX_TRAINING = "Make fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
-ENOUGH = 0.5  # share of the rows
+MIN_FRACTION = 0.5  # share of the rows
 
 
 @rule("The submission's own held-out predictions were held out by drill hole", needs=("RC303", "RC603"))
@@ -50,11 +50,11 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     location = experiments.scripts.locate("hold_out", "main", "fit")
     if claimed is None or len(claimed) != len(rows):
         message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
-        return Finding(message, THOROUGH, location, Level.NOTE)
+        return Finding(message, THOROUGH_ADVICE, location, Level.NOTE)
     both = np.isfinite(claimed).any(axis=1) & np.isfinite(recomputed).any(axis=1)
-    if both.mean() < ENOUGH:
+    if both.mean() < MIN_FRACTION:
         message = f"Held-out predictions were recomputed for only {both.sum()} of {len(rows)} rows"
-        return Finding(message, THOROUGH, location, Level.NOTE)
+        return Finding(message, THOROUGH_ADVICE, location, Level.NOTE)
     measured = data.measured[rows][both]
     scores = [score(each[both], measured, experiments.weights, data.targets) for each in (claimed, recomputed)]
     if scores[0] - scores[1] <= HONEST_GAP * sum(experiments.weights.values()):

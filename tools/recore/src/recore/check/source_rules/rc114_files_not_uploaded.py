@@ -14,7 +14,7 @@ import re
 from recore.check.file_uses import (
     ABSOLUTE,
     CODE,
-    NEVER_UPLOADED,
+    LOCAL_ONLY,
     WILDCARD,
     FileUse,
     find_file_uses,
@@ -69,7 +69,7 @@ def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findi
     if not name or name == WILDCARD or name in (".", script.file):
         return
     top = name.partition("/")[0]
-    if top in NEVER_UPLOADED:
+    if top in LOCAL_ONLY:
         message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
         yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":

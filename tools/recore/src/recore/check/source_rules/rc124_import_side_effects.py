@@ -24,13 +24,13 @@ def inspect(source: SubmissionSource) -> Findings:
         for node, context in script.nodes:
             if not context.at_import or context.conditional or context.handled:
                 continue
-            if effect := _effect(node, script):
+            if effect := _find_effect(node, script):
                 message = f"this line {effect} whenever {script.file} is imported, even by the model server"
                 yield Finding(message, FIX, Location(script.file, line_of(node)))
                 break
 
 
-def _effect(node: ast.AST, script: Script) -> str | None:
+def _find_effect(node: ast.AST, script: Script) -> str | None:
     """Return the action of a node that belongs only in the script's own step, or None."""
     if direct := _direct_effect(node, script):
         return direct

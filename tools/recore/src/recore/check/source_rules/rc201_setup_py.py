@@ -19,7 +19,7 @@ from recore.check.submission_tree import UnreadableFile
 from recore.failures import similar_file_hint
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
-UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
+UNSUPPORTED_ARGS = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
 FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` writes"
 
 
@@ -73,7 +73,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         message = f"the argument {name} of setup() cannot be read without running it"
         yield Finding(message, FIX_LISTS, Location("setup.py", line))
     for keyword in setup.calls[0].keywords:
-        if keyword.arg in UNSUPPORTED:
+        if keyword.arg in UNSUPPORTED_ARGS:
             message = f"{keyword.arg} moves or adds files in the upload, which is not supported"
             fix = "put the scripts at the top level; list them in py_modules, and other files in MANIFEST.in"
             yield Finding(message, fix, Location("setup.py", keyword.value.lineno))

@@ -36,10 +36,10 @@ def inspect(source: SubmissionSource) -> Findings:
                 reported.add(file)
                 level = Level.WARNING if statement.context.function else Level.ERROR
                 message = f"{file} is imported, but not uploaded: setup.py does not list it"
-                yield Finding(message, _fix(file), Location(script.file, statement.line), level)
+                yield Finding(message, _suggest_fix(file), Location(script.file, statement.line), level)
 
 
-def _fix(file: str) -> str:
+def _suggest_fix(file: str) -> str:
     if file in ("score.py", "predict.py"):
         return f"copy the code that you need into another file; {file} is never uploaded"
     if "/" in file:

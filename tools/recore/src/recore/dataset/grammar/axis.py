@@ -90,11 +90,11 @@ def axis_unit_of_comments(comments: str) -> str:
     A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
     number: this is a setting such as a laser's wavelength.
     """
-    parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
+    parts = [part for line in comments.splitlines() for part in _find_axis_parts(line)]
     return axis_unit(", ".join(parts)) if parts else ""
 
 
-def _parts_about_axis(line: str) -> list[str]:
+def _find_axis_parts(line: str) -> list[str]:
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting

@@ -36,13 +36,13 @@ Cells = Callable[[int], list[str]]  # returns the cells of the column at a posit
 
 def rank_sample_name(name: str) -> int | None:
     """Return how certainly a column with this name contains sample names (0: most certain), or None if it does not."""
-    words = _only_words(separate_words(name))
+    words = _extract_words(separate_words(name))
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
 
 
 def is_statistic(name: str) -> bool:
     """Whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
-    return re.fullmatch(STATISTIC, _only_words(separate_words(name))) is not None
+    return re.fullmatch(STATISTIC, _extract_words(separate_words(name))) is not None
 
 
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
@@ -83,7 +83,7 @@ def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
     if column in DEPTHS:  # depth from (m), from_ft
         words = {position: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for position, name in words.items()}
     pattern = _id_pattern(column)
-    return [position for position, name in words.items() if re.fullmatch(pattern, _only_words(name))]
+    return [position for position, name in words.items() if re.fullmatch(pattern, _extract_words(name))]
 
 
 def _id_pattern(column: str) -> str:
@@ -93,11 +93,11 @@ def _id_pattern(column: str) -> str:
     known = challenge()
     if column == known.group and known.group_name.endswith("hole"):
         return HOLE
-    words = {_only_words(separate_words(column))} | ({known.group_name} if column == known.group else set())
+    words = {_extract_words(separate_words(column))} | ({known.group_name} if column == known.group else set())
     return rf"({'|'.join(re.escape(word.lower()) for word in words if word)}) ?{ID_WORD}?"
 
 
-def _only_words(name: str) -> str:
+def _extract_words(name: str) -> str:
     return re.sub(r"[^\w]+", " ", name).strip()
 
 

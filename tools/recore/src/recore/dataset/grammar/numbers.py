@@ -13,7 +13,7 @@ from stagemaker import parse_number
 
 OPTIONS = {"point": ".", "comma": ","}  # values of --decimal
 SPACES = "' \u2019"  # group thousands in some countries, with either decimal mark
-LONG = 4  # digits of an integer that would have a thousands mark if the column used them
+LONG_DIGITS = 4  # digits of an integer that would have a thousands mark if the column used them
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
 DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")  # a number, never a sample name
@@ -52,14 +52,14 @@ class Marks:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
             return value
-        match = _match(cell.strip(), self.decimal)
+        match = _match_number(cell.strip(), self.decimal)
         if match is None:
             return None
         whole = re.sub(r"\D", "", match["whole"])
         return parse_number(f"{match['sign']}{whole}.{match['fraction'] or ''}{match['exponent'] or ''}")
 
 
-def _match(cell: str, decimal: str) -> re.Match[str] | None:
+def _match_number(cell: str, decimal: str) -> re.Match[str] | None:
     match = PATTERNS[decimal].fullmatch(cell)
     if match is None or not (match["whole"] or match["fraction"]) or (match["group"] and match["exponent"]):
         return None
@@ -72,7 +72,7 @@ def possible_marks(cell: str) -> list[str]:
     A value below the limit of detection (<0,5) is a number, too.
     """
     number = cell.lstrip("<>= ")
-    return [mark for mark in PATTERNS if _match(number, mark)]
+    return [mark for mark in PATTERNS if _match_number(number, mark)]
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Evidence:
             return
         if cell.isascii() and cell.isdigit():
             self.integer_columns.add(column)
-            if len(cell) >= LONG:
+            if len(cell) >= LONG_DIGITS:
                 self.long_columns.add(column)
             return
         marks = possible_marks(cell)

@@ -85,7 +85,7 @@ def _two_columns(
 
 def _stated_unit(header: str, table: TextTable, reading: ReadingOptions, is_header: bool = False) -> str:
     """Return the unit in a header, otherwise in the lines above it. is_header: whether it is the header of the axis."""
-    return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
+    return _resolve(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptions) -> str:
@@ -95,15 +95,15 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptio
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
         return next(stated, "") or stated_quantity(table.preamble, is_header=False)
 
-    return _unless(reading.convert, read)
+    return _resolve(reading.convert, read)
 
 
 def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
     """Return the quantity in the name of a line, as in a transposed spectrum; single letters are ignored."""
-    return _unless(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
+    return _resolve(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
 
-def _unless(option: str | None, read: Callable[[], str]) -> str:
+def _resolve(option: str | None, read: Callable[[], str]) -> str:
     """Call `read`. Return "" if it raises a Ambiguity that the option resolves."""
     try:
         return read()

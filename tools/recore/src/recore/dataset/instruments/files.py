@@ -12,7 +12,7 @@ import numpy as np
 
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.instruments import delimited, opus
-from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, without_text_suffix
+from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, remove_text_suffix
 from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, Spectrum, to_spectrum
 from recore.listing import count
 
@@ -42,7 +42,7 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in visible if not path.is_dir()]
     folders = len(visible) - len(files)
-    chosen = [path for path in files if path.suffix[1:].isdigit() or without_text_suffix(path.name) != path.name]
+    chosen = [path for path in files if path.suffix[1:].isdigit() or remove_text_suffix(path.name) != path.name]
     if not chosen:
         endings = f"a number, as in OPUS, or in {', '.join(TEXT_SUFFIXES)}"
         subfolders = "; its subfolders are not searched; specify them" if folders else ""

@@ -21,7 +21,7 @@ Description = dict[str, Any]  # members: inside, distance, t2, q and bands of a 
 MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 MAX_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
-FLAT = 1e-9  # if a spectrum's range is a smaller share of its largest value, its shape consists of rounding errors
+FLATNESS = 1e-9  # if a spectrum's range is a smaller share of its largest value, its shape consists of rounding errors
 MAX_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
 CONFIDENCE = 0.99  # share of good rows within each limit
@@ -163,7 +163,7 @@ def bin_snv(spectra: np.ndarray) -> np.ndarray:
         contrast = spectra.std(axis=1, keepdims=True)
         snv = (spectra - spectra.mean(axis=1, keepdims=True)) / contrast
         snv[~np.isfinite(contrast[:, 0])] = np.nan  # it overflows
-        snv[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
+        snv[~(np.ptp(spectra, axis=1) > FLATNESS * abs(spectra).max(axis=1))] = np.nan
         means = snv[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
     means[~np.isfinite(means).all(axis=1)] = np.nan
     return np.asarray(means)
@@ -233,9 +233,9 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "rows": len(snv),
         "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
         "holes": codes[stored].tolist(),
-        "scores": significant(components.scores(snv[stored])),
+        "scores": round_digits(components.scores(snv[stored])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
-        "values": significant(statistics[stored]),
+        "values": round_digits(statistics[stored]),
     }
 
 
@@ -280,7 +280,7 @@ def bin_means(wavenumbers: np.ndarray, bins: int) -> np.ndarray:
     return np.asarray(wavenumbers[: bins * width].reshape(bins, width).mean(axis=1))
 
 
-def significant(values: np.ndarray) -> list[list[float]]:
+def round_digits(values: np.ndarray) -> list[list[float]]:
     """Round values (rows, columns) to DIGITS significant digits."""
     return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
 

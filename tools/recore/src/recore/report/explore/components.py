@@ -8,14 +8,14 @@ from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.statistics import Binned, Components
+from recore.report.statistics import BinnedData, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO
 from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # spectra drawn: those furthest beyond a limit
-FAR, VERY_FAR = 3.0, 10.0  # distance, relative to a limit
-MANY_BEYOND = 0.03  # a larger share of rows beyond a limit is a note
+FAR_RATIO, VERY_FAR_RATIO = 3.0, 10.0  # distance, relative to a limit
+MAX_OUTLIERS = 0.03  # a larger share of rows beyond a limit is a note
 LOWEST_Q = 1e-6  # times its limit; the axis starts here, because Q is 0 if the components explain a row completely
 
 TITLE = "Components and outliers"
@@ -31,7 +31,7 @@ NOTE = (
     "the F distribution, Q by Box's chi-square approximation (1954). Both hold for rows to which the components were "
     "not fitted: in a file of a hundred rows or fewer, hardly any row is beyond a limit."
 )
-THINNED = (
+THINNING_NOTE = (
     " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
     "all rows."
 )
@@ -41,10 +41,10 @@ LIMITS = (
     "Beyond a limit (dashed): {beyond} of {rows}. On the right: rows with extreme values of common features. At the "
     "top: rows with features that no other row has."
 )
-OUTLYING = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
+OUTLIER_NOTE = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
 
 
-def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+def section(binned: BinnedData, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
     """Return the section with its findings, and the table of rows, or None if components cannot be fitted."""
     try:
         model = Components(binned.values)
@@ -62,7 +62,7 @@ def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | N
         confidence=CONFIDENCE,
     )
     if len(table) > draw.SHOWN_POINTS:
-        note += THINNED.format(points=draw.SHOWN_POINTS)
+        note += THINNING_NOTE.format(points=draw.SHOWN_POINTS)
     items: list[Figure | Table] = [
         _scores(table, model, holes, beyond),
         _loadings(binned, model),
@@ -74,7 +74,7 @@ def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | N
     return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
 
 
-def row_table(binned: Binned, model: Components) -> pd.DataFrame:
+def row_table(binned: BinnedData, model: Components) -> pd.DataFrame:
     """Return the IDs, scores, T2 and Q of each row with a valid spectrum, indexed by row number."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(binned.values).T)}
     distances = {"T2": model.t2(binned.values), "Q": model.q(binned.values)}
@@ -97,10 +97,10 @@ def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np
     share = f"PC1, {model.shares[0]:.0%} of the variance"
     plot = draw.new_figure(460, xaxis_title_text=share, yaxis_title_text=title)
     drawn = table.iloc[draw.thin_out(len(table), beyond)]
-    named = holes[: draw.NAMED]
+    named = holes[: draw.MAX_COLOURS]
     series = [(short_name(name), drawn[group] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
-    if len(holes) > draw.NAMED:
-        others = count(len(holes) - draw.NAMED, "other hole")
+    if len(holes) > draw.MAX_COLOURS:
+        others = count(len(holes) - draw.MAX_COLOURS, "other hole")
         series.append((others, ~drawn[group].isin(named), draw.GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = drawn[chosen]
@@ -110,7 +110,7 @@ def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
-def _loadings(binned: Binned, model: Components) -> Figure:
+def _loadings(binned: BinnedData, model: Components) -> Figure:
     names = [f"PC{order + 1}" for order in range(model.kept)]
     numbers = pd.DataFrame({"wavenumber": binned.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
     plot = draw.wavenumber_figure(320, binned.wavenumbers, "loading")
@@ -138,7 +138,7 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
     return Figure("outliers", "Hotelling's T2 and Q residuals", summary, plot, numbers)
 
 
-def _outlying_spectra(binned: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
+def _outlying_spectra(binned: BinnedData, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
     median = np.median(binned.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": binned.wavenumbers, "median": median})
     plot = draw.wavenumber_figure(380, binned.wavenumbers, "SNV")
@@ -148,7 +148,7 @@ def _outlying_spectra(binned: Binned, table: pd.DataFrame, furthest: np.ndarray)
         numbers[f"index {index}"] = binned.values[row]
         line = {"color": draw.COLOURS[order], "dash": draw.DASHES[(order + 1) % len(draw.DASHES)], "width": 1.5}
         draw.add_spectrum(plot, binned.wavenumbers, binned.values[row], f"index {short_name(index, 12)}", line)
-    return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
+    return Figure("outlying-spectra", "The most outlying spectra", OUTLIER_NOTE, plot, numbers)
 
 
 def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
@@ -166,13 +166,13 @@ def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio:
         f"{rows:,} of {count(len(table), 'row')} {'is' if rows == 1 else 'are'} beyond the limit of T2 ({t2:.1%}) or Q "
         f"({q:.1%}); about 1% is usual for each"
     )
-    if ratio.max() > FAR:
+    if ratio.max() > FAR_RATIO:
         row = table.iloc[int(np.argmax(ratio))]
         message += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
         message += f"{ratio.max():.3g} times the limit"
     level: Level = "good"
-    if ratio.max() > VERY_FAR:
+    if ratio.max() > VERY_FAR_RATIO:
         level = "bad"
-    elif ratio.max() > FAR or beyond.mean() > MANY_BEYOND:
+    elif ratio.max() > FAR_RATIO or beyond.mean() > MAX_OUTLIERS:
         level = "note"
     return [PageFinding(level, "outliers", message, "components", values)]

@@ -143,9 +143,9 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
         plot.update_xaxes(title_text=name, col=column)
         if name in assays:
             plot.update_xaxes(draw.LOG_TICKS, col=column)
-    for order, hole in enumerate(holes[: draw.NAMED]):
+    for order, hole in enumerate(holes[: draw.MAX_COLOURS]):
         samples = numbers[numbers[group] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
-        samples = samples.iloc[draw.every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
+        samples = samples.iloc[draw.sample_evenly(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"
             track = {"legendgroup": str(order), "showlegend": column == 1, "row": 1, "col": column}

@@ -13,7 +13,7 @@ from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.statistics import Binned, principal_components, usable_channels
+from recore.report.statistics import BinnedData, principal_components, usable_channels
 from recore.spectral_data import Floats, snv
 
 NOISE_FACTOR = 1.5  # spectra within this multiple of the distance caused by noise count as the same
@@ -42,10 +42,10 @@ NOTE = (
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance from each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
-IDENTICAL = " The first bar includes {rows} whose distance is below the range of the axis."
+IDENTICAL_NOTE = " The first bar includes {rows} whose distance is below the range of the axis."
 
 
-def section(binned: Binned, private: Binned | None) -> Section:
+def section(binned: BinnedData, private: BinnedData | None) -> Section:
     """Return the section with its findings."""
     group = challenge().group
     files = {"public": binned} | ({"private": private} if private else {})
@@ -106,7 +106,7 @@ def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
     return table.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
+def _combine(files: dict[str, BinnedData]) -> tuple[Floats, pd.DataFrame]:
     """Return all files' SNV spectra, over the public file's usable channels, and the IDs of their rows."""
     channels = usable_channels(files["public"].data)
     spectra, ids = [], []
@@ -141,7 +141,7 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
         plot.add_bar(x=middles, y=numbers[name], **look)
     plot.add_vline(limit / unit, line={"color": draw.GREY, "dash": "dash"})
     outside = int((distance < LOWEST_RATIO).sum())
-    summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
+    summary = HISTOGRAM + (IDENTICAL_NOTE.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 

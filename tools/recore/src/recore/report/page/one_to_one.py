@@ -14,7 +14,7 @@ from recore.report.page.content import Figure
 from recore.spectral_data import Floats, Rows
 from recore.validation import format_errors, paired_values, unit_of
 
-CROWDED = 10  # if half of the measured values are in the lowest tenth of a linear axis, the axes are logarithmic
+CROWDED_RATIO = 10  # if half of the measured values are in the lowest tenth of a linear axis, the axes are logarithmic
 PADDING = 0.03  # margin at each end, as a share of the axis
 HEIGHT = 600  # pixels
 SCALES = (
@@ -67,7 +67,7 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
     """
     actual, estimate = paired_values(measured, predicted)
     low, high = float(min(actual.min(), estimate.min())), float(max(actual.max(), estimate.max()))
-    if 0 < np.median(actual) <= actual.max() / CROWDED:
+    if 0 < np.median(actual) <= actual.max() / CROWDED_RATIO:
         low = float(actual[actual > 0].min())
         padding = (high / low) ** PADDING
         return SquareAxes(low / padding, high * padding, True)

@@ -9,7 +9,7 @@ from recore.evaluation import RANKING_SCORES, SCORES, Record, read_runs
 from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
+from recore.report.run.target_scores import LOWEST_R2, STYLES, figure_by_target
 from recore.text import plain
 
 DRAWN_RUNS = 500  # the latest
@@ -22,7 +22,7 @@ READING = (
     "memorises the public holes). If a run is chosen from many by its score, that score is optimistic, because the "
     "best of many is partly due to chance."
 )
-UNREADABLE = "The folder that contains this run could not be read."
+UNREADABLE_NOTE = "The folder that contains this run could not be read."
 OTHER_DATA = "Left out, because scores on different data are not comparable: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
@@ -49,7 +49,7 @@ def section(run: Record) -> Section:
     """Return the section with its findings."""
     runs = _find_runs(run)
     if runs is None:
-        return Section("previous", TITLE, READING, (), UNREADABLE)
+        return Section("previous", TITLE, READING, (), UNREADABLE_NOTE)
     notes = []
     if runs.other_data:
         notes.append(OTHER_DATA.format(runs=count(runs.other_data, "run")))
@@ -109,7 +109,7 @@ def _history(table: pd.DataFrame) -> Figure:
         scored = latest[np.isfinite(latest[kind])]
         if not len(scored):
             continue
-        colour, symbol = LOOKS[kind]
+        colour, symbol = STYLES[kind]
         drawn, outside = draw.clip_to_axis(scored[kind], LOWEST_R2, np.inf)
         symbols, sizes = draw.edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
         marker = {"color": colour, "symbol": symbols, "size": sizes}
@@ -144,7 +144,7 @@ def _change_figure(changes: pd.DataFrame, best: Record, kind: str) -> Figure:
         rows = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
         labels = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in rows]
         look = {"width": 0.75, "text": labels, "textposition": "none"}
-        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.patterned(colour, pattern)
+        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.pattern_style(colour, pattern)
         draw.add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
     plot.add_vline(0, line={"color": draw.GREY})
     summary = CHANGE.format(run=short_name(best.folder.name))

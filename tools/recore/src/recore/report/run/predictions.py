@@ -21,10 +21,10 @@ from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
 
 MAX_RESIDUALS, MAX_OTHERS = 200, 600  # rows drawn for each target: those with the largest errors, and others
-MARKED = 20  # rows with the largest errors, which have a different symbol
+MARKED_ROWS = 20  # rows with the largest errors, which have a different symbol
 TOLERANCE = 1e-9  # relative difference between R2 computed here and R2 in the score
 FEW_ROWS, MAIN_SHARE, ENOUGH_ROWS = 5, 0.5, 50  # note if FEW_ROWS of ENOUGH_ROWS rows cause MAIN_SHARE of an error
-MANY_ZEROS = 0.05  # note if a larger share of a target's rows is predicted as 0
+ZERO_FRACTION = 0.05  # note if a larger share of a target's rows is predicted as 0
 
 TITLE = "Predicted and measured"
 READING = (
@@ -38,7 +38,7 @@ HELD_OUT_ROWS = (
     "These are the submission's own held-out predictions, by models trained without the row's drill hole (the "
     "submission's claim). "
 )
-TRAINED_ROWS = "The model was trained on these rows; its predictions for other holes are worse. "
+TRAINING_NOTE = "The model was trained on these rows; its predictions for other holes are worse. "
 NOTE = (
     "For each target, at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
     "numbers are computed from all rows. "
@@ -72,7 +72,7 @@ def section(run: Record, public: Path | None = None) -> Section:
         return Section("predicted", TITLE, READING, (), message, [finding])
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
-    note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINED_ROWS
+    note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINING_NOTE
     note += NOTE.format(residuals=MAX_RESIDUALS, others=MAX_OTHERS)
     return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note, _findings(run, data.score, table))
 
@@ -152,8 +152,8 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
         figure.add_target(choice, name, errors, measured, predicted)
         drawn = rows_to_draw(measured, predicted)
         series = (
-            ("rows", drawn[MARKED:], draw.BLUE, "circle", 6),
-            (f"the {MARKED} largest errors", drawn[:MARKED], draw.VERMILION, "diamond", 8),
+            ("rows", drawn[MARKED_ROWS:], draw.BLUE, "circle", 6),
+            (f"the {MARKED_ROWS} largest errors", drawn[:MARKED_ROWS], draw.VERMILION, "diamond", 8),
         )
         for title, rows, colour, symbol, size in series:
             inside = rows[~figure.beyond(rows)]
@@ -162,7 +162,7 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
         edge = drawn[figure.beyond(drawn)]
         figure.add_edge(edge, [labels[row] for row in edge])
         figure.add_line()
-    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _numbers(data))
+    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _residual_table(data))
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
@@ -170,11 +170,11 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
-    others = draw.every_kth(np.sort(ordered[MAX_RESIDUALS:]), MAX_OTHERS)
+    others = draw.sample_evenly(np.sort(ordered[MAX_RESIDUALS:]), MAX_OTHERS)
     return np.concatenate([ordered[:MAX_RESIDUALS], others])
 
 
-def _numbers(data: PublicRows) -> pd.DataFrame:
+def _residual_table(data: PublicRows) -> pd.DataFrame:
     columns = {}
     for column, name in enumerate(data.targets):
         columns[f"{name} measured"] = data.measured[:, column]
@@ -207,7 +207,7 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
 def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
     """Return a finding on targets of at least average weight with many predictions of 0, the usual lower limit."""
     matters = table["weight"] >= table["weight"].mean()
-    zeros = table[matters & (table["predicted 0"] >= MANY_ZEROS * table["rows"])]
+    zeros = table[matters & (table["predicted 0"] >= ZERO_FRACTION * table["rows"])]
     if not len(zeros):
         return []
     numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)

@@ -11,7 +11,7 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 
 LOWEST_R2 = -1.0  # lower end of the axes, so that one useless prediction does not hide the others
-LOOKS = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
+STYLES = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
 
 TITLE = "Scores per target"
 READING = (
@@ -81,7 +81,7 @@ def _r2_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
     lowest = float(np.nanmin(drawn, initial=0.0))
     plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
     for column, kind in enumerate(kinds):
-        colour, symbol = LOOKS[kind]
+        colour, symbol = STYLES[kind]
         marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
         labels = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
@@ -98,7 +98,7 @@ def _costs_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
     labels = {"text": [f"{short_name(name)}, weight {weight:g}" for name, weight in weights], "textposition": "none"}
     hover = "%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>"
     for kind in kinds:
-        marker = {"color": LOOKS[kind][0]}
+        marker = {"color": STYLES[kind][0]}
         draw.add_bars(plot, table[f"lost {kind}"], np.arange(len(table)), kind, hover, marker, **labels)
     numbers = table[["target", "weight", *(f"lost {kind}" for kind in kinds)]]
     return Figure("costs", "Score lost per target", COSTS, plot, numbers)
@@ -116,11 +116,11 @@ def _findings(run: Record, kind: str) -> list[PageFinding]:
     findings += _loss_finding(judge, list(scored), kind)
     negative = [name for name, r2 in scored.items() if r2 < 0]
     if negative:
-        message = f"negative R2, {kind}, where predicting the mean would score 0: {_list(negative)}"
+        message = f"negative R2, {kind}, where predicting the mean would score 0: {_join_names(negative)}"
         findings.append(PageFinding("bad", "below the mean", message, "scores", {"targets": negative}))
     not_scored = [name for name in judge.r2 if name not in scored]
     if not_scored:
-        message = f"not scored, {kind}, because fewer than two rows are measured: {_list(not_scored)}"
+        message = f"not scored, {kind}, because fewer than two rows are measured: {_join_names(not_scored)}"
         findings.append(PageFinding("note", "not scored", message, "scores", {"targets": not_scored}))
     return findings
 
@@ -135,5 +135,5 @@ def _loss_finding(judge: Score, scored: list[str], kind: str) -> list[PageFindin
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 
-def _list(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return list_names([short_name(name) for name in names], LISTED)

@@ -23,11 +23,11 @@ NOTE = (
     "with a regularisation strength (alpha) per target. PLS: partial least squares for all targets at once, after "
     "standard normal variate; the number of components for each target is the best on a held-out part."
 )
-ONLY_MEAN = (
+MEAN_NOTE = (
     "All methods use the folds of train.py. mean: the mean of the training part; the other baselines "
     "cannot be fitted, because spectra have gaps."
 )
-FILLED = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
+GAPS_NOTE = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
 WHISKERS = " Whiskers: the standard deviation over all random folds."
 
 
@@ -36,8 +36,8 @@ def section(result: ValidationResult) -> Section:
     table = compare_scores(result)
     summary = "First the folds of train.py, then randomly drawn ones."
     repeats = Table("repeats", "This submission, by folds", summary, list_repeats(result))
-    note = ONLY_MEAN if {name for _, name in result.baselines} == {"mean"} else NOTE
-    note += FILLED if note == NOTE and fills_gaps(result.measured) else ""
+    note = MEAN_NOTE if {name for _, name in result.baselines} == {"mean"} else NOTE
+    note += GAPS_NOTE if note == NOTE and fills_gaps(result.measured) else ""
     note += WHISKERS if table["sd over folds"].notna().any() else ""
     return Section("comparison", TITLE, READING, (_bars(table), repeats), note, [_baseline_finding(table)])
 
@@ -73,7 +73,7 @@ def _bars(table: pd.DataFrame) -> Figure:
     plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": draw.BLUE}, "rows": draw.outlined(draw.GREY)}
+    looks = {"holes": {"color": draw.BLUE}, "rows": draw.outline_style(draw.GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):

@@ -25,8 +25,8 @@ NOTE = (
 )
 ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
 NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
-NOT_CHOSEN = "Not drawn: fit() has several hyperparameters; choose one with --curve NAME: {names}."
-FAILED = " fit() failed with {failures}."
+CHOICE_NOTE = "Not drawn: fit() has several hyperparameters; choose one with --curve NAME: {names}."
+ERRORS = " fit() failed with {failures}."
 
 
 def section(result: ValidationResult) -> Section:
@@ -34,11 +34,11 @@ def section(result: ValidationResult) -> Section:
     curve = result.curve
     if curve is None:
         names = ", ".join(result.hyperparameters)
-        return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE)
+        return Section("curve", TITLE, READING, (), CHOICE_NOTE.format(names=names) if names else NO_CURVE)
     failures = dict(sorted((each.setting, why) for each, why in result.failed.items()))
     note = NOTE + (ALPHA_NOTE if curve.default is None else "")
     if failures:
-        note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
+        note += ERRORS.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
     table = curve_table(result, curve)
     judged = table[table["held out"] == result.held_out]
@@ -50,7 +50,7 @@ def section(result: ValidationResult) -> Section:
     if len(judged) < 2:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
         return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE), failure_findings)
-    items = (_scores(table, result, curve), _by_target(table, result, curve))
+    items = (_scores(table, result, curve), _target_curves(table, result, curve))
     unchanged = _values_without_effect(result, curve)
     tried = len(judged) - 1 if curve.default is not None else len(judged)
     findings = []
@@ -126,7 +126,7 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
 
 
-def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
+def _target_curves(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     rows = table[table["held out"] == result.held_out]
     names = result.ranked_names
     r2 = rows[names].to_numpy().T

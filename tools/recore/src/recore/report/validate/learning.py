@@ -48,7 +48,7 @@ def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = draw.new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there are few points
     plot.update_yaxes(title_text="score or R2")
-    names = ["score", *result.ranked_names[: draw.NAMED - 1]]
+    names = ["score", *result.ranked_names[: draw.MAX_COLOURS - 1]]
     drawn, outside = draw.clip_to_axis(table[names], LOWEST_R2, np.inf)
     hover = "training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>"
     for order, name in enumerate(names):

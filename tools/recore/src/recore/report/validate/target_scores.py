@@ -18,7 +18,7 @@ READING = (
     "little left to gain. Bad: a marker left of zero (the mean would be better, so the target lowers the score), a "
     "long line between the markers (the model has learnt the hole instead of the rock)."
 )
-WIDE = " A wide whisker is also bad: the result depends on the folds."
+SPREAD_NOTE = " A wide whisker is also bad: the result depends on the folds."
 NOTE = (
     "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: "
     "weight x (1 - R2)."
@@ -41,7 +41,7 @@ def section(result: ValidationResult) -> Section:
     line = NOT_MEASURED.format(count=len(not_measured), total=len(table))
     folded = {line: ", ".join(not_measured)} if not_measured else {}
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
-    wide, deviations = (WIDE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
+    wide, deviations = (SPREAD_NOTE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
     return Section("target-scores", TITLE, READING + wide, items, NOTE + deviations, findings, folded)
 
 
@@ -107,7 +107,7 @@ def _contributions(table: pd.DataFrame) -> Figure:
     # so that a target's two bars end at its weight
     bars = (
         ("contribution", table["contribution"].clip(lower=lowest), {"color": draw.BLUE}),
-        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outlined(draw.OCHRE)),
+        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outline_style(draw.OCHRE)),
     )
     hover = "%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>"
     for name, lengths, marker in bars:
