@@ -95,9 +95,9 @@ def print_table(titles: Sequence[str], rows: Iterator[list[object]]) -> None:
 
 def format_found(numbers: Sequence[int | None]) -> list[object]:
     """Return the number of repeats in which drift was found, and the median and range of the numbers."""
-    known = [number for number in numbers if number is not None]
-    spread = f"{np.median(known):g} ({min(known)} to {max(known)})" if known else "-"
-    return [f"{len(known)} of {len(numbers)}", spread]
+    found = [number for number in numbers if number is not None]
+    spread = f"{np.median(found):g} ({min(found)} to {max(found)})" if found else "-"
+    return [f"{len(found)} of {len(numbers)}", spread]
 
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
@@ -108,9 +108,9 @@ def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterat
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
         trained_on = summarise(others)
         statistics = compute_statistics(trained_on, sent)
-        after = [count_until_drift(trained_on, random.permutation(statistics)) for _ in range(repeats)]
+        counts = [count_until_drift(trained_on, random.permutation(statistics)) for _ in range(repeats)]
         alarms = sum(is_false_alarm(others, random) for _ in range(resamplings))
-        yield [name, len(sent), *format_found(after), f"{100 * alarms / resamplings:.1f}"]
+        yield [name, len(sent), *format_found(counts), f"{100 * alarms / resamplings:.1f}"]
 
 
 def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
@@ -142,9 +142,9 @@ def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
 
 def average_known(values: np.ndarray) -> np.ndarray:
     """Return the mean of the values along the first axis that are not NaN, or NaN if there are none."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    return np.where(known, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
+    mask = np.isfinite(values)
+    counts = mask.sum(axis=0)
+    return np.where(mask, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
 
 
 def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
@@ -175,8 +175,8 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
             weeks.append(find_week(trained_on, foreign.in_random_order(np.random.default_rng([0, repeat]))))
         means = np.mean(errors, axis=(0, 1))
         usual = means if usual is None else usual
-        compared = compare_errors(np.concatenate(distances), np.concatenate(errors))
-        yield [rock or "none", *compared, f"{np.mean(means / usual):.2f}", *format_found(weeks)]
+        comparison = compare_errors(np.concatenate(distances), np.concatenate(errors))
+        yield [rock or "none", *comparison, f"{np.mean(means / usual):.2f}", *format_found(weeks)]
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:

@@ -64,9 +64,9 @@ def read_samples(public: Path, private: Path | None, actual: Path | None) -> Sam
     if len(sizes) < 2 or len(data) - sizes.max() < 2 * MIN_HOLES:
         need = f"two or more, and {2 * MIN_HOLES} samples in the others when one is left out, are needed"
         raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
-    falling = np.argsort(-data.channels)
-    samples = data.spectra[:, falling], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
-    return Samples(data.channels[falling], *samples)
+    order = np.argsort(-data.channels)
+    samples = data.spectra[:, order], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
+    return Samples(data.channels[order], *samples)
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:
@@ -135,8 +135,8 @@ def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / WEEK_SAMPLES) for row in range(len(holes))]
     for week in range(1, len(holes) // WEEK_SAMPLES + 1):
-        seen = slice(week * WEEK_SAMPLES)
-        drift = _detect(trained_on, statistics, times[seen], holes[seen], START + week * WEEK, are_complete=False)
+        rows = slice(week * WEEK_SAMPLES)
+        drift = _detect(trained_on, statistics, times[rows], holes[rows], START + week * WEEK, are_complete=False)
         if drift.alarm is not None:
             return week
     return None

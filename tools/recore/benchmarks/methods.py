@@ -78,8 +78,8 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
     if data.channels.tolist() != held_out.channels.tolist():
         raise DataError(f"{private}: its channels differ from the channels of {public}")
     spectra, sites = np.vstack([data.spectra, held_out.spectra]), np.concatenate([data.sites, held_out.sites])
-    both = Data(data.channels, spectra, pd.concat([data.targets, held_out.targets], ignore_index=True), sites)
-    return both, np.arange(len(both)) >= len(data)
+    table = Data(data.channels, spectra, pd.concat([data.targets, held_out.targets], ignore_index=True), sites)
+    return table, np.arange(len(table)) >= len(data)
 
 
 def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -107,7 +107,7 @@ def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
         pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held_out)
     )
     model = train.fit(bins, training.targets, training.sites)
-    halves = [half.predict(held_out_bins.to_numpy()) for half in model.regressors_]
+    halves = [half_model.predict(held_out_bins.to_numpy()) for half_model in model.regressors_]
     return {"ours": model.predict(held_out_bins)} | dict(zip(HALVES, halves, strict=True))
 
 

@@ -117,9 +117,9 @@ def join_assays(folder: Path) -> Path:
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
         for name in ("public/public", "private/private", "private/actual")
     )
-    together = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
+    joined = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
     target = folder / "grown.csv.gz"
-    together[public.columns].to_csv(target)
+    joined[public.columns].to_csv(target)
     return target
 
 

@@ -91,24 +91,24 @@ _in_use: Challenge | None = None
 
 
 def challenge() -> Challenge:
-    """Return the current challenge: set by `use_challenge`, or else read from the working folder's or the template's score.py.
+    """Return the current challenge: set by `activate`, or read from the working folder's or the template's score.py.
 
     Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
     return _in_use or _load_challenge(score_script())
 
 
-def set_challenge(chosen: Challenge) -> None:
+def set_challenge(new_challenge: Challenge) -> None:
     """Use a challenge until this process ends."""
     global _in_use
-    _in_use = chosen
+    _in_use = new_challenge
 
 
 @contextlib.contextmanager
-def use_challenge(chosen: Challenge) -> Iterator[None]:
+def activate(new_challenge: Challenge) -> Iterator[None]:
     """Use a challenge within the context."""
     global _in_use
-    earlier, _in_use = _in_use, chosen
+    earlier, _in_use = _in_use, new_challenge
     try:
         yield
     finally:

@@ -49,10 +49,10 @@ def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names
     value = f"exactly {values.pop():g}" if len(values) == 1 else "exactly the same value"
     ends = [wavenumbers[position] for run in runs for position in (run.first, run.first + run.channels - 1)]
     have = "has" if len(runs) == 1 else "have"
-    listed = list_names([str(names[run.row])[:40] for run in runs], MAX_LISTED)
+    row_names = list_names([str(names[run.row])[:40] for run in runs], MAX_LISTED)
     return (
         f"{len(runs):,} of {count(len(names), 'spectrum', 'spectra')} {have} {channels} of {value} "
-        f"({min(ends):.1f} to {max(ends):.1f} cm-1): {listed}"
+        f"({min(ends):.1f} to {max(ends):.1f} cm-1): {row_names}"
     )
 
 

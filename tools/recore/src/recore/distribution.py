@@ -51,8 +51,8 @@ def setup_command(*names: str, extra: str = "") -> str:
     if not INSTALLED:
         return f"make setup-{extra}" if extra else "make setup"
     required = required_packages(PACKAGES)
-    chosen = names or ([] if extra else missing_packages(required) or required)
-    return pip_command(*chosen, extra=extra, distributions=PACKAGES)
+    packages = names or ([] if extra else missing_packages(required) or required)
+    return pip_command(*packages, extra=extra, distributions=PACKAGES)
 
 
 def install_command(origin: str | None, *options: str) -> str:
@@ -107,8 +107,8 @@ def _find_remote(folder: Path) -> str:
 
 def _hide_private_address(address: str) -> str | None:
     """Return the HTTP URL of a repository or archive without a user name, or None for a local path."""
-    if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
-        address = f"ssh://{short[1]}/{short[2]}"
+    if ssh_match := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
+        address = f"ssh://{ssh_match[1]}/{ssh_match[2]}"
     parts = urlsplit(address)
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
         return None

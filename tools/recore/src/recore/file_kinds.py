@@ -74,8 +74,8 @@ def detect_foreign(head: bytes) -> str | None:
 
 def detect_non_csv(head: bytes) -> str | None:
     """Return the kind of a file that is not CSV and what to do, or None if it can be CSV."""
-    if foreign := detect_foreign(head):
-        return foreign
+    if kind := detect_foreign(head):
+        return kind
     if is_utf_16(head):
         return f"{UTF_16}, or {CONVERT_HINT}"
     if len(head) - len(head.translate(None, CONTROL)) > MAX_CONTROL * len(head):

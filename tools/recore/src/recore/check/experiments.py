@@ -150,9 +150,9 @@ class Experiments(SharedResults):
     @experiment
     def training(self) -> TrainingResult:
         """Run step 1 with all data."""
-        trained = self._train_with("full", self.data.path, range(self.data.rows), variables={})
-        self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s remaining")
-        return trained
+        result = self._train_with("full", self.data.path, range(self.data.rows), variables={})
+        self._show(f"check: trained in {result.seconds:.0f} s; about {self.plan.remaining(result):.0f} s remaining")
+        return result
 
     def part_trainings(self) -> tuple[TrainingResult, TrainingResult]:
         """Run step 1 twice with the same part of the data."""
@@ -223,8 +223,8 @@ class Experiments(SharedResults):
         rows = (self.data.few_rows, self.plan.private)
         differences = find_differences(self.preprocessing(), self.variations(), *rows)
         if differences["private"] and differences["reversed"]:  # because of assays or of the order
-            further = self.variations() | {"untargeted": self._vary("untargeted")}
-            differences = find_differences(self.preprocessing(), further, *rows)
+            variations = self.variations() | {"untargeted": self._vary("untargeted")}
+            differences = find_differences(self.preprocessing(), variations, *rows)
         return differences
 
     def _preprocess(self, name: str, split: str, data: Path, by_hand: Path | None = None) -> Path:
@@ -242,10 +242,10 @@ class Experiments(SharedResults):
     def predictions(self) -> Path:
         """Run step 3, a Batch Transform job, and return the response to step 2's CSV."""
         self._start(self.preprocessing)
-        trained, inputs = self.training(), self.preprocessing()
+        training, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.allocate()
         with self._jobs.step("full predict", "TransformJob") as step:
-            storage.upload(trained.joined, job_requests.MODEL)
+            storage.upload(training.joined, job_requests.MODEL)
             storage.upload(inputs, job_requests.inputs_key("public"))
             self._jobs.create("Model", job_requests.model_request(settings))
             self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
@@ -333,9 +333,9 @@ class Experiments(SharedResults):
     def repeated(self) -> tuple[dict[str, ServedResponse], dict[str, ServedResponse]]:
         """Return the responses to the same few rows from both models that were trained on part of the data."""
         first, second = self.part_trainings()
-        few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
-        served = self._jobs.serve("repeat-first", first.joined, few)
-        return served, self._jobs.serve("repeat-second", second.joined, few)
+        requests = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
+        served = self._jobs.serve("repeat-first", first.joined, requests)
+        return served, self._jobs.serve("repeat-second", second.joined, requests)
 
     @experiment
     def build(self) -> BuildResult:

@@ -103,7 +103,7 @@ def read_columns(path: Path) -> pd.DataFrame:
 
 
 def find_differences(
-    public: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
+    public: Path, variations: Mapping[str, Variation], subset: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
     """For each variation, return how its inputs differ from the public file's, or "" if they agree.
 
@@ -111,9 +111,9 @@ def find_differences(
     `private`. Small variations without assays are compared with the same rows with assays. The variation `untargeted`
     is required only if both `private` and `reversed` differ.
     """
-    expected = read_inputs(public, {*few, *private})
+    expected = read_inputs(public, {*subset, *private})
     rows, as_private = (
-        [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
+        [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (subset, private)
     )
     differences = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
     if differences["some"]:

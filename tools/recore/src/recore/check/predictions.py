@@ -61,8 +61,8 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     floor = 1e-6 * scale.max(axis=0, initial=0.0)
     with np.errstate(invalid="ignore"):
         differences = np.abs(first - second) / np.maximum(np.maximum(scale, floor), np.finfo(float).tiny)
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
-    differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
+    is_equal = (first == second) | (np.isnan(first) & np.isnan(second))
+    differences = np.where(is_equal, 0.0, np.where(np.isnan(differences), np.inf, differences))
     if not differences.size or differences.max() <= TOLERANCE:
         return None
     row, column = np.unravel_index(differences.argmax(), differences.shape)
@@ -112,8 +112,8 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
 
 def r2(predicted: Floats, measured: Floats) -> float:
     """Return R2 over the rows that have both values, or 0 if all measured values are equal."""
-    both = np.isfinite(predicted) & np.isfinite(measured)
-    actual, estimate = measured[both], predicted[both]
+    mask = np.isfinite(predicted) & np.isfinite(measured)
+    actual, estimate = measured[mask], predicted[mask]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
     return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
 

@@ -127,9 +127,9 @@ class PublicData:
             yield [row[number] for number in columns]
 
     def _select_lines(self, rows: Sequence[int]) -> Iterator[str]:
-        chosen = {row + 1 for row in rows} | {0}  # the header is not a row
+        line_indices = {row + 1 for row in rows} | {0}  # the header is not a row
         with open_data(self.path) as data:
-            yield from (record for number, record in enumerate(data.records()) if number in chosen)
+            yield from (record for number, record in enumerate(data.records()) if number in line_indices)
 
 
 def pick_subset(rows: Sequence[int]) -> list[int]:

@@ -151,8 +151,8 @@ class SubmissionSource:
     @cached_property
     def scripts(self) -> list[Script]:
         """All scripts that train.py and preprocess.py import, including these two."""
-        both = [script for entry_point in ENTRY_POINTS for script in self.reached_from(entry_point)]
-        return list({script.file: script for script in both}.values())
+        scripts = [script for entry_point in ENTRY_POINTS for script in self.reached_from(entry_point)]
+        return list({script.file: script for script in scripts}.values())
 
     @cached_property
     def setup(self) -> SetupFile | None:

@@ -62,8 +62,8 @@ class SubmissionTree:
         """Return the sorted names in a folder; empty if the folder does not exist."""
         if self._archived is not None:
             prefix = f"{name}/" if name else ""
-            inside = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
-            return sorted({file.partition("/")[0] for file in inside})
+            subpaths = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
+            return sorted({file.partition("/")[0] for file in subpaths})
         with suppress(OSError), os.scandir(self.path / name) as entries:
             return sorted(entry.name for entry in islice(entries, MAX_ENTRIES))
         return []

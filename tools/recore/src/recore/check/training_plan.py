@@ -58,9 +58,9 @@ class TrainingPlan:
             return list(range(self.data.rows))
         by_hole = list(rows_by_group(self.data.hole).values())
         count = min(len(by_hole), HELD_OUT_HOLES)
-        chosen = [by_hole[round(position)] for position in np.linspace(0, len(by_hole) - 1, count)]
-        thinned = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in chosen]
-        return sorted(int(row) for rows in thinned for row in rows)
+        groups = [by_hole[round(position)] for position in np.linspace(0, len(by_hole) - 1, count)]
+        row_groups = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in groups]
+        return sorted(int(row) for rows in row_groups for row in rows)
 
     @cached_property
     def folds(self) -> list[tuple[list[int], list[int]]]:
@@ -93,9 +93,9 @@ class TrainingPlan:
     def remaining(self, trained: TrainingResult) -> float:
         """Estimate the seconds that a check needs after training with all rows."""
         fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
-        alone = fit / (1 + FOLDS) if self.arguments else fit
+        fold_fit = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * (JOB_S + fit * len(self.part))
-        folds = FORK_S + fit * len(self.held_out) + sum(FORK_S + alone * len(training) for training, _ in self.folds)
+        folds = FORK_S + fit * len(self.held_out) + sum(FORK_S + fold_fit * len(training) for training, _ in self.folds)
         return SERVE_S + parts + min(folds, self.seconds)
 
 

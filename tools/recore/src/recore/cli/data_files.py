@@ -50,11 +50,11 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
             done += rows
             advance("writing rows", done, plan.rows)
 
-        written = make_sample(out, plan, overwrite=force, advance=add)
+        result = make_sample(out, plan, overwrite=force, advance=add)
     if as_json:
-        show_json({str(path): {"rows": rows} for path, rows in written.items()})
+        show_json({str(path): {"rows": rows} for path, rows in result.items()})
     else:
-        for path, rows in written.items():
+        for path, rows in result.items():
             click.echo(f"sample: {rows} rows in {path}")
         if mixed := mixed_targets():
             verb = "is a smooth mixture" if len(mixed) == 1 else "are smooth mixtures"

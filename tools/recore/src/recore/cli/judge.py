@@ -129,19 +129,19 @@ def judge(
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            recorded = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
-            judging.run(jobs, engine, aws_round, recorded)
+            options = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
+            judging.run(jobs, engine, aws_round, options)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}, its jobs are stopped; {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}; run the same command to judge the rest", err=True)
             raise SystemExit(interrupts.STATUS) from None
-    ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
-    table = write_table(ranked, out)
+    ranked_entries = sorted(entries, key=lambda entry: entry.rank, reverse=True)
+    table = write_table(ranked_entries, out)
     if as_json:
-        show_json([_summarise(entry) for entry in ranked])
+        show_json([_summarise(entry) for entry in ranked_entries])
     else:
-        table_console().print(_make_table(ranked, public), "")
-        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked):
+        table_console().print(_make_table(ranked_entries, public), "")
+        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked_entries):
             click.echo(explain_claimed_score(None))
         click.echo(f"judge: {table}, and the runs in {out}")
     raise SystemExit(int(any(entry.problem for entry in entries)))
@@ -167,8 +167,8 @@ class _RoundJudge:
         for entry in self.entries:
             if entry.problem:
                 show_line(f"judge: {entry.result}")
-        judged = sum(entry.record is not None for entry in self.entries)
-        show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
+        done = sum(entry.record is not None for entry in self.entries)
+        show_line(f"judge: {count(len(self.entries), 'submission')}, {done} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
         """Run the submissions without a run, and recompute the held-out scores that break ties."""

@@ -71,8 +71,8 @@ def read_assays(
     try:
         if path.exists() and not path.is_file():
             raise ValueError("this is not a regular file")
-        chosen = [*(columns or {}).values()]
-        used = {*chosen, *(column.rpartition(":")[0] for column in chosen)} - {""}
+        chosen_columns = [*(columns or {}).values()]
+        used = {*chosen_columns, *(column.rpartition(":")[0] for column in chosen_columns)} - {""}
         text_table = open_table(path, decimal, "this is not text; save the table as CSV", used)
         header, rows, errors = _read_rows(text_table, with_spectra)
         unit = content_unit or ("" if with_spectra else unit_in_comments(text_table.preamble.splitlines()))

@@ -54,11 +54,11 @@ class DrillHole:
     minerals: NDArray[np.float64]
 
 
-def simulate_hole(rows: int, random: Generator, without: str | None = None) -> DrillHole:
-    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. without: a rock to leave out."""
+def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> DrillHole:
+    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. skip: a rock to leave out."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
-    minerals = simulate_layers(rows, length, random, without)
+    minerals = simulate_layers(rows, length, random, skip)
     for alteration, level in INTENSITY.items():
         intensity = level + random.normal(0, 1.1) + 1.3 * simulate_curve(rows, 25 / length, random)
         minerals = alter(minerals, ROCKS["altered"][alteration], logistic(intensity))
@@ -71,14 +71,14 @@ def simulate_hole(rows: int, random: Generator, without: str | None = None) -> D
     return DrillHole(depth, depth + length, minerals)
 
 
-def simulate_layers(rows: int, length: float, random: Generator, without: str | None = None) -> NDArray[np.float64]:
-    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. without: a rock to leave out."""
-    shares = {rock: share for rock, share in ROCK_SHARES.items() if rock != without}
+def simulate_layers(rows: int, length: float, random: Generator, skip: str | None = None) -> NDArray[np.float64]:
+    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. skip: a rock to leave out."""
+    shares = {rock: share for rock, share in ROCK_SHARES.items() if rock != skip}
     table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)
     kinds = random.choice(len(table), size=layer[-1] + 1, p=np.array(list(shares.values())) / sum(shares.values()))
-    fresh: NDArray[np.float64] = table[kinds[layer]]
-    return fresh
+    minerals: NDArray[np.float64] = table[kinds[layer]]
+    return minerals
 
 
 def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:

@@ -168,12 +168,12 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
         raise ValueError(
             f"its {len(wavenumbers)} channels are too few for interpolation; {MIN_CHANNELS} or more are required"
         )
-    within = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
+    clipped = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
     steps = -np.diff(wavenumbers)
     neighbours = np.minimum(np.append(steps[1:], np.inf), np.insert(steps[:-1], 0, np.inf))
     for gap in np.flatnonzero(steps > GAP * neighbours):
         upper, lower = wavenumbers[gap], wavenumbers[gap + 1]
-        if ((within < upper) & (within > lower)).any():
+        if ((clipped < upper) & (clipped > lower)).any():
             raise ValueError(f"it has no channel between {upper:.1f} and {lower:.1f} cm-1, but the grid has")
-    values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(within)
+    values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(clipped)
     return values

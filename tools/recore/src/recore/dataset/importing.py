@@ -186,11 +186,11 @@ def regrid(
     _add_remarks(spectra, result)
     if not spectra:
         return spectra, grid
-    chosen = grid or grids.most_common_grid(spectra, interpolate)
-    spectra, problems, remarks = grids.put_on_grid(spectra, chosen, interpolate, is_fixed=grid is not None)
+    common_grid = grid or grids.most_common_grid(spectra, interpolate)
+    spectra, problems, remarks = grids.put_on_grid(spectra, common_grid, interpolate, is_fixed=grid is not None)
     result.problems += problems
-    result.remarks += remarks + _note_constant_runs(spectra, chosen)
-    return spectra, chosen
+    result.remarks += remarks + _note_constant_runs(spectra, common_grid)
+    return spectra, common_grid
 
 
 def _read_table(options: ImportOptions) -> AssayTable | None:
@@ -291,15 +291,15 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
             for sample, group in by_sample.items()
             for spectrum in group
         ]
-    several = [group for group in by_sample.values() if len(group) > 1]
-    if several and replicates == "one":
-        first = several[0]
+    repeats = [group for group in by_sample.values() if len(group) > 1]
+    if repeats and replicates == "one":
+        first = repeats[0]
         reason = (
-            f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
+            f"{len(repeats)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
             "for example); --replicates mean averages them, --replicates each creates a row for each"
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
-    elif several:
+    elif repeats:
         sizes = Counter(map(len, by_sample.values()))
         counts = ", ".join(f"{number} of {size} spectra each" for size, number in sorted(sizes.items()))
         result.remarks.append(f"rows are means of replicates: {counts}")

@@ -83,9 +83,9 @@ def round_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64
     """Round positive values to this number of significant digits."""
     exponent = digits - 1 - np.floor(np.log10(values))
     # dividing by an exact power of ten gives the number that prints with these digits
-    up, down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
-    rounded: NDArray[np.float64] = np.round(values * up / down) * down / up
-    return rounded
+    scale_up, scale_down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
+    result: NDArray[np.float64] = np.round(values * scale_up / scale_down) * scale_down / scale_up
+    return result
 
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")

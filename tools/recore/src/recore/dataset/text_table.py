@@ -84,9 +84,9 @@ class TextTable:
     def _full_header(self, names: list[str]) -> list[str]:
         """Return the header with a name for each column, and with the units from the row below it."""
         names = ["", *names] if self.has_row_names else names
-        stated = dict(enumerate(self.units[1]))
+        unit_cells = dict(enumerate(self.units[1]))
         return [
-            f"{name} ({unit})" if (unit := position and stated.get(position)) else name
+            f"{name} ({unit})" if (unit := position and unit_cells.get(position)) else name
             for position, name in enumerate(names)
         ]
 
@@ -179,8 +179,8 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
     if not rows:
         raise ValueError("the file is empty")
     lengths = [len(cells) for _, cells in rows if not cells[0].startswith("#")] or [len(cells) for _, cells in rows]
-    usual = Counter(lengths[len(lengths) // 2 :]).most_common(1)[0][0]
-    width = max(len(strip_empty_end(cells, 0)) for _, cells in rows if len(cells) == usual)
+    usual_width = Counter(lengths[len(lengths) // 2 :]).most_common(1)[0][0]
+    width = max(len(strip_empty_end(cells, 0)) for _, cells in rows if len(cells) == usual_width)
     start = titles = 0
     while start < len(rows) - 1 and (kind := _preamble_kind([cells for _, cells in rows[start : start + 2]], width)):
         titles += kind == "title"

@@ -68,9 +68,9 @@ class SampleOptions:
     @property
     def reading_of_ids(self) -> ReadingOptions:
         """The reading options, with the columns of IDs and without remarks on other columns."""
-        chosen = parse_id_columns(self.columns)
-        sample = chosen.pop("sample", self.reading.sample)
-        return replace(self.reading, only_spectra=False, sample=sample, id_columns=chosen)
+        columns = parse_id_columns(self.columns)
+        sample = columns.pop("sample", self.reading.sample)
+        return replace(self.reading, only_spectra=False, sample=sample, id_columns=columns)
 
 
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:

@@ -113,8 +113,8 @@ class EvaluationRun:
     def read_scores(self) -> dict[str, Score]:
         """Return the scores of completed steps, by name."""
         steps = {name: self.steps.get(f"{name} score") for name in SCORES}
-        scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
-        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
+        scored_steps = [name for name, step in steps.items() if step and step.completed and not step.reason]
+        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored_steps}
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
         futures = [pool.submit(task) for task in tasks]
@@ -142,12 +142,12 @@ class EvaluationRun:
             job = self._jobs.run(step, job_requests.training_request(settings))
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-                trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
+                model_path, joined_path = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
                 step.activity = "downloading the model"
-                self.storage.download(key, trained)
-                step.activity = f"adding the submission to the model, {format_size(trained.stat().st_size)}"
-                self.submission.join(trained, joined, self._wheels)
-                model = joined.rename(self.folder / "model.tar.gz")
+                self.storage.download(key, model_path)
+                step.activity = f"adding the submission to the model, {format_size(model_path.stat().st_size)}"
+                self.submission.join(model_path, joined_path, self._wheels)
+                model = joined_path.rename(self.folder / "model.tar.gz")
             step.activity = f"uploading the model, {format_size(model.stat().st_size)}"
             self.storage.upload(model, job_requests.MODEL)
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))

@@ -133,28 +133,28 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
         names = [name for name in challenge().targets if name in data.positions and name in predicted.column_names]
         table = data.read({data.positions[name]: pa.string() for name in names})
         pairs = [(predicted[name].to_pylist(), table[str(data.positions[name])].to_pylist()) for name in names]
-    equal = compared = 0
+    equal = n_compared = 0
     for pair in pairs:
         first, second = (np.array([parse_number(cell or "") for cell in column], dtype=float) for column in pair)
-        both = np.isfinite(first) & np.isfinite(second)
-        compared += int(both.sum())
-        equal += int(np.isclose(first[both], second[both], rtol=1e-9, atol=0).sum())
-    return equal / compared if compared else 0.0
+        mask = np.isfinite(first) & np.isfinite(second)
+        n_compared += int(mask.sum())
+        equal += int(np.isclose(first[mask], second[mask], rtol=1e-9, atol=0).sum())
+    return equal / n_compared if n_compared else 0.0
 
 
 def _find_printed_rows(logs: Path, private: Path) -> Iterator[HostFinding]:
     """Yield logs that contain many numbers of one private row; a few match by chance in a large file."""
-    printed: dict[str, set[str]] = {}
+    rows_by_number: dict[str, set[str]] = {}
     for path in sorted(logs.glob("private-*.log")):
         if path.stem.endswith("score"):
             continue
         with open(path, encoding="utf-8", errors="replace") as file:
             numbers = {_digits(match) for match in NUMBER.findall(file.read(MAX_LOG_SIZE))}
-        printed[path.stem] = {number for number in numbers if len(number) >= MIN_DIGITS}
-    max_counts = dict.fromkeys(printed, 0)
-    for row in _rows(private) if any(printed.values()) else ():
+        rows_by_number[path.stem] = {number for number in numbers if len(number) >= MIN_DIGITS}
+    max_counts = dict.fromkeys(rows_by_number, 0)
+    for row in _rows(private) if any(rows_by_number.values()) else ():
         cells = {_digits(cell) for cell in row if "." in cell}
-        for name, numbers in printed.items():
+        for name, numbers in rows_by_number.items():
             max_counts[name] = max(max_counts[name], len(numbers & cells))
     for name, count in max_counts.items():
         if count >= MIN_PRINTED:

@@ -78,8 +78,8 @@ class RunSettings:
         return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
 
     def key(self, *names: str) -> str:
-        prefix, rest = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
-        return "/".join((prefix, self.name, *rest))
+        prefix, parts = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
+        return "/".join((prefix, self.name, *parts))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"

@@ -57,8 +57,8 @@ class Pace:
     def format_remaining(self, remaining: int) -> str:
         """Return a phrase about the time for the remaining submissions, estimated from the mean so far."""
         mean = sum(self.seconds) / len(self.seconds)
-        rest = mean * remaining / min(self.max_running, remaining)
-        time = f"{rest:.0f} s" if rest < 100 else f"{rest / 60:.0f} min" if rest < 6000 else f"{rest / 3600:.1f} h"
+        wait = mean * remaining / min(self.max_running, remaining)
+        time = f"{wait:.0f} s" if wait < 100 else f"{wait / 60:.0f} min" if wait < 6000 else f"{wait / 3600:.1f} h"
         memory = f", {self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
         return f"about {time} for the other {remaining}, {self.max_running} at a time ({mean:.0f} s each{memory})"
 

@@ -132,8 +132,8 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
     """Return the exception in a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
     exception = LoggedException(match["type"], (match["message"] or "").strip())
     for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
-        within = submission.search(frame["path"])
-        name = within["name"] if within and "site-packages/" not in within["name"] else ""
+        submission_match = submission.search(frame["path"])
+        name = submission_match["name"] if submission_match and "site-packages/" not in submission_match["name"] else ""
         exception.frames.append(Frame(frame["path"], int(frame["line"]), frame["function"] or "", name))
     return exception
 

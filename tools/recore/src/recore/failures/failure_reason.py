@@ -52,10 +52,10 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     failure_reason: FailureReason in the job's description. log: the job's log; only its end is read.
     """
     reason = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
-    kind, _, rest = reason.partition(": ")
-    reason = rest if kind in KINDS else reason
+    kind, _, message = reason.partition(": ")
+    reason = message if kind in KINDS else reason
     if kind == PLATFORM_ERROR:
-        return rest, None
+        return message, None
     exit_code = EXIT.search(reason)
     code = int(exit_code[1]) if exit_code else None
     reason = EXIT.sub("", reason).rstrip()

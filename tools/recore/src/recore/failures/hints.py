@@ -40,8 +40,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     """
     cause = exception.innermost
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
-        alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
-        return missing_module_hint(named["name"], submission, alone, installs)
+        is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
+        return missing_module_hint(named["name"], submission, is_alone, installs)
     if cause.type.endswith("AttributeError") and (named := MAIN_PATTERN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add the module to py_modules in setup.py, and "
@@ -93,9 +93,9 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
         return f"write {name} to SM_MODEL_DIR in train.py, under the name that model_fn reads."
     if is_in_job(path) or step.endswith("predict"):
         return None
-    alone = step.endswith("preprocess")
-    data = f"{'--input' if alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if alone else TRAINING}"
-    others = "no other files" if alone else "only the other files that setup.py and MANIFEST.in list"
+    is_alone = step.endswith("preprocess")
+    data = f"{'--input' if is_alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if is_alone else TRAINING}"
+    others = "no other files" if is_alone else "only the other files that setup.py and MANIFEST.in list"
     return f"read the data from {data}: {path} may exist on your computer, but a job has {others}."
 
 

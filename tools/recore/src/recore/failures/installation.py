@@ -23,9 +23,9 @@ FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 def is_old_pin(requirement: Requirement) -> bool:
     """Return whether a requirement pins a package in the former image to the same version or an older one."""
-    former = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
-    pinned = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
-    return former is not None and any(Version(version) <= Version(former) for version in pinned)
+    limit = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
+    pins = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
+    return limit is not None and any(Version(version) <= Version(limit) for version in pins)
 
 
 DISTRIBUTIONS = {  # by module, where the names differ; installed packages need no entry
@@ -64,15 +64,15 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     submission: its folder or archive.
     """
     lines = requirements_of(submission)
-    if old := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
+    if pins := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
         versions = {name.lower(): version for name, version in container_packages().items()}
-        names = [canonicalize_name(pin.name) for pin in old]
+        names = [canonicalize_name(pin.name) for pin in pins]
         current = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
         return (
-            f"remove {', '.join(map(str, old))} from requirements.txt: these versions are from {FORMER_IMAGE}. The "
+            f"remove {', '.join(map(str, pins))} from requirements.txt: these versions are from {FORMER_IMAGE}. The "
             f"container already has {current}."
         )
-    name = canonicalize_name(missing[1]) if (missing := NOT_FOUND.search(reason)) else None
+    name = canonicalize_name(no_match[1]) if (no_match := NOT_FOUND.search(reason)) else None
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None

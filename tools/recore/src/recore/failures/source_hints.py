@@ -36,14 +36,14 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 def _early_exit(tree: ast.Module) -> str | None:
     """Return the remedy for exits without an error, except those at the end of train.py and in unused functions."""
     nodes = list(ast.walk(tree))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
+    used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    used_names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
     last = tree.body[-1] if tree.body else None
     last = last.body[-1] if isinstance(last, ast.If) else last
     exits = [
         (ast.unparse(call.func), call.lineno)
         for statement in tree.body
-        if not isinstance(statement, ast.FunctionDef) or statement.name in used
+        if not isinstance(statement, ast.FunctionDef) or statement.name in used_names
         for call in _calls(statement)
         if ast.unparse(call.func) in EXITS
         and call not in (getattr(last, "value", None), getattr(last, "exc", None))  # in an expression or a `raise`
@@ -64,8 +64,8 @@ def _missing_start(tree: ast.Module) -> str | None:
             if "__main__" in test:
                 return None
             return f"train.py calls nothing, because the comparison in line {guard.lineno} is never true; {start}"
-    called = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
-    return None if called else f"train.py only defines functions, and calls none of them; {start}"
+    starts = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
+    return None if starts else f"train.py only defines functions, and calls none of them; {start}"
 
 
 def _missing_guard(tree: ast.Module) -> str | None:

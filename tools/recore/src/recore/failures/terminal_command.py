@@ -63,8 +63,8 @@ def _is_reproducible(exception: LoggedException) -> bool:
     """Return whether an exception is independent of the differences between a job and a terminal."""
     name = exception.innermost.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
-    of_the_job = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
-    return not of_the_job and not NETWORK_ERRORS.search(name)
+    is_job_error = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
+    return not is_job_error and not NETWORK_ERRORS.search(name)
 
 
 def _has_packages(submission: Path) -> bool:

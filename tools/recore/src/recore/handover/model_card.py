@@ -84,13 +84,13 @@ def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any
     private = run.record.scores.get("private")
     failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
     measured = {each.name for each in figures}
-    scored = next(iter(run.record.scores.values())).r2 if run.record.scores else {}
+    r2_by_target = next(iter(run.record.scores.values())).r2 if run.record.scores else {}
     return {
         "weak": [each.name for each in figures if not each.r2.value > 0],
         "unsure": [each.name for each in figures if each.r2.value > 0 and each.r2.low <= 0],
         "failing": failing,
         "worse": [each.name for each in figures if each.fails and each.name not in failing],
-        "unmeasured": [name for name in scored if name not in measured],
+        "unmeasured": [name for name in r2_by_target if name not in measured],
         "min_holes": min((each.holes for each in figures if each.r2.has_interval), default=None),
     }
 

@@ -78,9 +78,9 @@ def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _format_difference(name: str, installed: str, recorded: str) -> str:
+def _format_difference(name: str, installed: str, recorded_version: str) -> str:
     return (
-        f"{name} {installed} is installed, but the run used {plain(recorded)}; write the handover in the run's "
+        f"{name} {installed} is installed, but the run used {plain(recorded_version)}; write the handover in the run's "
         "environment"
     )
 
@@ -111,11 +111,11 @@ def _list_imports(submission: SubmissionFiles) -> list[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    local = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
+    local_names = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
     distributions = metadata.packages_distributions()
     return [
         each
-        for module in modules - local - sys.stdlib_module_names
+        for module in modules - local_names - sys.stdlib_module_names
         for each in distributions.get(module, [])
         if each != "recore"
     ]

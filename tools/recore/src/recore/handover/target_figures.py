@@ -79,19 +79,19 @@ def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
     """Measure decisions about a target's samples, (rows,) each. sums: of these rows. chosen: None for the default."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
-    above, called = measured > value, predicted > value
+    is_above, is_called = measured > value, predicted > value
     counts = {
-        "right": above & called,
-        "above": above,
-        "called": called,
-        "wrong": above != called,
-        "rows": np.ones_like(above),
+        "right": is_above & is_called,
+        "above": is_above,
+        "called": is_called,
+        "wrong": is_above != is_called,
+        "rows": np.ones_like(is_above),
     }
     totals = sums.resample({name: each.astype(float) for name, each in counts.items()})
     return CutOff(
         value,
         chosen is not None,
-        float(above.mean()),
+        float(is_above.mean()),
         precision=totals.share("right", "called"),
         recall=totals.share("right", "above"),
         wrong=totals.share("wrong", "rows"),
@@ -128,8 +128,8 @@ def _measure_all(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[Target
             continue
         sums = HoleSums(run.data.hole[np.isfinite(column) & np.isfinite(predicted[:, position])])
         r2, rmse = measure_errors(*pair, sums)
-        recorded = score.r2.get(name)
-        if recorded is not None and not abs(r2.value - recorded) <= TOLERANCE * (1 + abs(recorded)):
+        recorded_r2 = score.r2.get(name)
+        if recorded_r2 is not None and not abs(r2.value - recorded_r2) <= TOLERANCE * (1 + abs(recorded_r2)):
             raise ValueError(f"{path}: the run was scored on different predictions; R2 of {name} differs")
         figures.append(
             TargetFigures(

@@ -148,13 +148,13 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 
 def _read_handover(folder: Path) -> TrainedModel:
-    listed = check_files(folder)
-    reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
-    errors = read_errors(folder / ERRORS) if ERRORS in listed else None
+    file_names = check_files(folder)
+    reference = read_reference(folder / REFERENCE) if REFERENCE in file_names else None
+    errors = read_errors(folder / ERRORS) if ERRORS in file_names else None
     record = read_record(folder)
     columns = parse_columns((folder / CHANNELS).read_bytes(), folder / CHANNELS)
     sha256 = record.data["public"][1] or ""
-    reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
+    reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in file_names}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
 
 

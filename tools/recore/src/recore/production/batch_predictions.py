@@ -44,10 +44,10 @@ class PredictedSamples:
 
     def format_domain(self) -> str:
         """Return a line about the number of samples outside the domain."""
-        compared = self.rows - self.unknown
-        if not compared:
+        n_compared = self.rows - self.unknown
+        if not n_compared:
             return "domain: no sample could be compared with the training spectra"
-        line = f"outside the domain: {self.outside} of {count(compared, 'sample')} ({self.outside / compared:.1%})"
+        line = f"outside the domain: {self.outside} of {count(n_compared, 'sample')} ({self.outside / n_compared:.1%})"
         if self.outside:
             line += "; their spectra are unlike the training spectra, so do not rely on their assays"
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
@@ -107,9 +107,9 @@ def write_table(
             if problem:
                 samples.problems.append(UnpredictedSample(samples.rows, sample[0], problem))
             ids = [sample[positions[name]] if name in positions else "" for name in sample_ids]
-            both = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
+            ends_by_target = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
             spectrum = (sample[positions[name]] for name in channels)
-            table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
+            table.writerow([*safe_row([sample[0], *ids]), domain, *values, *ends_by_target, *spectrum])
     return samples
 
 

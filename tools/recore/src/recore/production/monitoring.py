@@ -150,29 +150,29 @@ class Monitoring:
 
 def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watch: Watch) -> Monitoring:
     """Test the captured requests. Raises ProductionError if they cannot be tested."""
-    described = find_existing(project)
-    config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
-    version = _choose_version(project, described, config, settings.version)
+    endpoint = find_existing(project)
+    config = project.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    version = _choose_version(project, endpoint, config, settings.version)
     watch("reading the version's reference", 0, 0)
     trained_on = read_training_summary(project, version)
     if (holes := len(trained_on.hole_names)) < MIN_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
         raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new ones may differ")
     since = settings.since or config["CreationTime"]
-    traffic = _read_traffic(project, described, trained_on, since, watch)
+    traffic = _read_traffic(project, endpoint, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_new_units(project, version.number, trained_on)]
-    return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
+    return examine_traffic(endpoint["EndpointName"], version.number, since, trained_on, references, traffic, settings)
 
 
 def _read_traffic(
-    project: ProductionProject, described: dict[str, Any], trained_on: TrainingSummary, since: datetime, watch: Watch
+    project: ProductionProject, endpoint: dict[str, Any], trained_on: TrainingSummary, since: datetime, watch: Watch
 ) -> ClientSpectra:
-    name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
+    name, capture = endpoint["EndpointName"], endpoint.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
         problem = "has no data capture, and only captured requests can be monitored"
-        is_new = described["EndpointStatus"] == "Creating"
+        is_new = endpoint["EndpointStatus"] == "Creating"
         raise ProductionError(f"{name} {'is being created: wait until it is in service' if is_new else problem}")
-    configs = [described["EndpointConfigName"], find_pending(described)]
+    configs = [endpoint["EndpointConfigName"], find_pending(endpoint)]
     variants = dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config))
     left_out: Counter[str] = Counter()
     reader = SpectraReader(trained_on, left_out)
@@ -200,35 +200,35 @@ def examine_traffic(
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
-        units, waiting = group_units(times, holes, reference.size, now, settings.are_complete)
+        units, n_waiting = group_units(times, holes, reference.size, now, settings.are_complete)
         drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
-        results.append((reference, units, waiting, drift))
-    closest = min(results, key=lambda result: result[-1].max_evidence)
-    return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
+        results.append((reference, units, n_waiting, drift))
+    closest_result = min(results, key=lambda result: result[-1].max_evidence)
+    return Monitoring(endpoint, version, since, trained_on, traffic, *closest_result, settings.false_alarms)
 
 
 def _find_new_units(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
     """Return the drill holes that were added since each of the EARLIER_VERSIONS."""
-    added: dict[frozenset[str], int] = {}
+    new_holes: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
-            earlier = read_training_summary(project, version).hole_names
+            earlier_holes = read_training_summary(project, version).hole_names
         except ProductionError:  # the earlier version has no reference
             continue
-        if earlier & trained_on.hole_names and (names := trained_on.hole_names - earlier):
-            added.setdefault(names, version.number)
+        if earlier_holes & trained_on.hole_names and (names := trained_on.hole_names - earlier_holes):
+            new_holes.setdefault(names, version.number)
     groups = [
         trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} added since version {number}")
-        for names, number in added.items()
+        for names, number in new_holes.items()
     ]
     return [group for group in groups if len(group) >= MIN_HOLES]
 
 
 def _choose_version(
-    project: ProductionProject, described: dict[str, Any], config: dict[str, Any], number: int | None
+    project: ProductionProject, endpoint: dict[str, Any], config: dict[str, Any], number: int | None
 ) -> Version:
     if number is None:
-        weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
+        weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in endpoint["ProductionVariants"]}
         model = max(config["ProductionVariants"], key=lambda each: weights.get(each["VariantName"], 0.0))["ModelName"]
         number = version_of(model)
         if model != model_name(project, number):  # another project's version of this number
@@ -244,9 +244,9 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     holes = result.holes
     named = holes[holes["hole"] != ""]
     sizes = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
-    compared = f"compared with {result.reference.name} in the training data of version {result.version}"
+    comparison = f"compared with {result.reference.name} in the training data of version {result.version}"
     lines = [
-        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {compared}",
+        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {comparison}",
         f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {result.usual_text}",
         *_format_drift(result),
     ]
@@ -285,11 +285,11 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
 
 def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
     """Send the result to CloudWatch, and create the alarm."""
-    outside = float(result.traffic.outside.mean())
-    name = send_metrics(project, result.endpoint, result.version, result.level, outside)
+    outside_share = float(result.traffic.outside.mean())
+    name = send_metrics(project, result.endpoint, result.version, result.level, outside_share)
     line = f"sent to CloudWatch, alarm {name}"
-    following = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
-    return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
+    next_step = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
+    return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, next_step)
 
 
 def _format_drift(result: Monitoring) -> list[str]:
@@ -307,11 +307,11 @@ def _format_drift(result: Monitoring) -> list[str]:
     ]
     outside = result.holes
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
-    shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
+    hole_lines = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
         f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
-        *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
+        *([f"drill holes with most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
         ADVICE,
     ]
 

@@ -97,9 +97,9 @@ def next_command(state: ProjectState) -> str:
     return find_advice(state).command.format(candidate=state.candidate, latest_approved=state.latest_approved)
 
 
-def suggest_update(better: int | None) -> str:
-    """Return the command to suggest after a comparison. better: the version that is certainly better, if any."""
-    return f"update {better}" if better else ""
+def suggest_update(version: int | None) -> str:
+    """Return the command to suggest after a comparison. version: the version that is certainly better, if any."""
+    return f"update {version}" if version else ""
 
 
 def suggest_after_alarm(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
@@ -113,5 +113,5 @@ def suggest_after_alarm(state: ProjectState, version: int, is_drift: bool, alarm
     if version in state.served:
         return ""
     command = next_command(replace(state, subject=version))
-    guarded = alarm and command == f"update {version}"
-    return f"{command} --strategy canary --alarm {alarm}" if guarded else command
+    has_alarm = alarm and command == f"update {version}"
+    return f"{command} --strategy canary --alarm {alarm}" if has_alarm else command

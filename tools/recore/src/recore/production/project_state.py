@@ -97,9 +97,9 @@ def approve(project: ProductionProject, number: int, reject: bool = False) -> Ou
     version = find_version(project, number)
     status = REJECTED if reject else APPROVED
     name = f"version {number} of {project.settings.model_package_group_name}"
-    changed = version.approval != status
-    if changed:
+    is_changed = version.approval != status
+    if is_changed:
         project.sagemaker.update_model_package(ModelPackageArn=version.arn, ModelApprovalStatus=status)
-    line = f"{name} is now {status.lower()}" if changed else f"{name} is already {status.lower()}; nothing changed"
-    following = suggest_next(project, None if reject else number)
-    return Outcome([line], {"version": number, "approval": status}, following, changed)
+    line = f"{name} is now {status.lower()}" if is_changed else f"{name} is already {status.lower()}; nothing changed"
+    next_step = suggest_next(project, None if reject else number)
+    return Outcome([line], {"version": number, "approval": status}, next_step, is_changed)

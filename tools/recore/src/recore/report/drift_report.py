@@ -150,17 +150,17 @@ def _labels(samples: pd.DataFrame) -> list[str]:
 
 def _distances(monitoring: "Monitoring") -> Figure:
     samples, outside = monitoring.traffic.samples, monitoring.traffic.outside
-    heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
+    heights, off_axis = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
     plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
     plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
-    for name, chosen, marker in draw.split_marked("inside the domain", "outside", outside):
-        marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(beyond[chosen], marker["symbol"], "y")}
-        rows = samples.iloc[chosen]
+    for name, mask, marker in draw.split_marked("inside the domain", "outside", outside):
+        marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(off_axis[mask], marker["symbol"], "y")}
+        rows = samples.iloc[mask]
         hover = "%{text}<br>%{customdata:.3g} of the limit<extra></extra>"
         extra = {"text": _labels(rows), "customdata": rows["distance"]}
-        draw.add_points(plot, rows["time"], heights[chosen], name, hover, marker, **extra)
+        draw.add_points(plot, rows["time"], heights[mask], name, hover, marker, **extra)
     plot.add_hline(1, line={"color": draw.GREY, "dash": "dash"})
-    outside_note = draw.count_outside(beyond)
+    outside_note = draw.count_outside(off_axis)
     if len(samples) > draw.SHOWN_POINTS:
         outside_note += f" At most {draw.SHOWN_POINTS:,} points of each kind are drawn."
     return Figure("samples", "Distance over time", DISTANCE.format(outside=outside_note), plot, samples)
@@ -189,17 +189,17 @@ def _deviations(monitoring: "Monitoring") -> Section:
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
-    if monitoring.drift.alarm is not None and (before := monitoring.traffic.deviations[: monitoring.changed[0]]).size:
-        lines["mean before the drift"] = before.astype(float).mean(axis=0)
+    if monitoring.drift.alarm is not None and (earlier := monitoring.traffic.deviations[: monitoring.changed[0]]).size:
+        lines["mean before the drift"] = earlier.astype(float).mean(axis=0)
     plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
-    looks = {
+    styles = {
         "mean": {"color": draw.VERMILION, "width": 2.5},
         "5 %": {"color": draw.GREY, "dash": "dot", "width": 1},
         "95 %": {"color": draw.GREY, "dash": "dash", "width": 1},
         "mean before the drift": {"color": draw.BLUE, "width": 1.5},
     }
     for name, values in lines.items():
-        draw.add_spectrum(plot, wavenumbers, values, name, looks[name])
+        draw.add_spectrum(plot, wavenumbers, values, name, styles[name])
     for limit in (-1, 1):
         plot.add_hline(limit, line={"color": draw.GREY, "dash": "dash"})
     numbers = pd.DataFrame({"wavenumber": wavenumbers} | lines)

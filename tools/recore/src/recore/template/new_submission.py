@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from recore.atomic import replace_paths
-from recore.challenge import SCORE_SCRIPT, Challenge, challenge, score_script, use_challenge
+from recore.challenge import SCORE_SCRIPT, Challenge, activate, challenge, score_script
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
@@ -63,7 +63,7 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     check_writable(folder)
     with replace_paths(folder) as [complete]:
         complete.mkdir()
-        with use_challenge(new_challenge or challenge()):
+        with activate(new_challenge or challenge()):
             script = TEMPLATE / SCORE_SCRIPT if new_challenge else score_script()
             _fill_template(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}), script)
             if new_challenge:
@@ -107,15 +107,15 @@ def replace_fit(train: str, example: str) -> str:
     """
     docstring, imports, code = _split(train)
     _, new_imports, new_code = _split(example)
-    before, _, rest = code.partition("\ndef fit(")
-    after = rest.partition("\ndef save_model(")[2]
-    nodes = ast.walk(ast.parse(f"{before}\ndef save_model({after}"))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    needed = [each for each in imports if used & {alias.asname or alias.name for alias in each.names}]
-    chosen = {ast.unparse(each): _import_order(each) for each in (*needed, *new_imports)}
-    groups = groupby(sorted(chosen, key=lambda line: chosen[line]), key=lambda line: chosen[line][0])
+    head, _, remainder = code.partition("\ndef fit(")
+    tail = remainder.partition("\ndef save_model(")[2]
+    nodes = ast.walk(ast.parse(f"{head}\ndef save_model({tail}"))
+    used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    needed = [each for each in imports if used_names & {alias.asname or alias.name for alias in each.names}]
+    import_lines = {ast.unparse(each): _import_order(each) for each in (*needed, *new_imports)}
+    groups = groupby(sorted(import_lines, key=lambda line: import_lines[line]), key=lambda line: import_lines[line][0])
     sections = ["\n".join(lines) for _, lines in groups]
-    return f"{docstring}{'\n\n'.join(sections)}\n{before.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({after}"
+    return f"{docstring}{'\n\n'.join(sections)}\n{head.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({tail}"
 
 
 def _split(script: str) -> tuple[str, list[Import], str]:

@@ -30,9 +30,9 @@ def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: 
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
     usable = np.where(squares > 1e-12 * max(squares.max(), 1e-300), squares, np.inf)
-    best = (products**2 / usable[:, None]).argmax(axis=0)
-    slopes = products[best, np.arange(y.shape[1])] / usable[best]
-    return y_mean + (new[:, best] - x_mean[best]) * slopes
+    best_band = (products**2 / usable[:, None]).argmax(axis=0)
+    slopes = products[best_band, np.arange(y.shape[1])] / usable[best_band]
+    return y_mean + (new[:, best_band] - x_mean[best_band]) * slopes
 
 
 def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
@@ -135,5 +135,5 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 def _bin_channels(values: Floats) -> Floats:
     """Return means of neighbouring channels. Channels that remain at the low end are left out."""
-    used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
-    return values[:, :used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if used else values
+    n_used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
+    return values[:, :n_used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if n_used else values

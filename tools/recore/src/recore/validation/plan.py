@@ -51,7 +51,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
         raise ValueError(f"--curve {option}: {name!r} is not a numeric hyperparameter; {listed}")
     if name == ALPHA and has_alphas:
-        fixed = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
+        fixed_values = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
         low, high = sorted(defaults[each] for each in LIMITS)
         if value_list:
             values = _parse(option, value_list, float)
@@ -59,7 +59,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
             values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
         else:  # decades around the single value
             values = tuple(low * factor for factor in FACTORS[float])
-        return Curve(name, values, None, fixed)
+        return Curve(name, values, None, fixed_values)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
     if equals:

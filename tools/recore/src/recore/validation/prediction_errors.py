@@ -88,8 +88,8 @@ def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) ->
 
 def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
     """Return a target's measured and predicted values in the rows that have both."""
-    both = np.isfinite(measured) & np.isfinite(predicted)
-    return measured[both], predicted[both]
+    mask = np.isfinite(measured) & np.isfinite(predicted)
+    return measured[mask], predicted[mask]
 
 
 def unit_of(target: str) -> str:

@@ -152,8 +152,8 @@ class ValidationResult:
         groups = [np.concatenate(units[start::JACKKNIFE_GROUPS]) for start in range(min(JACKKNIFE_GROUPS, len(units)))]
         differences = []
         for group in groups:
-            measured, *both = (np.delete(each, group, axis=0) for each in (self.measured, first, second))
-            one, other = (self._sum_of_weighted(r2_by_target(measured, each)) for each in both)
+            measured, *predictions = (np.delete(each, group, axis=0) for each in (self.measured, first, second))
+            one, other = (self._sum_of_weighted(r2_by_target(measured, each)) for each in predictions)
             differences.append(one - other)
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 

@@ -1,6 +1,6 @@
 """Interpret a pickle's opcodes to find the names that it imports and the joblib arrays that it contains.
 
-Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise Unreadable.
+Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise ScanError.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -15,8 +15,8 @@ from recore.check.pickles.values import (
     Dictionary,
     Dtype,
     Global,
+    ScanError,
     Special,
-    UnreadableError,
     Value,
     Wrapper,
     WrapperArguments,
@@ -55,7 +55,7 @@ class Machine:
         self._budget = budget
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Interpret one opcode. Raises Unreadable, or LookupError if an item is missing from the stack or the memo."""
+        """Interpret one opcode. Raises ScanError, or LookupError if an item is missing from the stack or the memo."""
         if opcode in CONSTANTS:
             self._stack.append(CONSTANTS[opcode])
         elif opcode in STRINGS:
@@ -72,13 +72,13 @@ class Machine:
         else:
             method = METHODS.get(opcode)
             if not method:
-                raise UnreadableError(f"unknown opcode {opcode}")
+                raise ScanError(f"unknown opcode {opcode}")
             method(self, argument)
 
     def _pop(self) -> Any:
         value = self._stack.pop()
         if isinstance(value, Special):
-            raise UnreadableError(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         return value
 
     def _pop_many(self, count: int) -> tuple[Any, ...]:
@@ -91,7 +91,7 @@ class Machine:
     def _plain_to_mark(self) -> list[Any]:
         values = self._pop_to_mark()
         if any(isinstance(value, Special) for value in values):
-            raise UnreadableError(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         return values
 
     # The stack and the memo
@@ -128,7 +128,7 @@ class Machine:
     def op_get(self, number: Any) -> None:
         value = self._memo[int(number)]
         if isinstance(value, Wrapper):
-            raise UnreadableError(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         self._stack.append(value)
 
     op_binget = op_long_binget = op_get
@@ -141,7 +141,7 @@ class Machine:
     def _add_tuple(self, values: tuple[Any, ...]) -> None:
         if any(isinstance(value, Special) for value in values):
             if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
-                raise UnreadableError(UNKNOWN_USE)
+                raise ScanError(UNKNOWN_USE)
             self._stack.append(WrapperArguments())
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
@@ -184,7 +184,7 @@ class Machine:
     def _target(self) -> Any:
         """Return the object that the opcode changes, which stays on the stack."""
         if isinstance(self._stack[-1], Global | Special):
-            raise UnreadableError("it changes a class or a function")
+            raise ScanError("it changes a class or a function")
         return self._stack[-1]
 
     # Names
@@ -200,7 +200,7 @@ class Machine:
         elif all(isinstance(value, str) or value in (Value.NAMED, Value.UNNAMED) for value in (module, name)):
             self._push_computed(name)
         else:
-            raise UnreadableError("the name of a class is not a string")
+            raise ScanError("the name of a class is not a string")
 
     def _import(self, module: str, name: str) -> None:
         in_python_3 = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
@@ -234,7 +234,7 @@ class Machine:
         function = self._pop()
         if isinstance(arguments, WrapperArguments):
             if function != Global("copyreg", "_reconstructor"):
-                raise UnreadableError(UNKNOWN_USE)
+                raise ScanError(UNKNOWN_USE)
             self._stack.append(Wrapper())
         else:
             self._call(function, arguments)
@@ -262,7 +262,7 @@ class Machine:
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
         self.calls = True
         if isinstance(function, Special):
-            raise UnreadableError("a joblib array is created in an unknown way")
+            raise ScanError("a joblib array is created in an unknown way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
             self._stack.append(Dtype(arguments))
         elif function == Global("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
@@ -322,7 +322,7 @@ class Machine:
             self._stack[-1] = Value.OTHER
             self.arrays.append(state)
         elif target is Value.UNNAMED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
-            raise UnreadableError("it sets the state of an object of a computed class")
+            raise ScanError("it sets the state of an object of a computed class")
         elif isinstance(self._target(), Dtype):
             target.known &= target.state is None
             target.state = state

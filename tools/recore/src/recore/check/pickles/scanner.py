@@ -13,7 +13,7 @@ from typing import IO, cast
 from recore.check.pickles.compression import open_decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
-from recore.check.pickles.values import VALUE_BYTES, Budget, UnreadableError
+from recore.check.pickles.values import VALUE_BYTES, Budget, ScanError
 
 CHUNK = 1 << 20
 NUMPY_NAMES = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pickles of object arrays
@@ -51,7 +51,7 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
             _read_plainly(pickle.imports, file, budget)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
-        pickle.foreign = not (reading.opcodes or isinstance(error, UnreadableError))
+        pickle.foreign = not (reading.opcodes or isinstance(error, ScanError))
     pickle.calls = reading.calls
     pickle.imports = list(dict.fromkeys(pickle.imports))
     return pickle
@@ -67,7 +67,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     with contextlib.suppress(Exception):
         _PickleReader(names, budget).read_all(file, joblib=False)
     if budget.exhausted:  # otherwise pickle.load fails at the same opcode
-        raise UnreadableError("the model is too large to be read")
+        raise ScanError("the model is too large to be read")
     imports.extend(each for each in names if each[1] not in NUMPY_NAMES)
 
 
@@ -89,7 +89,7 @@ class _PickleReader:
                 self.read_pickle(content, joblib)
             except Exception:
                 if self.opcodes == before:
-                    raise UnreadableError("it is followed by data that are not a pickle") from None
+                    raise ScanError("it is followed by data that are not a pickle") from None
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
@@ -106,10 +106,10 @@ class _PickleReader:
             at_end = frame_end <= cast(int, position)
             if opcode.name == "FRAME":
                 if not at_end:
-                    raise UnreadableError("a frame within a frame")
+                    raise ScanError("a frame within a frame")
                 frame_end = content.tell() + int(argument or 0)
             elif not at_end and content.tell() > frame_end:
-                raise UnreadableError("an opcode extends beyond its frame")
+                raise ScanError("an opcode extends beyond its frame")
             if machine.arrays and joblib:
                 _require_frame_end(frame_end, content)
                 self._read_array(machine, content)
@@ -123,7 +123,7 @@ class _PickleReader:
         elif padded:
             length = int.from_bytes(content.read(1))
             if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # not opcodes
-                raise UnreadableError("the padding of an array differs from joblib's")
+                raise ScanError("the padding of an array differs from joblib's")
             content.skip(size)
         else:
             self.ambiguous = True
@@ -131,9 +131,9 @@ class _PickleReader:
 
 
 def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
-    """Raise Unreadable if a frame has not ended, because not all unpicklers read an entire frame at once."""
+    """Raise ScanError if a frame has not ended, because not all unpicklers read an entire frame at once."""
     if content.tell() < frame_end:
-        raise UnreadableError("a frame continues after its last opcode")
+        raise ScanError("a frame continues after its last opcode")
 
 
 class _Opcodes:
@@ -161,12 +161,12 @@ class _Opcodes:
         while size:
             data = self.read(min(size, CHUNK))
             if not data:
-                raise UnreadableError("an array ends early")
+                raise ScanError("an array ends early")
             size -= len(data)
 
     def _checked(self, size: int) -> int:
         if size > self._max_size:
-            raise UnreadableError(f"a value of more than {self._max_size >> 20} MiB")
+            raise ScanError(f"a value of more than {self._max_size >> 20} MiB")
         return size
 
     def _advance(self, data: bytes) -> bytes:

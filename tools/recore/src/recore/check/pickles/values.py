@@ -19,7 +19,7 @@ LIMITS = {  # except for the first, limits for all files in a model together
 }
 
 
-class UnreadableError(ValueError):
+class ScanError(ValueError):
     """A pickle that cannot be interpreted without loading it."""
 
 
@@ -35,10 +35,10 @@ class Budget:
         return min(self._remaining.values()) < 0
 
     def spend(self, what: str, count: int = 1) -> None:
-        """Subtract `count` from the limit `what`. Raises Unreadable if too little remains."""
+        """Subtract `count` from the limit `what`. Raises ScanError if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise UnreadableError(f"the model contains more than {self.limits[what]:,} {what}")
+            raise ScanError(f"the model contains more than {self.limits[what]:,} {what}")
 
 
 class Value(Enum):

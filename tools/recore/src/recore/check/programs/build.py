@@ -29,9 +29,9 @@ def packed_files(archives: list[Path]) -> dict[str, str]:
     with tarfile.open(archives[0]) as tar:
         for member in tar:
             name = member.name.partition("/")[2]
-            top, _, below = name.partition("/")
-            removed = name in BUILD_FILES or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
-            if removed or not member.isfile():
+            top, _, subpath = name.partition("/")
+            is_removed = name in BUILD_FILES or top.endswith(".egg-info") or (not subpath and name.endswith(".tar.gz"))
+            if is_removed or not member.isfile():
                 continue
             content = tar.extractfile(member)
             files[name] = hashlib.sha256(content.read() if content else b"").hexdigest()

@@ -21,8 +21,8 @@ def inspect(experiments: Experiments) -> Findings:
     if have_same_models(first.archive, second.archive):  # and so are the predictions
         return
     try:
-        one, other = (responses["few"] for responses in experiments.repeated())
-        difference = compare(read_response(one), experiments.data.targets, other)
+        first_response, second_response = (responses["few"] for responses in experiments.repeated())
+        difference = compare(read_response(first_response), experiments.data.targets, second_response)
     except (ExperimentError, InvalidPredictions) as failed:
         fix = "Look at model_fn in train.py"
         yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)

@@ -58,20 +58,20 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 @rule("Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
-        if judged := judge(pickle):
-            yield Finding(*judged, experiments.scripts.locate("save_model"))
+        if verdict := judge(pickle):
+            yield Finding(*verdict, experiments.scripts.locate("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:
     if not module:
         return True  # the name is computed while the pickle loads, which pickle itself never writes
-    package, *below = module.split(".")
+    package, *submodules = module.split(".")
     if f"{module}.{name}" in HARMLESS_NAMES:
         return False
     if package in sys.stdlib_module_names and package not in HARMLESS_GLOBALS:
         return True
-    if package in REJECTED_PACKAGES or not REJECTED_PARTS.isdisjoint(below):
+    if package in REJECTED_PACKAGES or not REJECTED_PARTS.isdisjoint(submodules):
         return True
     parts = name.split(".")
-    reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
-    return reached or (module == "builtins" and parts[0] in BUILTINS)
+    is_reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
+    return is_reached or (module == "builtins" and parts[0] in BUILTINS)

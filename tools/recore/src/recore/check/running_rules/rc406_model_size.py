@@ -25,5 +25,5 @@ def judge(size: int) -> tuple[str, Level] | None:
 
 @rule("The model is small enough to be served", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
-    if judged := judge(get_size(experiments.training().archive)):
-        yield Finding(judged[0], FIX, experiments.scripts.locate("save_model"), judged[1])
+    if verdict := judge(get_size(experiments.training().archive)):
+        yield Finding(verdict[0], FIX, experiments.scripts.locate("save_model"), verdict[1])

@@ -44,8 +44,8 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
         if estimate.min() < 0 <= actual.min():
             negative.append(f"{name} {estimate.min():.4g}")
         elif estimate.max() > actual.max() + span or estimate.min() < actual.min() - span:
-            far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
-            outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
+            extreme = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
+            outside.append(f"{name} {extreme:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
     for names, message, fix in (
         (constant, "The predictions are the same for all rows", CONSTANT),
         (negative, "Predictions are negative, but no assay is", LIMITS),

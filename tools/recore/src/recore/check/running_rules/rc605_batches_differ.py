@@ -39,8 +39,8 @@ def inspect(experiments: Experiments) -> Findings:
         return
     all_rows = experiments.predicted()[data.few_rows]
     middle = all_rows[len(all_rows) // 2 :][:1]
-    if again := compare_responses(responses["few"], responses["again"], data.targets):
-        message = f"The server responds differently if the same request is repeated: {again}"
+    if difference := compare_responses(responses["few"], responses["again"], data.targets):
+        message = f"The server responds differently if the same request is repeated: {difference}"
         yield Finding(message, STATE, experiments.scripts.locate("predict_fn", "fit"))
         return
     if moved := find_moved_rows(responses["few"], responses["mixed"], len(all_rows)):
@@ -64,24 +64,24 @@ def inspect(experiments: Experiments) -> Findings:
             return
 
 
-def find_moved_rows(few: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:
+def find_moved_rows(subset: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:
     """Compare responses to two orders of rows. Return a message and its level if the hooks sort or drop rows."""
     try:
-        first = read_response(few)
+        first = read_response(subset)
     except InvalidPredictions:
         return None  # a different part of the rule reports this
     order = make_mixed_order(rows)
-    sent = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
+    case = f"For a request of {count(len(order), 'row')}, unsorted and one of them twice,"
     try:
         second = read_response(mixed)
     except InvalidPredictions as error:
-        return f"{sent} there are no valid predictions: {error}", Level.WARNING
+        return f"{case} there are no valid predictions: {error}", Level.WARNING
     if len(first) != rows or (len(second) == len(order) and not largest_difference(first[order], second)):
         return None
     if len(second) < len(order):
-        return f"{sent} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
+        return f"{case} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
     for twice in range(rows):
         rising = first[[*range(twice + 1), *range(twice, rows)]]
         if any(each.shape == second.shape and not largest_difference(each, second) for each in (rising, rising[::-1])):
-            return f"{sent} the predictions are in a different order: the hooks sort the rows of a request", Level.ERROR
+            return f"{case} the predictions are in a different order: the hooks sort the rows of a request", Level.ERROR
     return None

@@ -23,11 +23,11 @@ FIX = "Remove the print, or print once, in model_fn"
 
 @rule("The hooks do not print at each request", needs=("RC601", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
-    responses, printed = experiments.serving(), _printed_lines(experiments)
+    responses, printed_lines = experiments.serving(), _printed_lines(experiments)
     if any(response.body is None for response in responses.values()):  # errors are logged
         return
-    counts = Counter(DIGITS.sub("0", line) for line in printed)
-    if repeated := [line for line in printed if counts[DIGITS.sub("0", line)] >= len(responses)]:
+    counts = Counter(DIGITS.sub("0", line) for line in printed_lines)
+    if repeated := [line for line in printed_lines if counts[DIGITS.sub("0", line)] >= len(responses)]:
         lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
         location = experiments.scripts.locate("predict_fn", "input_fn", "transform_fn")

@@ -22,8 +22,8 @@ def inspect(source: SubmissionSource) -> Findings:
         if script.file == "preprocess.py":  # has its own, stricter rule
             continue
         for statement in script.imports:
-            executed = script.file == "train.py" or not statement.context.main
-            if executed and not statement.optional and not source.is_available(statement):
+            is_executed = script.file == "train.py" or not statement.context.main
+            if is_executed and not statement.optional and not source.is_available(statement):
                 yield _finding(source, script.file, statement)
 
 

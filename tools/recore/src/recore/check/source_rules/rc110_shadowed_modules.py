@@ -39,7 +39,7 @@ def _find_twins(source: SubmissionSource) -> Findings:
         used = used or any(module.startswith(f"{name}.") for module in imported)
         if used or (is_package and name in imported):
             file, folder = f"{name}.py", f"the folder {name}"
-            chosen, ignored = (folder, file) if is_package else (file, folder)
-            message = f"there are both {file} and a folder {name}: Python imports {chosen} and never {ignored}"
+            used_path, ignored_path = (folder, file) if is_package else (file, folder)
+            message = f"there are both {file} and a folder {name}: Python imports {used_path} and never {ignored_path}"
             level = Level.ERROR if used else Level.WARNING  # a job gets only the file
             yield Finding(message, f"rename the folder {name} and correct its imports", Location(file), level)

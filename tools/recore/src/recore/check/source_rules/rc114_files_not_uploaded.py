@@ -40,9 +40,9 @@ FIXES = {  # by script
 def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
         uses = list(find_file_uses(script))
-        written = {use.path for use in uses if use.writes}
+        written_paths = {use.path for use in uses if use.writes}
         for use in uses:
-            if not use.writes and use.path not in written and _is_certain(use.context, script):
+            if not use.writes and use.path not in written_paths and _is_certain(use.context, script):
                 yield from _check_read(source, script, use)
         yield from _check_defaults(script)
         yield from _check_arguments(script)
@@ -54,8 +54,8 @@ def _fix_data(script: Script) -> str:
 
 def _is_certain(context: Context, script: Script) -> bool:
     """Return whether a file is read unconditionally and its absence is not handled."""
-    handled = context.handles("OSError", "FileNotFoundError", "IOError")
-    return script.executes(context) and not context.conditional and not handled
+    is_handled = context.handles("OSError", "FileNotFoundError", "IOError")
+    return script.executes(context) and not context.conditional and not is_handled
 
 
 def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:

@@ -84,12 +84,12 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         if not _is_module(name):
             yield Finding(f"{name!r} is not a module name", "write it without .py", Location("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
-            instead = similar_file_hint(file, source.tree.list_folder(""))
+            hint = similar_file_hint(file, source.tree.list_folder(""))
             if name.endswith(".py") and source.tree.is_file(name):
-                file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
+                file, hint = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
             elif source.tree.list_folder(name.replace(".", "/")):
-                instead = f'{name} is a folder: list it in packages=["{name}"]'
-            fix = instead or "correct the name, or remove it"
+                hint = f'{name} is a folder: list it in packages=["{name}"]'
+            fix = hint or "correct the name, or remove it"
             yield Finding(f"it lists {name}, but there is no {file}", fix, Location("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):

@@ -111,10 +111,10 @@ def _editable_problem(path: str, entry: str) -> Problem:
 
 def _correction(line: str) -> str | None:
     """Return how to write a line for conda, or a pip command, as a requirement, or None if that is unclear."""
-    intended = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
-    intended = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", intended)
+    corrected_line = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
+    corrected_line = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", corrected_line)
     with suppress(InvalidRequirement):
-        return f"write {Requirement(intended)}"
+        return f"write {Requirement(corrected_line)}"
     return None
 
 

@@ -67,13 +67,13 @@ MAX_LINE_LENGTH = 2000  # the rest of a line is not searched
 def inspect(source: SubmissionSource) -> Findings:
     fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
-        certain = _kind(name, PRIVATE_PATTERNS)
-        if not certain and (size <= MAX_KEY_SIZE or name.endswith(".py")):
+        private_kind = _kind(name, PRIVATE_PATTERNS)
+        if not private_kind and (size <= MAX_KEY_SIZE or name.endswith(".py")):
             yield from _find_credentials(source, name)
-        if certain:
-            yield Finding(f"{certain} would be uploaded", fix, Location(name))
-        elif possible := _kind(name, SUSPECT_PATTERNS):
-            yield Finding(f"{possible} would be uploaded", fix, Location(name), Level.WARNING)
+        if private_kind:
+            yield Finding(f"{private_kind} would be uploaded", fix, Location(name))
+        elif suspect_kind := _kind(name, SUSPECT_PATTERNS):
+            yield Finding(f"{suspect_kind} would be uploaded", fix, Location(name), Level.WARNING)
         elif size > MAX_FILE_SIZE:
             message = f"{size / 2**20:.0f} MB would be uploaded, and downloaded again by every job"
             yield Finding(message, fix, Location(name), Level.WARNING)

@@ -104,8 +104,8 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **stra
     if version and variants:
         raise click.UsageError("VERSION and --variant cannot be combined")
     with open_here() as project, show_work("update") as advance, report_interrupt("the update"):
-        chosen = choose_variants(project, [f"A={version}"] if version else variants)
-        outcome = update_endpoint(project, chosen, Strategy(**strategy), advance)
+        new_variants = choose_variants(project, [f"A={version}"] if version else variants)
+        outcome = update_endpoint(project, new_variants, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
 
 

@@ -71,12 +71,12 @@ class AssayHeader:
 @cache
 def parse_assay_header(header: str) -> AssayHeader:
     """Parse the header of any column."""
-    units, rest = split_units(to_ascii(header[:MAX_NAME]))
-    rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not mention indium
+    units, other_words = split_units(to_ascii(header[:MAX_NAME]))
+    other_words = re.sub(r"\bin\s*(?=[|([])", " ", other_words)  # "Cu in ppm" does not mention indium
     formulas: list[str] = []
     unknown = []
-    rest = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", rest)  # prefix of method codes by SGS
-    words = _remove_total_iron_marks(rest)
+    other_words = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", other_words)  # prefix of method codes by SGS
+    words = _remove_total_iron_marks(other_words)
     for word in WORD.findall(words):
         meaning = _meaning(word)
         if meaning is None:
@@ -85,7 +85,7 @@ def parse_assay_header(header: str) -> AssayHeader:
             formula, unit = meaning
             formulas += [formula] if formula and formula not in formulas else []
             units += [unit] if unit and unit not in units else []
-    unknown += re.findall(r"[^\w\s|()\[\]{}.,;:/*'\"-]", rest)  # Zn + Pb, Cu > 1 %
+    unknown += re.findall(r"[^\w\s|()\[\]{}.,;:/*'\"-]", other_words)  # Zn + Pb, Cu > 1 %
     return AssayHeader(tuple(formulas), tuple(units), tuple(unknown))
 
 

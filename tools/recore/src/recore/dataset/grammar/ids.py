@@ -53,23 +53,23 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
     Raises Ambiguity if several columns fit equally well.
     """
     ranks = {position: rank for position, name in columns.items() if (rank := rank_sample_name(name)) is not None}
-    exact = [position for position, name in columns.items() if name.lower() == "sample"]
+    exact_matches = [position for position, name in columns.items() if name.lower() == "sample"]
     first = min(columns)
     if ranks:
-        best = min(ranks.values())
-        chosen = exact[:1] or [position for position, rank in ranks.items() if rank == best]
-        if not exact:
-            chosen = [position for position in chosen if not is_filler(cells(position))] or chosen
-        others = [position for position in ranks if position not in chosen and not is_filler(cells(position))]
+        best_rank = min(ranks.values())
+        candidates = exact_matches[:1] or [position for position, rank in ranks.items() if rank == best_rank]
+        if not exact_matches:
+            candidates = [position for position in candidates if not is_filler(cells(position))] or candidates
+        others = [position for position in ranks if position not in candidates and not is_filler(cells(position))]
     else:
-        chosen = [first]
+        candidates = [first]
         others = [position for position in columns if position != first and _can_be_names(cells(position))]
-    if len(chosen) > 1 and all(cells(position) == cells(chosen[0]) for position in chosen):
-        chosen = chosen[:1]
-    if len(chosen) == 1 and (not others or not is_filler(cells(chosen[0]))):
-        return chosen[0]
-    names = list_names([repr(columns[position][:40]) for position in sorted({*chosen, *others})], MAX_LISTED)
-    example = columns[(others or chosen)[0]]
+    if len(candidates) > 1 and all(cells(position) == cells(candidates[0]) for position in candidates):
+        candidates = candidates[:1]
+    if len(candidates) == 1 and (not others or not is_filler(cells(candidates[0]))):
+        return candidates[0]
+    names = list_names([repr(columns[position][:40]) for position in sorted({*candidates, *others})], MAX_LISTED)
+    example = columns[(others or candidates)[0]]
     example = quote_option(option.replace("COLUMN", example) if example else option)
     raise Ambiguity("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
 

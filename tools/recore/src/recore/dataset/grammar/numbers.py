@@ -126,8 +126,8 @@ class Evidence:
             if column in self.long_columns - self.other_columns:
                 cells_by_mark[mark].append(cell)
         if cells_by_mark["."] and cells_by_mark[","]:
-            both = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
-            raise Ambiguity("decimal", f"{both}; write all numbers alike, or add --decimal point or --decimal comma")
+            clash = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
+            raise Ambiguity("decimal", f"{clash}; write all numbers alike, or add --decimal point or --decimal comma")
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
@@ -145,13 +145,13 @@ def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tup
 
     They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
     """
-    of_names, of_cells = names.decide(), cells.decide()
-    if of_cells is None:
+    name_mark, cell_mark = names.decide(), cells.decide()
+    if cell_mark is None:
         if delimiter == ",":
-            of_cells = Marks()
-        elif of_names is None or delimiter == ";":
+            cell_mark = Marks()
+        elif name_mark is None or delimiter == ";":
             cells.raise_if_ambiguous()
-    if of_names is None and of_cells == Marks(",") and not names.integer_columns:
+    if name_mark is None and cell_mark == Marks(",") and not names.integer_columns:
         names.raise_if_ambiguous()
-    of_cells = of_cells or of_names or Marks()
-    return of_names or of_cells, of_cells
+    cell_mark = cell_mark or name_mark or Marks()
+    return name_mark or cell_mark, cell_mark

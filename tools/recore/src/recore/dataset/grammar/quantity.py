@@ -45,21 +45,21 @@ CONVERSIONS = {
 COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}
 
 
-def stated_quantity(text: str, is_header: bool = True) -> str:
+def stated_quantity(header: str, is_header: bool = True) -> str:
     """Return the quantity that a header or comment states: "absorbance", "reflectance", ..., or "" if it states none.
 
     Raises Ambiguity if it states several.
     """
-    words = re.sub(f"{TECHNIQUE}|{NEGATION}", "", separate_words(text)).strip()
+    words = re.sub(f"{TECHNIQUE}|{NEGATION}", "", separate_words(header)).strip()
     if quantity := COMPLETE_HEADERS.get(words.strip(" .()[]")):
         return quantity
     patterns = [*OTHER_QUANTITIES.items(), *(HEADER_WORDS.items() if is_header else ())]
     if other := next((name for name, pattern in patterns if re.search(pattern, words)), ""):
         return other
     quantities = ["absorbance"] if re.search(ABSORBANCE, words) else []
-    rest = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
-    quantities += [name for name, pattern in CONVERSIONS.items() if re.search(pattern, rest)]
+    other_words = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
+    quantities += [name for name, pattern in CONVERSIONS.items() if re.search(pattern, other_words)]
     if len(quantities) > 1:
         remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
-        raise Ambiguity("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
+        raise Ambiguity("quantity", f"{header.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
     return quantities[0] if quantities else ""

@@ -48,9 +48,9 @@ def unit_factor(target: str, unit: str) -> float | None:
     return 1.0 if unit == target_unit else None
 
 
-def name_key(text: str) -> str:
+def name_key(name: str) -> str:
     """Return the letters and digits of a name, in lower case."""
-    return re.sub(r"[^a-z0-9]", "", to_ascii(text).lower())
+    return re.sub(r"[^a-z0-9]", "", to_ascii(name).lower())
 
 
 def find_target(header: str) -> tuple[str, str] | None:
@@ -61,14 +61,14 @@ def find_target(header: str) -> tuple[str, str] | None:
     keys = _keys(challenge())
     ends = [position + 1 for position, letter in enumerate(header) if letter.isalnum()] if keys else []
     for end in reversed(ends):
-        target, rest = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
+        target, suffix = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
         if not target:
             continue
-        if not rest:
+        if not suffix:
             return target, ""
-        if unit := unit_of_cell(rest):
+        if unit := unit_of_cell(suffix):
             return target, unit
-        if name_key(rest) and name_key(rest) == name_key(challenge().unit(target)):
+        if name_key(suffix) and name_key(suffix) == name_key(challenge().unit(target)):
             return target, unit_of(target)
     return None
 

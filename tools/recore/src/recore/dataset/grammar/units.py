@@ -90,7 +90,7 @@ def to_ascii(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
 
-def split_units(text: str) -> tuple[list[str], str]:
+def split_units(header: str) -> tuple[list[str], str]:
     """Return the units of contents in a string from `to_ascii`, each once, and the string without them."""
     units: list[str] = []
 
@@ -100,19 +100,19 @@ def split_units(text: str) -> tuple[list[str], str]:
             units.append(unit)
         return "|"
 
-    return units, _CONTENT.sub(replace_unit, text)
+    return units, _CONTENT.sub(replace_unit, header)
 
 
-def content_unit_in(text: str) -> str:
+def content_unit_in(words: str) -> str:
     """Return the unit of contents in a string, or "" if there are none or several."""
-    units, _ = split_units(to_ascii(text))
+    units, _ = split_units(to_ascii(words))
     return units[0] if len(units) == 1 else ""
 
 
 def unit_of_cell(cell: str) -> str:
     """Return the unit of contents in a cell, or "" if the cell is not exactly one unit."""
-    units, rest = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
-    return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
+    units, other_text = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
+    return units[0] if len(units) == 1 and not other_text.strip("|()[] ") else ""
 
 
 def depth_unit_in(column: str) -> str:

@@ -79,8 +79,8 @@ class Reporter:
             return False
         absolute = os.path.abspath(os.fsdecode(path))
         roots = self.writable if writes else self.readable
-        inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
-        return not inside and (writes or not absolute.startswith(SYSTEM_FILES))
+        is_inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
+        return not is_inside and (writes or not absolute.startswith(SYSTEM_FILES))
 
     def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
         """Write a line about an event, once, unless it is routine behaviour of a library or of the server."""

@@ -132,9 +132,9 @@ class Domain:
         """
         residuals = self.components.residuals(snv)
         t2, q = self.components.t2(snv) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
-        from_mean = (snv - self.components.mean) / self._shape_limits
+        shape_distances = (snv - self.components.mean) / self._shape_limits
         unexplained = residuals / self._residual_limits
-        return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
+        return t2, q, np.where(abs(shape_distances) > abs(unexplained), shape_distances, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
         """Return the runs of bins whose deviations (bins,) exceed 1: from and to in cm-1, and the largest deviation."""
@@ -217,7 +217,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, snv, codes, len(components.variances))
     t2_limit, q_limit = np.exp(np.quantile(statistics[:, :2], CONFIDENCE, axis=0)).tolist()
-    stored = choose_rows(codes)
+    stored_rows = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], snv.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
     return {
@@ -232,10 +232,10 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "residual_limits": band_limits(residuals),
         "rows": len(snv),
         "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
-        "holes": codes[stored].tolist(),
-        "scores": round_digits(components.scores(snv[stored])),
+        "holes": codes[stored_rows].tolist(),
+        "scores": round_digits(components.scores(snv[stored_rows])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
-        "values": round_digits(statistics[stored]),
+        "values": round_digits(statistics[stored_rows]),
     }
 
 

@@ -146,8 +146,8 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
     coverage = [each for each in coverages if each is not None]
     if not coverage:
         return float(TAILS[0])
-    enough = np.mean(coverage, axis=0) >= COVERAGE
-    return float(TAILS[enough.argmax()] if enough.any() else TAILS[-1])
+    is_covered = np.mean(coverage, axis=0) >= COVERAGE
+    return float(TAILS[is_covered.argmax()] if is_covered.any() else TAILS[-1])
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:

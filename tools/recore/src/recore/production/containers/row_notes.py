@@ -52,10 +52,10 @@ def write_note(note: Note) -> str:
     return COLUMN + quote(json.dumps(note), safe=SAFE_CHARACTERS)
 
 
-def take_notes(text: str) -> tuple[str, list[Note]]:
+def take_notes(csv: str) -> tuple[str, list[Note]]:
     """Split a CSV into the CSV without the column of notes, and the notes."""
-    cells = [match[2] for match in LAST_CELL.finditer(text) if match[1] is None]
-    return LAST_CELL.sub(r"\1", text), [read_note(cell) for cell in cells[1:]]
+    cells = [match[2] for match in LAST_CELL.finditer(csv) if match[1] is None]
+    return LAST_CELL.sub(r"\1", csv), [read_note(cell) for cell in cells[1:]]
 
 
 def read_note(cell: str) -> Note:

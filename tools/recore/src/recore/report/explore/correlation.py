@@ -71,8 +71,8 @@ def _heat_map(table: pd.DataFrame, binned: BinnedData) -> Figure:
 
 def _list_strongest(table: pd.DataFrame, binned: BinnedData) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
-    best = np.abs(coefficients).argmax(axis=1)
-    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": binned.wavenumbers[best]}
-    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best]})
+    best_index = np.abs(coefficients).argmax(axis=1)
+    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": binned.wavenumbers[best_index]}
+    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best_index]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
     return Table("strongest", "The highest correlation of each assay", "Sorted by correlation.", numbers.loc[order])

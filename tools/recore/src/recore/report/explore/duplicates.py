@@ -60,8 +60,8 @@ def section(binned: BinnedData, private: BinnedData | None) -> Section:
     unit = noise_distance or 1.0
     pairs["distance / noise"] = pairs["distance"] / unit
     nearest = _nearest_of_each(pairs)
-    usual = float(nearest["distance"].median())
-    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual, MIN_DISTANCE)
+    usual_distance = float(nearest["distance"].median())
+    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual_distance, MIN_DISTANCE)
     duplicates = pairs[pairs["distance"] <= limit]
     items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(duplicates):
@@ -117,8 +117,8 @@ def _combine(files: dict[str, BinnedData]) -> tuple[Floats, pd.DataFrame]:
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
-    both = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
-    return both.sort_values("distance", kind="stable").drop_duplicates("row")
+    ends = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
+    return ends.sort_values("distance", kind="stable").drop_duplicates("row")
 
 
 def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
@@ -133,8 +133,8 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
         ("nearest row in the same hole", same_hole, draw.BLUE),
         ("nearest row elsewhere", ~same_hole, draw.VERMILION),
     )
-    for name, chosen, colour in series:
-        numbers[name] = np.histogram(logs[chosen], edges)[0]
+    for name, mask, colour in series:
+        numbers[name] = np.histogram(logs[mask], edges)[0]
         middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
         hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
         look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}

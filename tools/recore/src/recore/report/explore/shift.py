@@ -49,13 +49,13 @@ def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, priv
     holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])
     public_names, private_names = np.unique(holes[labels == 0]), np.unique(holes[labels == 1])
     by_hole = min(len(public_names), len(private_names)) >= 2
-    usual = []
+    usual_aucs = []
     if by_hole and len(public_names) >= 4:
         public_scores, hole_of_row = scores[labels == 0], holes[labels == 0]
         for _ in range(RANDOM_SPLITS):
             part = random.choice(public_names, min(len(private_names), len(public_names) // 2), replace=False)
-            usual.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
-    known = tuple(sorted(value for value in usual if not np.isnan(value)))
+            usual_aucs.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
+    known = tuple(sorted(value for value in usual_aucs if not np.isnan(value)))
     return TwoSampleTest(_auc(scores, labels, holes if by_hole else None), by_hole, known)
 
 
@@ -214,11 +214,11 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
-    looks = (
+    styles = (
         ("public", "public holes held out", draw.BLUE, "circle", -0.18),
         ("private", "private holes", draw.VERMILION, "diamond", 0.18),
     )
-    for file, name, colour, symbol, offset in looks:
+    for file, name, colour, symbol, offset in styles:
         drawn = holes[holes["file"] == file].head(draw.DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
         sizes = zip(drawn[challenge().group], drawn["rows"], strict=True)

@@ -162,8 +162,8 @@ def split_marked(
     """Return (name, rows to draw, marker) for the usual points and for the marked points."""
     kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
     return [
-        (name, sample_evenly(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
-        for name, chosen, colour, symbol in kinds
+        (name, sample_evenly(np.flatnonzero(mask)), {"color": colour, "size": 6, "symbol": symbol})
+        for name, mask, colour, symbol in kinds
     ]
 
 

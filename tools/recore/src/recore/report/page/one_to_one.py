@@ -53,9 +53,9 @@ class SquareAxes:
             return ""
         parts = []
         for name, values in zip(("measured", "predicted"), paired_values(measured, predicted), strict=True):
-            below, zeros = int(self.beyond(values).sum()), int((values <= 0).sum())
-            if below:
-                parts.append(f"{count(below, f'{name} value')} below the axis, {zeros} of them 0 or less")
+            n_below, n_zeros = int(self.beyond(values).sum()), int((values <= 0).sum())
+            if n_below:
+                parts.append(f"{count(n_below, f'{name} value')} below the axis, {n_zeros} of them 0 or less")
         edge = f"; triangles at the edge: {'; '.join(parts)}" if parts else ""
         return f"Logarithmic axes{edge}."
 
@@ -118,8 +118,8 @@ class OneToOne:
             return
         measured, predicted = self.measured[rows], self.predicted[rows]
         edge = self.axes.low * (1 + 1e-5)  # plotly drops points that rounding moves beyond the end
-        left, below = self.axes.beyond(measured), self.axes.beyond(predicted)
-        symbols = np.where(left & below, "triangle-sw", np.where(left, "triangle-left", "triangle-down"))
+        is_left, is_below = self.axes.beyond(measured), self.axes.beyond(predicted)
+        symbols = np.where(is_left & is_below, "triangle-sw", np.where(is_left, "triangle-left", "triangle-down"))
         values = zip(labels, measured, predicted, strict=True)
         self._add(
             x=np.maximum(measured, edge),

@@ -150,16 +150,16 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
         measured, predicted = data.measured[:, column], data.predicted[:, column]
         choice = f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}"
         figure.add_target(choice, name, errors, measured, predicted)
-        drawn = rows_to_draw(measured, predicted)
+        drawn_rows = rows_to_draw(measured, predicted)
         series = (
-            ("rows", drawn[MARKED_ROWS:], draw.BLUE, "circle", 6),
-            (f"the {MARKED_ROWS} largest errors", drawn[:MARKED_ROWS], draw.VERMILION, "diamond", 8),
+            ("rows", drawn_rows[MARKED_ROWS:], draw.BLUE, "circle", 6),
+            (f"the {MARKED_ROWS} largest errors", drawn_rows[:MARKED_ROWS], draw.VERMILION, "diamond", 8),
         )
         for title, rows, colour, symbol, size in series:
-            inside = rows[~figure.beyond(rows)]
+            inner_rows = rows[~figure.beyond(rows)]
             marker = {"color": colour, "symbol": symbol, "size": size, "opacity": 0.85}
-            figure.add_points(inside, title, marker, text=[labels[row] for row in inside])
-        edge = drawn[figure.beyond(drawn)]
+            figure.add_points(inner_rows, title, marker, text=[labels[row] for row in inner_rows])
+        edge = drawn_rows[figure.beyond(drawn_rows)]
         figure.add_edge(edge, [labels[row] for row in edge])
         figure.add_line()
     return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _residual_table(data))
@@ -183,10 +183,10 @@ def _residual_table(data: PublicRows) -> pd.DataFrame:
 
 
 def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]:
-    scored = run.scores[score].r2
+    r2_by_target = run.scores[score].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):
-        expected = scored[name]
+        expected = r2_by_target[name]
         if expected is not None and not abs(r2 - expected) <= TOLERANCE * (1 + abs(r2)):
             differing.append(name)
     findings = []
@@ -196,11 +196,11 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
             f"{count(len(differing), 'target')}"
         )
         findings.append(PageFinding("bad", "not what was scored", message, "predicted", {"targets": differing}))
-    few = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
-    if len(few):
-        names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
-        message = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
-        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few["target"].tolist()}))
+    few_rows = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
+    if len(few_rows):
+        names = ", ".join(short_name(name) for name in few_rows["target"].head(LISTED))
+        message = f"five rows cause more than half of the squared error of {count(len(few_rows), 'target')}: {names}"
+        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few_rows["target"].tolist()}))
     return findings + _zeros_finding(table)
 
 

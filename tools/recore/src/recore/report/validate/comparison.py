@@ -73,14 +73,14 @@ def _bars(table: pd.DataFrame) -> Figure:
     plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": draw.BLUE}, "rows": draw.outline_style(draw.GREY)}
+    styles = {"holes": {"color": draw.BLUE}, "rows": draw.outline_style(draw.GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):
             deviations = rows["sd over folds"]
             whiskers = {"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"}
             hover = "%{y}, %{fullData.name}: %{x:.4f}<extra></extra>"
-            name, marker = SPLIT_NAMES[split], looks[split]
+            name, marker = SPLIT_NAMES[split], styles[split]
             draw.add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
     splits = " and on ".join(dict.fromkeys(table["held out"]))
     summary = f"The challenge's score of each method, cross-validated on {splits}."
@@ -102,13 +102,13 @@ def score_finding(result: ValidationResult) -> PageFinding:
 def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
-    ours, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
+    score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
     best = str(baselines.idxmax())
     values = {"best": best, "score": float(baselines[best])}
-    if ours > baselines[best]:
-        message = f"better than every baseline on {split}: {ours:.4f}; the best, {best}, scores {baselines[best]:.4f}"
+    if score > baselines[best]:
+        message = f"better than every baseline on {split}: {score:.4f}; the best, {best}, scores {baselines[best]:.4f}"
         return PageFinding("good", "baselines", message, "comparison", values)
     message = (
-        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {ours:.4f}"
+        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
     )
     return PageFinding("bad", "baselines", message, "comparison", values)

@@ -93,16 +93,16 @@ def _scatter_plot(result: ValidationResult, named_holes: Sequence[str]) -> Figur
         column: _rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets
     }
     labelled = np.unique(np.concatenate(list(drawn.values())))
-    looks = _label_rows(result.data, labelled, named_holes)
-    figure = OneToOne(meta=looks)
+    styles = _label_rows(result.data, labelled, named_holes)
+    figure = OneToOne(meta=styles)
     for column, rows in drawn.items():
         target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
         figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
-        beyond, positions = figure.beyond(rows), np.searchsorted(labelled, rows)
-        numbers = positions[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
+        off_axis, positions = figure.beyond(rows), np.searchsorted(labelled, rows)
+        numbers = positions[~off_axis].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
         figure.add_line()
-        figure.add_points(rows[~beyond], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
-        figure.add_edge(rows[beyond], [looks["labels"][position] for position in positions[beyond]])
+        figure.add_points(rows[~off_axis], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
+        figure.add_edge(rows[off_axis], [styles["labels"][position] for position in positions[off_axis]])
     others = COLOUR_NOTE.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = PREDICTED.format(others=others)
     return figure.figure("predicted", "Predicted against measured", summary, _residual_table(result), "drill hole")
@@ -122,11 +122,11 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
         labels.append(f"{short_name(data.index[row])}, {short_name(data.hole[row])}{depth}")
-    looks = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
+    styles = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
     for hole, colour, symbol in zip(named_holes, draw.COLOURS, draw.SYMBOLS, strict=False):
-        looks.append({"name": short_name(hole), "color": colour, "symbol": symbol})
-    number_of = {hole: number for number, hole in enumerate(named_holes, 1)}
-    return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
+        styles.append({"name": short_name(hole), "color": colour, "symbol": symbol})
+    index_of_hole = {hole: number for number, hole in enumerate(named_holes, 1)}
+    return {"labels": labels, "groups": [index_of_hole.get(hole, 0) for hole in data.hole[rows]], "looks": styles}
 
 
 def _residual_table(result: ValidationResult) -> pd.DataFrame:
