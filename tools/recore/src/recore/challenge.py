@@ -87,7 +87,7 @@ class Challenge:
         return asdict(self)
 
 
-_in_use: Challenge | None = None
+_current: Challenge | None = None
 
 
 def challenge() -> Challenge:
@@ -95,24 +95,24 @@ def challenge() -> Challenge:
 
     Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
-    return _in_use or _load_challenge(score_script())
+    return _current or _load_challenge(score_script())
 
 
 def set_challenge(new_challenge: Challenge) -> None:
     """Use a challenge until this process ends."""
-    global _in_use
-    _in_use = new_challenge
+    global _current
+    _current = new_challenge
 
 
 @contextlib.contextmanager
 def activate(new_challenge: Challenge) -> Iterator[None]:
     """Use a challenge within the context."""
-    global _in_use
-    earlier, _in_use = _in_use, new_challenge
+    global _current
+    earlier, _current = _current, new_challenge
     try:
         yield
     finally:
-        _in_use = earlier
+        _current = earlier
 
 
 def reword(message: str) -> str:

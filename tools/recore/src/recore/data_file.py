@@ -166,7 +166,7 @@ class DataFile:
             raise ValueError(f"{self.path}: the quotation marks of the last row are not closed")
 
     @contextlib.contextmanager
-    def compressed(self) -> Iterator[BinaryIO]:
+    def open_compressed(self) -> Iterator[BinaryIO]:
         """Yield the path of the gzipped content for jobs: the file itself or a temporary copy."""
         if self.is_packed:
             with self._raw_bytes() as content:
@@ -258,7 +258,7 @@ def compress_csv(path: Path) -> Iterator[Path]:
             return
         with locked.temporary_folder("recore-data-") as folder:
             copy = Path(folder, f"{path.name.removesuffix('.gz').removesuffix('.csv')}.csv.gz")
-            with data.compressed() as content, open(copy, "wb") as file:
+            with data.open_compressed() as content, open(copy, "wb") as file:
                 shutil.copyfileobj(content, file)
             yield copy
 

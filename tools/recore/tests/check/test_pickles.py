@@ -410,7 +410,7 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
 def test_a_file_that_is_not_a_pickle_is_not_an_attack() -> None:
     for content in (b"", b'{"learner": {}}', b"tree\nversion=v4\n", bytes(100)):
         result = scanned(content)
-        assert result.foreign
+        assert result.is_foreign
         assert judge(result) is None
 
 

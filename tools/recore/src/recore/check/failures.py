@@ -24,7 +24,7 @@ class ExperimentError(Exception):
         self.fix, self.location, self.outside = plain(fix), location, outside
 
     @property
-    def installing(self) -> bool:
+    def is_installation(self) -> bool:
         """Whether the job failed because its requirements.txt could not be installed."""
         return PIP_FAILURE in str(self)
 

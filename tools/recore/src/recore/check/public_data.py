@@ -87,7 +87,7 @@ class PublicData:
         return read_data(self.path)
 
     @cached_property
-    def few_rows(self) -> list[int]:
+    def subset(self) -> list[int]:
         """The indices of some rows, spread evenly over the file."""
         return pick_subset(range(self.rows))
 
@@ -102,11 +102,11 @@ class PublicData:
         private: the rows `private` without assays and with renamed drill holes. some: a few rows. untargeted: the same
         rows without assays. reversed: these rows without assays in reverse order. single: one row without assays.
         """
-        header, *rows = csv.reader(self._select_lines(self.few_rows))
+        header, *rows = csv.reader(self._select_lines(self.subset))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
         untargeted = [[row[number] for number in inputs] for row in [header, *rows]]
         variations = {
-            "private": self._as_private(inputs, private),
+            "private": self._make_private_rows(inputs, private),
             "some": [header, *rows],
             "untargeted": untargeted,
             "reversed": [untargeted[0], *reversed(untargeted[1:])],
@@ -116,7 +116,7 @@ class PublicData:
             with gzip.open(folder / f"{name}.csv.gz", "wt", compresslevel=1, newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(lines)
 
-    def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
+    def _make_private_rows(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
         """Yield the header and these rows, with only these columns and with renamed drill holes."""
         group = challenge().group
         renamed = rename_holes(self.hole.tolist())

@@ -43,7 +43,7 @@ class Context:
         return bool(self.handled & {"Exception", "BaseException", *exceptions})
 
     @property
-    def at_import(self) -> bool:
+    def runs_on_import(self) -> bool:
         """Whether the code runs when the file is imported."""
         return not (self.function or self.main or self.typing)
 
@@ -188,7 +188,7 @@ class Script:
     def has_dynamic_names(self) -> bool:
         """Whether the file may define names dynamically."""
         names = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
-        return any(name in (DEFINERS if context.at_import else DEFINERS_ANYWHERE) for name, context in names)
+        return any(name in (DEFINERS if context.runs_on_import else DEFINERS_ANYWHERE) for name, context in names)
 
 
 def parse_script(file: str, content: bytes) -> Script:

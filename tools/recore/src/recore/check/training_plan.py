@@ -46,7 +46,7 @@ class TrainingPlan:
         return list(range(0, self.data.rows, step))
 
     @cached_property
-    def private(self) -> list[int]:
+    def private_rows(self) -> list[int]:
         """The indices of the rows that serve as private data: `part` without one drill hole, so fewer remain."""
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
@@ -90,7 +90,7 @@ class TrainingPlan:
         """The time in seconds after which no further fold is started."""
         return math.inf if self.thorough else SECONDS
 
-    def remaining(self, trained: TrainingResult) -> float:
+    def estimate(self, trained: TrainingResult) -> float:
         """Estimate the seconds that a check needs after training with all rows."""
         fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
         fold_fit = fit / (1 + FOLDS) if self.arguments else fit

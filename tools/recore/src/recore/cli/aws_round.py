@@ -61,9 +61,9 @@ class AwsRound:
 
         if backend.endpoint == "AWS" and not self.scoring_role:
             raise click.UsageError("--engine aws also needs --scoring-role; --print-policies prints both policies")
-        settings = this_round.settings_at(backend, wheels=None)
+        settings = this_round.make_settings(backend, wheels=None)
         seconds = this_round.seconds
-        bound, tied_bound = self._bound(seconds, len(to_run), entries=to_run), self._bound(seconds, tied=1)
+        bound, tied_bound = self._costs(seconds, len(to_run), entries=to_run), self._costs(seconds, tied=1)
         roles = f"role {backend.role}, scoring {self.scoring_role}"
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         run_counts = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
@@ -90,9 +90,9 @@ class AwsRound:
 
     def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
         """Return whether the held-out scores of tied submissions can be recomputed within --at-most after `ran`."""
-        return self.at_most is None or self._bound(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
+        return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
-    def _bound(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
+    def _costs(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
         """Return the maximum cost of submissions and tied submissions. entries: those whose packages are fetched."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS

@@ -206,7 +206,7 @@ class _RoundJudge:
 
     def _show_result(self, entry: "Entry") -> None:
         self.done += 1
-        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
+        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed_step else ""
         show_line(f"judge: {self.done} of {len(self.to_run)}, {entry.path}: {entry.result}{private}")
         if self.done == 1 < len(self.to_run) and self.pace.seconds:
             show_line(f"judge: {self.pace.format_remaining(len(self.to_run) - 1)}")
@@ -219,7 +219,7 @@ def _summarise(entry: "Entry") -> dict[str, Any]:
     return {
         "submission": str(entry.path),
         **{name: record.values.get(name) if record else None for name in HOST_RANKING_SCORES},
-        "held-out by": record.held_out_by if record else None,
+        "held-out by": record.held_out_source if record else None,
         "seconds": record.seconds if record else None,
         "result": entry.result,
         "for the host": "; ".join(record.host_findings or ()) if record else None,

@@ -46,7 +46,7 @@ class AssayTable:
     identity: dict[str, list[str] | list[float]] = field(default_factory=dict)
     assays: dict[str, list[float]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
-    suspected: list[SuspectedUnit] = field(default_factory=list)
+    suspected_units: list[SuspectedUnit] = field(default_factory=list)
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -94,7 +94,7 @@ def read_assays(
     if errors:
         more = f"; and {len(errors) - SHOWN} more errors" if len(errors) > SHOWN else ""
         raise ValueError(f"{path}: {'; '.join(errors[:SHOWN])}{more}")
-    table.suspected = _suspected_units(table, sources)
+    table.suspected_units = _suspected_units(table, sources)
     return table
 
 

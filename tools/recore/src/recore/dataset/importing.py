@@ -145,7 +145,7 @@ def import_files(
         result.remarks += table.remarks
         if note := note_similar_holes(map(str, table.identity[challenge().group])):
             result.remarks.append(f"{options.table}: {note}")
-        result.suspected = table.suspected
+        result.suspected = table.suspected_units
     spectra, _ = read_files(paths, reading, result, advance)
     if table:
         if options.replicates != "one":

@@ -76,7 +76,7 @@ class Spectrometer:
 
     def __init__(self, wavenumbers: NDArray[np.float64], random: Generator):
         self._random, self._wavenumbers = random, wavenumbers
-        self._pure = np.array([self._shifted_bands(wavenumbers, mineral.bands) for mineral in MINERALS.values()])
+        self._bands = np.array([self._shifted_bands(wavenumbers, mineral.bands) for mineral in MINERALS.values()])
         self._opacity = np.array([mineral.opacity for mineral in MINERALS.values()])
         self._electronic = np.array([mineral.electronic for mineral in MINERALS.values()])
         self._water = band_shape(wavenumbers, WATER)
@@ -89,8 +89,8 @@ class Spectrometer:
         """Return absorbance (rows, channels), with five decimals, for mass fractions (rows, minerals)."""
         rows, random = len(minerals), self._random
         # one mineral at a time, because the last bits of a matrix product depend on the computer
-        absorption = np.zeros((rows, self._pure.shape[1]))
-        for fraction, spectrum in zip(minerals.T, self._pure, strict=True):
+        absorption = np.zeros((rows, self._bands.shape[1]))
+        for fraction, spectrum in zip(minerals.T, self._bands, strict=True):
             absorption += fraction[:, None] * spectrum
         absorption += (BACKGROUND + 0.5 * (minerals * self._opacity).sum(axis=1))[:, None]
         absorption += np.outer(0.015 * random.exponential(size=rows), self._water)

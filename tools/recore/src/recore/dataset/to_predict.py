@@ -66,7 +66,7 @@ class SampleOptions:
         parse_id_columns(self.columns)
 
     @property
-    def reading_of_ids(self) -> ReadingOptions:
+    def id_options(self) -> ReadingOptions:
         """The reading options, with the columns of IDs and without remarks on other columns."""
         columns = parse_id_columns(self.columns)
         sample = columns.pop("sample", self.reading.sample)
@@ -97,7 +97,7 @@ def write_samples(
     grid = grid_of_names(columns[1:])
     paths, remarks = find_files(options.files)
     result = ImportResult(remarks=remarks)
-    spectra, samples = read_files(paths, options.reading_of_ids, result, advance)
+    spectra, samples = read_files(paths, options.id_options, result, advance)
     spectra, _ = regrid(spectra, grid, options.interpolate, result)
     unread = {problem.sample: problem.ids for problem in result.problems}
     result.problems = join_repeated(result.problems)

@@ -55,7 +55,7 @@ def summarise(run: Record) -> dict[str, Any]:
     return {
         "folder": run.folder.name,
         "state": run.state,
-        "failed": run.failed,
+        "failed": run.failed_step,
         "reason": run.reason,
         "started": run.started.isoformat(),
         "seconds": run.seconds,

@@ -71,12 +71,12 @@ class EvaluationRun:
         self._jobs = JobRunner(services, folder / "logs")
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
-        self.began = self.seconds = 0.0
+        self.start_time = self.seconds = 0.0
 
     @property
     def simulator_error(self) -> SimulatorGoneError | None:
         """The error if the simulator stopped during the run."""
-        return self._jobs.gone
+        return self._jobs.gone_error
 
     @property
     def state(self) -> str:
@@ -92,7 +92,7 @@ class EvaluationRun:
         called with each step that changes. On KeyboardInterrupt, stop the jobs, clean up, and raise.
         """
         self._jobs.watch = watch
-        self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
+        self.started, self.start_time = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
             with ThreadPool(len(self.splits) + 1) as pool:
                 try:
@@ -104,7 +104,7 @@ class EvaluationRun:
                     raise
         finally:
             self._clean_up()
-            self.seconds = time.monotonic() - self.began
+            self.seconds = time.monotonic() - self.start_time
 
     def stop(self) -> None:
         """End `execute`, which runs in another thread."""

@@ -71,7 +71,7 @@ class RunSettings:
     round_id: str = ""
 
     @classmethod
-    def at(cls, backend: Backend, **others: Any) -> "RunSettings":
+    def make(cls, backend: Backend, **others: Any) -> "RunSettings":
         """Return the settings of a run on a backend, with a unique name. others: further members."""
         name = unique_name(others.get("round_id", ""))
         defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}

@@ -47,7 +47,7 @@ class JobRunner:
         self.services, self.logs = services, logs
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
-        self.gone: SimulatorGoneError | None = None
+        self.gone_error: SimulatorGoneError | None = None
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
@@ -57,7 +57,7 @@ class JobRunner:
         """
         from boto3.exceptions import Boto3Error
 
-        step.began = time.monotonic()
+        step.start_time = time.monotonic()
         self._set_state(step, "InProgress")
         state = "Failed"
         try:
@@ -72,10 +72,10 @@ class JobRunner:
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
             step.reason = str(error)
             step.outside = not isinstance(error, ValueError)  # a ValueError is about a job's output
-            self.gone = error if isinstance(error, SimulatorGoneError) else self.gone
+            self.gone_error = error if isinstance(error, SimulatorGoneError) else self.gone_error
             raise StepFailed(step.reason) from error
         finally:
-            step.seconds = time.monotonic() - step.began
+            step.seconds = time.monotonic() - step.start_time
             self._set_state(step, state)
 
     def raise_if_stopping(self) -> None:

@@ -25,7 +25,7 @@ class Pace:
     memory: float = 0.0  # maximum bytes that a run has used
     seconds: list[float] = field(default_factory=list)  # durations of the runs
     _running: int = 0
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _condition: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def max_running(self) -> int:
@@ -35,22 +35,22 @@ class Pace:
         return max(1, min(self.jobs, int(USABLE_FRACTION * measure_memory() / max(memory, 1))))
 
     @contextmanager
-    def turn(self, stopping: threading.Event) -> Iterator[None]:
+    def wait_for_turn(self, stopping: threading.Event) -> Iterator[None]:
         """Wait until another run may start, or the round stops."""
-        with self._changed:
+        with self._condition:
             while self._running >= self.max_running and not stopping.is_set():
-                self._changed.wait(1)
+                self._condition.wait(1)
             self._running += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._condition:
                 self._running -= 1
-                self._changed.notify_all()
+                self._condition.notify_all()
 
     def add_run(self, steps: Sequence[Step], seconds: float) -> None:
         """Record a finished run."""
-        with self._changed:
+        with self._condition:
             self.memory = max(self.memory, peak_memory(steps))
             self.seconds.append(seconds)
 

@@ -51,7 +51,7 @@ class RunFolder:
             raise
         return self
 
-    def keep(self, complete: bool = True) -> Path:
+    def finish(self, complete: bool = True) -> Path:
         """Rename the folder to its final name, with a number if that name exists by now, and return the new path.
 
         complete: whether it contains run.json; otherwise the name says so.
@@ -116,8 +116,8 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
         write_record(record, run_folder.path)
     except OSError as error:  # the disk is full
         reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-        raise OSError(f"{run_folder.keep(complete=False)}: {reason}") from error
-    run.folder = run_folder.keep()
+        raise OSError(f"{run_folder.finish(complete=False)}: {reason}") from error
+    run.folder = run_folder.finish()
     return record
 
 

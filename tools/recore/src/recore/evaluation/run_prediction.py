@@ -37,7 +37,7 @@ def predict_with_run(
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
     "transform". Raises StepFailed.
     """
-    settings = RunSettings.at(backend, **instances)
+    settings = RunSettings.make(backend, **instances)
     jobs = JobRunner(backend.services, folder / "logs")
     jobs.watch = watch
     storage = Storage(backend.services.s3, settings, jobs.raise_if_stopping)

@@ -78,9 +78,9 @@ class LoggedException:
         return self.locations[-1] if self.locations else None
 
     @property
-    def innermost(self) -> "LoggedException":
+    def root_cause(self) -> "LoggedException":
         """The exception that states the cause: the innermost nested one, or this one."""
-        return self.nested.innermost if self.nested else self
+        return self.nested.root_cause if self.nested else self
 
     @property
     def head(self) -> str:
@@ -140,13 +140,13 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
 
 def _read_group(output: str, submission: re.Pattern[str]) -> LoggedException | None:
     """Return an exception group with its first member; if that is a group, with its first member, and so on."""
-    group = innermost = None
+    group = root_cause = None
     for match in islice(MEMBER.finditer(MARGIN.sub("", output)), DEPTH):
         exception = _read_exception(match, submission)
-        if innermost is None:
-            group = innermost = exception
-        elif innermost is group or innermost.type.endswith("ExceptionGroup"):
-            innermost.nested = innermost = exception
+        if root_cause is None:
+            group = root_cause = exception
+        elif root_cause is group or root_cause.type.endswith("ExceptionGroup"):
+            root_cause.nested = root_cause = exception
     return group
 
 

@@ -65,7 +65,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
     if exception and code in (None, 1) and not OTHER_REASON.search(reason):
-        is_mentioned = exception.innermost.message[:60] in reason and exception.innermost.type in reason
+        is_mentioned = exception.root_cause.message[:60] in reason and exception.root_cause.type in reason
         if is_mentioned or exception.following_lines <= FOLLOWING_LINES:
             return f"{exception}. {remark[1]}" if remark else str(exception), exception
     if lines and (not reason or LOG_ONLY.search(reason)):

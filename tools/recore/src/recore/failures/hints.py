@@ -38,7 +38,7 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     step: name of the failed step, such as "train". submission: its folder or archive. installs: whether the jobs
     install requirements.txt.
     """
-    cause = exception.innermost
+    cause = exception.root_cause
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
         is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
         return missing_module_hint(named["name"], submission, is_alone, installs)

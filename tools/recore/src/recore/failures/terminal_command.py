@@ -61,7 +61,7 @@ def _start_script(step: str, submission: Path, data: Path) -> str | None:
 
 def _is_reproducible(exception: LoggedException) -> bool:
     """Return whether an exception is independent of the differences between a job and a terminal."""
-    name = exception.innermost.type.rpartition(".")[2]
+    name = exception.root_cause.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
     is_job_error = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
     return not is_job_error and not NETWORK_ERRORS.search(name)

@@ -59,7 +59,7 @@ class Totals:
         low, high = np.percentile(draws, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
         return Estimate(value, float(low), float(high))
 
-    def share(self, part: str, whole: str) -> SampleShare:
+    def estimate_share(self, part: str, whole: str) -> SampleShare:
         estimate = self.estimate(lambda **sums: sums[part] / sums[whole], counted=whole)
         counts = int(self._by_hole[part].sum()), int(self._by_hole[whole].sum())
         if estimate.value in (0, 1):

@@ -89,7 +89,7 @@ def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any
         "weak": [each.name for each in figures if not each.r2.value > 0],
         "unsure": [each.name for each in figures if each.r2.value > 0 and each.r2.low <= 0],
         "failing": failing,
-        "worse": [each.name for each in figures if each.fails and each.name not in failing],
+        "worse": [each.name for each in figures if each.is_refuted and each.name not in failing],
         "unmeasured": [name for name in r2_by_target if name not in measured],
         "min_holes": min((each.holes for each in figures if each.r2.has_interval), default=None),
     }

@@ -53,7 +53,7 @@ class TargetFigures:
     cut_off: CutOff
 
     @property
-    def fails(self) -> bool:
+    def is_refuted(self) -> bool:
         """Whether the private rows contradict the held-out ones: the private R2 is 0 or less, or below the interval."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
@@ -92,9 +92,9 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
         value,
         chosen is not None,
         float(is_above.mean()),
-        precision=totals.share("right", "called"),
-        recall=totals.share("right", "above"),
-        wrong=totals.share("wrong", "rows"),
+        precision=totals.estimate_share("right", "called"),
+        recall=totals.estimate_share("right", "above"),
+        wrong=totals.estimate_share("wrong", "rows"),
     )
 
 

@@ -39,7 +39,7 @@ class TrainingSummary:
         return frozenset(self.reference["hole_names"])
 
     @property
-    def usual_outside(self) -> float:
+    def usual_share(self) -> float:
         """The share of training rows outside a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
@@ -70,7 +70,7 @@ class ClientSpectra:
     left_out: Counter[str]
 
     @property
-    def outside(self) -> NDArray[np.bool_]:
+    def outside_mask(self) -> NDArray[np.bool_]:
         """Mask of the samples outside the domain."""
         return np.asarray(self.samples["distance"] > 1)
 

@@ -15,7 +15,7 @@ SENTENCES, NAMES = 5, 8  # maximum numbers of targets with a separate sentence, 
 def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     """Return a table of targets with a verdict or a large weight, and then the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
-    better, first, second = comparison.better, comparison.first, comparison.second
+    better, first, second = comparison.better_variants, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
     units = count(int(comparison.units.max()), unit)
     lines = [f"{second} compared with {first} on {units}; change in RMSE from {first} to {second}, in %:"]

@@ -74,7 +74,7 @@ class Monitoring:
 
     @property
     def usual_text(self) -> str:
-        return f"{self.training.usual_outside:.1%} is usual for new drill holes"
+        return f"{self.training.usual_share:.1%} is usual for new drill holes"
 
     @property
     def units_text(self) -> str:
@@ -97,21 +97,21 @@ class Monitoring:
         return f"{rate}, provided that samples without {challenge().group} are from different drill holes each day"
 
     @property
-    def changed(self) -> NDArray[np.intp]:
+    def changed_rows(self) -> NDArray[np.intp]:
         """The rows of the samples since the drift began, or all rows without drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
     @property
-    def began(self) -> datetime | None:
+    def start(self) -> datetime | None:
         """When the drift most probably began, or None without drift."""
         if self.drift.alarm is None:
             return None
-        time: datetime = self.traffic.samples["time"].iloc[self.changed[0]]
+        time: datetime = self.traffic.samples["time"].iloc[self.changed_rows[0]]
         return time
 
     @property
-    def surplus(self) -> int:
+    def n_late(self) -> int:
         """The number of samples that arrived after their unit was complete."""
         return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
@@ -125,7 +125,7 @@ class Monitoring:
         """The bands with the largest mean deviations of changed samples, in units of their limits."""
         if self.drift.alarm is None:
             return []
-        mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
+        mean = self.traffic.deviations[self.changed_rows].astype(float).mean(axis=0)
         scale = abs(mean).max() / 2
         bands = self.training.domain.find_bands(mean / max(scale, 1e-9))
         return [
@@ -136,7 +136,7 @@ class Monitoring:
     @cached_property
     def holes(self) -> pd.DataFrame:
         """A row for each drill hole, in descending order of its share of samples outside the domain."""
-        groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
+        groups = self.traffic.samples.assign(outside=self.traffic.outside_mask).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
             outside=("outside", "sum"),
@@ -240,7 +240,7 @@ def _choose_version(
 def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     """Format the result of monitoring, for people and programs."""
     traffic, drift = result.traffic, result.drift
-    samples, outside = len(traffic.samples), int(traffic.outside.sum())
+    samples, outside = len(traffic.samples), int(traffic.outside_mask.sum())
     holes = result.holes
     named = holes[holes["hole"] != ""]
     sizes = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
@@ -252,9 +252,9 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     ]
     if result.waiting:
         lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
-    if result.surplus:
+    if result.n_late:
         lines.append(
-            f"not tested: {count(result.surplus, 'sample')}, because {result.reference.size} per drill hole are enough"
+            f"not tested: {count(result.n_late, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
         lines.append(f"{count(traffic.repeated, 'sample')} sent more than once; each spectrum counts once")
@@ -263,7 +263,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "endpoint": result.endpoint,
         "version": result.version,
         "drift": drift.alarm is not None,
-        "since": result.began,
+        "since": result.start,
         "statistic": result.statistics[drift.statistic] if result.units else None,
         "evidence": drift.max_evidence,
         "threshold": drift.threshold,
@@ -272,9 +272,9 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "compared_with": result.reference.name,
         "samples": samples,
         "outside": outside,
-        "usual_outside": result.training.usual_outside,
+        "usual_outside": result.training.usual_share,
         "waiting": result.waiting,
-        "beyond": result.surplus,
+        "beyond": result.n_late,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
         "bands": result.bands,
@@ -285,7 +285,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
 
 def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
     """Send the result to CloudWatch, and create the alarm."""
-    outside_share = float(result.traffic.outside.mean())
+    outside_share = float(result.traffic.outside_mask.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside_share)
     line = f"sent to CloudWatch, alarm {name}"
     next_step = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
@@ -299,7 +299,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     rate = f"false alarms: {result.false_alarm_text}"
     if drift.alarm is None:
         return [f"no drift in {result.units_text}: {result.evidence_text}; {rate}"]
-    changed = result.changed
+    changed = result.changed_rows
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
         f"{band['deviation']:+.2g}"
@@ -309,7 +309,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
     hole_lines = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
+        f"drift since about {_minute(result.start)} ({count(len(changed), 'sample')}): {result.evidence_text}; {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
         ADVICE,

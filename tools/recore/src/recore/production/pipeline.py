@@ -157,7 +157,7 @@ def _update(steps: dict[str, Step], step_records: Steps, watch: WatchStep) -> No
         status: str = step_records[name]["StepStatus"]
         state = STATES.get(status, status)
         if state != step.state:
-            step.began = step.began or time.monotonic()
+            step.start_time = step.start_time or time.monotonic()
             step.state = state
             if state in ("Completed", "Failed", "Stopped"):
                 started, ended = (step_records[name].get(key) for key in ("StartTime", "EndTime"))

@@ -78,17 +78,17 @@ def _facts(monitoring: "Monitoring") -> dict[str, str]:
 
 
 def _findings(monitoring: "Monitoring") -> list[PageFinding]:
-    drift, outside = monitoring.drift, monitoring.traffic.outside
+    drift, outside = monitoring.drift, monitoring.traffic.outside_mask
     share = float(outside.mean())
     message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    level: Level = "note" if share > max(OUTSIDE_FRACTION, 2 * monitoring.training.usual_outside) else "good"
+    level: Level = "note" if share > max(OUTSIDE_FRACTION, 2 * monitoring.training.usual_share) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
     domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
     level, message = "good", f"no drift: {monitoring.evidence_text}"
     if not monitoring.units:
         level, message = "note", NOTHING_TESTED
-    elif monitoring.began:
-        level, message = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
+    elif monitoring.start:
+        level, message = ("bad", f"drift since about {monitoring.start:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}")
     values_of_test = {"evidence": drift.max_evidence, "threshold": drift.threshold}
     return [PageFinding(level, "drift", message, "evidence", values_of_test), domain]
 
@@ -127,7 +127,7 @@ def _statistics(monitoring: "Monitoring") -> Table:
             "most evidence": evidence.max(axis=0),
             "evidence now": evidence[-1],
             "mean in training": monitoring.reference.values.mean(axis=0),
-            "mean of the samples": monitoring.traffic.statistics[monitoring.changed].mean(axis=0),
+            "mean of the samples": monitoring.traffic.statistics[monitoring.changed_rows].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
     summary = "T2, Q and the contrast are natural logarithms. If there is drift, only samples since it began are used."
@@ -149,7 +149,7 @@ def _labels(samples: pd.DataFrame) -> list[str]:
 
 
 def _distances(monitoring: "Monitoring") -> Figure:
-    samples, outside = monitoring.traffic.samples, monitoring.traffic.outside
+    samples, outside = monitoring.traffic.samples, monitoring.traffic.outside_mask
     heights, off_axis = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
     plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
     plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
@@ -168,7 +168,7 @@ def _distances(monitoring: "Monitoring") -> Figure:
 
 def _scores(monitoring: "Monitoring") -> Figure:
     training = np.array(monitoring.training.reference["scores"], dtype=float)
-    traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside
+    traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside_mask
     second = min(1, training.shape[1] - 1)
     plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
     drawn = draw.sample_evenly(training)
@@ -185,12 +185,15 @@ def _scores(monitoring: "Monitoring") -> Figure:
 
 def _deviations(monitoring: "Monitoring") -> Section:
     wavenumbers = monitoring.training.domain.bins
-    deviations = monitoring.traffic.deviations[monitoring.changed].astype(float)
+    deviations = monitoring.traffic.deviations[monitoring.changed_rows].astype(float)
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
-    if monitoring.drift.alarm is not None and (earlier := monitoring.traffic.deviations[: monitoring.changed[0]]).size:
-        lines["mean before the drift"] = earlier.astype(float).mean(axis=0)
+    if (
+        monitoring.drift.alarm is not None
+        and (past := monitoring.traffic.deviations[: monitoring.changed_rows[0]]).size
+    ):
+        lines["mean before the drift"] = past.astype(float).mean(axis=0)
     plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
     styles = {
         "mean": {"color": draw.VERMILION, "width": 2.5},

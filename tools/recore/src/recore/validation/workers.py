@@ -128,7 +128,7 @@ class Workers:
         self.count = min(MAX_WORKERS, count_cores())
         self.threads = ThreadPool(self.count)
         self._workers: list[Worker] = []
-        self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._free_workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._starting, self._stopped = threading.Lock(), False
 
     @contextlib.contextmanager
@@ -164,7 +164,7 @@ class Workers:
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:
             worker.call("load", **self._loading)
-            self._free.put(worker)
+            self._free_workers.put(worker)
 
     def inputs(self, rows: Rows) -> Floats:
         """Return the output of preprocess.py for some rows: (rows, bins)."""
@@ -187,11 +187,11 @@ class Workers:
     def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
         """Send a request to a free worker. Return the array that it writes to the file `name`, and its response."""
         file = self.folder / f"{name}.npy"
-        worker = self._free.get()
+        worker = self._free_workers.get()
         try:
             response = worker.call(request, **arguments, file=str(file))
         finally:
-            self._free.put(worker if worker.process.poll() is None else self._replace(worker))
+            self._free_workers.put(worker if worker.process.poll() is None else self._replace(worker))
         values: Floats = np.load(file)
         file.unlink()
         return values, response

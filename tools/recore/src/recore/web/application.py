@@ -90,7 +90,7 @@ class PageHandlers:
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
-                return await self._in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
+                return await self._run_in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
         except (UnusableUploadError, EndpointError) as error:
             return JSONResponse({"error": str(error)}, error.status)
 
@@ -103,7 +103,7 @@ class PageHandlers:
         try:
             async with self._reception.receive(request, MAX_FORM_SIZE, "line") as body:
                 line = read_line(body)
-                return await self._in_thread(
+                return await self._run_in_thread(
                     lambda: HTMLResponse(render_form(endpoint, number, line, sample=self._predictor.predict_line(line)))
                 )
         except (UnusableUploadError, EndpointError) as error:
@@ -114,9 +114,9 @@ class PageHandlers:
             with locked.temporary_folder("recore-web-") as folder:
                 return read_upload(name, content, self._predictor.grid, self._limits, Path(folder))
 
-        return await self._in_thread(read)
+        return await self._run_in_thread(read)
 
-    async def _in_thread[Result](self, function: Callable[[], Result]) -> Result:
+    async def _run_in_thread[Result](self, function: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 

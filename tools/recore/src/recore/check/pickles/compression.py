@@ -61,7 +61,7 @@ class _Stream(io.RawIOBase):
             data = self._decompressor.decompress(self._next(), len(buffer))
         if not data and (self._decompressor.unused_data or self._file.read(1)):
             raise ScanError("its compressed content is followed by other data")
-        self._budget.spend("decompressed bytes", len(data))
+        self._budget.consume("decompressed bytes", len(data))
         buffer[: len(data)] = data
         return len(data)
 

@@ -48,7 +48,7 @@ class Machine:
         self.imports, self.outer = imports, outer
         self.arrays: list[Any] = []
         self.protocol = 0
-        self.calls = False  # whether anything has been called
+        self.has_calls = False  # whether anything has been called
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
@@ -260,7 +260,7 @@ class Machine:
         self._call(cls, tuple(arguments))
 
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
-        self.calls = True
+        self.has_calls = True
         if isinstance(function, Special):
             raise ScanError("a joblib array is created in an unknown way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
@@ -274,7 +274,7 @@ class Machine:
 
     def _read_attributes(self, reader: str, arguments: Any) -> None:
         """Record attribute names as if they were imported, because attributes can be modules or their functions."""
-        self.calls = True
+        self.has_calls = True
         owner, names = None, arguments
         if isinstance(arguments, tuple) and reader != "attrgetter":
             owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
@@ -306,7 +306,7 @@ class Machine:
             elif isinstance(value, tuple) and id(value) not in seen:
                 seen.add(id(value))
                 waiting.extend(value)
-                self._budget.spend("arguments of functions", len(value))
+                self._budget.consume("arguments of functions", len(value))
 
     def op_persid(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID

@@ -31,8 +31,8 @@ class Pickle:
     size: int
     imports: list[tuple[str, str]] = field(default_factory=list)
     problem: str = ""
-    foreign: bool = False
-    calls: bool = False
+    is_foreign: bool = False
+    has_calls: bool = False
 
     @property
     def modules(self) -> list[str]:
@@ -51,8 +51,8 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
             _read_plainly(pickle.imports, file, budget)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
-        pickle.foreign = not (reading.opcodes or isinstance(error, ScanError))
-    pickle.calls = reading.calls
+        pickle.is_foreign = not (reading.opcodes or isinstance(error, ScanError))
+    pickle.has_calls = reading.calls
     pickle.imports = list(dict.fromkeys(pickle.imports))
     return pickle
 
@@ -66,7 +66,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     names: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
         _PickleReader(names, budget).read_all(file, joblib=False)
-    if budget.exhausted:  # otherwise pickle.load fails at the same opcode
+    if budget.is_exhausted:  # otherwise pickle.load fails at the same opcode
         raise ScanError("the model is too large to be read")
     imports.extend(each for each in names if each[1] not in NUMPY_NAMES)
 
@@ -83,7 +83,7 @@ class _PickleReader:
         """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
         content = _Opcodes(open_decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
-        while not content.ended():
+        while not content.is_at_end():
             before = self.opcodes
             try:
                 self.read_pickle(content, joblib)
@@ -96,13 +96,13 @@ class _PickleReader:
         machine = Machine(self._imports, self._budget, outer)
         frame_end = 0
         for opcode, argument, position in pickletools.genops(cast(IO[bytes], content)):
-            self._budget.spend("opcodes")
+            self._budget.consume("opcodes")
             try:
                 machine.step(opcode.name, argument)
             except LookupError:
                 raise ValueError(f"the opcode {opcode.name} needs more items than the stack or the memo has") from None
             self.opcodes += 1
-            self.calls |= machine.calls
+            self.calls |= machine.has_calls
             at_end = frame_end <= cast(int, position)
             if opcode.name == "FRAME":
                 if not at_end:
@@ -146,7 +146,7 @@ class _Opcodes:
     def tell(self) -> int:
         return self._position
 
-    def ended(self) -> bool:
+    def is_at_end(self) -> bool:
         return not self._file.peek(1)
 
     def read(self, size: int) -> bytes:

@@ -31,10 +31,10 @@ class Budget:
         self._remaining = dict(self.limits)
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         return min(self._remaining.values()) < 0
 
-    def spend(self, what: str, count: int = 1) -> None:
+    def consume(self, what: str, count: int = 1) -> None:
         """Subtract `count` from the limit `what`. Raises ScanError if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:

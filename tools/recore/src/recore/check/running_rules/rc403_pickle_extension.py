@@ -26,6 +26,6 @@ def inspect(experiments: Experiments) -> Findings:
             if not installed:
                 message = f"{pickle.name} needs {extension}, which the server does not have"
             yield Finding(message, FIX, location, Level.WARNING if installed else Level.ERROR)
-        if pickle.foreign:
+        if pickle.is_foreign:
             message = f"{pickle.name} is not a pickle, despite its name, so its requirements are unknown"
             yield Finding(message, FIX, location, Level.WARNING)

@@ -23,5 +23,5 @@ def inspect(experiments: Experiments) -> Findings:
         yield failed.finding("The model could not be served")
     elif failed:
         location = failed.location or experiments.scripts.locate("model_fn")
-        is_general = failed.fix.startswith(GENERAL_FIX) and not failed.installing
+        is_general = failed.fix.startswith(GENERAL_FIX) and not failed.is_installation
         yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, location)

@@ -34,10 +34,10 @@ SCALE = "Make each prediction depend on its own row alone: scale with values lea
 def inspect(experiments: Experiments) -> Findings:
     responses, data = experiments.serving(), experiments.data
     if responses["few"].late:
-        message = f"The prediction of {count(len(data.few_rows), 'row')} takes longer than {TIME_LIMIT_NOTE}"
+        message = f"The prediction of {count(len(data.subset), 'row')} takes longer than {TIME_LIMIT_NOTE}"
         yield Finding(message, SPEED, experiments.scripts.locate("predict_fn", "fit"), Level.WARNING)
         return
-    all_rows = experiments.predicted()[data.few_rows]
+    all_rows = experiments.predicted()[data.subset]
     middle = all_rows[len(all_rows) // 2 :][:1]
     if difference := compare_responses(responses["few"], responses["again"], data.targets):
         message = f"The server responds differently if the same request is repeated: {difference}"

@@ -18,7 +18,7 @@ from recore.listing import list_names
 
 @rule("All packages that train.py imports are in the container or in requirements.txt")
 def inspect(source: SubmissionSource) -> Findings:
-    for script in source.reached_from("train.py"):
+    for script in source.follow_imports("train.py"):
         if script.file == "preprocess.py":  # has its own, stricter rule
             continue
         for statement in script.imports:

@@ -33,7 +33,7 @@ def inspect(source: SubmissionSource) -> Findings:
 def _find_twins(source: SubmissionSource) -> Findings:
     """Yield findings about modules that exist both as a file and as a folder, if both are used locally or in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
-    for name in sorted(source.twins):
+    for name in sorted(source.twin_modules):
         is_package = source.tree.is_file(f"{name}/__init__.py")
         used = any(file.startswith(f"{name}/") for file in source.uploads)
         used = used or any(module.startswith(f"{name}.") for module in imported)

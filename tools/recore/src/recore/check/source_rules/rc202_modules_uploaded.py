@@ -23,12 +23,12 @@ def inspect(source: SubmissionSource) -> Findings:
             fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
             yield Finding(f"{name} is not uploaded", fix, Location("setup.py", line))
     reported_files = set()
-    for script in source.reached_from("train.py"):
+    for script in source.follow_imports("train.py"):
         for statement in script.imports:
             is_executed = script.file == "train.py" or not statement.context.main
             if statement.optional or not is_executed or script.file not in source.uploads:
                 continue
-            if is_in_container(statement.top) or statement.top in source.twins:  # RC110 reports it
+            if is_in_container(statement.top) or statement.top in source.twin_modules:  # RC110 reports it
                 continue
             for file in source.local_files(statement):
                 if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported_files:

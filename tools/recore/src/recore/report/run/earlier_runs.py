@@ -92,7 +92,7 @@ def _board(runs: ComparableRuns) -> pd.DataFrame:
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
             **{kind: entry.values.get(kind, np.nan) for kind in RANKING_SCORES},
-            "held-out by": entry.held_out_by,
+            "held-out by": entry.held_out_source,
         }
         for entry in runs.same_data
     ]

@@ -36,7 +36,7 @@ WITHHELD_NOTE = (
 
 def section(run: Record) -> Section:
     """Return the section with its findings."""
-    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
+    rows = [(step.name, step.kind or "", step.state, step.start_time, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
     items: list[Figure | Table] = []

@@ -126,11 +126,11 @@ def _findings(run: Record, kind: str) -> list[PageFinding]:
 
 
 def _loss_finding(judge: Score, scored_names: list[str], kind: str) -> list[PageFinding]:
-    lost = sum(judge.lost(name) for name in scored_names)
+    lost = sum(judge.loss(name) for name in scored_names)
     if lost <= 0:
         return []
-    top = sorted(scored_names, key=judge.lost, reverse=True)[:3]
-    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
+    top = sorted(scored_names, key=judge.loss, reverse=True)[:3]
+    losses = ", ".join(f"{short_name(name)} {judge.loss(name):.4f}" for name in top)
     message = f"points lost most, {kind}: {losses}, of {lost:.4f} in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 

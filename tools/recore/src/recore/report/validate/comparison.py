@@ -60,7 +60,7 @@ def list_repeats(result: ValidationResult) -> pd.DataFrame:
     """Return a row with the submission's score for each split and set of folds."""
     rows = []
     for split in result.splits:
-        draws = [int(each.setting) for each in result.completed(split, "default")]
+        draws = [int(each.setting) for each in result.get_completed(split, "default")]
         for number, score in zip(draws, result.scores_of_repeats(split), strict=True):
             folds = f"drawn, seed {result.settings.seed + number - 1}" if number else "of train.py"
             rows.append({"held out": SPLIT_NAMES[split], "folds": folds, "score": score})

@@ -73,7 +73,7 @@ def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
 
 
 def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
-    predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
+    predictions = {each.setting: result.predictions[each] for each in result.get_completed(split, "curve")}
     return predictions if curve.default is None else predictions | {curve.default: result.first_predictions(split)}
 
 

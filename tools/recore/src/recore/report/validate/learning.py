@@ -37,7 +37,7 @@ def section(result: ValidationResult) -> Section:
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:
     """Return the score and R2 of each target; a row for each number of holes."""
-    points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
+    points = [(each.setting, result.predictions[each]) for each in result.get_completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
         points.append((float(np.mean(counts)), result.first_predictions("holes")))
