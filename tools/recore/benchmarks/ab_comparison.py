@@ -93,7 +93,7 @@ def compare_equal(
     hole, assays, errors = draw(random, holes, size, correlation, growth)
     predictions = dict(zip("AB", assays + errors, strict=True))
     comparisons = [compare_variants(assays, predictions, units, SCORE_WEIGHTS)[0] for units in (hole, None)]
-    by_hole, by_sample = (float(bool(each.better_score) or (each.better != "").any()) for each in comparisons)
+    by_hole, by_sample = (float(bool(each.better_score) or (each.better_variants != "").any()) for each in comparisons)
     return by_hole, by_sample
 
 
@@ -106,7 +106,7 @@ def compare_better(holes: int, size: int, correlation: float, seed: int) -> tupl
     if first.more_units[target]:
         parts.append(draw(random, int(first.more_units[target]), size, correlation))
     last = compare_scaled(parts)
-    return float(last.samples[target]), float(last.units[target]), float(last.better[target] == "B")
+    return float(last.samples[target]), float(last.units[target]), float(last.better_variants[target] == "B")
 
 
 def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Comparison:

@@ -106,7 +106,7 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
         ]
         [batch] = data_file.read_batches({2: pa.string()})
         assert batch["2"].to_pylist() == ["a"]
-        with data_file.gzipped() as content:
+        with data_file.open_compressed() as content:
             assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
         assert packed.name == "public.csv.gz"
         assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
