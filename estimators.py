@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-WITH_GAPS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # validation of y
+CHECK_Y_PARAMS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allow-nan"}  # validation of y
 
 
 def slopes(spectra: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit to X (rows, features) and y (rows, targets) or (rows,); y may contain NaN if the regressors allow it."""
-        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
+        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, CHECK_Y_PARAMS))
         self.regressors_ = [clone(regressor).fit(X, y) for regressor in self.regressors]
         return self
 
@@ -58,7 +58,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit to X (rows, features) and y (rows, targets) or (rows,). Raises ValueError if y contains only NaN."""
-        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, WITH_GAPS))
+        X, y = validate_data(self, X, y, validate_separately=({"dtype": float}, CHECK_Y_PARAMS))
         self.one_target_ = y.ndim == 1
         targets = y.reshape(len(X), -1)
         self.fitted_ = []  # pairs: column numbers in y, and the regressor that predicts them

@@ -111,14 +111,14 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     The columns are numbered, or named in any order if the model has stored their names, as scikit-learn's do. Raises
     ValueError if the columns differ from those in training, or a cell is empty.
     """
-    trained = list(getattr(model, "feature_names_in_", inputs.columns))
-    if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained):
-        inputs = inputs.set_axis(trained, axis=1)
-    if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
+    trained_names = list(getattr(model, "feature_names_in_", inputs.columns))
+    if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained_names):
+        inputs = inputs.set_axis(trained_names, axis=1)
+    if differing := sorted(map(str, set(inputs.columns) ^ set(trained_names))):
         cause = "check whether preprocess.py has changed, or the file has different channels"
         raise ValueError(f"the columns differ from those in training ({' '.join(differing[:3])} ...): {cause}")
-    if list(inputs.columns) != trained:
-        inputs = inputs[trained]
+    if list(inputs.columns) != trained_names:
+        inputs = inputs[trained_names]
     finite = np.isfinite(inputs.to_numpy(float)).all(axis=1)
     if not finite.all():
         raise ValueError(f"row {finite.argmin() + 1}: a cell is empty or not finite")

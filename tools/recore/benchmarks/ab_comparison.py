@@ -48,8 +48,8 @@ EQUAL = (
     (40, 10, LOW, GROWTH),
     (20, 10, LOW, UNEQUAL_GROWTH),
 )
-BETTER = ((8, 10, HIGH), (50, 1, HIGH), (20, 10, HIGH), (50, 1, LOW), (20, 10, LOW))
-RATIO = 0.9  # ratio of the better variant's RMSE to the other variant's
+BETTER_CASES = ((8, 10, HIGH), (50, 1, HIGH), (20, 10, HIGH), (50, 1, LOW), (20, 10, LOW))
+RMSE_RATIO = 0.9  # ratio of the better variant's RMSE to the other variant's
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
             print_row(name, holes, holes * size, correlation, *(f"{100 * share:.1f}" for share in shares))
         print("\n| 10% better: correlation | samples at first | samples needed, in total | drill holes | found, % |")
         print("|---|---|---|---|---|")
-        for holes, size, correlation in BETTER:
+        for holes, size, correlation in BETTER_CASES:
             results = repeat(partial(compare_better, holes, size, correlation), arguments.count // 2)
             samples, needed_holes, _ = np.median(results, axis=0)
             share_found = f"{100 * results[:, 2].mean():.1f}"
@@ -93,7 +93,7 @@ def compare_equal(
     hole, assays, errors = draw(random, holes, size, correlation, growth)
     predictions = dict(zip("AB", assays + errors, strict=True))
     comparisons = [compare_variants(assays, predictions, units, SCORE_WEIGHTS)[0] for units in (hole, None)]
-    by_hole, by_sample = (float(bool(each.better_score) or (each.better != "").any()) for each in comparisons)
+    by_hole, by_sample = (float(bool(each.better_score) or (each.better_variants != "").any()) for each in comparisons)
     return by_hole, by_sample
 
 
@@ -106,7 +106,7 @@ def compare_better(holes: int, size: int, correlation: float, seed: int) -> tupl
     if first.more_units[target]:
         parts.append(draw(random, int(first.more_units[target]), size, correlation))
     last = compare_scaled(parts)
-    return float(last.samples[target]), float(last.units[target]), float(last.better[target] == "B")
+    return float(last.samples[target]), float(last.units[target]), float(last.better_variants[target] == "B")
 
 
 def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Comparison:
@@ -114,7 +114,7 @@ def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Co
     hole = np.concatenate([number + 1j * hole for number, (hole, _, _) in enumerate(parts)])
     assays = np.concatenate([assays for _, assays, _ in parts])
     errors = np.concatenate([errors for _, _, errors in parts], axis=1)
-    predictions = {"A": assays + errors[0], "B": assays + RATIO * errors[1]}
+    predictions = {"A": assays + errors[0], "B": assays + RMSE_RATIO * errors[1]}
     return compare_variants(assays, predictions, hole, SCORE_WEIGHTS)[0]
 
 

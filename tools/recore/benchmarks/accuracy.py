@@ -42,7 +42,7 @@ from benchmarks.methods import METHODS, PEERS, Data, parse_with_files, predict, 
 SETS = (
     "CV.98 H.138 MG.44 NRW.115 NRW.42 NRW.62 O.32 RP.62 SA.112 SC.93 SL.125 SP.231 SSP.460 SSP.58 UL.120"
 ).split()  # the sets of LimeSoDa that have spectra
-FEW_SITES = 10  # up to this number, sites are held out one at a time
+MAX_SINGLE_SITES = 10  # up to this number, sites are held out one at a time
 Folds = list[tuple[np.ndarray, np.ndarray]]  # rows to train on, and rows that are held out
 
 
@@ -96,7 +96,7 @@ def make_splits(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Fold
     data, private = read_files(arguments.public, arguments.private, arguments.actual)
     sites = len(set(data.sites))
     if sites > 1:
-        folds = LeaveOneGroupOut() if sites <= FEW_SITES else GroupKFold(5)
+        folds = LeaveOneGroupOut() if sites <= MAX_SINGLE_SITES else GroupKFold(5)
         yield "by site", data, list(folds.split(data.spectra, groups=data.sites))
     elif not private.any():
         raise DataError(f"{arguments.public}: there is only one site (SiteID), so none can be held out")

@@ -40,20 +40,20 @@ from scipy.stats import spearmanr
 from score import DataError as ScoreError
 
 from benchmarks.drift_data import (
-    SAMPLES_A_HOLE,
-    SAMPLES_A_WEEK,
+    HOLE_SAMPLES,
+    WEEK_SAMPLES,
     Samples,
     compute_distances,
     compute_statistics,
     count_until_drift,
     find_week,
-    learn,
     predict_errors,
     read_samples,
     simulate,
+    summarise,
 )
 from benchmarks.methods import parse_with_files
-from recore.dataset.geology import SHARE
+from recore.dataset.geology import ROCK_SHARES
 from recore.production.containers.domain import DomainError
 
 FOLDS = 5
@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20, help="repeats of each traffic (%(default)s)")
     parser.add_argument("--resamplings", type=int, default=200, help="repeats for the false-alarm rate (%(default)s)")
-    holes_help = f"simulated drill holes for training and for each traffic, {SAMPLES_A_HOLE} samples each (%(default)s)"
+    holes_help = f"simulated drill holes for training and for each traffic, {HOLE_SAMPLES} samples each (%(default)s)"
     parser.add_argument("--holes", type=int, default=100, help=holes_help)
     arguments = parse_with_files(parser, parser)
     if arguments.public:
@@ -95,9 +95,9 @@ def print_table(titles: Sequence[str], rows: Iterator[list[object]]) -> None:
 
 def format_found(numbers: Sequence[int | None]) -> list[object]:
     """Return the number of repeats in which drift was found, and the median and range of the numbers."""
-    known = [number for number in numbers if number is not None]
-    spread = f"{np.median(known):g} ({min(known)} to {max(known)})" if known else "-"
-    return [f"{len(known)} of {len(numbers)}", spread]
+    found = [number for number in numbers if number is not None]
+    spread = f"{np.median(found):g} ({min(found)} to {max(found)})" if found else "-"
+    return [f"{len(found)} of {len(numbers)}", spread]
 
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
@@ -106,18 +106,18 @@ def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterat
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
-        trained_on = learn(others)
+        trained_on = summarise(others)
         statistics = compute_statistics(trained_on, sent)
-        after = [count_until_drift(trained_on, random.permutation(statistics)) for _ in range(repeats)]
+        counts = [count_until_drift(trained_on, random.permutation(statistics)) for _ in range(repeats)]
         alarms = sum(is_false_alarm(others, random) for _ in range(resamplings))
-        yield [name, len(sent), *format_found(after), f"{100 * alarms / resamplings:.1f}"]
+        yield [name, len(sent), *format_found(counts), f"{100 * alarms / resamplings:.1f}"]
 
 
 def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
     """Return whether drift is found if a random half of the soils is the training data and the other half is sent."""
     order = random.permutation(len(soils))
     half = len(soils) // 2
-    trained_on = learn(soils.take(order[:half]))
+    trained_on = summarise(soils.take(order[:half]))
     return count_until_drift(trained_on, compute_statistics(trained_on, soils.take(order[half:]))) is not None
 
 
@@ -134,22 +134,22 @@ def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
             training = soils.take(other_rows[folds != fold])
             rows = np.concatenate([outside_rows, other_rows[folds == fold]])
             sent = soils.take(rows)
-            logarithms[fold, rows] = np.log(compute_distances(learn(training), sent))
+            logarithms[fold, rows] = np.log(compute_distances(summarise(training), sent))
             errors[fold, rows] = predict_errors(training, [sent])[0]
         measured = np.isfinite(soils.targets).any(axis=0)
-        yield [name, *compare_errors(np.exp(mean_of_known(logarithms)), mean_of_known(errors[:, :, measured]))]
+        yield [name, *compare_errors(np.exp(average_known(logarithms)), average_known(errors[:, :, measured]))]
 
 
-def mean_of_known(values: np.ndarray) -> np.ndarray:
+def average_known(values: np.ndarray) -> np.ndarray:
     """Return the mean of the values along the first axis that are not NaN, or NaN if there are none."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    return np.where(known, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
+    mask = np.isfinite(values)
+    counts = mask.sum(axis=0)
+    return np.where(mask, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
 
 
 def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
     """Return the ratio of errors (rows, targets) outside and inside the domain, and their correlation with distance."""
-    error = mean_of_known((errors / mean_of_known(errors)).T)
+    error = average_known((errors / average_known(errors)).T)
     rows = np.isfinite(error)
     distances, error = distances[rows], error[rows]
     outside = distances > 1
@@ -165,18 +165,18 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
     Errors are divided by the errors with training data that contain all rocks.
     """
     usual: np.ndarray | None = None
-    for rock in (None, *SHARE):
+    for rock in (None, *ROCK_SHARES):
         distances, errors, weeks = [], [], []
         for repeat in range(repeats):
             training, foreign = simulate(hole_count, 3 * repeat, rock), simulate(hole_count, 3 * repeat + 2)
-            trained_on = learn(training)
+            trained_on = summarise(training)
             distances.append(compute_distances(trained_on, foreign))
             errors += predict_errors(training, [foreign])
             weeks.append(find_week(trained_on, foreign.in_random_order(np.random.default_rng([0, repeat]))))
         means = np.mean(errors, axis=(0, 1))
         usual = means if usual is None else usual
-        compared = compare_errors(np.concatenate(distances), np.concatenate(errors))
-        yield [rock or "none", *compared, f"{np.mean(means / usual):.2f}", *format_found(weeks)]
+        comparison = compare_errors(np.concatenate(distances), np.concatenate(errors))
+        yield [rock or "none", *comparison, f"{np.mean(means / usual):.2f}", *format_found(weeks)]
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
@@ -189,8 +189,8 @@ def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
             weekly = GROWTH * np.quantile(training.spectra, 0.99) * baseline(positions)
             error_weeks.append(find_growth(training, traffic, weekly))
             sent = traffic.in_random_order(np.random.default_rng([0, repeat]))
-            begun = np.arange(1, len(sent) + 1)[:, None] / SAMPLES_A_WEEK  # weeks
-            weeks.append(find_week(learn(training), replace(sent, spectra=sent.spectra + begun * weekly)))
+            begun = np.arange(1, len(sent) + 1)[:, None] / WEEK_SAMPLES  # weeks
+            weeks.append(find_week(summarise(training), replace(sent, spectra=sent.spectra + begun * weekly)))
         yield [name, *format_found(weeks), format_found(error_weeks)[1]]
 
 
@@ -199,7 +199,7 @@ def find_growth(training: Samples, traffic: Samples, weekly: np.ndarray) -> int 
 
     weekly: (channels,), the amount added to each spectrum per week.
     """
-    weeks = range(len(traffic) // SAMPLES_A_WEEK + 1)
+    weeks = range(len(traffic) // WEEK_SAMPLES + 1)
     changed = [replace(traffic, spectra=traffic.spectra + week * weekly) for week in weeks]
     errors = [each.mean(axis=0) for each in predict_errors(training, changed)]
     return next((week for week in weeks if np.mean(errors[week] / errors[0]) >= LARGER), None)

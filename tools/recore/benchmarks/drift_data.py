@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from preprocess import IDS, TARGETS, DataError
 
-from benchmarks.methods import Data, ours, read_files
+from benchmarks.methods import Data, predict_template, read_files
 from recore.dataset.sample_files import Plan, simulate_rows
 from recore.listing import count
 from recore.production.client_spectra import TrainingSummary, make_training_summary
@@ -20,11 +20,11 @@ from recore.production.monitoring import FALSE_ALARMS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
-SAMPLES_A_WEEK = 50
+WEEK_SAMPLES = 50
 CHANNELS = 850  # of a simulated spectrum, 4 cm-1 apart
-SAMPLES_A_HOLE = 10  # on average; simulated holes have between half and one and a half times as many
+HOLE_SAMPLES = 10  # on average; simulated holes have between half and one and a half times as many
 
-BY_ROW = ("spectra", "targets", "sites", "holes")  # attributes of Samples that have rows
+ROW_ATTRIBUTES = ("spectra", "targets", "sites", "holes")  # attributes of Samples that have rows
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Samples:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return some of the rows, by number or by mask."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in BY_ROW})
+        return replace(self, **{name: getattr(self, name)[rows] for name in ROW_ATTRIBUTES})
 
     def shuffle(self, random: np.random.Generator) -> Self:
         """Return the samples hole by hole, the holes in random order."""
@@ -64,13 +64,13 @@ def read_samples(public: Path, private: Path | None, actual: Path | None) -> Sam
     if len(sizes) < 2 or len(data) - sizes.max() < 2 * MIN_HOLES:
         need = f"at least two, and {2 * MIN_HOLES} samples outside each, are needed"
         raise DataError(f"{public}: {len(data)} samples of {count(len(sizes), 'landscape')} (SiteID); {need}")
-    falling = np.argsort(-data.channels)
-    samples = data.spectra[:, falling], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
-    return Samples(data.channels[falling], *samples)
+    order = np.argsort(-data.channels)
+    samples = data.spectra[:, order], data.targets.to_numpy(), data.sites, np.arange(len(data)).astype(str)
+    return Samples(data.channels[order], *samples)
 
 
 def concatenate(parts: Sequence[Samples]) -> Samples:
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in BY_ROW}
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ROW_ATTRIBUTES}
     return replace(parts[0], **joined)
 
 
@@ -79,7 +79,7 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
 
     The drill holes are both sites and holes.
     """
-    plan = Plan(SAMPLES_A_HOLE * holes, holes, CHANNELS, seed, missing=0, without=without)
+    plan = Plan(HOLE_SAMPLES * holes, holes, CHANNELS, seed, missing=0, without=without)
     parts = []
     for _, inputs, assays in simulate_rows(plan):
         channels = [name for name in inputs if name not in ("", *IDS)]
@@ -98,11 +98,11 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
         for part in (training, concatenate(traffic))
     )
     ends = np.cumsum([len(samples) for samples in traffic])[:-1]
-    predicted = np.split(ours(known, held_out)["ours"], ends)
+    predicted = np.split(predict_template(known, held_out)["ours"], ends)
     return [abs(values - samples.targets) for values, samples in zip(predicted, traffic, strict=True)]
 
 
-def learn(training: Samples) -> TrainingSummary:
+def summarise(training: Samples) -> TrainingSummary:
     """Return the training summary that a version trained on these samples would have."""
     header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
     return make_training_summary(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
@@ -133,10 +133,10 @@ def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> in
 def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
     """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week, or None."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
-    times = [START + WEEK * (row / SAMPLES_A_WEEK) for row in range(len(holes))]
-    for week in range(1, len(holes) // SAMPLES_A_WEEK + 1):
-        seen = slice(week * SAMPLES_A_WEEK)
-        drift = _detect(trained_on, statistics, times[seen], holes[seen], START + week * WEEK, are_complete=False)
+    times = [START + WEEK * (row / WEEK_SAMPLES) for row in range(len(holes))]
+    for week in range(1, len(holes) // WEEK_SAMPLES + 1):
+        rows = slice(week * WEEK_SAMPLES)
+        drift = _detect(trained_on, statistics, times[rows], holes[rows], START + week * WEEK, are_complete=False)
         if drift.alarm is not None:
             return week
     return None

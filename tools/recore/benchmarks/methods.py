@@ -78,8 +78,8 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
     if data.channels.tolist() != held_out.channels.tolist():
         raise DataError(f"{private}: its channels differ from the channels of {public}")
     spectra, sites = np.vstack([data.spectra, held_out.spectra]), np.concatenate([data.sites, held_out.sites])
-    both = Data(data.channels, spectra, pd.concat([data.targets, held_out.targets], ignore_index=True), sites)
-    return both, np.arange(len(both)) >= len(data)
+    table = Data(data.channels, spectra, pd.concat([data.targets, held_out.targets], ignore_index=True), sites)
+    return table, np.arange(len(table)) >= len(data)
 
 
 def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
@@ -89,7 +89,7 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
     """
     measured = training.targets.notna()
     targets = training.targets.loc[:, measured.sum() >= MIN_MEASURED]
-    predicted = ours(replace(training, targets=targets), held_out)
+    predicted = predict_template(replace(training, targets=targets), held_out)
     for name in peers:
         predicted[name] = np.column_stack(
             [
@@ -100,14 +100,14 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
     return {name: pd.DataFrame(values.clip(0), columns=targets.columns) for name, values in predicted.items()}
 
 
-def ours(training: Data, held_out: Data) -> dict[str, np.ndarray]:
+def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
     """Fit train.py's default model, and return the predictions (rows, targets) of the model and its halves."""
     order = np.argsort(training.channels)
     bins, held_out_bins = (
         pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held_out)
     )
     model = train.fit(bins, training.targets, training.sites)
-    halves = [half.predict(held_out_bins.to_numpy()) for half in model.regressors_]
+    halves = [half_model.predict(held_out_bins.to_numpy()) for half_model in model.regressors_]
     return {"ours": model.predict(held_out_bins)} | dict(zip(HALVES, halves, strict=True))
 
 

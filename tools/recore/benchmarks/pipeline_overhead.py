@@ -82,8 +82,8 @@ def compare(rows: int, repeats: int) -> list[object]:
         public, private, actual = (folder / "data" / name for name in SAMPLE_FILES)
         run = ["-m", "recore", "run", ROOT, "--public", public, "--private", private, "--actual", actual, "--no-report"]
         for number in range(repeats):
-            ours, hand = folder / f"run-{number}", folder / f"by-hand-{number}"
-            commands = [*run, "--out", ours], *script_commands(folder / "data", hand), ["-m", "recore", "report", ours]
+            out, own = folder / f"run-{number}", folder / f"by-hand-{number}"
+            commands = ([*run, "--out", out], *script_commands(folder / "data", own), ["-m", "recore", "report", out])
             rounds.append([measure(commands[:1]), measure(commands[1:-1]), measure(commands[-1:])])
     # of a run, of the scripts directly, and of the report
     seconds, peaks = ([statistics.median(each[work][i] for each in rounds) for work in range(3)] for i in range(2))

@@ -153,16 +153,16 @@ def show(r2: list[np.ndarray]) -> list[str]:
     for experiment, values in zip(EXPERIMENTS, scores, strict=True):
         score, difference = values.mean(), (values - scores[0]).mean()
         expected = experiment.published - EXPERIMENTS[0].published
-        ours = f"{score:7.3f} +- {values.std():.3f}"
-        print(f"{experiment.name:36}{experiment.published:9.3f}{ours:16}{expected:11.3f}{difference:+9.3f}")
+        own_scores = f"{score:7.3f} +- {values.std():.3f}"
+        print(f"{experiment.name:36}{experiment.published:9.3f}{own_scores:16}{expected:11.3f}{difference:+9.3f}")
         if abs(score - experiment.published) > SCORE_BOUND:
             problems.append(f"{experiment.name}: the score deviates by more than {SCORE_BOUND}")
         if experiment.bound and (abs(difference - expected) > experiment.bound or difference * expected <= 0):
             problems.append(f"{experiment.name}: the difference deviates by over {experiment.bound}, or in sign")
-    of_target = dict(zip(TARGETS, r2[0].mean(axis=0), strict=True))
-    easiest = sorted(of_target, key=of_target.__getitem__, reverse=True)
-    print(f"easiest targets: {', '.join(easiest[:3])}; copper ranks {easiest.index('CuPPM') + 1} of {len(easiest)}")
-    if easiest[0] == "CuPPM":
+    mean_r2 = dict(zip(TARGETS, r2[0].mean(axis=0), strict=True))
+    names = sorted(mean_r2, key=mean_r2.__getitem__, reverse=True)
+    print(f"easiest targets: {', '.join(names[:3])}; copper ranks {names.index('CuPPM') + 1} of {len(names)}")
+    if names[0] == "CuPPM":
         problems.append("copper is the easiest target")
     return problems
 

@@ -40,25 +40,25 @@ def make_data(folder: Path, rows: int) -> Path:
 
 def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
     """Return the commands by step and version. Each version reads its own model; both score the same predictions."""
-    plain, ours = (folder / version for version in VERSIONS)
-    plain.mkdir()
-    predicted, model = ours / "public.csv.out", ("--model_dir", ours)
+    base, own = (folder / version for version in VERSIONS)
+    base.mkdir()
+    predicted, model = own / "public.csv.out", ("--model_dir", own)
     return {
         "preprocess": {
-            "plain": [HERE / "plain/preprocess.py", data, plain / "public.csv"],
-            "ours": [ROOT / "preprocess.py", "--input", data, "--output", ours / "public.csv"],
+            "plain": [HERE / "plain/preprocess.py", data, base / "public.csv"],
+            "ours": [ROOT / "preprocess.py", "--input", data, "--output", own / "public.csv"],
         },
         "train": {
-            "plain": [HERE / "plain/train.py", data, plain / "model.pkl"],
+            "plain": [HERE / "plain/train.py", data, base / "model.pkl"],
             "ours": [ROOT / "train.py", "--data_dir", data.parent, *model],
         },
         "predict": {
-            "plain": [HERE / "plain/predict.py", plain / "model.pkl", data, plain / "public.csv.out"],
+            "plain": [HERE / "plain/predict.py", base / "model.pkl", data, base / "public.csv.out"],
             "ours": [ROOT / "predict.py", *model, "--input", data, "--output", predicted],
         },
         "score": {
             "plain": [HERE / "plain/score.py", data, predicted],
-            "ours": [ROOT / "score.py", "--actual", data, "--predicted", predicted, "--output", ours / "public.txt"],
+            "ours": [ROOT / "score.py", "--actual", data, "--predicted", predicted, "--output", own / "public.txt"],
         },
     }
 

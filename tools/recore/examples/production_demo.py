@@ -64,7 +64,7 @@ class Demo:
                 process.terminate()
 
 
-class Load:
+class LoadGenerator:
     """Clients that send requests continuously. They count responses by variant, and lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
@@ -74,7 +74,7 @@ class Load:
         self._bodies = itertools.cycle(bodies)
         self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> "LoadGenerator":
         for thread in self._threads:
             thread.start()
         return self
@@ -117,9 +117,9 @@ def join_assays(folder: Path) -> Path:
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
         for name in ("public/public", "private/private", "private/actual")
     )
-    together = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
+    joined = pd.concat([public, pd.concat([private, actual[actual.columns.difference(private.columns)]], axis=1)])
     target = folder / "grown.csv.gz"
-    together[public.columns].to_csv(target)
+    joined[public.columns].to_csv(target)
     return target
 
 
@@ -141,7 +141,7 @@ def main() -> None:
         demo.step("Approve version 2", "production", "approve", 2)
         variants = ("--variant", "A=1:1", "--variant", "B=2:1")
         demo.step("Deploy both versions as variants", "production", "deploy", *variants)
-        with Load(demo.variables, read_bodies(private)) as load:
+        with LoadGenerator(demo.variables, read_bodies(private)) as load:
             demo.step("Invoke the endpoint", "production", "invoke", private, "--json", output=folder / "answers.jsonl")
             arrived = write_assays(folder)
             demo.step("Compare the variants on measured assays", "production", "compare", "--assays", arrived)

@@ -18,7 +18,7 @@ def test_files_and_folders_are_replaced_and_nothing_else_is_left(tmp_path, old_k
         folder.parent.mkdir()
         make_folder(folder, "old")
         page.write_text("old")
-    with atomic.replacing(folder, page) as (new_folder, new_page):
+    with atomic.replace_paths(folder, page) as (new_folder, new_page):
         make_folder(new_folder, "new")
         new_page.write_text("new")
         assert page.exists() == old_kind
@@ -51,7 +51,7 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
         return wrapper
 
     def write():
-        with atomic.replacing(folder, page) as (new_folder, new_page):
+        with atomic.replace_paths(folder, page) as (new_folder, new_page):
             make_folder(new_folder, "new")
             new_page.write_text("new")
             monkeypatch.setattr(Path, "rename", fail_late(Path.rename))
@@ -70,7 +70,7 @@ def test_whatever_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch, er
 def test_the_remains_of_a_killed_process_are_removed(tmp_path):
     remains = tmp_path / ".scores.txt.0123abcd.part"
     make_folder(remains, "half")
-    with atomic.replacing(tmp_path / "scores.txt") as (new_path,):
+    with atomic.replace_paths(tmp_path / "scores.txt") as (new_path,):
         new_path.write_text("1\n")
     assert [path.name for path in tmp_path.iterdir()] == ["scores.txt"]
 
@@ -81,7 +81,7 @@ def test_a_file_does_not_replace_a_folder(tmp_path):
     make_folder(page, "mine")
 
     def write():
-        with atomic.replacing(folder, page) as (new_folder, new_page):
+        with atomic.replace_paths(folder, page) as (new_folder, new_page):
             make_folder(new_folder, "new")
             new_page.write_text("new")
 

@@ -13,7 +13,7 @@ from recore_support.schema import CHALLENGE, TARGETS
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
-from recore.challenge import Challenge, challenge, parse_challenge, read_challenge, reword, score_script, using
+from recore.challenge import Challenge, activate, challenge, parse_challenge, read_challenge, reword, score_script
 from recore.template.challenge_files import read_targets, write_challenge
 
 SOIL = """
@@ -53,7 +53,7 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
     (tmp_path / "score.py").write_text(SOIL)
     assert score_script() == tmp_path / "score.py"
     assert challenge().to_dict() == ORCHARD.to_dict()
-    with using(CHALLENGE):
+    with activate(CHALLENGE):
         assert challenge() is CHALLENGE
     (tmp_path / "score.py").write_text("WEIGHTS = dict(Cu=1)\n")
     with pytest.raises(ValueError, match="line 1: WEIGHTS must be a literal, because the file is not run"):
@@ -103,7 +103,7 @@ def test_no_text_of_a_script_is_more_than_rejected(source: str, content: bytes) 
 def test_texts_use_the_hosts_word_for_groups() -> None:
     sentence = "A drill hole, drill holes, a hole and Holes; not hold-out, hole.csv, --holes or the_hole."
     assert reword(sentence) == sentence
-    with using(ORCHARD):
+    with activate(ORCHARD):
         assert reword(sentence) == (
             "An orchard, orchards, an orchard and Orchards; not hold-out, hole.csv, --holes or the_hole."
         )

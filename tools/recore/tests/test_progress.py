@@ -51,7 +51,7 @@ def test_the_steps_of_a_run_are_numbered(monkeypatch: pytest.MonkeyPatch, capsys
     def describe(*running: Step) -> str:
         with progress.show_steps("run", list(running)) as watch:
             for step in running:
-                step.began = time.monotonic() - 21
+                step.start_time = time.monotonic() - 21
                 watch(step)
             err = ""
             while not err.count("\n"):  # until the first line is printed

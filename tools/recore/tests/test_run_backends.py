@@ -143,7 +143,7 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     old_umask = os.umask(0o077)
     try:
         with RunFolder(tmp_path / "mine") as folder:
-            run_folder = folder.keep()
+            run_folder = folder.finish()
         assert os.umask(0o077) == 0o077
     finally:
         os.umask(old_umask)

@@ -8,7 +8,7 @@ import pytest
 from stagemaker_support.archives import member, replace_header, tarball
 
 from recore import untrusted_archives
-from recore.check.pickles import read_pickles, same_models, size_of
+from recore.check.pickles import get_size, have_same_models, read_pickles
 from recore.evaluation import extend_archive, read_submission
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out
 from recore.failures.submission_files import requirements_of
@@ -57,8 +57,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "predict and register": lambda path: read_files(path, ["code/train.py"], 1 << 20),
     "predict and register, packing": lambda path: extend_archive(path, path.with_name("new"), {"code/x": b""}),
     "check, pickles": read_pickles,
-    "check, size": size_of,
-    "check, repeated training": lambda path: same_models(path, path),
+    "check, size": get_size,
+    "check, repeated training": lambda path: have_same_models(path, path),
     "run, the held-out score": lambda path: extract_held_out(path, path.with_name("held_out.csv")),
 }
 

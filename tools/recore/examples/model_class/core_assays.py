@@ -25,7 +25,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as S3ClientError
 
-from recore.challenge import read_challenge, using
+from recore.challenge import activate, read_challenge
 from recore.dataset import ImportOptions, import_files
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.errors import ClientError, ConfigError, JobError
@@ -88,7 +88,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """Import the sources. Messages refer to them by their addresses on S3."""
         try:
             options = ImportOptions((sources,), data_file, sources / ASSAY_TABLE, **self.IMPORT_OPTIONS)
-            with using(CHALLENGE):
+            with activate(CHALLENGE):
                 result = import_files(options)
         except (ValueError, OSError) as error:
             raise JobError(str(error).replace(str(sources), address)) from error

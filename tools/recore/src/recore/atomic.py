@@ -9,7 +9,7 @@ from stagemaker import interrupts, locked
 
 
 @contextlib.contextmanager
-def replacing(*paths: Path) -> Iterator[list[Path]]:
+def replace_paths(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each file or folder to write. When the context ends, these replace `paths`.
 
     After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a

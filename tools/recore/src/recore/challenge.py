@@ -26,7 +26,7 @@ UNITS_IN_NAMES = {"PPM": "ppm", "PPB": "ppb", "PCT": "%"}  # by the last three l
 # matches drill hole, a hole, Holes as separate words, not within a file name or an option
 _BEFORE, _AFTER = r"(?<![\w./=\x22-])", r"(?![\w/=\x22-]|\.\w)"
 HOLES = re.compile(rf"{_BEFORE}(?P<article>an? )?(?P<word>(?:drill )?hole)(?P<plural>s?){_AFTER}", re.IGNORECASE)
-RESERVED = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
+RESERVED_COLUMNS = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
 MAX_NAME = 80  # characters of a column's name
 NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  # constants that are read from score.py
 
@@ -87,32 +87,32 @@ class Challenge:
         return asdict(self)
 
 
-_in_use: Challenge | None = None
+_current: Challenge | None = None
 
 
 def challenge() -> Challenge:
-    """Return the current challenge: set by `using`, or else read from the working folder's or the template's score.py.
+    """Return the current challenge: set by `activate`, or read from the working folder's or the template's score.py.
 
     Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
-    return _in_use or _from_script(score_script())
+    return _current or _load_challenge(score_script())
 
 
-def set_challenge(chosen: Challenge) -> None:
+def set_challenge(new_challenge: Challenge) -> None:
     """Use a challenge until this process ends."""
-    global _in_use
-    _in_use = chosen
+    global _current
+    _current = new_challenge
 
 
 @contextlib.contextmanager
-def using(chosen: Challenge) -> Iterator[None]:
+def activate(new_challenge: Challenge) -> Iterator[None]:
     """Use a challenge within the context."""
-    global _in_use
-    earlier, _in_use = _in_use, chosen
+    global _current
+    earlier, _current = _current, new_challenge
     try:
         yield
     finally:
-        _in_use = earlier
+        _current = earlier
 
 
 def reword(message: str) -> str:
@@ -214,7 +214,7 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 def is_column_name(name: str) -> bool:
     """Return whether a target or an ID can have this name: printable, no commas or quotes, not a wavenumber."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
-    return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED
+    return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
 
 def _check_table(name: str, value: Any, kinds: tuple[type, ...], location: Path | str) -> dict[str, Any]:
@@ -287,7 +287,7 @@ def _defines_weights(path: str, mtime_ns: int, size: int) -> bool:
     return re.search(rb"^WEIGHTS\b\s*(:[^=\n]*)?=", Path(path).read_bytes(), re.MULTILINE) is not None
 
 
-def _from_script(path: Path) -> Challenge:
+def _load_challenge(path: Path) -> Challenge:
     status = path.stat()
     return _read_cached(path, status.st_mtime_ns, status.st_size)
 

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 MIN_CHANNELS = 8  # channels
 LARGE_STEP = 10  # multiple of the usual step between channels with different values; rounded values differ by one unit
-LONG = 5  # multiple of the longest run of a different value; rounding to two or more decimals caused at most 3.6
+LONG_RATIO = 5  # multiple of the longest run of a different value; rounding to two or more decimals caused at most 3.6
 STEP_UNITS = 2.5  # times the smallest step, next to a long run; spectra that flatten gradually have steps of one unit
 MAX_LISTED = 5  # maximum number of spectra listed in a sentence
 
@@ -49,10 +49,10 @@ def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names
     value = f"exactly {values.pop():g}" if len(values) == 1 else "exactly the same value"
     ends = [wavenumbers[position] for run in runs for position in (run.first, run.first + run.channels - 1)]
     have = "has" if len(runs) == 1 else "have"
-    listed = list_names([str(names[run.row])[:40] for run in runs], MAX_LISTED)
+    row_names = list_names([str(names[run.row])[:40] for run in runs], MAX_LISTED)
     return (
         f"{len(runs):,} of {count(len(names), 'spectrum', 'spectra')} {have} {channels} of {value} "
-        f"({min(ends):.1f} to {max(ends):.1f} cm-1): {listed}"
+        f"({min(ends):.1f} to {max(ends):.1f} cm-1): {row_names}"
     )
 
 
@@ -73,6 +73,6 @@ def _longest_run(row: int, values: Floats) -> ConstantRun | None:
         first, length = int(starts[run]), int(lengths[run])
         end_steps = steps[[end for end in (first - 1, first + length - 1) if 0 <= end < len(steps)]]
         longest_other = lengths[values[starts] != values[first]].max()
-        if (end_steps >= large).any() or ((end_steps >= small).any() and length >= LONG * longest_other):
+        if (end_steps >= large).any() or ((end_steps >= small).any() and length >= LONG_RATIO * longest_other):
             return ConstantRun(row, first, length, float(values[first]))
     return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.file_kinds import CONVERT, GZIP, IMPORT, REPEATED_HEADER, detect_non_csv
+from recore.file_kinds import CONVERT_HINT, GZIP, IMPORT, REPEATED_HEADER, detect_non_csv
 from recore.schema import channels_of
 from recore.text import plain
 from stagemaker import locked
@@ -27,13 +27,13 @@ from stagemaker import locked
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BEGINNING = 1 << 16  # bytes that determine a file's kind
+HEAD_BYTES = 1 << 16  # bytes that determine a file's kind
 MAX_HEADER = 4 << 20  # bytes
 MAX_ROW = 16 << 20  # characters
 LEVEL = 1  # gzip level; 6 takes six times as long, and the files are an eighth smaller
 BLOCK = 1 << 24  # bytes that are parsed at a time
 DECIMAL_COMMA = re.compile(rb'"[+-]?\d*,\d+"')
-COMPARED = 256  # bytes of each line that are compared with the header before the rest
+COMPARED_BYTES = 256  # bytes of each line that are compared with the header before the rest
 VALID_FILES = set[tuple[int, ...]]()  # device, inode, size and modification time of files whose lines are valid
 NOT_UTF_8 = "this is not UTF-8 text; save it as UTF-8"
 
@@ -88,17 +88,17 @@ class DataFile:
         if version in VALID_FILES:
             return
         with self._unpacked_bytes() as lines:
-            header, number = _normalised(lines.readline(MAX_HEADER)), 1
+            header, number = _normalise(lines.readline(MAX_HEADER)), 1
             # a header, even with other channels, contains the names of two IDs or targets
-            columns = {_normalised(name.encode()) for name in challenge().columns}
-            group = _normalised(challenge().group.encode())
+            columns = {_normalise(name.encode()) for name in challenge().columns}
+            group = _normalise(challenge().group.encode())
             while line := lines.readline(MAX_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
-                    raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT}")
-                if not header.startswith(_normalised(line[:COMPARED])) and group not in _normalised(line):
+                    raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT_HINT}")
+                if not header.startswith(_normalise(line[:COMPARED_BYTES])) and group not in _normalise(line):
                     continue  # skip the slower comparison
-                cells = _normalised(line)
+                cells = _normalise(line)
                 if cells == header != b"" or len(columns.intersection(cells.split(b","))) > 1:
                     raise ValueError(f"{self.path}: line {number} {REPEATED_HEADER}")
         VALID_FILES.add(version)
@@ -166,7 +166,7 @@ class DataFile:
             raise ValueError(f"{self.path}: a quotation mark in the last row is not closed")
 
     @contextlib.contextmanager
-    def compressed(self) -> Iterator[BinaryIO]:
+    def open_compressed(self) -> Iterator[BinaryIO]:
         """Yield the path of the gzipped content for jobs: the file itself or a temporary copy."""
         if self.is_packed:
             with self._raw_bytes() as content:
@@ -242,7 +242,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
     with file:
         data = DataFile(path, file, file.read(len(GZIP)) == GZIP)
         with data._unpacked_bytes() as content:
-            kind = detect_non_csv(content.read(BEGINNING))
+            kind = detect_non_csv(content.read(HEAD_BYTES))
         if kind:
             raise ValueError(f"{path}: {kind}")
         data.check_lines()
@@ -250,7 +250,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
 
 
 @contextlib.contextmanager
-def as_csv_gz(path: Path) -> Iterator[Path]:
+def compress_csv(path: Path) -> Iterator[Path]:
     """Yield a path that ends in .csv.gz: the data file or a gzipped copy, for programs that rely on the name."""
     with open_data(path) as data:
         if data.is_packed and path.name.endswith(".csv.gz"):
@@ -258,7 +258,7 @@ def as_csv_gz(path: Path) -> Iterator[Path]:
             return
         with locked.temporary_folder("recore-data-") as folder:
             copy = Path(folder, f"{path.name.removesuffix('.gz').removesuffix('.csv')}.csv.gz")
-            with data.compressed() as content, open(copy, "wb") as file:
+            with data.open_compressed() as content, open(copy, "wb") as file:
                 shutil.copyfileobj(content, file)
             yield copy
 
@@ -269,7 +269,7 @@ def read_header(path: Path) -> list[str]:
         return data.header
 
 
-def _normalised(line: bytes) -> bytes:
+def _normalise(line: bytes) -> bytes:
     """Return a line in lower case, without the byte-order mark, quotes, spaces and line end, which programs vary."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 

@@ -51,8 +51,8 @@ def setup_command(*names: str, extra: str = "") -> str:
     if not INSTALLED:
         return f"make setup-{extra}" if extra else "make setup"
     required = required_packages(PACKAGES)
-    chosen = names or ([] if extra else missing_packages(required) or required)
-    return pip_command(*chosen, extra=extra, distributions=PACKAGES)
+    packages = names or ([] if extra else missing_packages(required) or required)
+    return pip_command(*packages, extra=extra, distributions=PACKAGES)
 
 
 def install_command(origin: str | None, *options: str) -> str:
@@ -68,13 +68,13 @@ def find_origin() -> str | None:
     computers cannot use it.
     """
     if not INSTALLED:
-        public = _public(_remote_of(TEMPLATE))
+        public = _hide_private_address(_find_remote(TEMPLATE))
         return f"git+{public}" if public else None
     recorded = _recorded_origin()
     address = str(recorded.get("url", ""))
     if "dir_info" in recorded:  # the folder tools/recore in a checkout
-        address = _remote_of(Path(unquote(urlsplit(address).path)).parents[1])
-    public = _public(address)
+        address = _find_remote(Path(unquote(urlsplit(address).path)).parents[1])
+    public = _hide_private_address(address)
     if public is None or ("archive_info" in recorded and "subdirectory" not in recorded):
         return None
     if "archive_info" in recorded:
@@ -94,7 +94,7 @@ def _recorded_origin() -> dict[str, Any]:
     return dict(json.loads(content)) if content else {}
 
 
-def _remote_of(folder: Path) -> str:
+def _find_remote(folder: Path) -> str:
     """Return the URL of a checkout's remote, or "" if it has none or the folder is not a checkout."""
     if not (folder / ".git").exists():  # git would also look in the parent folders
         return ""
@@ -105,10 +105,10 @@ def _remote_of(folder: Path) -> str:
         return ""
 
 
-def _public(address: str) -> str | None:
+def _hide_private_address(address: str) -> str | None:
     """Return the HTTP URL of a repository or archive without a user name, or None for a local path."""
-    if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
-        address = f"ssh://{short[1]}/{short[2]}"
+    if ssh_match := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
+        address = f"ssh://{ssh_match[1]}/{ssh_match[2]}"
     parts = urlsplit(address)
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
         return None

@@ -6,24 +6,24 @@ import re
 from recore.distribution import PROGRAM
 
 GZIP = b"\x1f\x8b"
-SAVE = "save the table as CSV"
+SAVE_HINT = "save the table as CSV"
 IMPORT = f"`{PROGRAM} import FILE --out NEW.csv.gz`"
-CONVERT = f"{IMPORT} converts it"
+CONVERT_HINT = f"{IMPORT} converts it"
 UTF_16 = "this is UTF-16 text; save it as UTF-8"
 UTF_32 = "this is UTF-32 text; save it as UTF-8"
-WORKBOOK = f"this is an Excel workbook; {SAVE}"
+WORKBOOK = f"this is an Excel workbook; {SAVE_HINT}"
 EMPTY = "this file is empty; download or copy it again"
 REPEATED_HEADER = "repeats the header, as if two files had been joined; remove this line"
-BEGINNINGS = {
+SIGNATURES = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": WORKBOOK,
-    b"PAR1": f"this is a Parquet file; {SAVE}",
-    b"ARROW1": f"this is an Arrow file; {SAVE}",
-    b"\x89HDF\r\n": f"this is an HDF5 file; {SAVE}",
-    **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is an R data file; {SAVE}"),
-    b"MATLAB ": f"this is a MATLAB file; {SAVE}",
-    b"SQLite format 3\0": f"this is an SQLite database; {SAVE}",
-    b"\x93NUMPY": f"this is a NumPy file; {SAVE}",
-    b"%PDF-": f"this is a PDF document; {SAVE}",
+    b"PAR1": f"this is a Parquet file; {SAVE_HINT}",
+    b"ARROW1": f"this is an Arrow file; {SAVE_HINT}",
+    b"\x89HDF\r\n": f"this is an HDF5 file; {SAVE_HINT}",
+    **dict.fromkeys((b"RDX2\n", b"RDX3\n", b"X\n\0\0\0"), f"this is an R data file; {SAVE_HINT}"),
+    b"MATLAB ": f"this is a MATLAB file; {SAVE_HINT}",
+    b"SQLite format 3\0": f"this is an SQLite database; {SAVE_HINT}",
+    b"\x93NUMPY": f"this is a NumPy file; {SAVE_HINT}",
+    b"%PDF-": f"this is a PDF document; {SAVE_HINT}",
     GZIP: "this is a gzip file; unpack it first",
     b"BZh": "this is a bzip2 file; unpack it first",
     b"\xfd7zXZ": "this is an xz file; unpack it first",
@@ -32,16 +32,16 @@ BEGINNINGS = {
     codecs.BOM_UTF32_LE: UTF_32,
     codecs.BOM_UTF32_BE: UTF_32,
 }
-TEXT_BEGINNINGS = {
+TEXT_SIGNATURES = {
     r"version https://git-lfs\.": "this is a Git LFS pointer, not the data; run `git lfs pull`",
     r"/annex/objects/": "this is a git-annex pointer, not the data; run `git annex get FILE`",
     r"outs:\s+- ": "this is a DVC pointer, not the data; run `dvc pull`",
     r"<!doctype html|<html|<head": "this is a web page, not the data; download the file itself",
-    r"<[?!a-z]": f"this is HTML or XML, not the data; download the file itself, or {SAVE}",
-    r"\{\s*\"|\[\s*[\[{\"\d-]": f"this is JSON; {SAVE}",
-    r"\{\\rtf": f"this is an RTF document; {SAVE}",
+    r"<[?!a-z]": f"this is HTML or XML, not the data; download the file itself, or {SAVE_HINT}",
+    r"\{\s*\"|\[\s*[\[{\"\d-]": f"this is JSON; {SAVE_HINT}",
+    r"\{\\rtf": f"this is an RTF document; {SAVE_HINT}",
 }
-IN_WORKBOOKS = (b"[Content_Types].xml", b"xl/", b"docProps/")
+WORKBOOK_PARTS = (b"[Content_Types].xml", b"xl/", b"docProps/")
 CONTROL = bytes([*range(9), *range(14, 32)])  # characters that do not occur in text
 MAX_CONTROL = 0.1  # maximum share of control characters in CSV, whose cells may contain some; random bytes have more
 
@@ -56,11 +56,11 @@ def detect_foreign(head: bytes) -> str | None:
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):
-        is_workbook = any(name in head for name in IN_WORKBOOKS)
-        return WORKBOOK if is_workbook else f"this is a zip archive; unpack it first, or {SAVE}"
+        is_workbook = any(name in head for name in WORKBOOK_PARTS)
+        return WORKBOOK if is_workbook else f"this is a zip archive; unpack it first, or {SAVE_HINT}"
     if head[257:262] == b"ustar":
         return "this is a tar archive; unpack it first"
-    if kind := next((kind for beginning, kind in BEGINNINGS.items() if head.startswith(beginning)), None):
+    if kind := next((kind for beginning, kind in SIGNATURES.items() if head.startswith(beginning)), None):
         return kind
     if is_utf_16(head):
         text = head[:1000].decode("utf-16", "replace").lstrip()
@@ -69,20 +69,20 @@ def detect_foreign(head: bytes) -> str | None:
         if any(one.count(0) > len(one) // 2 and min(other) >= ord("\t") for one, other in (halves, halves[::-1])):
             return UTF_16
         text = head[:1000].decode("utf-8-sig", "replace").lstrip()
-    return next((kind for pattern, kind in TEXT_BEGINNINGS.items() if re.match(pattern, text, re.IGNORECASE)), None)
+    return next((kind for pattern, kind in TEXT_SIGNATURES.items() if re.match(pattern, text, re.IGNORECASE)), None)
 
 
 def detect_non_csv(head: bytes) -> str | None:
     """Return the kind of a file that is not CSV and what to do, or None if it can be CSV."""
-    if foreign := detect_foreign(head):
-        return foreign
+    if kind := detect_foreign(head):
+        return kind
     if is_utf_16(head):
-        return f"{UTF_16}, or {CONVERT}"
+        return f"{UTF_16}, or {CONVERT_HINT}"
     if len(head) - len(head.translate(None, CONTROL)) > MAX_CONTROL * len(head):
         return "this is not text; a CSV file is required"
     header = head.partition(b"\n")[0]
     commas = header.count(b",")
     for mark, name in ((b";", "semicolons"), (b"\t", "tabs")):
         if header.count(mark) > commas:
-            return f"its columns are separated by {name}; {CONVERT}"
+            return f"its columns are separated by {name}; {CONVERT_HINT}"
     return None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
-from recore.file_kinds import CONVERT
+from recore.file_kinds import CONVERT_HINT
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
 from recore.text import format_unusual, plain
@@ -163,8 +163,8 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
-        one, several = "column is not read, because its name has", "columns are not read, because their names have"
-        problems.append(f"{count(len(with_unit), one, several)} a unit: {_quote_names(with_unit)}; {CONVERT}")
+        singular, plural = "column is not read, because its name has", "columns are not read, because their names have"
+        problems.append(f"{count(len(with_unit), singular, plural)} a unit: {_quote_names(with_unit)}; {CONVERT_HINT}")
     if others:
         columns = count(len(others), "unknown column")
         problems.append(f"{columns} (not an ID, a wavenumber or a target): {_quote_names(others)}")
@@ -206,11 +206,11 @@ def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[
     """Parse the numeric columns. Cells that cannot be parsed become NaN and are reported."""
     invalid: list[tuple[int, str]] = []
     for order, position in enumerate(numeric):
-        text = table[str(position)].to_pandas().str.strip()
-        values = pd.to_numeric(text, errors="coerce")
-        is_invalid = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
+        cells = table[str(position)].to_pandas().str.strip()
+        values = pd.to_numeric(cells, errors="coerce")
+        is_invalid = values.isna() & ~cells.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if is_invalid.any():
-            cell = text[is_invalid].iloc[0]
+            cell = cells[is_invalid].iloc[0]
             example = repr(plain(cell, 40)) + format_unusual(cell[:40])
             counted = count(int(is_invalid.sum()), "cell is not a number", "cells are not numbers")
             invalid.append((order, f"{counted}, for example {example}"))

@@ -13,7 +13,7 @@ from stagemaker import ARCHIVE_ERRORS, read_members
 
 MAX_MEMBERS = 100_000
 MAX_BYTES = 30 << 30  # unpacked; the volume size of a model's instance
-SMALL = 1 << 30  # unpacked bytes allowed for any archive
+SMALL_SIZE = 1 << 30  # unpacked bytes allowed for any archive
 MAX_RATIO = 100  # maximum ratio of unpacked to packed bytes in larger archives
 BLOCK = 512  # bytes
 
@@ -31,7 +31,7 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
     try:
         if path.exists() and not path.is_file():
             raise ValueError("it is a folder, a pipe or a device, not a regular file")
-        limit = min(max_bytes, max(SMALL, MAX_RATIO * path.stat().st_size))
+        limit = min(max_bytes, max(SMALL_SIZE, MAX_RATIO * path.stat().st_size))
         yield _read_bounded(path, limit)
     except ARCHIVE_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:  # not caused by the archive, such as a full disk

@@ -91,9 +91,9 @@ def _has_shape(value: Any, shape: tuple[int | None, ...]) -> bool:
     if not shape:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and abs(value) < 1e300
-    size, *rest = shape
+    size, *inner_shape = shape
     return (
         isinstance(value, list)
         and (len(value) == size if size is not None else bool(value))
-        and all(_has_shape(each, tuple(rest)) for each in value)
+        and all(_has_shape(each, tuple(inner_shape)) for each in value)
     )

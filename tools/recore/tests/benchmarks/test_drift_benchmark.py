@@ -11,8 +11,8 @@ from support.checkout import ROOT, run
 from support.data_files import write_csv
 
 from benchmarks import drift
-from benchmarks.drift_data import Samples, find_week, learn, read_samples, simulate
-from recore.dataset.geology import SHARE
+from benchmarks.drift_data import Samples, find_week, read_samples, simulate, summarise
+from recore.dataset.geology import ROCK_SHARES
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def test_the_command_prints_its_tables(options: list[object], tmp_path: Path) ->
     landscapes, errors, rocks, baselines = read_tables(process.stdout)
     assert [row[:2] for row in landscapes] == [["a", "15"], ["b", "15"], ["c", "15"], ["d", "15"]]
     assert [row[:2] for row in errors] == [["a", "60"], ["b", "60"], ["c", "60"], ["d", "60"]]
-    assert [row[0] for row in rocks] == ["none", *SHARE]
+    assert [row[0] for row in rocks] == ["none", *ROCK_SHARES]
     assert [row[0] for row in baselines] == list(drift.BASELINES)
     assert baselines[-1][-1] == "-"
 
@@ -90,7 +90,7 @@ def test_drill_holes_arrive_in_random_order_each_from_top_to_bottom() -> None:
 
 def test_only_a_large_change_is_found_and_in_an_early_week() -> None:
     training, traffic = simulate(20, seed=1), simulate(20, seed=2)
-    trained_on = learn(training)
+    trained_on = summarise(training)
     assert find_week(trained_on, traffic) is None
     changed = replace(traffic, spectra=traffic.spectra + np.linspace(0, 1, traffic.spectra.shape[1]))
     assert find_week(trained_on, changed) in (1, 2)

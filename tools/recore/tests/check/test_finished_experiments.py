@@ -18,11 +18,11 @@ from recore.check.public_data import PublicData
 from recore.check.recomputed_held_out import score_all
 from recore.check.runner import load_catalogue
 from recore.evaluation import RunSettings, SubmissionFiles
-from recore.failures import INSTALLING
+from recore.failures import PIP_FAILURE
 
 ROWS = 60
 FULL_DISK = ExperimentError("No space left on device", "", outside=True)
-INSTALL_ERROR = ExperimentError(f"{INSTALLING}ERROR: x", "Look at requirements.txt. To reproduce it, run `pip`")
+INSTALL_ERROR = ExperimentError(f"{PIP_FAILURE}ERROR: x", "Look at requirements.txt. To reproduce it, run `pip`")
 NAMES = [f"r{row}" for row in range(ROWS)]
 LATE_RESPONSES = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
 OBSERVATIONS = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}

@@ -55,7 +55,7 @@ from stagemaker_support.archives import archive_of
 from stagemaker_support.fuzzing import TIMES, examples, generator
 from xgboost import XGBRegressor
 
-from recore.check.pickles import Pickle, find_pickles, read_pickles, same_models, scan, size_of
+from recore.check.pickles import Pickle, find_pickles, get_size, have_same_models, read_pickles, scan
 from recore.check.pickles.values import VALUE_BYTES, Budget
 from recore.check.running_rules.rc404_pickle_command import judge
 
@@ -396,10 +396,10 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
     files = {"./model.pkl": pickle.dumps(len), "held_out.csv": b"a,b\n", "more/x.pickle": pickle.dumps(1)}
     archive = pack("model.tar.gz")
     assert [item.name for item in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
-    assert size_of(archive) == sum(map(len, files.values()))
-    assert same_models(archive, pack("again.tar.gz"))
-    assert same_models(archive, pack("other.tar.gz", **{"held_out.csv": b"a,c\n"}))
-    assert not same_models(archive, pack("other.tar.gz", **{"./model.pkl": pickle.dumps(max)}))
+    assert get_size(archive) == sum(map(len, files.values()))
+    assert have_same_models(archive, pack("again.tar.gz"))
+    assert have_same_models(archive, pack("other.tar.gz", **{"held_out.csv": b"a,c\n"}))
+    assert not have_same_models(archive, pack("other.tar.gz", **{"./model.pkl": pickle.dumps(max)}))
     archive.write_bytes(archive.read_bytes()[:60])
     with pytest.raises(ValueError, match="could not be read"):
         read_pickles(archive)
@@ -408,7 +408,7 @@ def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
 def test_a_file_that_is_not_a_pickle_is_not_an_attack() -> None:
     for content in (b"", b'{"learner": {}}', b"tree\nversion=v4\n", bytes(100)):
         result = scan_pickle(content)
-        assert result.foreign
+        assert result.is_foreign
         assert judge(result) is None
 
 

@@ -162,14 +162,14 @@ def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) ->
     variations = {
         file.name.split(".")[0]: PublicData(file, data.targets) for file in (tmp_path / "variations").iterdir()
     }
-    few_ids = [data.index[number] for number in data.few_rows]
+    few_ids = [data.index[number] for number in data.subset]
     assert variations["some"].index == few_ids
     assert variations["reversed"].index == few_ids[::-1]
     assert variations["single"].index == [few_ids[len(few_ids) // 2]]
     assert {name for name, each in variations.items() if "CuPPM" in each.header} == {"some"}
     assert variations["private"].index == ["r0", "r1", "r3", "r59"]
     assert variations["private"].hole.tolist() == ["h\n3", "h\n4", "h\n3", "h\n5"]
-    assert variations["reversed"].hole.tolist() == data.hole[data.few_rows][::-1].tolist()
+    assert variations["reversed"].hole.tolist() == data.hole[data.subset][::-1].tolist()
 
 
 def test_drill_holes_get_unused_names_of_the_same_form() -> None:
@@ -208,7 +208,7 @@ def test_the_variations_whose_inputs_differ_reveal_the_cause(
     rows = "".join(f"{n},h{n * 3 // 60},{n * n},{n}\n" for n in range(60))
     (tmp_path / "full.csv.gz").write_bytes(gzip.compress(f"id,SiteID,4000,CuPPM\n{rows}".encode()))
     plan = TrainingPlan(PublicData(tmp_path / "full.csv.gz", ("CuPPM",)), "", thorough=False)
-    plan.data.write_variations(tmp_path, plan.private)
+    plan.data.write_variations(tmp_path, plan.private_rows)
     variations = {}
     for path in sorted(tmp_path.iterdir()):
         try:
@@ -220,7 +220,7 @@ def test_the_variations_whose_inputs_differ_reveal_the_cause(
             variations[path.name.split(".")[0]] = Variation(None, str(error))
     output = variations["full"].output
     assert output
-    differences = find_differences(output, variations, plan.data.few_rows, plan.private)
+    differences = find_differences(output, variations, plan.data.subset, plan.private_rows)
     effects = [differences["some"], effect_of_assays(differences), effect_of_holes(differences)]
     for effect, expected in zip([*effects, differences["reversed"]], (some, assays, holes, reversed_), strict=True):
         assert effect.startswith(expected), differences

@@ -10,7 +10,7 @@ from recore_support.schema import CHALLENGE, TARGETS
 from stagemaker_support.fuzzing import examples
 
 from recore.dataset.columns import find_columns
-from recore.dataset.grammar.contents import conversion_factor, parse_assay_header, targets_in
+from recore.dataset.grammar.contents import conversion_factor, list_targets, parse_assay_header
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.target_columns import chosen_source, unit_in_comments
 
@@ -58,7 +58,7 @@ def test_compounds_are_converted_by_their_masses(compound: str) -> None:
         for header in (f"{name} (%)", f"{name}_pct", f"{name}PCT", f"XRF_{name}_%", f"% {name}"):
             contents = parse_assay_header(header)
             assert (contents.formula, contents.unit) == (compound, "pct"), header
-    assert set(targets_in(compound)) == set(targets)
+    assert set(list_targets(compound)) == set(targets)
     for target in targets:
         expected = 1e4 * SIZES[target[-3:]] * mass_fraction(target[:-3], compound)
         assert conversion_factor(target, compound, "pct") == pytest.approx(expected, rel=2e-4)
@@ -101,7 +101,7 @@ def test_a_chosen_column_may_have_other_words() -> None:
 def test_any_header_is_read(header: str) -> None:
     contents = parse_assay_header(header)
     if contents.formula:
-        assert set(targets_in(contents.formula)) <= {"sample", "index", *CHALLENGE.columns}
+        assert set(list_targets(contents.formula)) <= {"sample", "index", *CHALLENGE.columns}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from recore.data_file import as_csv_gz, read_header
+from recore.data_file import compress_csv, read_header
 from recore.dataset import SampleOptions, split_table, write_samples
 from recore.dataset.grids import grid_of_file
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
@@ -104,7 +104,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "split": lambda path, good: split_table(path, "50%", path.parent / "split"),
     "run, judge and score": lambda path, good: DataFiles(good, good, path).check(),
     "check and validate": lambda path, good: read_data(path),
-    "production": lambda path, good: as_csv_gz(path).__enter__(),
+    "production": lambda path, good: compress_csv(path).__enter__(),
 }
 
 

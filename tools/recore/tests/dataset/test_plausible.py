@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recore.dataset.grammar.target_units import PER_UNIT
-from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE
+from recore.dataset.grammar.target_units import VALUES_PER_UNIT
+from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE_RANGES
 from recore.dataset.plausibility import MIN_ROWS, SuspectedUnit, suspected_content_units, suspected_depth_unit
 
 # Contents in ppm. The rock types are from Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
@@ -43,12 +43,12 @@ CONTENTS = {
 def make_column(element: str, ppm: float) -> dict[str, list[float]]:
     """Return a column for the element's target, in the target's unit, whose median is `ppm` parts per million."""
     (target,) = (target for target in DETECTION_LIMITS if target[:-3] == element)
-    return {target: [ppm * PER_UNIT[target[-3:].lower()] * factor for factor in (0.1, 0.5, 0.9, 1, 1.2, 3, 20)]}
+    return {target: [ppm * VALUES_PER_UNIT[target[-3:].lower()] * factor for factor in (0.1, 0.5, 0.9, 1, 1.2, 3, 20)]}
 
 
 def test_the_limits_are_in_order_and_complete() -> None:
-    assert len(PLAUSIBLE) == 49
-    assert all(low < abundance < high <= 1e6 for low, abundance, high in PLAUSIBLE.values())
+    assert len(PLAUSIBLE_RANGES) == 49
+    assert all(low < abundance < high <= 1e6 for low, abundance, high in PLAUSIBLE_RANGES.values())
 
 
 @pytest.mark.parametrize("rock", CONTENTS)
@@ -70,7 +70,7 @@ def test_a_column_at_the_detection_limit_is_plausible(target: str, factor: float
 @given(st.sampled_from(sorted(DETECTION_LIMITS)), st.floats(0.1, 5), st.integers(0, 99))
 def test_typical_contents_are_plausible(target: str, enrichment: float, seed: int) -> None:
     scatter = np.exp(np.random.default_rng(seed).normal(0, 0.2, 101))
-    median = PLAUSIBLE[target][1] * PER_UNIT[target[-3:].lower()] * enrichment
+    median = PLAUSIBLE_RANGES[target][1] * VALUES_PER_UNIT[target[-3:].lower()] * enrichment
     assert not suspected_content_units({target: np.minimum(median * scatter / np.median(scatter), 1e6)})
 
 
@@ -90,7 +90,7 @@ def test_typical_contents_in_a_wrong_unit_are_suspected(
 ) -> None:
     target, unit, factor = wrong_unit
     scatter = np.exp(np.random.default_rng(seed).normal(0, 0.5, rows))
-    median = PLAUSIBLE[target][1] * PER_UNIT[target[-3:].lower()] / factor * enrichment
+    median = PLAUSIBLE_RANGES[target][1] * VALUES_PER_UNIT[target[-3:].lower()] / factor * enrichment
     values = np.append(median * scatter / np.median(scatter), [np.nan, 0])
     (suspected,) = suspected_content_units({target: values})
     assert (suspected.column, suspected.unit) == (target, unit)

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT, environment
 
-from recore.dataset.geology import ROCKS, SHARE, drill, fractions, layers
+from recore.dataset.geology import ROCK_SHARES, ROCKS, fractions, simulate_hole, simulate_layers
 from recore.dataset.grammar.units import DETECTION_LIMITS
-from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, significant, simulate_rows
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample, round_digits, simulate_rows
 from recore.dataset.sample_spectra import channel_names, grid
 
 
@@ -62,7 +62,7 @@ def test_the_default_sample_has_the_form_of_the_real_data() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_a_hole_may_be_kilometres_deep() -> None:
-    assert np.isfinite(drill(5000, np.random.default_rng(2)).minerals).all()
+    assert np.isfinite(simulate_hole(5000, np.random.default_rng(2)).minerals).all()
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_assays_have_realistic_statistics(tmp_path: Path) -> None:
     assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
 
 
-@pytest.mark.parametrize("absent_rock", [None, *SHARE])
+@pytest.mark.parametrize("absent_rock", [None, *ROCK_SHARES])
 def test_layers_are_of_all_rocks_but_one(absent_rock: str | None) -> None:
-    fresh = layers(100_000, 20.0, np.random.default_rng(0), absent_rock)
-    other_rocks = 1 - SHARE.get(absent_rock, 0.0)
-    for rock, fraction in SHARE.items():
+    fresh = simulate_layers(100_000, 20.0, np.random.default_rng(0), absent_rock)
+    other_rocks = 1 - ROCK_SHARES.get(absent_rock, 0.0)
+    for rock, fraction in ROCK_SHARES.items():
         share_of_rows = (fresh == fractions(ROCKS["fresh"][rock])).all(axis=1).mean()
         assert share_of_rows == pytest.approx(fraction / other_rocks if rock != absent_rock else 0.0, abs=0.01), rock
 
@@ -244,7 +244,7 @@ def test_a_signal_during_writing_removes_the_data_file(tmp_path: Path, signum: s
 @given(st.floats(1e-6, 1e9), st.integers(1, 6))
 @example(512.0625, 5)  # 512.06 is 5.120599999999999e+02 to 16 digits, which is more precise than a double
 def test_numbers_are_rounded_to_significant_digits(value: float, digits: int) -> None:
-    result = significant(np.array([value]), digits)[0]
+    result = round_digits(np.array([value]), digits)[0]
     assert result == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
     assert result == float(f"{result:.{digits - 1}e}")  # the double nearest to a decimal number of that many digits
 

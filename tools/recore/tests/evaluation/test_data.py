@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from support.data_files import write_gz
 
-from recore.data_file import MAX_HEADER, MAX_ROW, as_csv_gz, open_data, read_header
+from recore.data_file import MAX_HEADER, MAX_ROW, compress_csv, open_data, read_header
 from recore.evaluation.data import DataFiles
 from recore.spectral_data import read_data
 
@@ -83,7 +83,7 @@ def test_a_repeated_header_is_rejected_with_its_line(header: str, is_packed: boo
             DataFiles(path).check()
     with pytest.raises(ValueError, match=f"{path}: line 3 repeats the header, .* remove this line"):
         DataFiles(path).check()
-    with pytest.raises(ValueError, match="line 3"), as_csv_gz(path):
+    with pytest.raises(ValueError, match="line 3"), compress_csv(path):
         pass
 
 
@@ -99,15 +99,20 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
         data = read_data(path)
         assert (data.index.tolist(), data.hole.tolist(), data.spectra.tolist()) == (["0"], ["a"], [[0.5]])
         assert data.assays["CuPPM"].tolist() == [7]
-    with open_data(path) as data_file, as_csv_gz(path) as packed:
+    with open_data(path) as data_file, compress_csv(path) as packed:
         assert list(data_file.rows()) == [
             ["", "DepthTo", "SiteID", "DepthFrom", "4000.0", "CuPPM"],
             [*"0", *"1a0", "0.5", "7"],
         ]
         [batch] = data_file.read_batches({2: pa.string()})
         assert batch["2"].to_pylist() == ["a"]
+<<<<<<< HEAD
         with data_file.compressed() as file:
             assert gzip.decompress(file.read()) == content == gzip.decompress(packed.read_bytes())
+=======
+        with data_file.open_compressed() as content:
+            assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
+>>>>>>> xna
         assert packed.name == "public.csv.gz"
         assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 

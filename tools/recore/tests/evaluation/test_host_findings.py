@@ -140,7 +140,7 @@ def test_no_more_runs_start_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch
 
     def run() -> None:
         nonlocal running, peak
-        with pace.turn(stopping):
+        with pace.wait_for_turn(stopping):
             with lock:
                 running += 1
                 peak = max(peak, running)

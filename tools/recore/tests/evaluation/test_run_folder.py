@@ -52,7 +52,7 @@ def test_a_run_folder_receives_its_name_when_it_is_kept(tmp_path: Path) -> None:
     with RunFolder(target) as folder:
         (folder.path / "file").write_text("all of it")
         assert not target.exists()
-        assert folder.keep() == target
+        assert folder.finish() == target
         assert names(target.parent) == ["mine"]
     assert (target / "file").read_text() == "all of it"
     assert target.stat().st_mode & 0o777 == 0o755
@@ -88,7 +88,7 @@ def test_a_number_is_appended_to_a_name_that_was_taken_during_the_run(tmp_path: 
     for run in runs:
         with run as folder:
             (folder.path / "file").write_text(str(len(kept_paths)))
-            kept_paths.append(folder.keep())
+            kept_paths.append(folder.finish())
     assert kept_paths == [target, tmp_path / "mine-2", tmp_path / "mine-3"]
     assert [(path / "file").read_text() for path in kept_paths] == ["0", "1", "2"]
 
@@ -115,7 +115,7 @@ def test_what_no_run_created_is_kept_and_links_are_not_followed(tmp_path: Path) 
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "runs/.mine-x.part").symlink_to("../precious")
     with RunFolder(tmp_path / "runs/mine") as folder:
-        folder.keep()
+        folder.finish()
     assert (tmp_path / "runs/.download.part").exists()
     assert (tmp_path / "precious/folder").exists()
 

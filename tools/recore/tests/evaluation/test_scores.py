@@ -19,7 +19,7 @@ def test_points_and_losses_are_computed_from_weights_and_r2(tmp_path: Path) -> N
     score = read_score(write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
     assert (score.value, score.weights_scored, score.rows) == (0.25, 0.415, 5)
     assert [score.points(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])
-    assert [score.lost(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
+    assert [score.loss(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
 
 
 def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> None:

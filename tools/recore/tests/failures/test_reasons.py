@@ -26,7 +26,7 @@ from recore.evaluation.step import Step
 from recore.evaluation.submission import pack_files
 from recore.failures import hints
 from recore.failures.exceptions import find_exception
-from recore.failures.explanation import explain_failure, look_at
+from recore.failures.explanation import explain_failure, find_place
 from recore.failures.failure_reason import read_reason
 from recore.failures.hints import hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines
@@ -142,7 +142,7 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
 def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
     log = write_log(tmp_path, TOOLKIT_BEGINNING + TOOLKIT_END)
     step = Step("train", state="Failed", reason="the script exited with code 3 and wrote no error")
-    lines = [f"  look at: {look_at(step)}", "  it printed nothing", f"  its log: {log}"]
+    lines = [f"  look at: {find_place(step)}", "  it printed nothing", f"  its log: {log}"]
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 

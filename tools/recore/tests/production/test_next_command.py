@@ -9,10 +9,10 @@ from recore.production.next_command import (
     SERVING,
     TABLE,
     ProjectState,
-    after_comparison,
-    after_monitoring,
     find_advice,
     next_command,
+    suggest_after_alarm,
+    suggest_update,
 )
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
@@ -74,8 +74,8 @@ def test_every_row_of_the_table_has_a_case() -> None:
 def test_the_next_command_after_monitoring(
     versions: dict[int, str], version: int, is_drift: bool, alarm: str, command: str
 ) -> None:
-    assert after_monitoring(ProjectState(versions, SERVING, (1,)), version, is_drift, alarm) == command
+    assert suggest_after_alarm(ProjectState(versions, SERVING, (1,)), version, is_drift, alarm) == command
 
 
 def test_the_next_command_after_a_comparison() -> None:
-    assert (after_comparison(2), after_comparison(None)) == ("update 2", "")
+    assert (suggest_update(2), suggest_update(None)) == ("update 2", "")

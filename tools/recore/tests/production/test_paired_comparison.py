@@ -103,11 +103,11 @@ def test_a_verdict_is_an_interval_without_zero_and_independent_of_order_and_scal
     scaled = {name: 1000 * values[shuffled] for name, values in predictions.items()}
     (third,) = compare_variants(1000 * assays[shuffled], scaled, hole[shuffled], WEIGHTS)
     decided = (one.low > 0) | (one.high < 0)
-    assert (decided == (one.better != "")).all()
-    assert set(one.better) <= {"", "A", "B"}
+    assert (decided == (one.better_variants != "")).all()
+    assert set(one.better_variants) <= {"", "A", "B"}
     with np.errstate(divide="ignore"):
         np.testing.assert_allclose(1 + other.low, 1 / (1 + one.high), rtol=1e-6)
-    assert (one.better == other.better).all()
+    assert (one.better_variants == other.better_variants).all()
     for name in ("change", "low", "high", "more_samples", "scores"):
         np.testing.assert_allclose(getattr(third, name), getattr(one, name), rtol=1e-6, atol=1e-9)
     assert format_comparison(one, WEIGHTS)
@@ -117,7 +117,7 @@ def test_a_verdict_is_an_interval_without_zero_and_independent_of_order_and_scal
 def test_equal_variants_seldom_get_a_verdict(correlation: float) -> None:
     def verdict_fraction(knows_holes: bool) -> float:
         comparisons = [compare(seed, knows_holes, correlation=correlation, by_hole=0.5) for seed in range(150)]
-        return float(np.mean([bool((each.better != "").any() or each.better_score) for each in comparisons]))
+        return float(np.mean([bool((each.better_variants != "").any() or each.better_score) for each in comparisons]))
 
     assert verdict_fraction(knows_holes=True) <= 0.07
     assert verdict_fraction(knows_holes=False) > 0.2, "samples of one hole are not independent"
@@ -126,7 +126,7 @@ def test_equal_variants_seldom_get_a_verdict(correlation: float) -> None:
 def test_identical_variants_are_undecided() -> None:
     hole, assays, predictions = make_data(0)
     (comparison,) = compare_variants(assays, {"A": predictions["A"], "B": predictions["A"]}, hole, WEIGHTS)
-    assert set(comparison.better) == {""}
+    assert set(comparison.better_variants) == {""}
     limited = np.isfinite(comparison.high)
     assert limited.any()
     np.testing.assert_allclose(comparison.low[limited], 0, atol=1e-6)
@@ -136,13 +136,13 @@ def test_identical_variants_are_undecided() -> None:
 
 def test_the_planned_number_of_samples_suffices_for_a_verdict() -> None:
     first = compare(2, ratio=0.9, holes=8)
-    assert first.better[COPPER] == ""
+    assert first.better_variants[COPPER] == ""
     assert first.more_units[COPPER] > 0
     assert first.more_samples[COPPER] == pytest.approx(
         first.more_units[COPPER] * first.samples[COPPER] / first.units[COPPER], abs=1
     )
     last = compare(2, ratio=0.9, holes=8 + int(first.more_units[COPPER]))
-    assert last.better[COPPER] == "B"
+    assert last.better_variants[COPPER] == "B"
     assert last.more_samples[COPPER] == 0
 
 
@@ -153,7 +153,7 @@ def test_a_smaller_difference_needs_more_samples() -> None:
 
 def test_few_drill_holes_allow_no_verdict() -> None:
     comparison = compare(0, holes=5, ratio=0.1)
-    assert set(comparison.better) == {""}
+    assert set(comparison.better_variants) == {""}
     assert comparison.better_score == ""
     assert np.isnan(comparison.more_samples).all()
     lines = format_comparison(comparison, WEIGHTS)
@@ -172,7 +172,7 @@ def test_a_variant_without_errors_is_better_as_first_or_second() -> None:
     perfect = predictions | {"A": np.nan_to_num(assays)}
     for order in ("AB", "BA"):
         (comparison,) = compare_variants(assays, {name: perfect[name] for name in order}, hole, WEIGHTS)
-        assert set(comparison.better) == {"A"}
+        assert set(comparison.better_variants) == {"A"}
         assert "A is better on CuPPM: RMSE 100% lower, 95% interval 100 to 100%" in format_comparison(
             comparison, WEIGHTS
         )
@@ -186,8 +186,8 @@ def test_targets_without_common_samples_are_left_out() -> None:
     (comparison,) = compare_variants(assays, predictions, hole, WEIGHTS)
     assert comparison.samples[GOLD] == comparison.samples[COPPER] == 0
     assert comparison.samples.max() <= len(hole[1::2])
-    assert comparison.better[GOLD] == comparison.better[COPPER] == ""
-    assert (np.delete(comparison.better, [GOLD, COPPER]) == "B").all()
+    assert comparison.better_variants[GOLD] == comparison.better_variants[COPPER] == ""
+    assert (np.delete(comparison.better_variants, [GOLD, COPPER]) == "B").all()
     assert (comparison.table()["samples"] == comparison.samples).all()
 
 

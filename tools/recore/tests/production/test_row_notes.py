@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from recore.production.containers.row_notes import COLUMN, RowProblem, compute_apart, take_notes, write_note
+from recore.production.containers.row_notes import COLUMN, RowProblem, compute_by_row, take_notes, write_note
 
 CSV_ROWS = "a,domain:0\n{}"  # as if the index contained a cell of the column
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
@@ -39,6 +39,6 @@ def test_bad_rows_do_not_affect_the_others(is_bad: list[bool]) -> None:
             raise ValueError(f"row {wrong[0]}\nis bad")
         return [2 * row for row in rows]
 
-    results = compute_apart(range(len(is_bad)), double)
+    results = compute_by_row(range(len(is_bad)), double)
     assert results == [RowProblem(f"row {row} is bad") if is_bad[row] else 2 * row for row in range(len(is_bad))]
     assert calls <= 1 + 2 * sum(is_bad) * len(is_bad).bit_length()

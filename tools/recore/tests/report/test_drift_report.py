@@ -23,7 +23,7 @@ def test_no_drift_is_a_good_finding(spectra: Path, tmp_path: Path) -> None:
     result = monitor_sample(spectra)
     page = drift_page(result)
     assert [finding.level for finding in page.findings if finding.name == "drift"] == ["good"]
-    assert result.began is None
+    assert result.start is None
     assert result.false_alarm_text == "at most 5.0%, however often you look"
     write_page(page, tmp_path / "drift.html")
     samples = pd.read_csv(tmp_path / "drift/samples.csv")
@@ -43,7 +43,7 @@ def test_a_drift_is_dated_its_bands_are_listed_and_names_are_escaped(spectra: Pa
     assert page.findings[0].level == "bad"
     assert page.findings[0].text.startswith("drift since about 2026-03-")
     half = len(result.traffic.samples) / 2
-    assert abs(result.changed[0] - half) < 30
+    assert abs(result.changed_rows[0] - half) < 30
     write_page(page, tmp_path / "drift.html")
     assert "<img src=x" not in (tmp_path / "drift.html").read_text()
     bands = pd.read_csv(tmp_path / "drift/bands.csv")
@@ -52,7 +52,7 @@ def test_a_drift_is_dated_its_bands_are_listed_and_names_are_escaped(spectra: Pa
     assert bands["to (cm-1)"][0] <= peak <= bands["from (cm-1)"][0]
     assert bands["mean deviation / limit"][0] == pytest.approx(deviations[peak], rel=1e-6)
     holes = pd.read_csv(tmp_path / "drift/holes.csv")
-    assert holes["outside"].sum() == result.traffic.outside.sum()
+    assert holes["outside"].sum() == result.traffic.outside_mask.sum()
     assert (holes["outside"] / holes["samples"]).is_monotonic_decreasing
 
 

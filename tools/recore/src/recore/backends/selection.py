@@ -44,14 +44,14 @@ def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> Abst
     return nullcontext(_connect(settings))
 
 
-def choose_isolation(chosen: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
+def choose_isolation(option: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
     """Return the isolation of jobs: the user's choice, or by default "required" for a host, otherwise "auto".
 
     A host is a user who passes private assays (actual) with a submission that is not the user's own, or who checks
     with for_host.
     """
-    judges = actual is not None and not is_own(submission)
-    return chosen or ("required" if for_host or judges else "auto")
+    is_judging = actual is not None and not is_own(submission)
+    return option or ("required" if for_host or is_judging else "auto")
 
 
 def is_own(submission: Path, folder: Path = Path()) -> bool:
@@ -84,8 +84,8 @@ def _connect(settings: BackendSettings) -> Backend:
             raise BackendError(f"AWS has a different image in each region; pass the image of {region} with --image")
         _check_credentials()
         services = replace(services, log_delay=LOG_DELAY)
-        where = ("AWS", region, "network isolation")
-        return Backend(services, bucket, role, image or IMAGE, *where, scoring_role=settings.scoring_role)
+        place = ("AWS", region, "network isolation")
+        return Backend(services, bucket, role, image or IMAGE, *place, scoring_role=settings.scoring_role)
     _check_credentials()
     _check_connection(endpoint)
     isolation, enforced = _fetch_isolation(endpoint)

@@ -35,7 +35,7 @@ from recore.check.job_results import (
 )
 from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
-from recore.check.public_data import PublicData, pick_few
+from recore.check.public_data import PublicData, pick_subset
 from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
@@ -150,9 +150,9 @@ class Experiments(SharedResults):
     @experiment
     def training(self) -> TrainingResult:
         """Run step 1 with all data."""
-        trained = self._train_with("full", self.data.path, range(self.data.rows), variables={})
-        self._show(f"check: trained in {trained.seconds:.0f} s; about {self.plan.remaining(trained):.0f} s remaining")
-        return trained
+        result = self._train_with("full", self.data.path, range(self.data.rows), variables={})
+        self._show(f"check: trained in {result.seconds:.0f} s; about {self.plan.estimate(result):.0f} s remaining")
+        return result
 
     def part_trainings(self) -> tuple[TrainingResult, TrainingResult]:
         """Run step 1 twice with the same part of the data."""
@@ -201,10 +201,10 @@ class Experiments(SharedResults):
     @experiment
     def variations(self) -> dict[str, Variation]:
         """Run step 2 for each variation of the data, in jobs like those in a run. Return the results by name."""
-        started = {name: self._pool.submit(self._vary, name) for name in VARIATIONS}
+        started = {name: self._pool.submit(self._run_variation, name) for name in VARIATIONS}
         return {name: variation.result() for name, variation in started.items()}
 
-    def _vary(self, name: str) -> Variation:
+    def _run_variation(self, name: str) -> Variation:
         split = "public" if name == "some" else "private"
         try:
             output = self._preprocess(name, split, self._write_variations() / f"{name}.csv.gz")
@@ -220,11 +220,11 @@ class Experiments(SharedResults):
     def differences(self) -> dict[str, str]:
         """Return how the inputs of each variation differ from the public file's; see find_differences."""
         self._start(self.variations)
-        rows = (self.data.few_rows, self.plan.private)
+        rows = (self.data.subset, self.plan.private_rows)
         differences = find_differences(self.preprocessing(), self.variations(), *rows)
         if differences["private"] and differences["reversed"]:  # because of assays or of the order
-            further = self.variations() | {"untargeted": self._vary("untargeted")}
-            differences = find_differences(self.preprocessing(), further, *rows)
+            variations = self.variations() | {"untargeted": self._run_variation("untargeted")}
+            differences = find_differences(self.preprocessing(), variations, *rows)
         return differences
 
     def _preprocess(self, name: str, split: str, data: Path, by_hand: Path | None = None) -> Path:
@@ -242,10 +242,10 @@ class Experiments(SharedResults):
     def predictions(self) -> Path:
         """Run step 3, a Batch Transform job, and return the response to step 2's CSV."""
         self._start(self.preprocessing)
-        trained, inputs = self.training(), self.preprocessing()
+        training, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.allocate()
         with self._jobs.step("full predict", "TransformJob") as step:
-            storage.upload(trained.joined, job_requests.MODEL)
+            storage.upload(training.joined, job_requests.MODEL)
             storage.upload(inputs, job_requests.inputs_key("public"))
             self._jobs.create("Model", job_requests.model_request(settings))
             self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
@@ -270,12 +270,12 @@ class Experiments(SharedResults):
         self._start(self.preprocessing)
         self._start(self.variations)
         trained, inputs = self.training(), self.preprocessing()
-        requests = plan_requests(inputs, self.data.few_rows)
+        requests = plan_requests(inputs, self.data.subset)
         with contextlib.suppress(ExperimentError):  # RC503 reports failures of the variations
             private, differences = self.variations()["private"].output, self.differences()
             if private and differences["private"] and not effect_of_assays(differences):
                 requests.append(
-                    Request("private", b"".join(read_lines(private, pick_few(range(len(self.plan.private))))))
+                    Request("private", b"".join(read_lines(private, pick_subset(range(len(self.plan.private_rows))))))
                 )
         return self._jobs.serve("serve", trained.joined, requests)
 
@@ -333,9 +333,9 @@ class Experiments(SharedResults):
     def repeated(self) -> tuple[dict[str, ServedResponse], dict[str, ServedResponse]]:
         """Return the responses to the same few rows from both models that were trained on part of the data."""
         first, second = self.part_trainings()
-        few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
-        served = self._jobs.serve("repeat-first", first.joined, few)
-        return served, self._jobs.serve("repeat-second", second.joined, few)
+        requests = plan_requests(self.preprocessing(), self.data.subset)[:1]
+        served = self._jobs.serve("repeat-first", first.joined, requests)
+        return served, self._jobs.serve("repeat-second", second.joined, requests)
 
     @experiment
     def build(self) -> BuildResult:
@@ -390,7 +390,7 @@ class Experiments(SharedResults):
     def _write_variations(self) -> Path:
         folder = self.folder / "variations"
         folder.mkdir()
-        self.data.write_variations(folder, self.plan.private)
+        self.data.write_variations(folder, self.plan.private_rows)
         return folder
 
     @experiment

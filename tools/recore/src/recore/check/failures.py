@@ -6,11 +6,11 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Findings, Level, Location
 from recore.evaluation import Step
-from recore.failures import INSTALLING, UNKNOWN_REASON, find_command, find_hint, look_at
+from recore.failures import PIP_FAILURE, UNKNOWN_REASON, find_command, find_hint, find_place
 from recore.text import plain
 
-LOOK_AT = "Look at"  # the beginning of a general fix
-MISSING = re.compile(r"No module named '([\w.]+)'")
+GENERAL_FIX = "Look at"  # the beginning of a general fix
+MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
 class ExperimentError(Exception):
@@ -24,13 +24,13 @@ class ExperimentError(Exception):
         self.fix, self.location, self.outside = plain(fix), location, outside
 
     @property
-    def installing(self) -> bool:
+    def is_installation(self) -> bool:
         """Whether the job failed because its requirements.txt could not be installed."""
-        return INSTALLING in str(self)
+        return PIP_FAILURE in str(self)
 
     def lacks_module(self, module: str) -> bool:
         """Return whether a module, or a package that contains it, could not be imported."""
-        missing = MISSING.search(str(self))
+        missing = MISSING_MODULE.search(str(self))
         return missing is not None and f"{module}.".startswith(f"{missing[1]}.")
 
     def finding(self, problem: str, level: Level = Level.ERROR) -> Finding:
@@ -57,7 +57,7 @@ def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentError
     """Convert a failed step to an exception. submission: path of the folder or archive."""
     frame = step.exception.location if step.exception else None
     location = Location(frame.name, frame.line) if frame else None
-    fix = find_hint(step, logs, submission) or f"{LOOK_AT} {look_at(step)}"
+    fix = find_hint(step, logs, submission) or f"{GENERAL_FIX} {find_place(step)}"
     if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To reproduce it, run `{command}`"
     return ExperimentError(step.reason or UNKNOWN_REASON, fix, location, step.outside)

@@ -10,10 +10,10 @@ from recore.check.script import MAX_DEPTH, Context, Script, keywords_of, method_
 
 CODE = "/opt/ml/code"  # the folder of the submission's scripts in a job
 WILDCARD = "*"  # stands for an unknown part of a path
-NEVER_UPLOADED = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
+LOCAL_ONLY = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
 ABSOLUTE = re.compile(rf"/(?:{'|'.join(FOLDERS)})/[^\s*]\S*|~/\S+|[A-Za-z]:[\\/][^\\/\n].*")  # local paths
-OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
+OPEN_FUNCTIONS = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
 READERS = {  # functions whose first argument is the path
     *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "joblib.load", "runpy.run_path"),
@@ -29,9 +29,9 @@ WRITERS = {  # functions, with the position of the path among their arguments
     ".savefig": 0,
 }
 WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # methods of pathlib.Path
-JOINS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
+JOIN_FUNCTIONS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
 ENVIRONMENT = {"os.environ.get", "os.getenv"}
-SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}
+PATH_FUNCTIONS = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def relative_to_submission(path: str) -> str | None:
 def is_local_path(path: str) -> bool:
     """Return whether a path exists only locally: above the submission, or in a folder that is never uploaded."""
     top, inside, _ = (relative_to_submission(path) or "").partition("/")
-    return bool((top in NEVER_UPLOADED and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
+    return bool((top in LOCAL_ONLY and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
 
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
@@ -101,7 +101,7 @@ def path_of(node: ast.expr | None, script: Script, depth: int = 0) -> str | None
 
 def _evaluate_call(node: ast.Call, script: Script, depth: int) -> str | None:
     name = script.name_of(node.func)
-    if name in JOINS:
+    if name in JOIN_FUNCTIONS:
         return _join_parts(node.args, "/", script, depth)
     # SAGEMAKER_BASE_DIR replaces /opt/ml in tests, and is not set on the platform
     if name in ENVIRONMENT and len(node.args) == 2 and strings_of(node.args[:1]) == ["SAGEMAKER_BASE_DIR"]:
@@ -109,7 +109,7 @@ def _evaluate_call(node: ast.Call, script: Script, depth: int) -> str | None:
     if name == "os.path.dirname" and node.args:
         path = path_of(node.args[0], script, depth + 1)
         return path and posixpath.dirname(path)
-    if name in SAME and node.args:
+    if name in PATH_FUNCTIONS and node.args:
         return path_of(node.args[0], script, depth + 1)
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "expanduser", "as_posix"):
         return path_of(node.func.value, script, depth + 1)
@@ -132,8 +132,8 @@ def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
     method = method_of(node)
     keywords = keywords_of(node)
     positional = dict(enumerate(node.args))
-    if name in OPEN:
-        return positional.get(0, keywords.get("file")), _writes(positional.get(1, keywords.get("mode")))
+    if name in OPEN_FUNCTIONS:
+        return positional.get(0, keywords.get("file")), _is_write_mode(positional.get(1, keywords.get("mode")))
     if name in READERS:
         return positional.get(0, keywords.get("filepath_or_buffer")), False
     position = WRITERS.get(name, WRITERS.get(f".{method}") if not name.startswith("numpy") else None)
@@ -143,7 +143,7 @@ def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
         if method in READING_METHODS | WRITING_METHODS:
             return node.func.value, method in WRITING_METHODS
         if method == "open":
-            return node.func.value, _writes(positional.get(0, keywords.get("mode")))
+            return node.func.value, _is_write_mode(positional.get(0, keywords.get("mode")))
     return None, False
 
 
@@ -157,7 +157,7 @@ def _is_path(node: ast.expr, script: Script) -> bool:
         elif isinstance(node, ast.Name) and node.id in script.constants:
             node = script.constants[node.id]
         elif isinstance(node, ast.Call):
-            if script.name_of(node.func) in JOINS - {"os.path.join", "posixpath.join"}:
+            if script.name_of(node.func) in JOIN_FUNCTIONS - {"os.path.join", "posixpath.join"}:
                 return True
             node = node.func
         else:
@@ -165,6 +165,6 @@ def _is_path(node: ast.expr, script: Script) -> bool:
     return False
 
 
-def _writes(mode: ast.expr | None) -> bool:
+def _is_write_mode(mode: ast.expr | None) -> bool:
     """Return whether open() writes in this mode; an unknown mode counts as reading."""
     return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from recore.check.job_results import Variation
-from recore.check.predictions import RELATIVE
+from recore.check.predictions import TOLERANCE
 from recore.listing import list_names
 from stagemaker import parse_float
 
@@ -82,7 +82,7 @@ def _close(one: str, other: str) -> bool:
     first, second = parse_float(one), parse_float(other)
     if first is None or second is None:
         return False
-    is_close = math.isclose(first, second, rel_tol=RELATIVE, abs_tol=0.0)
+    is_close = math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=0.0)
     return is_close or (math.isnan(first) and math.isnan(second)) or _is_rounded_differently(one, other)
 
 
@@ -103,7 +103,7 @@ def read_columns(path: Path) -> pd.DataFrame:
 
 
 def find_differences(
-    public: Path, variations: Mapping[str, Variation], few: Sequence[int], private: Sequence[int]
+    public: Path, variations: Mapping[str, Variation], subset: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
     """For each variation, return how its inputs differ from the public file's, or "" if they agree.
 
@@ -111,9 +111,9 @@ def find_differences(
     `private`. Small variations without assays are compared with the same rows with assays. The variation `untargeted`
     is required only if both `private` and `reversed` differ.
     """
-    expected = read_inputs(public, {*few, *private})
+    expected = read_inputs(public, {*subset, *private})
     rows, as_private = (
-        [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (few, private)
+        [expected.rows[number] for number in numbers if number < len(expected.rows)] for numbers in (subset, private)
     )
     differences = {"some": _compare(variations["some"], Inputs(expected.header, rows))}
     if differences["some"]:

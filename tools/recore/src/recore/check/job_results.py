@@ -107,10 +107,10 @@ class Observation:
 
 def read_observations(report: Any) -> dict[str, Observation]:
     """Read the report of observe.py by step. Raises KeyError, TypeError or ValueError if it is invalid."""
-    return {str(step): _read(entry) for step, entry in report.items()}
+    return {str(step): _read_observation(entry) for step, entry in report.items()}
 
 
-def _read(entry: dict[str, Any]) -> Observation:
+def _read_observation(entry: dict[str, Any]) -> Observation:
     events = []
     for each in entry["events"]:
         location = Location(plain(str(each["file"]), 200), int(each["line"])) if each["file"] else None

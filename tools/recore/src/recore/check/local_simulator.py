@@ -47,7 +47,7 @@ def open_experiments(
         isolation = choose_isolation(isolation, submission, for_host=for_host)
         backend = stack.enter_context(open_embedded(BackendSettings(isolation=isolation), show))
         show(f"check: on {backend.endpoint}, isolation: {backend.isolation}")
-        settings = RunSettings.at(backend)
+        settings = RunSettings.make(backend)
         watch = stack.enter_context(progress)
         builder = _open_builder(stack, show) if run_setup_py else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
@@ -70,7 +70,7 @@ def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, Ru
         return None
     backend = stack.enter_context(open_embedded(BackendSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
-    return backend.services, RunSettings.at(backend)
+    return backend.services, RunSettings.make(backend)
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:

@@ -120,17 +120,17 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
             properties = {"file": _path(finding.location.file, submission)} | properties
             if finding.location.line:
                 properties["line"] = str(finding.location.line)
-        listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
+        property_list = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
         fix = f" Fix: {plain(reword(finding.fix), MAX_LENGTH)}" if finding.fix else ""
         message = plain(reword(finding.message), MAX_LENGTH) + fix
         command = "notice" if finding.level is Level.NOTE else finding.level
-        lines.append(f"::{command} {listed}::{_escape(message)}")
+        lines.append(f"::{command} {property_list}::{_escape(message)}")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
-def _escape(value: str, further: str = "") -> str:
+def _escape(value: str, extra: str = "") -> str:
     """Escape the characters that have a special meaning in workflow commands."""
-    for letter in f"%\r\n{further}":  # the percent sign first, because the replacements contain it
+    for letter in f"%\r\n{extra}":  # the percent sign first, because the replacements contain it
         value = value.replace(letter, f"%{ord(letter):02X}")
     return value
 

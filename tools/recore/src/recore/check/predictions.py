@@ -13,7 +13,7 @@ from stagemaker import parse_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-RELATIVE = 1e-9  # the last bits of matrix products depend on the number of rows
+TOLERANCE = 1e-9  # the last bits of matrix products depend on the number of rows
 MAX_BYTES = 256 << 20
 MAX_COLUMNS = 20_000  # a transposed table may have many
 
@@ -38,11 +38,11 @@ def read_predictions(path: Path) -> Floats:
             cells = line.rstrip("\r\n").split(",")
             if rows and len(cells) != len(rows[0]):
                 raise InvalidPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
-            rows.append(np.array([_number(cell, number) for cell in cells], dtype=np.float64))
+            rows.append(np.array([_parse_cell(cell, number) for cell in cells], dtype=np.float64))
     return np.array(rows) if rows else np.empty((0, 0))
 
 
-def _number(cell: str, line: int) -> float:
+def _parse_cell(cell: str, line: int) -> float:
     cell = cell.strip().removeprefix('"').removesuffix('"')
     if not cell:
         return np.nan
@@ -61,9 +61,9 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     floor = 1e-6 * scale.max(axis=0, initial=0.0)
     with np.errstate(invalid="ignore"):
         differences = np.abs(first - second) / np.maximum(np.maximum(scale, floor), np.finfo(float).tiny)
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
-    differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
-    if not differences.size or differences.max() <= RELATIVE:
+    is_equal = (first == second) | (np.isnan(first) & np.isnan(second))
+    differences = np.where(is_equal, 0.0, np.where(np.isnan(differences), np.inf, differences))
+    if not differences.size or differences.max() <= TOLERANCE:
         return None
     row, column = np.unravel_index(differences.argmax(), differences.shape)
     return int(row), int(column)
@@ -112,8 +112,8 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
 
 def r2(predicted: Floats, measured: Floats) -> float:
     """Return R2 over the rows that have both values, or 0 if all measured values are equal."""
-    both = np.isfinite(predicted) & np.isfinite(measured)
-    actual, estimate = measured[both], predicted[both]
+    mask = np.isfinite(predicted) & np.isfinite(measured)
+    actual, estimate = measured[mask], predicted[mask]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
     return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
 

@@ -17,7 +17,7 @@ from recore.data_file import open_data
 from recore.spectral_data import Floats, SpectralData, read_data
 
 Row = list[str]
-FEW = 24  # rows of a small variation
+SUBSET_SIZE = 24  # rows of a small variation
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class PublicData:
         return read_data(self.path)
 
     @cached_property
-    def few_rows(self) -> list[int]:
+    def subset(self) -> list[int]:
         """The indices of some rows, spread evenly over the file."""
-        return pick_few(range(self.rows))
+        return pick_subset(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
         """Write these rows, in the order of the file."""
@@ -102,11 +102,11 @@ class PublicData:
         private: the rows `private` without assays and with renamed drill holes. some: a few rows. untargeted: the same
         rows without assays. reversed: these rows without assays in reverse order. single: one row without assays.
         """
-        header, *rows = csv.reader(self._select_lines(self.few_rows))
+        header, *rows = csv.reader(self._select_lines(self.subset))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
         untargeted = [[row[number] for number in inputs] for row in [header, *rows]]
         variations = {
-            "private": self._as_private(inputs, private),
+            "private": self._make_private_rows(inputs, private),
             "some": [header, *rows],
             "untargeted": untargeted,
             "reversed": [untargeted[0], *reversed(untargeted[1:])],
@@ -116,7 +116,7 @@ class PublicData:
             with gzip.open(folder / f"{name}.csv.gz", "wt", compresslevel=1, newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(lines)
 
-    def _as_private(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
+    def _make_private_rows(self, columns: list[int], rows: Sequence[int]) -> Iterator[Row]:
         """Yield the header and these rows, with only these columns and with renamed drill holes."""
         group = challenge().group
         renamed = rename_holes(self.hole.tolist())
@@ -127,14 +127,14 @@ class PublicData:
             yield [row[number] for number in columns]
 
     def _select_lines(self, rows: Sequence[int]) -> Iterator[str]:
-        chosen = {row + 1 for row in rows} | {0}  # the header is not a row
+        line_indices = {row + 1 for row in rows} | {0}  # the header is not a row
         with open_data(self.path) as data:
-            yield from (record for number, record in enumerate(data.records()) if number in chosen)
+            yield from (record for number, record in enumerate(data.records()) if number in line_indices)
 
 
-def pick_few(rows: Sequence[int]) -> list[int]:
+def pick_subset(rows: Sequence[int]) -> list[int]:
     """Return a few of these row numbers, evenly spaced."""
-    positions = np.linspace(0, len(rows) - 1, min(FEW, len(rows)))
+    positions = np.linspace(0, len(rows) - 1, min(SUBSET_SIZE, len(rows)))
     return [rows[number] for number in sorted(set(map(round, positions)))]
 
 

@@ -34,8 +34,8 @@ def recompute_held_out(
     lines: dict[Path, str] = {}
 
     def score_again(files: SubmissionFiles) -> float:
-        wheels = packages.wheels_for(files.files, Event()) if packages else None
-        settings = this_round.settings_at(backend, wheels)
+        wheels = packages.get_wheels(files.files, Event()) if packages else None
+        settings = this_round.make_settings(backend, wheels)
         with locked.temporary_folder("recore-judge-") as folder:
             arguments = (backend.services, settings, files, data, weights, Path(folder), watch)
             with Experiments(*arguments, thorough=True) as experiments:

@@ -22,8 +22,8 @@ from recore.distribution import PROGRAM
 from recore.thread_pool import ThreadPool
 
 # Every rule that runs the submission needs these, because without the files there is nothing to run.
-BEFORE_RUNNING = ("RC202", "RC209")
-FOR_HOST = "RC8"  # rules about the actions of an untrusted submission
+SOURCE_CHECKS_FIRST = ("RC202", "RC209")
+HOST_PREFIX = "RC8"  # rules about the actions of an untrusted submission
 POLL_SECONDS = 0.5
 
 
@@ -45,13 +45,13 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
     codes = [rule.code for rule in rules]
     for prefix in [*select, *ignore]:
         if not any(code.startswith(prefix) for code in codes):
-            closest = max(codes, key=lambda code: _similarity(code, prefix))
+            closest_code = max(codes, key=lambda code: _similarity(code, prefix))
             hint = f"`{PROGRAM} check --list` lists all rules"
-            raise ValueError(f"unknown rule {prefix!r}: did you mean {closest}? {hint}")
-    chosen = {code for code in codes if not select or code.startswith(tuple(select))}
+            raise ValueError(f"unknown rule {prefix!r}: did you mean {closest_code}? {hint}")
+    chosen_codes = {code for code in codes if not select or code.startswith(tuple(select))}
     if not select and not for_host:
-        chosen -= {code for code in codes if code.startswith(FOR_HOST)}
-    return {code for code in chosen if not (ignore and code.startswith(tuple(ignore)))}
+        chosen_codes -= {code for code in codes if code.startswith(HOST_PREFIX)}
+    return {code for code in chosen_codes if not (ignore and code.startswith(tuple(ignore)))}
 
 
 def _similarity(code: str, other: str) -> tuple[int, float]:
@@ -79,7 +79,7 @@ Show = Callable[[list[RuleResult]], None]
 
 def run_rules(
     rules: Iterable[Rule],
-    chosen: set[str],
+    chosen_codes: set[str],
     source: SubmissionSource,
     open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
     show: Show = lambda results: None,
@@ -94,15 +94,15 @@ def run_rules(
     source rules, then with one result at a time.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
-    due = {code: by_code[code] for code in _with_needs(chosen & by_code.keys(), by_code)}
-    reading = {code for code, rule in due.items() if not rule.runs}
-    waits = {code: {*_needs(rule), *(reading if rule.runs else ())} & due.keys() for code, rule in due.items()}
+    due = {code: by_code[code] for code in _add_needs(chosen_codes & by_code.keys(), by_code)}
+    static = {code for code, rule in due.items() if not rule.runs}
+    waits = {code: {*_list_needs(rule), *(static if rule.runs else ())} & due.keys() for code, rule in due.items()}
     order = TopologicalSorter(waits)
     order.prepare()
     results: dict[str, RuleResult] = {}
     running: dict[Future[list[Finding]], Rule] = {}
     experiments: Any = None
-    shown: set[str] = set()
+    shown_codes: set[str] = set()
 
     def finish(rule: Rule, findings: Iterable[Finding] = (), not_run: str = "") -> None:
         results[rule.code] = RuleResult(rule, tuple(dict.fromkeys(findings)), not_run)
@@ -112,7 +112,7 @@ def run_rules(
         threads = opened.enter_context(ThreadPool(max(1, len(due)), "rule"))
         while order.is_active():
             for rule in [due[code] for code in sorted(order.get_ready())]:
-                not_run = _unmet(rule, results) or (_first_error(chosen, results) if rule.runs else "")
+                not_run = _find_unmet_need(rule, results) or (_first_error(chosen_codes, results) if rule.runs else "")
                 if not_run or not rule.runs:
                     finish(rule, () if not_run else rule.inspect(source), not_run)
                     continue
@@ -122,42 +122,42 @@ def run_rules(
             done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # signals are handled between waits
             for future in done:
                 finish(running.pop(future), future.result())
-            if reading <= results.keys():
-                show(_select_results(results, chosen - shown))
-                shown |= results.keys()
-    return _select_results(results, chosen)
+            if static <= results.keys():
+                show(_select_results(results, chosen_codes - shown_codes))
+                shown_codes |= results.keys()
+    return _select_results(results, chosen_codes)
 
 
 def _inspect(rule: Rule, experiments: Any) -> list[Finding]:
     return list(rule.inspect(experiments))
 
 
-def _select_results(results: dict[str, RuleResult], chosen: set[str]) -> list[RuleResult]:
-    return [results[code] for code in sorted(chosen & results.keys())]
+def _select_results(results: dict[str, RuleResult], codes: set[str]) -> list[RuleResult]:
+    return [results[code] for code in sorted(codes & results.keys())]
 
 
 def check_source(submission: Path) -> list[RuleResult]:
     """Run all source rules, as `recore check --source-only` does, and return their results."""
     rules = load_catalogue()
-    chosen = choose_codes(rules, [], [], for_host=False)
-    return run_rules(rules, chosen, SubmissionSource(submission, challenge().targets))
+    codes = choose_codes(rules, [], [], for_host=False)
+    return run_rules(rules, codes, SubmissionSource(submission, challenge().targets))
 
 
-def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
+def _add_needs(codes: set[str], by_code: dict[str, Rule]) -> set[str]:
     """Return the chosen codes and the codes of all rules that they need, directly or indirectly."""
-    due = list(chosen)
-    for code in due:  # which grows in the loop
-        due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
-    return set(due)
+    due_codes = list(codes)
+    for code in due_codes:  # which grows in the loop
+        due_codes += [need for need in _list_needs(by_code[code]) if need in by_code and need not in due_codes]
+    return set(due_codes)
 
 
-def _needs(rule: Rule) -> tuple[str, ...]:
-    return (*BEFORE_RUNNING, *rule.needs) if rule.runs else rule.needs
+def _list_needs(rule: Rule) -> tuple[str, ...]:
+    return (*SOURCE_CHECKS_FIRST, *rule.needs) if rule.runs else rule.needs
 
 
-def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
+def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
     """Return why a rule cannot be run, naming the first needed rule that has not passed, or ""."""
-    for code in _needs(rule):
+    for code in _list_needs(rule):
         result = results.get(code)
         if result and not result.passed:
             state = "was not run" if result.not_run else "found an error"
@@ -165,9 +165,9 @@ def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
     return ""
 
 
-def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
+def _first_error(codes: set[str], results: dict[str, RuleResult]) -> str:
     """Return why the submission is not run, naming the first chosen source rule that found an error, or ""."""
     for code, result in sorted(results.items()):
-        if code in chosen and not result.rule.runs and not result.passed:
+        if code in codes and not result.rule.runs and not result.passed:
             return f"the submission is run only if {code} ({result.rule.name}) finds no error"
     return ""

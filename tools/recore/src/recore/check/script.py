@@ -43,7 +43,7 @@ class Context:
         return bool(self.handled & {"Exception", "BaseException", *exceptions})
 
     @property
-    def at_import(self) -> bool:
+    def runs_on_import(self) -> bool:
         """Whether the code runs when the file is imported."""
         return not (self.function or self.main or self.typing)
 
@@ -157,7 +157,7 @@ class Script:
     @cached_property
     def bindings(self) -> Counter[str]:
         """The number of times that the file binds each name, in any scope."""
-        return Counter(name for node, _ in self.nodes if (name := _bound_by(node)))
+        return Counter(name for node, _ in self.nodes if (name := _get_bound_name(node)))
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
@@ -188,7 +188,7 @@ class Script:
     def has_dynamic_names(self) -> bool:
         """Whether the file may define names dynamically."""
         names = ((node.id, context) for node, context in self.nodes if isinstance(node, ast.Name))
-        return any(name in (DEFINERS if context.at_import else DEFINERS_ANYWHERE) for name, context in names)
+        return any(name in (DEFINERS if context.runs_on_import else DEFINERS_ANYWHERE) for name, context in names)
 
 
 def parse_script(file: str, content: bytes) -> Script:
@@ -298,7 +298,7 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _bound_by(node: ast.AST) -> str | None:
+def _get_bound_name(node: ast.AST) -> str | None:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.MatchMapping(rest=name):
             return name

@@ -23,21 +23,21 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     header, *lines = read_lines(inputs, rows)
     lines = lines or [b"\n"]  # if there are no rows
     half = len(lines) // 2
-    few = header + b"".join(lines)
-    mixed = header + b"".join(lines[number] for number in mixed_order(len(lines)))
+    subset = header + b"".join(lines)
+    mixed = header + b"".join(lines[number] for number in make_mixed_order(len(lines)))
     return [
-        Request("few", few),
-        Request("again", few),
+        Request("few", subset),
+        Request("again", subset),
         Request("mixed", mixed),
         Request("first_lines", header + b"".join(lines[:half])),
         Request("next_lines", b"".join(lines[half:])),
         Request("single_with_header", header + lines[half]),
         Request("single", lines[half]),
-        Request("charset", few, "text/csv; charset=utf-8"),
+        Request("charset", subset, "text/csv; charset=utf-8"),
     ]
 
 
-def mixed_order(count: int) -> list[int]:
+def make_mixed_order(count: int) -> list[int]:
     """Return the rows of the request `mixed`: unsorted, with the first one repeated at the end."""
     order = [*range(1, count, 2), *range(0, count, 2)]
     return [*order, order[0]]
@@ -47,6 +47,6 @@ def read_lines(inputs: Path, rows: Sequence[int]) -> list[bytes]:
     """Return the header of step 2's CSV and the lines of these rows, which are sorted and counted from 0."""
     with open(inputs, "rb") as file:
         header = file.readline(MAX_LINE_LENGTH)
-        chosen = set(rows)
-        lines = [line for number, line in enumerate(islice(file, max(rows) + 1)) if number in chosen]
+        row_set = set(rows)
+        lines = [line for number, line in enumerate(islice(file, max(rows) + 1)) if number in row_set]
     return [line if line.endswith(b"\n") else line + b"\n" for line in [header, *lines]]

@@ -101,7 +101,7 @@ class SubmissionSource:
         files = [name for name in self.tree.list_folder("") if name.endswith(".py")]
         return module_in_other_case(module, [*files, *self._module_folders])
 
-    def reached_from(self, entry_point: str) -> list[Script]:
+    def follow_imports(self, entry_point: str) -> list[Script]:
         """Return an entry point, followed by the scripts that it imports directly or indirectly."""
         files, reached = [entry_point], []
         for file in files:  # which grows in the loop
@@ -139,7 +139,7 @@ class SubmissionSource:
         return any(f"/{name}".endswith(elsewhere) for name in self.known_uploads)
 
     @cached_property
-    def twins(self) -> set[str]:
+    def twin_modules(self) -> set[str]:
         """The modules that exist both as a file and as a folder, of which Python imports only one."""
         return {name for name in self._module_folders if self.tree.is_file(f"{name}.py")}
 
@@ -151,8 +151,8 @@ class SubmissionSource:
     @cached_property
     def scripts(self) -> list[Script]:
         """All scripts that train.py and preprocess.py import, including these two."""
-        both = [script for entry_point in ENTRY_POINTS for script in self.reached_from(entry_point)]
-        return list({script.file: script for script in both}.values())
+        scripts = [script for entry_point in ENTRY_POINTS for script in self.follow_imports(entry_point)]
+        return list({script.file: script for script in scripts}.values())
 
     @cached_property
     def setup(self) -> SetupFile | None:

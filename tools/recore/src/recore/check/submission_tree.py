@@ -17,7 +17,7 @@ MAX_ENTRIES = 1000  # files that are listed in a folder
 MAX_PACKED_FILE = 8 << 20  # bytes; a project's sources are far smaller, and data and models are not needed
 MAX_PACKED = 64 << 20  # bytes of all files
 MAX_FILES = 20_000
-EXCLUDED = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modules", "site-packages")
+EXCLUDED_FOLDERS = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modules", "site-packages")
 
 
 class UnreadableFile(ValueError):
@@ -62,8 +62,8 @@ class SubmissionTree:
         """Return the sorted names in a folder; empty if the folder does not exist."""
         if self._archived is not None:
             prefix = f"{name}/" if name else ""
-            inside = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
-            return sorted({file.partition("/")[0] for file in inside})
+            subpaths = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
+            return sorted({file.partition("/")[0] for file in subpaths})
         with suppress(OSError), os.scandir(self.path / name) as entries:
             return sorted(entry.name for entry in islice(entries, MAX_ENTRIES))
         return []
@@ -116,7 +116,7 @@ def pack_project(folder: Path) -> bytes:
 def _files(folder: Path) -> Iterator[Path]:
     root = folder.resolve()
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in EXCLUDED)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in EXCLUDED_FOLDERS)
         for path in (Path(parent, name) for name in sorted(names)):
             if path.is_file() and path.resolve().is_relative_to(root) and path.stat().st_size <= MAX_PACKED_FILE:
                 yield path

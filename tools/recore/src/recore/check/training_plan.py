@@ -24,7 +24,7 @@ FOLDS_OPTION = "folds"  # an argument of the template's train.py, which makes no
 # For so few rows, several threads use four times as much CPU time as one if other jobs run at the same time.
 ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
 SECONDS = 60  # for all folds together; after this time, no further fold is started
-STARTING, FORKED, SERVING = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
+JOB_S, FORK_S, SERVE_S = 2.5, 1.0, 15.0  # minimum seconds: a training job, training in hold_out.py, the rest
 Measurement = tuple[int, float]  # a number of rows, and the quantity measured with it
 
 
@@ -46,7 +46,7 @@ class TrainingPlan:
         return list(range(0, self.data.rows, step))
 
     @cached_property
-    def private(self) -> list[int]:
+    def private_rows(self) -> list[int]:
         """The indices of the rows that serve as private data: `part` without one drill hole, so fewer remain."""
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
@@ -58,9 +58,9 @@ class TrainingPlan:
             return list(range(self.data.rows))
         by_hole = list(rows_by_group(self.data.hole).values())
         count = min(len(by_hole), HELD_OUT_HOLES)
-        chosen = [by_hole[round(position)] for position in np.linspace(0, len(by_hole) - 1, count)]
-        thinned = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in chosen]
-        return sorted(int(row) for rows in thinned for row in rows)
+        groups = [by_hole[round(position)] for position in np.linspace(0, len(by_hole) - 1, count)]
+        row_groups = [rows[:: math.ceil(len(rows) * count / HELD_OUT_ROWS)] for rows in groups]
+        return sorted(int(row) for rows in row_groups for row in rows)
 
     @cached_property
     def folds(self) -> list[tuple[list[int], list[int]]]:
@@ -90,13 +90,13 @@ class TrainingPlan:
         """The time in seconds after which no further fold is started."""
         return math.inf if self.thorough else SECONDS
 
-    def remaining(self, trained: TrainingResult) -> float:
+    def estimate(self, trained: TrainingResult) -> float:
         """Estimate the seconds that a check needs after training with all rows."""
-        fit = max(0.0, trained.seconds - STARTING) / max(1, trained.rows)  # seconds per row
-        alone = fit / (1 + FOLDS) if self.arguments else fit
-        parts = 2 * (STARTING + fit * len(self.part))
-        folds = FORKED + fit * len(self.held_out) + sum(FORKED + alone * len(training) for training, _ in self.folds)
-        return SERVING + parts + min(folds, self.seconds)
+        fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
+        fold_fit = fit / (1 + FOLDS) if self.arguments else fit
+        parts = 2 * (JOB_S + fit * len(self.part))
+        folds = FORK_S + fit * len(self.held_out) + sum(FORK_S + fold_fit * len(training) for training, _ in self.folds)
+        return SERVE_S + parts + min(folds, self.seconds)
 
 
 def extrapolate(full: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:

@@ -61,15 +61,15 @@ class AwsRound:
 
         if backend.endpoint == "AWS" and not self.scoring_role:
             raise click.UsageError("--engine aws also needs --scoring-role; --print-policies prints both policies")
-        settings = this_round.settings_at(backend, wheels=None)
+        settings = this_round.make_settings(backend, wheels=None)
         seconds = this_round.seconds
-        bound, of_tied = self._bound(seconds, len(to_run), entries=to_run), self._bound(seconds, tied=1)
+        bound, tied_bound = self._costs(seconds, len(to_run), entries=to_run), self._costs(seconds, tied=1)
         roles = f"role {backend.role}, scoring {self.scoring_role}"
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
-        running = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
-        show_line(f"aws: {running}: {_format_bound(bound)}, if every job uses its entire time limit")
+        run_counts = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
+        show_line(f"aws: {run_counts}: {_format_bound(bound)}, if every job uses its entire time limit")
         tied = "for each submission with a tied private score, to recompute its held-out score"
-        show_line(f"aws: {_format_bound(of_tied)} more {tied}")
+        show_line(f"aws: {_format_bound(tied_bound)} more {tied}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
@@ -80,19 +80,19 @@ class AwsRound:
         if not self.yes:
             click.confirm("Start these jobs?", abort=True, err=True)
         try:
-            stopped, removed = stop_leftovers(backend.services, backend.bucket, f"recore-{settings.round_id}-")
+            n_stopped, n_removed = stop_leftovers(backend.services, backend.bucket, f"recore-{settings.round_id}-")
         except StepFailed as error:
             raise click.ClickException(str(error)) from None
-        if stopped or removed:
-            show_line(f"aws: stopped {stopped} jobs and removed {removed} objects from an earlier call")
+        if n_stopped or n_removed:
+            show_line(f"aws: stopped {n_stopped} jobs and removed {n_removed} objects from an earlier call")
         folder = this_round.folder / ".packages"
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
     def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
         """Return whether the held-out scores of tied submissions can be recomputed within --at-most after `ran`."""
-        return self.at_most is None or self._bound(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
+        return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
-    def _bound(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
+    def _costs(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
         """Return the maximum cost of submissions and tied submissions. entries: those whose packages are fetched."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS

@@ -77,14 +77,14 @@ def check(
         explained = checks.choose_codes(rules, [] if "ALL" in requested else requested, [], for_host=True)
         click.echo(checks.explain([rule for rule in rules if rule.code in explained]))
         return
-    chosen = checks.choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
+    codes = checks.choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
     kind = "json" if as_json else kind
     if list_rules:
-        click.echo(checks.list_rules([rule for rule in rules if rule.code in chosen], kind == "json"))
+        click.echo(checks.list_rules([rule for rule in rules if rule.code in codes], kind == "json"))
         return
     source, experiments = checks.SubmissionSource(submission, challenge().targets), None
     if not source_only:
-        scope = (isolation, not select, for_host, "RC251" in chosen)
+        scope = (isolation, not select, for_host, "RC251" in codes)
         progress = show_running("check")
         experiments = partial(checks.open_experiments, submission, public, *scope, show_line, progress, thorough)
     # on a terminal, findings are printed above the progress line, which is on standard error
@@ -94,7 +94,7 @@ def check(
         for line in checks.to_lines(results, submission) if kind == "text" else []:
             click.echo(line, file=stdout)
 
-    results = checks.run_rules(rules, chosen, source, experiments, show)
+    results = checks.run_rules(rules, codes, source, experiments, show)
     if kind == "text":
         click.echo(checks.summarise(results, verbose))
     else:

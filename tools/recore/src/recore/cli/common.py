@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.challenge import reword, using
+from recore.challenge import activate, reword
 from recore.distribution import PROGRAM
 from stagemaker import parse_number
 
@@ -77,7 +77,7 @@ def use_challenge_of(folder: Path) -> None:
     from recore.evaluation import read_challenge_of, read_record
 
     if (folder / "run.json").is_file():
-        click.get_current_context().with_resource(using(read_challenge_of(read_record(folder))))
+        click.get_current_context().with_resource(activate(read_challenge_of(read_record(folder))))
 
 
 class ChallengeHelp(click.HelpFormatter):

@@ -50,11 +50,11 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
             done += rows
             advance("writing rows", done, plan.rows)
 
-        written = make_sample(out, plan, overwrite=force, advance=add)
+        result = make_sample(out, plan, overwrite=force, advance=add)
     if as_json:
-        show_json({str(path): {"rows": rows} for path, rows in written.items()})
+        show_json({str(path): {"rows": rows} for path, rows in result.items()})
     else:
-        for path, rows in written.items():
+        for path, rows in result.items():
             click.echo(f"sample: {rows} rows in {path}")
         if mixed := mixed_targets():
             verb = "is a smooth mixture" if len(mixed) == 1 else "are smooth mixtures"
@@ -165,12 +165,12 @@ def import_(files: tuple[Path, ...], out: Path, force: bool, as_json: bool, **op
     with show_work("import") as advance:
         result = import_files(import_options, advance)
     if as_json:
-        show_json(_as_record(out, result))
+        show_json(_to_record(out, result))
     _print(out, result, as_json)
     raise SystemExit(int(bool(result.problems)))
 
 
-def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
+def _to_record(out: Path, result: "ImportResult") -> dict[str, Any]:
     grid = result.grid
     return {
         "file": str(out) if grid else None,

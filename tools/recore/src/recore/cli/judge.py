@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.backends import BackendSettings, open_backend
 from recore.cli.aws_round import AwsRound, aws_options, show_policies
 from recore.cli.common import FILE, FOLDER, FiniteNumber, show_json, show_line, table_console
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
-class PartOfSeveral(click.ParamType["tuple[int, int]"]):
+class ShareType(click.ParamType["tuple[int, int]"]):
     """A part of a whole, such as 1/4: the first of four parts."""
 
     name = "part"
@@ -62,7 +62,7 @@ def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Pa
 )
 @click.option(
     "--share",
-    type=PartOfSeveral(),
+    type=ShareType(),
     metavar="PART/PARTS",
     help="Judge only this part of the submissions, such as 1/4; other machines can judge the other parts.",
 )
@@ -129,19 +129,19 @@ def judge(
     judging.announce()
     if judging.to_run or tied_by_private_score(entries):
         try:
-            recorded = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
-            judging.run(jobs, engine, aws_round, recorded)
+            options = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
+            judging.run(jobs, engine, aws_round, options)
         except KeyboardInterrupt:
             line = f"{interrupts.line('recore')}; jobs stopped, {judging.done} of {len(judging.to_run)} judged"
             click.echo(f"{line}; run the same command to judge the rest", err=True)
             raise SystemExit(interrupts.STATUS) from None
-    ranked = sorted(entries, key=lambda entry: entry.rank, reverse=True)
-    table = write_table(ranked, out)
+    ranked_entries = sorted(entries, key=lambda entry: entry.rank, reverse=True)
+    table = write_table(ranked_entries, out)
     if as_json:
-        show_json([_summarise(entry) for entry in ranked])
+        show_json([_summarise(entry) for entry in ranked_entries])
     else:
-        table_console().print(_make_table(ranked, public), "")
-        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked):
+        table_console().print(_make_table(ranked_entries, public), "")
+        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked_entries):
             click.echo(explain_claimed_score(None))
         click.echo(f"judge: wrote {table}; the runs are in {out}")
     raise SystemExit(int(any(entry.problem for entry in entries)))
@@ -167,8 +167,8 @@ class _RoundJudge:
         for entry in self.entries:
             if entry.problem:
                 show_line(f"judge: {entry.result}")
-        judged = sum(entry.record is not None for entry in self.entries)
-        show_line(f"judge: {count(len(self.entries), 'submission')}, {judged} judged before, {len(self.to_run)} to run")
+        done = sum(entry.record is not None for entry in self.entries)
+        show_line(f"judge: {count(len(self.entries), 'submission')}, {done} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
         """Run the submissions without a run, and recompute the held-out scores that break ties."""
@@ -206,7 +206,7 @@ class _RoundJudge:
 
     def _show_result(self, entry: "Entry") -> None:
         self.done += 1
-        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed else ""
+        private = f", private {entry.record.show('private')}" if entry.record and not entry.record.failed_step else ""
         show_line(f"judge: {self.done} of {len(self.to_run)}, {entry.path}: {entry.result}{private}")
         if self.done == 1 < len(self.to_run) and self.pace.seconds:
             show_line(f"judge: {self.pace.format_remaining(len(self.to_run) - 1)}")
@@ -219,7 +219,7 @@ def _summarise(entry: "Entry") -> dict[str, Any]:
     return {
         "submission": str(entry.path),
         **{name: record.values.get(name) if record else None for name in HOST_RANKING_SCORES},
-        "held-out by": record.held_out_by if record else None,
+        "held-out by": record.held_out_source if record else None,
         "seconds": record.seconds if record else None,
         "result": entry.result,
         "for the host": "; ".join(record.host_findings or ()) if record else None,
@@ -232,7 +232,7 @@ def write_table(entries: "Sequence[Entry]", folder: Path) -> Path:
     """Write the results to a CSV file in a folder, atomically, and return its path."""
     path = folder / TABLE_NAME
     rows = [_summarise(entry) for entry in entries]
-    with replacing(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
+    with replace_paths(path) as [part], open(part, "w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)

@@ -74,9 +74,9 @@ def predict(
     check_new_table(out, files, force)
     with locked.temporary_folder("recore-predict-") as folder, show_work("predict") as advance:
         advance("reading the model", 0, 0)
-        trained = read_model(model, public)
+        trained_model = read_model(model, public)
         spectra = Path(folder, "spectra.csv.gz")
-        result = write_samples(samples_options, trained.columns, spectra, advance)
+        result = write_samples(samples_options, trained_model.columns, spectra, advance)
         if not result.rows:
             show_remarks(result)
             show_nothing_written(result)
@@ -86,23 +86,23 @@ def predict(
         with reported_errors(), open_embedded(settings, show_line) as backend:
             show_line(f"predict: on {backend.endpoint}, isolation: {backend.isolation}")
             predicted = predict_samples(
-                backend, trained, spectra, out, lambda *status: advance("predicting", 0, 0), intervals=intervals
+                backend, trained_model, spectra, out, lambda *status: advance("predicting", 0, 0), intervals=intervals
             )
-    unusable = {problem.sample for problem in result.problems}
-    predicted.problems = [problem for problem in predicted.problems if problem.name not in unusable]
+    bad_samples = {problem.sample for problem in result.problems}
+    predicted.problems = [problem for problem in predicted.problems if problem.name not in bad_samples]
     show_remarks(result)
-    for note in trained.notes:
+    for note in trained_model.notes:
         show_line(f"note: {note}")
     for line in predicted.format_problems():
         click.echo(plain(f"recore: {line}", 2000), err=True)
-    described = predicted.describe()
+    table = predicted.describe()
     problems = [vars(problem) for problem in result.problems]
     problems += [
         {"source": f"row {each.row}", "reason": each.reason, "question": "", "sample": each.name}
         for each in predicted.problems
     ]
     if as_json:
-        show_json({"file": str(out), **described, "problems": problems, "remarks": result.remarks})
+        show_json({"file": str(out), **table, "problems": problems, "remarks": result.remarks})
     else:
         click.echo(f"predict: wrote {count(predicted.rows, 'sample')} to {out}; {predicted.format_domain()}")
     raise SystemExit(int(bool(problems)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Seconds until the next line about work in progress: this minimum plus a tenth of the time so far. That is less than 40
 # lines in an hour, less than 80 in a day.
-MIN_PAUSE, SHARE_OF_TIME = 10.0, 0.1
+MIN_PAUSE, PAUSE_FRACTION = 10.0, 0.1
 SHOWN = 3  # steps listed in such a line
 
 # for each state of a step: its mark, its mark in ASCII, and its style
@@ -65,7 +65,7 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
             stage_now = stage
             _print(f"{command}: {stage}")
 
-    with _lines_about(command, lambda seconds: f"{stage_now}{count}; {seconds:.0f} s so far" if stage_now else ""):
+    with _print_regularly(command, lambda seconds: f"{stage_now}{count}; {seconds:.0f} s so far" if stage_now else ""):
         yield advance
 
 
@@ -76,7 +76,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
     Yields a function to call with each step that changes.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command, _format_stages) as watch:
+        with _print_steps(command, _format_stages) as watch:
             yield watch
         return
     from rich.console import Console
@@ -90,13 +90,13 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
         table = Table.grid(padding=(0, 2))
         for step in steps:
             sign: Spinner | str = spinner
-            state, style = _state_in_words(step.state), "bold"
+            state, style = _describe_state(step.state), "bold"
             if step.state in MARKS:
                 mark, ascii_mark, style = MARKS[step.state]
                 sign, state = ascii_mark if ascii_only else mark, step.state
             elif step.activity:
                 state = step.activity.capitalize()
-            table.add_row(sign, step.name, f"[{style}]{state}[/]", _seconds(step), _memory(step))
+            table.add_row(sign, step.name, f"[{style}]{state}[/]", _format_seconds(step), _memory(step))
         return table
 
     with Live(get_renderable=make_table, console=Console(stderr=True, highlight=False), refresh_per_second=8):
@@ -110,7 +110,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
     every_step: without a terminal, print a line about each change.
     """
     if not _changes_in_place():
-        with _lines_about_steps(command, _format_names, every_step) as watch:
+        with _print_steps(command, _format_names, every_step) as watch:
             yield watch
         return
     from rich.console import Console
@@ -119,13 +119,13 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
     with Console(stderr=True, highlight=False).status(f"{command}: starting") as status:
 
         def watch_status(step: "Step") -> None:
-            _note(running, step)
+            _update_running(running, step)
             status.update(f"{command}: {', '.join(list(running)) or 'comparing'}")
 
         yield watch_status
 
 
-def _note(running: "dict[str, Step]", step: "Step") -> None:
+def _update_running(running: "dict[str, Step]", step: "Step") -> None:
     """Add a running step or remove a completed one. Threads share the dictionary, but each key has only one thread."""
     if step.seconds is None:
         running[step.name] = step
@@ -134,18 +134,18 @@ def _note(running: "dict[str, Step]", step: "Step") -> None:
 
 
 @contextmanager
-def _lines_about_steps(
+def _print_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
     """Print a line when a step changes and, at long intervals, the line from `describe` about the running steps."""
     running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
-        _note(running, step)
+        _update_running(running, step)
         if every_step and (change := _change(step)):
             _print(f"{step.name}: {change}")
 
-    with _lines_about(command, lambda seconds: describe(list(running.values()), seconds)):
+    with _print_regularly(command, lambda seconds: describe(list(running.values()), seconds)):
         yield watch
 
 
@@ -173,12 +173,12 @@ def _format_stages(running: "list[Step]", seconds: float) -> str:
 
 
 @contextmanager
-def _lines_about(command: str, describe: Callable[[float], str]) -> Iterator[None]:
+def _print_regularly(command: str, describe: Callable[[float], str]) -> Iterator[None]:
     """Print lines about the work at increasing intervals. describe: returns the line for the elapsed seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:
-        while not ended.wait(MIN_PAUSE + SHARE_OF_TIME * (time.monotonic() - began)):
+        while not ended.wait(MIN_PAUSE + PAUSE_FRACTION * (time.monotonic() - began)):
             if status := describe(time.monotonic() - began):
                 _print(f"{command}: {status}")
 
@@ -199,15 +199,15 @@ def _print(line: str) -> None:
 
 def _change(step: "Step") -> str:
     if step.seconds is not None:
-        return ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
+        return ", ".join(filter(None, [step.state.lower(), _format_seconds(step), _memory(step)]))
     return {"InProgress": "started", "Stopping": "stopping"}.get(step.state, "")
 
 
-def _state_in_words(state: str) -> str:
+def _describe_state(state: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
 
 
-def _seconds(step: "Step") -> str:
+def _format_seconds(step: "Step") -> str:
     return "" if step.elapsed is None else f"{step.elapsed:.1f} s"
 
 

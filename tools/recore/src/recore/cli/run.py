@@ -97,7 +97,7 @@ def run(
     run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_backend(backend_settings, show_line) as backend, run_folder:
-        settings = evaluation.RunSettings.at(backend, max_payload=max_payload, **instances)
+        settings = evaluation.RunSettings.make(backend, max_payload=max_payload, **instances)
         evaluation_run = evaluation.EvaluationRun(
             backend.services, settings, files, data, score_script(), run_folder.path, keep
         )
@@ -172,6 +172,6 @@ def _show_results(evaluation_run: "EvaluationRun") -> None:
 
 
 def _show_interrupt(evaluation_run: "EvaluationRun") -> None:
-    running = [step.name for step in evaluation_run.steps.values() if step.began and step.seconds is None]
+    running = [step.name for step in evaluation_run.steps.values() if step.start_time and step.seconds is None]
     jobs = f"possibly still running: {', '.join(running)}" if running else "jobs stopped"
     click.echo(f"{interrupts.line('recore')}; {jobs}; the results so far are in {evaluation_run.folder}", err=True)

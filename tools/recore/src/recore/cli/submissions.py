@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.cli.common import FILE, show_json
 from recore.distribution import INSTALLED, PROGRAM
 from recore.listing import count
@@ -126,7 +126,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     files = read_submission(submission)
     content = files.archive
     try:
-        with replacing(target) as [part]:
+        with replace_paths(target) as [part]:
             part.write_bytes(content)
     except OSError as error:
         raise OSError(f"the archive {target} could not be written: {error.strerror}") from error

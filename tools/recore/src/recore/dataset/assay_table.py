@@ -16,11 +16,11 @@ from recore.dataset.grammar.contents import conversion_factor
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
-from recore.dataset.grammar.target_units import MAX_CONTENT, PER_UNIT, element_of, unit_factor, unit_of
+from recore.dataset.grammar.target_units import MAX_CONTENT, VALUES_PER_UNIT, element_of, unit_factor, unit_of
 from recore.dataset.grammar.units import unit_of_cell
 from recore.dataset.plausibility import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
-from recore.dataset.text_table import TextTable, open_table, without_empty_end
+from recore.dataset.text_table import TextTable, open_table, strip_empty_end
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
@@ -46,7 +46,7 @@ class AssayTable:
     identity: dict[str, list[str] | list[float]] = field(default_factory=dict)
     assays: dict[str, list[float]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
-    suspected: list[SuspectedUnit] = field(default_factory=list)
+    suspected_units: list[SuspectedUnit] = field(default_factory=list)
 
     @cached_property
     def rows(self) -> dict[str, int]:
@@ -71,8 +71,8 @@ def read_assays(
     try:
         if path.exists() and not path.is_file():
             raise ValueError("this is not a regular file")
-        chosen = [*(columns or {}).values()]
-        used = {*chosen, *(column.rpartition(":")[0] for column in chosen)} - {""}
+        chosen_columns = [*(columns or {}).values()]
+        used = {*chosen_columns, *(column.rpartition(":")[0] for column in chosen_columns)} - {""}
         text_table = open_table(path, decimal, "this is not text; save the table as CSV", used)
         header, rows, errors = _read_rows(text_table, with_spectra)
         unit = content_unit or ("" if with_spectra else unit_in_comments(text_table.preamble.splitlines()))
@@ -94,7 +94,7 @@ def read_assays(
     if errors:
         more = f"; and {len(errors) - SHOWN} more errors" if len(errors) > SHOWN else ""
         raise ValueError(f"{path}: {'; '.join(errors[:SHOWN])}{more}")
-    table.suspected = _suspected_units(table, sources)
+    table.suspected_units = _suspected_units(table, sources)
     return table
 
 
@@ -105,14 +105,14 @@ def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str
     """
     lines = text_table.lines()
     _, names = next(lines)
-    names = without_empty_end(names, 0)
+    names = strip_empty_end(names, 0)
     header = dict(enumerate(names))
     if with_spectra:
         header = {position: name for position, name in header.items() if text_table.channel(name) is None}
     rows: Lines = []
     errors: list[str] = []
     for line, cells in lines:
-        cells = without_empty_end(cells, len(names))
+        cells = strip_empty_end(cells, len(names))
         if len(cells) != len(names):
             errors.append(f"line {line} has {len(cells)} cells, but the header has {len(names)}")
         else:
@@ -243,7 +243,7 @@ def _depths(cells: Cells, column: str, factor: float, marks: Marks, errors: list
         depth = marks.parse(cell)
         if depth is None:
             errors.append(f"line {line}, {column}: {cell[:40]!r} is not a number")
-        depths.append(np.nan if depth is None else _scaled(depth, factor))
+        depths.append(np.nan if depth is None else _scale(depth, factor))
     return depths
 
 
@@ -266,12 +266,12 @@ def _assay(
         errors.append(f"{location} exceeds the method's range; enter the value, or leave the cell empty")
     elif value is None:
         errors.append(f"{location} is not a number; leave the cell empty if the assay is missing")
-    elif value < 0 and unit_of(name) in PER_UNIT:
+    elif value < 0 and unit_of(name) in VALUES_PER_UNIT:
         errors.append(
             f"{location} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
             "missing or the number is a code"
         )
-    elif (content := _scaled(value, source.factor)) > maximum:
+    elif (content := _scale(value, source.factor)) > maximum:
         option = column_option(name, f"{source.column}:{'ppm' if unit_of(name) == 'pct' else 'ppb'}")
         remedy = (
             f"check the unit in {source.units[1]!r}"
@@ -287,7 +287,7 @@ def _assay(
     return np.nan
 
 
-def _scaled(value: float, factor: float) -> float:
+def _scale(value: float, factor: float) -> float:
     """Convert a value, rounded so that 5.3 g/kg becomes 5300 mg/kg and not 5300.000000000001."""
     return value if factor == 1 else float(f"{value * factor:.12g}")
 

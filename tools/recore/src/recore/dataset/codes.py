@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MIN_OTHERS = 3  # measured values needed to recognise a code in a single row
-NINES = re.compile(r"9{3,}(\.9+)?")
-ROUND = (1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 32767.0, 65535.0)  # upper limits that programs also use as codes
-FAR = 10  # times the next lower value: a code, even in a single row if all its digits are nines
-ABOVE = 2  # times the next lower value: a code if all its digits are nines and several rows have it
+NINES_PATTERN = re.compile(r"9{3,}(\.9+)?")
+ROUND_LIMITS = (1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 32767.0, 65535.0)  # upper limits that programs also use as codes
+LARGE_RATIO = 10  # times the next lower value: a code, even in a single row if all its digits are nines
+MIN_RATIO = 2  # times the next lower value: a code if all its digits are nines and several rows have it
 # nines among values of similar size are a code in this many rows, and this many times more often than the others
-FREQUENT = 3
+MIN_COUNT = 3
 SIZE = 3  # times smaller or larger
 
 
@@ -49,12 +49,12 @@ def _codes(values: NDArray[np.float64]) -> list[float]:
     while len(counts) > 1 and _is_code_above(distinct, counts):
         codes.append(distinct[-1])
         distinct, counts = distinct[:-1], counts[:-1]
-    for position in np.flatnonzero(counts >= FREQUENT):
+    for position in np.flatnonzero(counts >= MIN_COUNT):
         if not _is_nines(distinct[position]):
             continue
         similar = (distinct >= distinct[position] / SIZE) & (distinct <= distinct[position] * SIZE)
         similar[position] = False
-        if counts[similar].sum() >= MIN_OTHERS and counts[position] >= FREQUENT * counts[similar].max():
+        if counts[similar].sum() >= MIN_OTHERS and counts[position] >= MIN_COUNT * counts[similar].max():
             codes.append(distinct[position])
     return zeros + [float(code) for code in sorted(codes)]
 
@@ -65,12 +65,12 @@ def _is_code_above(distinct: NDArray[np.float64], counts: NDArray[np.int64]) -> 
     if not is_repeated and counts[:-1].sum() < MIN_OTHERS:
         return False
     if _is_nines(value):
-        return bool(value > (ABOVE if is_repeated else FAR) * next_lower)
-    return is_repeated and value in ROUND and bool(value > FAR * next_lower)
+        return bool(value > (MIN_RATIO if is_repeated else LARGE_RATIO) * next_lower)
+    return is_repeated and value in ROUND_LIMITS and bool(value > LARGE_RATIO * next_lower)
 
 
 def _is_nines(value: float) -> bool:
-    return NINES.fullmatch(f"{value:.12g}") is not None
+    return NINES_PATTERN.fullmatch(f"{value:.12g}") is not None
 
 
 def _report(column: str, values: NDArray[np.float64], code: float) -> SuspectedCode:

@@ -66,9 +66,9 @@ def mistyped_target(column: str) -> tuple[str, str] | None:
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())
-        likely = difflib.get_close_matches(unit, ["ppm", "pct", "ppb"], 1)
-        if unit != letters and re.fullmatch("p[a-z]{1,3}", unit) and likely:
-            return target, likely[0]
+        similar_units = difflib.get_close_matches(unit, ["ppm", "pct", "ppb"], 1)
+        if unit != letters and re.fullmatch("p[a-z]{1,3}", unit) and similar_units:
+            return target, similar_units[0]
     return None
 
 

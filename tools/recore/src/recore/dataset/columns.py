@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from recore.challenge import challenge
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
-from recore.dataset.companions import depth_unit_column, with_companions
+from recore.dataset.companions import add_companions, depth_unit_column
 from recore.dataset.grammar import Ambiguity, separate_words
-from recore.dataset.grammar.contents import parse_assay_header, targets_in
+from recore.dataset.grammar.contents import list_targets, parse_assay_header
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.target_units import find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, chosen_source, find_targets, with_factors
+from recore.dataset.target_columns import Source, add_factors, chosen_source, find_targets
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
@@ -41,31 +41,31 @@ def find_columns(
         raise ValueError(f"column {unnamed[0]} has no name")
     _check_one_line_per_sample(header, columns, cells)
     sources = {name: _make_source(name, column, header) for name, column in columns.items()}
-    chosen = {name: source for name, source in sources.items() if name in challenge().targets}
-    sources |= _find_ids(_unused(header, sources), sources.keys(), cells, with_spectra)
-    _check_missing(list(_unused(header, sources).values()), sources.keys())
-    _set_depth_units(sources, depth_unit, _unused(header, sources), cells)
+    named = {name: source for name, source in sources.items() if name in challenge().targets}
+    sources |= _find_ids(_get_unused(header, sources), sources.keys(), cells, with_spectra)
+    _check_missing(list(_get_unused(header, sources).values()), sources.keys())
+    _set_depth_units(sources, depth_unit, _get_unused(header, sources), cells)
     # a user who specifies a target, or all IDs, has chosen the columns; other options only resolve a question
-    asks = not chosen and not {"sample", *challenge().ids} <= columns.keys()
-    found_targets = find_targets(_unused(header, sources), header.values(), chosen, content_unit, cells, asks)
-    targets = with_companions({**chosen, **found_targets}, _unused(header, {**sources, **found_targets}), cells, marks)
-    sources |= with_factors(targets, chosen, content_unit)
-    ignored = [name for name in _unused(header, sources).values() if name]
+    asks = not named and not {"sample", *challenge().ids} <= columns.keys()
+    new_targets = find_targets(_get_unused(header, sources), header.values(), named, content_unit, cells, asks)
+    targets = add_companions({**named, **new_targets}, _get_unused(header, {**sources, **new_targets}), cells, marks)
+    sources |= add_factors(targets, named, content_unit)
+    ignored = [name for name in _get_unused(header, sources).values() if name]
     names = [*header.values()]
     if repeated := sorted(source.column for source in sources.values() if names.count(source.column) > 1):
         raise ValueError(f"column {repeated[0]!r} appears more than once")
     _check_mistyped(ignored, sources.keys())
-    return sources, _remarks(sources, chosen, ignored, asks)
+    return sources, _remarks(sources, named, ignored, asks)
 
 
-def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str], cells: Cells) -> None:
+def _check_one_line_per_sample(header: Mapping[int, str], targets: Collection[str], cells: Cells) -> None:
     """Raise ValueError if a column contains several elements, or one that the user has not chosen."""
     words = {position: separate_words(name) for position, name in header.items()}
     if not any(RESULT.search(name) for name in words.values()):
         return
     for position in (position for position, name in words.items() if ELEMENT.search(name)):
         named = [cell for cell in cells(position) if cell]
-        is_chosen = len({*named}) == 1 and not {*challenge().targets}.isdisjoint(chosen)
+        is_chosen = len({*named}) == 1 and not {*challenge().targets}.isdisjoint(targets)
         if named and not is_chosen and all(parse_assay_header(cell).formula for cell in named):
             raise ValueError(
                 f"column {header[position][:40]!r} contains elements, such as {named[0][:40]!r}; "
@@ -73,26 +73,26 @@ def _check_one_line_per_sample(header: Mapping[int, str], chosen: Collection[str
             )
 
 
-def _unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
-    used = {source.position for source in sources.values()}
-    used |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
-    return {position: name for position, name in header.items() if position not in used}
+def _get_unused(header: Mapping[int, str], sources: Mapping[str, Source]) -> dict[int, str]:
+    used_positions = {source.position for source in sources.values()}
+    used_positions |= {column[0] for source in sources.values() for column in (source.signs, source.units) if column}
+    return {position: name for position, name in header.items() if position not in used_positions}
 
 
 def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
-    option, stated, names = f"--column {name}={column}", "", list(header.values())
+    option, unit_text, names = f"--column {name}={column}", "", list(header.values())
     if column not in names and ":" in column:
-        column, _, stated = column.rpartition(":")
+        column, _, unit_text = column.rpartition(":")
     if column not in names:
         similar = most_similar(column, names)
         question = f"; did you mean {similar}?" if similar else ""
         raise ValueError(f"{option}: the table has no column {column!r}{question}")
     position = next(position for position, other in header.items() if other == column)
     if name in challenge().targets:
-        return chosen_source(name, column, position, stated)
-    if stated:
-        instead = "specify the unit of depths with --depth-unit" if name in DEPTHS else f"{name} has no unit"
-        raise ValueError(f"{option}: {instead}")
+        return chosen_source(name, column, position, unit_text)
+    if unit_text:
+        advice = "specify the unit of depths with --depth-unit" if name in DEPTHS else f"{name} has no unit"
+        raise ValueError(f"{option}: {advice}")
     return Source(position, column)
 
 
@@ -114,7 +114,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
         others = {
             position: name
             for position, name in others.items()
-            if not targets_in(parse_assay_header(name).formula) and not find_target(name)
+            if not list_targets(parse_assay_header(name).formula) and not find_target(name)
         }
         if not any(rank_sample_name(name) is not None for name in others.values()):
             ids = [position for name, position in positions.items() if name not in ("index", challenge().group)]
@@ -158,12 +158,12 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
 def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
     for missing in required_columns():
         if missing not in known:
-            likely = next((name for name in unused if likely_name(name) == missing), None)
+            similar = next((name for name in unused if likely_name(name) == missing), None)
             remedy = f"specify its column with --column {missing}=COLUMN"
-            if likely:
-                remedy = f"did you mean {likely!r}? {column_option(missing, likely)} imports it"
-            listed = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
-            raise ValueError(f"column {missing!r} is missing; {listed} are required; {remedy}")
+            if similar:
+                remedy = f"did you mean {similar!r}? {column_option(missing, similar)} imports it"
+            required = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
+            raise ValueError(f"column {missing!r} is missing; {required} are required; {remedy}")
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:
@@ -191,7 +191,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
     unclear = []
     for column in ignored:
         contents = parse_assay_header(column)
-        targets = [target for formula in contents.formulas for target in targets_in(formula)]
+        targets = [target for formula in contents.formulas for target in list_targets(formula)]
         # otherwise it contains strings, or is a coordinate called Y
         is_unclear = bool(contents.unit or not asks) or not contents.formula
         unclear += [(targets[0], column)] if is_unclear and len(targets) == 1 and targets[0] not in sources else []

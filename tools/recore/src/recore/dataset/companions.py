@@ -8,7 +8,7 @@ from recore.dataset.column_options import column_option
 from recore.dataset.grammar.contents import parse_assay_header
 from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.numbers import Marks
-from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, without_sign, without_sign_words
+from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, remove_sign, remove_sign_words
 from recore.dataset.grammar.units import is_depth_unit, split_units, to_ascii, unit_of_cell
 from recore.dataset.target_columns import Source
 
@@ -22,7 +22,7 @@ UNIT_WORD = re.compile(r"(?<![a-z])(units?|uom)(?![a-z])", re.IGNORECASE)
 Sources = Mapping[str, Source]
 
 
-def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
+def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
     """Return the sources of targets, with the columns that contain their signs and units added.
 
     unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
@@ -31,30 +31,30 @@ def with_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, m
         return {}
     result = dict(targets)
     for position, name in unused.items():
-        filled = [*dict.fromkeys(filter(None, cells(position)))]
-        if _contains_units(name, filled):
-            kind, rest = "units", UNIT_WORD.sub(" ", name)
-        elif _contains_signs(name, filled, _mentions_any(name, targets), marks):
-            kind, rest = "signs", without_sign_words(name)
+        values = [*dict.fromkeys(filter(None, cells(position)))]
+        if _contains_units(name, values):
+            kind, name_rest = "units", UNIT_WORD.sub(" ", name)
+        elif _contains_signs(name, values, _mentions_any(name, targets), marks):
+            kind, name_rest = "signs", remove_sign_words(name)
         else:
             continue
-        owners, is_clear = _owners(rest, targets), True
+        owners, is_clear = _owners(name_rest, targets), True
         others = [other for other in unused.values() if other and other != name]
         if not owners:  # TOC_flag belongs to TOC_pct, too
             others += [split_units(to_ascii(other))[1] for other in others]
-        if (words := _words(rest)) and words in map(_words, others):
+        if (words := _split_words(name_rest)) and words in map(_split_words, others):
             continue  # belongs to a column that is not imported
-        if not owners and (kind == "units" or any(read_sign(cell, name) for cell in filled)):
-            owners, is_clear = _possible_owners(rest, targets, kind)
-            about = words if kind == "signs" else [word.lower() for word in parse_assay_header(rest).unknown]
-            if owners and rest != name and not NEUTRAL_WORDS.issuperset(about):
-                is_sign = any(map(is_plain_sign, filled)) or "qual" in name.lower()
+        if not owners and (kind == "units" or any(read_sign(cell, name) for cell in values)):
+            owners, is_clear = _possible_owners(name_rest, targets, kind)
+            words_left = words if kind == "signs" else [word.lower() for word in parse_assay_header(name_rest).unknown]
+            if owners and name_rest != name and not NEUTRAL_WORDS.issuperset(words_left):
+                is_sign = any(map(is_plain_sign, values)) or "qual" in name.lower()
                 if not (is_sign or _mentions_any(name, targets)):
                     continue  # is about something else, such as `Moisture_unit` or `Sulphides detected`
                 is_clear = False
         if not is_clear or any(getattr(result[target], kind) for target in owners):
             raise ValueError(
-                f"column {name[:40]!r} contains {kind} such as {next(filter(None, filled), '')[:10]!r}, but it is "
+                f"column {name[:40]!r} contains {kind} such as {next(filter(None, values), '')[:10]!r}, but it is "
                 f"unclear for which column; rename it, for example to {f'{targets[owners[0]].column}_{kind[:-1]}'!r}"
             )
         for target in owners:
@@ -72,7 +72,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
         return number == other or None is not marks.parse(number) == marks.parse(other)
 
     for position, name in unused.items():
-        signed = {row: number for row, cell in enumerate(cells(position)) if (number := without_sign(cell))}
+        signed = {row: number for row, cell in enumerate(cells(position)) if (number := remove_sign(cell))}
         for target, source in targets.items() if signed else ():
             if source.signs:
                 continue
@@ -90,29 +90,29 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
     """Return the position and the name of the column that contains only units of depths, or None if there is none."""
     for position, name in unused.items():
-        filled = [cell for cell in cells(position) if cell]
-        rest = {*_words(UNIT_WORD.sub(" ", name))}
-        is_named = UNIT_WORD.search(name) and rest <= {"depth", "depths", "length", "interval", "distance"}
-        if is_named and filled and all(map(is_depth_unit, filled)):
+        values = [cell for cell in cells(position) if cell]
+        other_words = {*_split_words(UNIT_WORD.sub(" ", name))}
+        is_named = UNIT_WORD.search(name) and other_words <= {"depth", "depths", "length", "interval", "distance"}
+        if is_named and values and all(map(is_depth_unit, values)):
             return position, name
     return None
 
 
-def _contains_units(name: str, filled: list[str]) -> bool:
+def _contains_units(name: str, values: list[str]) -> bool:
     """Whether all cells of a column are units of contents, or some of them if its name says so."""
-    units = map(unit_of_cell, filled)
-    return any(units) if UNIT_WORD.search(name) else bool(filled) and all(units)
+    units = map(unit_of_cell, values)
+    return any(units) if UNIT_WORD.search(name) else bool(values) and all(units)
 
 
-def _contains_signs(name: str, filled: list[str], is_named: bool, marks: Marks) -> bool:
+def _contains_signs(name: str, values: list[str], is_named: bool, marks: Marks) -> bool:
     """Whether all cells of a column are signs, or its name says so and its only numbers are 0 and 1.
 
     is_named: whether it is named after an imported column, so that one sign among other words suffices.
     """
-    plain = [is_plain_sign(cell) for cell in filled]
-    if any(plain) and (all(plain) or is_named):
+    sign_flags = [is_plain_sign(cell) for cell in values]
+    if any(sign_flags) and (all(sign_flags) or is_named):
         return True
-    numbers = {number for cell in filled if (number := marks.parse(cell)) is not None}
+    numbers = {number for cell in values if (number := marks.parse(cell)) is not None}
     return mentions_sign(name) and numbers <= {0, 1}
 
 
@@ -123,7 +123,7 @@ def _owners(rest: str, targets: Sources) -> list[str]:
     for target, source in targets.items():
         is_formula = contents.formulas == (_formula(source),) and not contents.unknown
         is_unit = contents.unit in ("", source.unit or parse_assay_header(source.column).unit)
-        if _words(rest) == _words(source.column) or (is_formula and is_unit):
+        if _split_words(rest) == _split_words(source.column) or (is_formula and is_unit):
             owners.append(target)
     return owners
 
@@ -150,5 +150,5 @@ def _formula(source: Source) -> str:
     return source.formula or parse_assay_header(source.column).formula
 
 
-def _words(name: str) -> list[str]:
+def _split_words(name: str) -> list[str]:
     return re.findall(r"[^\W_]+|%", name.lower())

@@ -38,7 +38,7 @@ ROCKS = tomllib.loads(files(__package__).joinpath("rocks.toml").read_text("utf-8
 SPREAD = 0.3  # standard deviation of the logarithm of a mineral's content, among samples and portions of a sample
 
 # The share of each rock among the layers, and the mean intensity (logit) of each type of alteration.
-SHARE = {"andesite": 0.4, "granodiorite": 0.3, "siltstone": 0.2, "limestone": 0.1}
+ROCK_SHARES = {"andesite": 0.4, "granodiorite": 0.3, "siltstone": 0.2, "limestone": 0.1}
 INTENSITY = {"potassic": -2.2, "phyllic": -1.6, "propylitic": -1.0, "argillic": -2.6}
 
 
@@ -54,31 +54,31 @@ class DrillHole:
     minerals: NDArray[np.float64]
 
 
-def drill(rows: int, random: Generator, without: str | None = None) -> DrillHole:
-    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. without: a rock to leave out."""
+def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> DrillHole:
+    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. skip: a rock to leave out."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
-    minerals = layers(rows, length, random, without)
+    minerals = simulate_layers(rows, length, random, skip)
     for alteration, level in INTENSITY.items():
-        intensity = level + random.normal(0, 1.1) + 1.3 * along_hole(rows, 25 / length, random)
-        minerals = altered(minerals, ROCKS["altered"][alteration], logistic(intensity))
+        intensity = level + random.normal(0, 1.1) + 1.3 * simulate_curve(rows, 25 / length, random)
+        minerals = alter(minerals, ROCKS["altered"][alteration], logistic(intensity))
     bottom = random.uniform(5, 70)
-    weathering = logistic((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
-    minerals = altered(minerals, ROCKS["weathered"], weathering)
+    weathering = logistic((bottom - depth) / 6 + 0.6 * simulate_curve(rows, 8 / length, random))
+    minerals = alter(minerals, ROCKS["weathered"], weathering)
     # holes differ, so that a new hole is harder to predict than a new row of a known one
     hole_factors = np.exp(0.5 * SPREAD * random.standard_normal(len(MINERALS)))
-    minerals = varied(minerals * hole_factors, random)
+    minerals = add_noise(minerals * hole_factors, random)
     return DrillHole(depth, depth + length, minerals)
 
 
-def layers(rows: int, length: float, random: Generator, without: str | None = None) -> NDArray[np.float64]:
-    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. without: a rock to leave out."""
-    shares = {rock: share for rock, share in SHARE.items() if rock != without}
+def simulate_layers(rows: int, length: float, random: Generator, skip: str | None = None) -> NDArray[np.float64]:
+    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. skip: a rock to leave out."""
+    shares = {rock: share for rock, share in ROCK_SHARES.items() if rock != skip}
     table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)
     kinds = random.choice(len(table), size=layer[-1] + 1, p=np.array(list(shares.values())) / sum(shares.values()))
-    fresh: NDArray[np.float64] = table[kinds[layer]]
-    return fresh
+    minerals: NDArray[np.float64] = table[kinds[layer]]
+    return minerals
 
 
 def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:
@@ -86,20 +86,20 @@ def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:
     return np.array([assemblage.get(mineral, 0.0) for mineral in MINERALS]) / sum(assemblage.values())
 
 
-def altered(
+def alter(
     minerals: NDArray[np.float64], assemblage: dict[str, float], intensity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Replace the share `intensity` (rows,), 0 to 1, of the minerals by the assemblage."""
     return minerals + intensity[:, None] * (fractions(assemblage) - minerals)
 
 
-def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
+def add_noise(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
     """Multiply each mineral of each row by independent lognormal noise, and rescale each row to sum 1."""
     minerals = minerals * np.exp(SPREAD * random.standard_normal(minerals.shape))
     return minerals / minerals.sum(axis=1, keepdims=True)
 
 
-def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
+def simulate_curve(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
     """Simulate an autoregressive curve (rows,) with mean 0 and standard deviation 1. correlation: length in samples."""
     coefficient = np.exp(-1 / correlation)
     curve = random.standard_normal(rows)

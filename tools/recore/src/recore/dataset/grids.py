@@ -12,9 +12,9 @@ from recore.data_file import read_header
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
 from recore.schema import channels_of
 
-SAME = 0.01  # share of the distance to the next channel; grids that differ by less are treated as equal
+GRID_TOLERANCE = 0.01  # share of the distance to the next channel; grids that differ by less are treated as equal
 MIN_CHANNELS = 7  # one bin of the template's preprocess.py
-COARSE = 1.5  # times the step of the grid; spectra with wider steps gain no detail
+COARSENESS = 1.5  # times the step of the grid; spectra with wider steps gain no detail
 GAP = 3  # times the neighbouring steps; a wider step is a gap
 
 
@@ -42,7 +42,7 @@ def grid_of(wavenumbers: Numbers) -> Grid:
     for decimals in range(1, 9):
         names = tuple(f"{wavenumber:.{decimals}f}" for wavenumber in wavenumbers)
         if len(set(names)) == len(names):
-            return Grid(wavenumbers, names, SAME * _step(wavenumbers))
+            return Grid(wavenumbers, names, GRID_TOLERANCE * _step(wavenumbers))
     raise ValueError(
         f"channels from {wavenumbers[0]:g} to {wavenumbers[-1]:g} cm-1 are too close together for unique names"
     )
@@ -68,7 +68,7 @@ def grid_of_names(names: Sequence[str]) -> Grid:
     # names are rounded, so channels differ from them by up to half of the last decimal
     rounding = 0.5001 * 10.0 ** -min(len(name.partition(".")[2]) for name in names)
     step = _step(wavenumbers)
-    return Grid(wavenumbers, tuple(names), max(SAME * step, min(rounding, step / 4)))
+    return Grid(wavenumbers, tuple(names), max(GRID_TOLERANCE * step, min(rounding, step / 4)))
 
 
 def _step(wavenumbers: Numbers) -> float:
@@ -82,11 +82,11 @@ def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
     Spectra that would reduce it to fewer than MIN_CHANNELS channels are ignored; they cannot be put on the grid. Raises
     ValueError if the grid itself has fewer channels.
     """
-    groups = sorted(_by_grid(spectra), key=len, reverse=True)
+    groups = sorted(_group_by_grid(spectra), key=len, reverse=True)
     base = groups[0][0].wavenumbers
     if len(base) < MIN_CHANNELS:
         raise ValueError(f"{groups[0][0].source}: {len(base)} channels; {MIN_CHANNELS} or more are required")
-    margin = SAME * _step(base)
+    margin = GRID_TOLERANCE * _step(base)
     for group in groups[1:] if interpolate else []:
         wavenumbers = group[0].wavenumbers
         common = base[(base >= wavenumbers[-1] - margin) & (base <= wavenumbers[0] + margin)]
@@ -116,7 +116,7 @@ def put_on_grid(
                 problems.append(Problem(spectrum.source, str(error), sample=spectrum.sample, ids=spectrum.ids))
                 continue
             n_interpolated += 1
-            n_coarse += bool(np.median(-np.diff(wavenumbers)) > COARSE * step)
+            n_coarse += bool(np.median(-np.diff(wavenumbers)) > COARSENESS * step)
         else:
             channels = f"its {len(wavenumbers)} channels, {wavenumbers[0]:.1f} to {wavenumbers[-1]:.1f} cm-1,"
             differ = f"{channels} differ from the grid ({grid}); --interpolate interpolates them"
@@ -127,19 +127,19 @@ def put_on_grid(
     counts = {
         f"cut to {grid}": n_cut,
         f"interpolated to {grid} with a cubic spline": n_interpolated,
-        f"their channel spacing is more than {COARSE:g} times the grid's, and the spline adds no detail": n_coarse,
+        f"their channel spacing is more than {COARSENESS:g} times the grid's, and the spline adds no detail": n_coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {change}" for change, count in counts.items() if count]
     return on_grid, problems, remarks
 
 
-def _by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
+def _group_by_grid(spectra: list[Spectrum]) -> list[list[Spectrum]]:
     groups: list[list[Spectrum]] = []
     for spectrum in spectra:
         for group in groups:
             first = group[0].wavenumbers
             same_length = len(spectrum.wavenumbers) == len(first)
-            if same_length and np.abs(spectrum.wavenumbers - first).max() <= SAME * _step(first):
+            if same_length and np.abs(spectrum.wavenumbers - first).max() <= GRID_TOLERANCE * _step(first):
                 group.append(spectrum)
                 break
         else:
@@ -168,12 +168,12 @@ def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) 
         raise ValueError(
             f"its {len(wavenumbers)} channels are too few for interpolation; {MIN_CHANNELS} or more are required"
         )
-    within = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
+    clipped = np.clip(grid.wavenumbers, wavenumbers[-1], wavenumbers[0])
     steps = -np.diff(wavenumbers)
     neighbours = np.minimum(np.append(steps[1:], np.inf), np.insert(steps[:-1], 0, np.inf))
     for gap in np.flatnonzero(steps > GAP * neighbours):
         upper, lower = wavenumbers[gap], wavenumbers[gap + 1]
-        if ((within < upper) & (within > lower)).any():
+        if ((clipped < upper) & (clipped > lower)).any():
             raise ValueError(f"it has no channel between {upper:.1f} and {lower:.1f} cm-1, but the grid does")
-    values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(within)
+    values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(clipped)
     return values

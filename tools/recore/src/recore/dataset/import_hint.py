@@ -27,18 +27,18 @@ def explain_import(path: Path, only_header: bool = False) -> str:
 
     only_header: report only UTF-16, a title above the header and channels such as 3998 cm-1.
     """
-    foreign = _list_features(path)
-    if only_header and not foreign:
+    features = _list_features(path)
+    if only_header and not features:
         return ""
     item = next(read_file(path, ReadingOptions(only_spectra=False)), None)
-    reason = "; ".join(foreign) or "this is not a data file in the challenge's schema"
+    reason = "; ".join(features) or "this is not a data file in the challenge's schema"
     if not isinstance(item, Problem):
         return f"{reason}; {IMPORT} reads it" if item else ""
     if item.question and "--" not in item.reason:  # no option of the import resolves it
         return item.reason
     if item.question:
         return f"{reason}; {IMPORT} needs an option: {item.reason}"
-    return "; ".join([*foreign, item.reason]) if foreign and not only_header else ""
+    return "; ".join([*features, item.reason]) if features and not only_header else ""
 
 
 def _list_features(path: Path) -> list[str]:

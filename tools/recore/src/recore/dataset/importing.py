@@ -19,7 +19,7 @@ from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, c
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
-from recore.dataset.instruments.spectrum import LIKE_REFLECTANCE, Numbers, Problem, Spectrum, find_reflectance
+from recore.dataset.instruments.spectrum import REFLECTANCE_HINT, Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.plausibility import SuspectedUnit
 from recore.dataset.replicates import match_replicates, remove_ambiguous, sample_of_replicate
 from recore.dataset.similar_names import note_similar_holes, similar_names
@@ -139,25 +139,25 @@ def import_files(
         reading = replace(reading, only_spectra=False, sample=table.sample_column)
     grid = grids.grid_of_file(options.like) if options.like else None
     paths, remarks = find_files(options.files)
-    paths = _without_table(paths, options, remarks)
+    paths = _exclude_table(paths, options, remarks)
     result = ImportResult(remarks=remarks)
     if table:
         result.remarks += table.remarks
         if note := note_similar_holes(map(str, table.identity[challenge().group])):
             result.remarks.append(f"{options.table}: {note}")
-        result.suspected = table.suspected
+        result.suspected = table.suspected_units
     spectra, _ = read_files(paths, reading, result, advance)
     if table:
         if options.replicates != "one":
             spectra = match_replicates(spectra, table.samples, result.remarks)
         measured = {spectrum.sample for spectrum in spectra}
-        spectra = _listed(spectra, table, options.only_listed, result)
-    spectra, grid = on_grid(spectra, grid, options.interpolate, result)
+        spectra = _keep_listed(spectra, table, options.only_listed, result)
+    spectra, grid = regrid(spectra, grid, options.interpolate, result)
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
     is_unread = options.is_one_table and not spectra and result.problems  # problems already explain the missing spectra
     if table and not is_unread:
-        rows = _in_order_of_table(rows, table, measured - {*table.samples}, result)
+        rows = _sort_rows(rows, table, measured - {*table.samples}, result)
     if grid and rows and (options.keep_going or not result.problems):
         _write(options.out, grid, rows, table, lambda done: advance("writing", done, len(rows)))
         result.rows, result.grid, result.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
@@ -178,19 +178,19 @@ def read_files(
     return remove_ambiguous(spectra, paths, reading, result.problems), samples
 
 
-def on_grid(
+def regrid(
     spectra: list[Spectrum], grid: Grid | None, interpolate: bool, result: ImportResult
 ) -> tuple[list[Spectrum], Grid | None]:
     """Put unique spectra on a grid, by default the most common one; add problems and remarks to the result."""
-    spectra = _without_repeats(spectra, result)
+    spectra = _drop_repeats(spectra, result)
     _add_remarks(spectra, result)
     if not spectra:
         return spectra, grid
-    chosen = grid or grids.most_common_grid(spectra, interpolate)
-    spectra, problems, remarks = grids.put_on_grid(spectra, chosen, interpolate, is_fixed=grid is not None)
+    common_grid = grid or grids.most_common_grid(spectra, interpolate)
+    spectra, problems, remarks = grids.put_on_grid(spectra, common_grid, interpolate, is_fixed=grid is not None)
     result.problems += problems
-    result.remarks += remarks + _note_constant_runs(spectra, chosen)
-    return spectra, chosen
+    result.remarks += remarks + _note_constant_runs(spectra, common_grid)
+    return spectra, common_grid
 
 
 def _read_table(options: ImportOptions) -> AssayTable | None:
@@ -203,7 +203,7 @@ def _read_table(options: ImportOptions) -> AssayTable | None:
     return read_assays(options.table, columns, *units, options.reading.decimal, options.is_one_table)
 
 
-def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
+def _exclude_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
     """Remove the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
     real = {os.path.realpath(path): path for path in paths}
     inputs = [*real, *(os.path.realpath(path) for path in (options.table, options.like) if path)]
@@ -227,7 +227,7 @@ def join_repeated(problems: list[Problem]) -> list[Problem]:
     ]
 
 
-def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
+def _keep_listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
     samples = set(table.samples)
     listed = [spectrum for spectrum in spectra if spectrum.sample in samples]
     unlisted: dict[str, str] = {}
@@ -248,7 +248,7 @@ def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, resul
     return listed
 
 
-def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
+def _drop_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
     """Return the first spectrum of each sample and replicate; report the others."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
@@ -269,7 +269,11 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
     elif suspects:
         names = list_names([spectrum.source for spectrum in suspects], SHOWN)
+<<<<<<< HEAD
         result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {LIKE_REFLECTANCE}")
+=======
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}, unlike the rest: {names}")
+>>>>>>> xna
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
@@ -291,15 +295,20 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
             for sample, group in by_sample.items()
             for spectrum in group
         ]
-    several = [group for group in by_sample.values() if len(group) > 1]
-    if several and replicates == "one":
-        first = several[0]
+    repeats = [group for group in by_sample.values() if len(group) > 1]
+    if repeats and replicates == "one":
+        first = repeats[0]
         reason = (
+<<<<<<< HEAD
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
             "for example); --replicates mean averages them, and --replicates each creates a row for each"
+=======
+            f"{len(repeats)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
+            "for example); --replicates mean averages them, --replicates each creates a row for each"
+>>>>>>> xna
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
-    elif several:
+    elif repeats:
         sizes = Counter(map(len, by_sample.values()))
         counts = ", ".join(f"{number} of {size} spectra each" for size, number in sorted(sizes.items()))
         result.remarks.append(f"rows are means of replicates: {counts}")
@@ -308,7 +317,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
     ]
 
 
-def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
+def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
     """Sort and name the rows as in the table. unlisted: samples with a spectrum, but without a row in the table."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
@@ -321,7 +330,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, unlisted: Iterable[st
     return sorted(renamed, key=lambda row: table.rows[row.sample])
 
 
-def rounded(absorbance: Numbers) -> Numbers:
+def round_off(absorbance: Numbers) -> Numbers:
     """Round absorbance as in a data file."""
     return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # turns -0.0 into 0.0
 
@@ -339,7 +348,7 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, ad
     with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = rounded(np.array([row.mean for row in rows[part]]))
+            means = round_off(np.array([row.mean for row in rows[part]]))
             columns = {"": index} | identity
             columns = {name: values[part] for name, values in columns.items()}
             columns |= dict(zip(grid.names, means.T, strict=True))

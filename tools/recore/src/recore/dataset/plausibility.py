@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from recore.dataset.grammar.target_units import PER_UNIT, unit_of
-from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE
+from recore.dataset.grammar.target_units import VALUES_PER_UNIT, unit_of
+from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE_RANGES
 
 MAJOR = 1000  # ppm in the upper crust, at least, of major elements
 COMMON = 30  # times more or less than the upper crust; the medians of common rocks and soils are within this range
 MIN_ROWS = 3  # measured values; columns with fewer are not judged
-AT_LIMIT = 0.1  # share of the values that are equal to the lowest, if it is a limit of detection
-ROUND = 0.9  # share of gold assays that are whole or half numbers, as laboratories report ppb, but never ppm
+LIMIT_FRACTION = 0.1  # share of the values that are equal to the lowest, if it is a limit of detection
+ROUND_FRACTION = 0.9  # share of gold assays that are whole or half numbers, as laboratories report ppb, but never ppm
 
 MAX_LENGTH = 30.0  # m, median; composites of drill core and cuttings are shorter
 CONVERTED_LENGTH = (0.1, 10.0)  # m, median, for depths converted from a suspected unit
@@ -61,13 +61,13 @@ def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
     if len(values) < MIN_ROWS:
         return None
     target_unit = unit_of(target)
-    scale = PER_UNIT[target_unit]
-    low, abundance, high = (scale * content for content in PLAUSIBLE[target])
+    scale = VALUES_PER_UNIT[target_unit]
+    low, abundance, high = (scale * content for content in PLAUSIBLE_RANGES[target])
     median = float(np.median(values))
     limit = DETECTION_LIMITS[target]
     repeats = int((values == values.min()).sum())
-    at_limit = median <= limit and values.min() >= limit / 4 and repeats >= max(2, AT_LIMIT * len(values))
-    gold_in_ppb = target == "AuPPM" and median >= 1 and (values * 2 % 1 == 0).mean() >= ROUND
+    at_limit = median <= limit and values.min() >= limit / 4 and repeats >= max(2, LIMIT_FRACTION * len(values))
+    gold_in_ppb = target == "AuPPM" and median >= 1 and (values * 2 % 1 == 0).mean() >= ROUND_FRACTION
     if (median >= low or at_limit) and median <= high and not gold_in_ppb:
         return None
     reason = f"{target}: the median of {len(values)} values is {_format(median)} {target_unit}, "

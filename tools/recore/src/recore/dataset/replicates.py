@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from recore.dataset.instruments.reading_options import ReadingOptions, without_text_suffix
+from recore.dataset.instruments.reading_options import ReadingOptions, remove_text_suffix
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 from recore.listing import list_names
 
@@ -50,7 +50,7 @@ def remove_ambiguous(
     Replicates are numbered from 0 or 1, without leading zeros; any other number after a digit can be the decimals of a
     depth or a part of a date.
     """
-    names = {str(path): path.name for path in paths if without_text_suffix(path.name) != path.name}
+    names = {str(path): path.name for path in paths if remove_text_suffix(path.name) != path.name}
     by_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
         if spectrum.source in names and spectrum.replicate and spectrum.sample[-1:].isdigit() and not reading.name:
@@ -63,9 +63,9 @@ def remove_ambiguous(
             ambiguous |= {spectrum.source for spectrum in group}
             first = min(group, key=lambda spectrum: spectrum.source)
             name = names[first.source]
-            suffix = re.escape(name[len(without_text_suffix(name)) :])
+            suffix = re.escape(name[len(remove_text_suffix(name)) :])
             reason = (
-                f"is it replicate {first.replicate} of the sample {sample!r}, or is {without_text_suffix(name)!r} a "
+                f"is it replicate {first.replicate} of the sample {sample!r}, or is {remove_text_suffix(name)!r} a "
                 f"sample? --name '(?P<sample>.+){suffix}' reads a sample, "
                 f"--name '(?P<sample>.+)\\.(?P<replicate>\\d+){suffix}' a replicate"
             )

@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from recore.challenge import challenge
-from recore.dataset.geology import MINERALS, SHARE, drill, varied
-from recore.dataset.grammar.target_units import PER_UNIT, unit_of
+from recore.dataset.geology import MINERALS, ROCK_SHARES, add_noise, simulate_hole
+from recore.dataset.grammar.target_units import VALUES_PER_UNIT, unit_of
 from recore.dataset.grammar.units import DETECTION_LIMITS
 from recore.dataset.sample_spectra import Spectrometer, channel_names, grid
 from recore.dataset.writing import Columns, check_not_existing, write_data_file
@@ -24,14 +24,14 @@ RANGES = {  # ranges of mixtures, by unit
     **{"cmol/kg": (0.0, 40.0), "mmol/kg": (0.0, 400.0), "pH": (4.0, 8.5)},
 }
 ERROR = 0.03  # relative error of an analysis
-NUGGET = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals in few grains; 0.2 for others
+NUGGET_SPREAD = {"Au": 0.8, "Ag": 0.4}  # standard deviation of the logarithm of metals in few grains; 0.2 for others
 
 ELEMENTS = [name[:-3] for name in DETECTION_LIMITS]
 LIMITS = np.array(list(DETECTION_LIMITS.values()))
-IN_PPM = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
+PPM_CONTENTS = np.array([[mineral.elements.get(element, 0.0) for element in ELEMENTS] for mineral in MINERALS.values()])
 # The content of each element in each mineral (minerals, elements), in the unit of its name.
-CONTENTS = IN_PPM * [PER_UNIT[name[-3:].lower()] for name in DETECTION_LIMITS]
-IN_FORMULA = np.array([[element not in mineral.traces for element in ELEMENTS] for mineral in MINERALS.values()])
+CONTENTS = PPM_CONTENTS * [VALUES_PER_UNIT[name[-3:].lower()] for name in DETECTION_LIMITS]
+FORMULA_MASK = np.array([[element not in mineral.traces for element in ELEMENTS] for mineral in MINERALS.values()])
 
 
 class Laboratory:
@@ -40,8 +40,8 @@ class Laboratory:
     def __init__(self, random: Generator):
         self._random = random
         hole_factors = np.exp(0.3 * random.standard_normal(CONTENTS.shape))
-        self._contents = np.where(IN_FORMULA, CONTENTS, CONTENTS * hole_factors)
-        self._spread = np.array([NUGGET.get(element, 0.2) for element in ELEMENTS])
+        self._contents = np.where(FORMULA_MASK, CONTENTS, CONTENTS * hole_factors)
+        self._spread = np.array([NUGGET_SPREAD.get(element, 0.2) for element in ELEMENTS])
 
     def analyse(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return assays (rows, elements) in the units of DETECTION_LIMITS for mass fractions (rows, minerals).
@@ -49,12 +49,12 @@ class Laboratory:
         They have three significant digits; assays below the limit of detection are half of it.
         """
         shape = (len(minerals), len(ELEMENTS))
-        formula = sum_of_minerals(minerals, np.where(IN_FORMULA, self._contents, 0))
-        traces = sum_of_minerals(minerals, np.where(IN_FORMULA, 0, self._contents))
+        formula = sum_of_minerals(minerals, np.where(FORMULA_MASK, self._contents, 0))
+        traces = sum_of_minerals(minerals, np.where(FORMULA_MASK, 0, self._contents))
         contents = formula + traces * np.exp(self._spread * self._random.standard_normal(shape))
         measured = contents * (1 + ERROR * self._random.standard_normal(shape))
         measured += 0.3 * LIMITS * self._random.standard_normal(shape)
-        return np.where(measured < LIMITS, LIMITS / 2, significant(np.maximum(measured, LIMITS), 3))
+        return np.where(measured < LIMITS, LIMITS / 2, round_digits(np.maximum(measured, LIMITS), 3))
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ def mixed_targets() -> list[str]:
     return [name for name in challenge().targets if name not in DETECTION_LIMITS or unit_of(name) != name[-3:].lower()]
 
 
-def mixture(target: str, minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
+def mix_minerals(target: str, minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
     """Return values (rows,) of a target that is not a content of minerals: a smooth function of mass fractions.
 
     Their range depends on the target's unit, and the weights on its name, so that a model can learn them from the
@@ -76,16 +76,16 @@ def mixture(target: str, minerals: NDArray[np.float64], random: Generator) -> ND
     weights = np.random.default_rng(list(target.encode())).uniform(size=(minerals.shape[1], 1))
     low, high = RANGES.get(unit_of(target), (0.0, 10.0))
     values = low + (high - low) * sum_of_minerals(minerals, weights)[:, 0]
-    return significant(values * np.exp(ERROR * random.standard_normal(len(values))), 3)
+    return round_digits(values * np.exp(ERROR * random.standard_normal(len(values))), 3)
 
 
-def significant(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+def round_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
     """Round positive values to this number of significant digits."""
     exponent = digits - 1 - np.floor(np.log10(values))
     # dividing by an exact power of ten gives the number that prints with these digits
-    up, down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
-    rounded: NDArray[np.float64] = np.round(values * up / down) * down / up
-    return rounded
+    scale_up, scale_down = 10.0 ** np.maximum(exponent, 0), 10.0 ** np.maximum(-exponent, 0)
+    result: NDArray[np.float64] = np.round(values * scale_up / scale_down) * scale_down / scale_up
+    return result
 
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -119,8 +119,8 @@ class Plan:
             raise ValueError(f"the fraction of missing assays is {self.missing}: it must be at least 0 and less than 1")
         if self.seed < 0:
             raise ValueError(f"the seed is {self.seed}: it must be at least 0")
-        if self.without is not None and self.without not in SHARE:
-            raise ValueError(f"unknown rock {self.without!r}: the rocks are {', '.join(SHARE)}")
+        if self.without is not None and self.without not in ROCK_SHARES:
+            raise ValueError(f"unknown rock {self.without!r}: the rocks are {', '.join(ROCK_SHARES)}")
 
 
 def make_sample(
@@ -164,12 +164,12 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
     first = 0
     for number, size in enumerate(sizes):
         hole_random = np.random.default_rng([plan.seed, number])
-        hole = drill(size, hole_random, plan.without)
+        hole = simulate_hole(size, hole_random, plan.without)
         spectrometer, laboratory = Spectrometer(wavenumbers, hole_random), Laboratory(hole_random)
         for start in range(0, size, CHUNK):
             rows = slice(start, min(start + CHUNK, size))
             # the laboratory and the spectrometer get different portions of a sample
-            assays = laboratory.analyse(varied(hole.minerals[rows], hole_random))
+            assays = laboratory.analyse(add_noise(hole.minerals[rows], hole_random))
             assays[hole_random.random(assays.shape) < plan.missing] = np.nan
             index = np.arange(first + rows.start, first + rows.stop)
             depths = {DEPTH_TO: hole.depth_to[rows], DEPTH_FROM: hole.depth_from[rows]}
@@ -180,7 +180,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
             inputs |= zip(names, np.ascontiguousarray(spectra.T), strict=True)
             values = dict(zip(DETECTION_LIMITS, assays.T, strict=True))
             for name in mixed_targets():
-                values[name] = mixture(name, hole.minerals[rows], hole_random)
+                values[name] = mix_minerals(name, hole.minerals[rows], hole_random)
                 values[name][hole_random.random(len(assays)) < plan.missing] = np.nan
             yield bool(private[number]), inputs, {name: values[name] for name in challenge().targets}
         first += size

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recore.dataset.geology import MINERALS, logistic
 
-FIRST, LAST = 4000.0, 350.0  # cm-1
+MAX_WAVENUMBER, MIN_WAVENUMBER = 4000.0, 350.0  # cm-1
 ABSORPTION = 6.0  # strongest band of a pure mineral / scattering coefficient of the powder
 BACKGROUND = 0.002  # absorption at all wavenumbers, relative to that; pure magnetite has 1
 
@@ -46,7 +46,7 @@ WATER: Bands = [(3420, 1.0, 170), (3240, 0.4, 120), (1638, 0.35, 30), (2130, 0.0
 
 def grid(channels: int) -> NDArray[np.float64]:
     """Return wavenumbers (channels,) in cm-1, descending from FIRST to LAST, with one decimal."""
-    return np.round(np.linspace(FIRST, LAST, channels), 1)
+    return np.round(np.linspace(MAX_WAVENUMBER, MIN_WAVENUMBER, channels), 1)
 
 
 def channel_names(wavenumbers: NDArray[np.float64]) -> list[str]:
@@ -76,21 +76,21 @@ class Spectrometer:
 
     def __init__(self, wavenumbers: NDArray[np.float64], random: Generator):
         self._random, self._wavenumbers = random, wavenumbers
-        self._pure = np.array([self._shifted_bands(wavenumbers, mineral.bands) for mineral in MINERALS.values()])
+        self._bands = np.array([self._shifted_bands(wavenumbers, mineral.bands) for mineral in MINERALS.values()])
         self._opacity = np.array([mineral.opacity for mineral in MINERALS.values()])
         self._electronic = np.array([mineral.electronic for mineral in MINERALS.values()])
         self._water = band_shape(wavenumbers, WATER)
         self._above_step = logistic((wavenumbers - STEP_POSITION) / STEP_WIDTH)
-        self._baseline = LEVEL + RISE * np.exp((LAST - wavenumbers) / RISE_WIDTH) - STEP * self._above_step
-        self._cut_off = CUT_OFF_NOISE * np.exp((LAST - wavenumbers) / CUT_OFF_WIDTH)
+        self._baseline = LEVEL + RISE * np.exp((MIN_WAVENUMBER - wavenumbers) / RISE_WIDTH) - STEP * self._above_step
+        self._cut_off = CUT_OFF_NOISE * np.exp((MIN_WAVENUMBER - wavenumbers) / CUT_OFF_WIDTH)
         self._specular = random.uniform(0.01, 0.06)
 
     def measure(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return absorbance (rows, channels), with five decimals, for mass fractions (rows, minerals)."""
         rows, random = len(minerals), self._random
         # one mineral at a time, because the last bits of a matrix product depend on the computer
-        absorption = np.zeros((rows, self._pure.shape[1]))
-        for fraction, spectrum in zip(minerals.T, self._pure, strict=True):
+        absorption = np.zeros((rows, self._bands.shape[1]))
+        for fraction, spectrum in zip(minerals.T, self._bands, strict=True):
             absorption += fraction[:, None] * spectrum
         absorption += (BACKGROUND + 0.5 * (minerals * self._opacity).sum(axis=1))[:, None]
         absorption += np.outer(0.015 * random.exponential(size=rows), self._water)

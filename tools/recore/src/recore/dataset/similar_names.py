@@ -21,14 +21,14 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
     A name that is among the others, or that resembles several of them, is omitted.
     """
     known = set(others)
-    by_core = _by_core(known)
+    by_core = _group_by_core(known)
     similar = {name: by_core.get(_core(name), []) for name in names if name not in known}
     return {name: matches[0] for name, matches in similar.items() if len(matches) == 1}
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
     """Return a note on groups, such as drill holes, with several spellings, or "" if there are none."""
-    groups = [sorted(group) for group in _by_core(set(holes)).values() if len(group) > 1]
+    groups = [sorted(group) for group in _group_by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""
     listed = list_names([" and ".join(repr(plain(name, 40)) for name in group) for group in sorted(groups)], SHOWN)
@@ -39,7 +39,7 @@ def note_similar_holes(holes: Iterable[str]) -> str:
     )
 
 
-def _by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
+def _group_by_core(names: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in names:
         groups.setdefault(_core(name), []).append(name)

@@ -24,8 +24,8 @@ from recore.listing import count, list_names
 from recore.schema import is_wavenumber
 from recore.text import plain
 
-LISTED = 5  # names in a message
-SHARE = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
+MAX_LISTED = 5  # names in a message
+SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _check_columns(header: list[str], path: Path) -> None:
 
 @contextlib.contextmanager
 def _write_rows(path: Path) -> Iterator[Callable[[Iterable[str]], object]]:
-    with write_gzipped(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
-        yield csv.writer(text, lineterminator="\n").writerow
+    with write_gzipped(path) as file, io.TextIOWrapper(file, "utf-8", newline="") as lines:
+        yield csv.writer(lines, lineterminator="\n").writerow
 
 
 def _count_rows(data: DataFile, position: int) -> Counter[str]:
@@ -118,21 +118,21 @@ def _count_rows(data: DataFile, position: int) -> Counter[str]:
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
     """Choose the private holes. names: all holes, sorted so that the order of rows does not matter."""
     name = challenge().group_name
-    if share := SHARE.fullmatch(holes.strip()):
+    if share := SHARE_PATTERN.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
-        chosen = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
+        chosen_holes = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
     else:
-        chosen = {name.strip() for name in holes.split(",")} - {""}
-        if unknown := sorted(chosen - set(names)):
+        chosen_holes = {name.strip() for name in holes.split(",")} - {""}
+        if unknown := sorted(chosen_holes - set(names)):
             raise ValueError(
-                f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, LISTED)}; "
+                f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, MAX_LISTED)}; "
                 "write a fraction as 30% or 0.3"
             )
-    if not 0 < len(chosen) < len(names):
-        side = "public" if chosen else "private"
+    if not 0 < len(chosen_holes) < len(names):
+        side = "public" if chosen_holes else "private"
         raise ValueError(f"{path}: --holes {holes} would make none of the {count(len(names), name)} {side}")
-    return chosen
+    return chosen_holes
 
 
 def _quote_names(names: list[str]) -> str:
-    return list_names([repr(plain(name, 40)) for name in names], LISTED)
+    return list_names([repr(plain(name, 40)) for name in names], MAX_LISTED)

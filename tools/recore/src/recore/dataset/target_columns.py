@@ -12,15 +12,15 @@ from recore.dataset.grammar.contents import (
     conversion_factor,
     is_anion,
     is_reagent,
+    list_targets,
     parse_assay_header,
-    targets_in,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
 from recore.dataset.grammar.target_units import element_of, find_target, unit_factor, unit_of
 from recore.dataset.grammar.units import (
     CHARGE_UNITS,
     CONTENT_UNITS,
-    NOT_BY_MASS,
+    OTHER_UNIT,
     OUNCES,
     SYNONYMS,
     split_units,
@@ -56,22 +56,22 @@ class Source:
     units: tuple[int, str] | None = None
 
 
-def chosen_source(target: str, column: str, position: int, stated: str) -> Source:
-    """Return the source for the column that the user chose for a target, with the unit `stated` after it, if any.
+def chosen_source(target: str, column: str, position: int, stated_unit: str) -> Source:
+    """Return the source for the column that the user chose for a target, with the unit `stated_unit` after it, if any.
 
     Without a unit, the factor assumes the target's. Raises ValueError if the name of the column is not understood.
     """
-    option = f"--column {target}={column}" + (f":{stated}" if stated else "")
+    option = f"--column {target}={column}" + (f":{stated_unit}" if stated_unit else "")
     element, target_unit = element_of(target), unit_of(target)
-    if column == target and not stated:
+    if column == target and not stated_unit:
         return Source(position, column, target_unit, 1.0, element)
     contents = parse_assay_header(column)
     if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} means that this is not the concentration of an element; {remedy}")
-    formula = _chosen_formula(target, contents, option) if element else ""
-    unit = _parse_unit(stated, target_unit, option) if stated else contents.unit
-    if not stated and (len(contents.units) > 1 or unit == NOT_BY_MASS):
+    formula = _choose_formula(target, contents, option) if element else ""
+    unit = _parse_unit(stated_unit, target_unit, option) if stated_unit else contents.unit
+    if not stated_unit and (len(contents.units) > 1 or unit == OTHER_UNIT):
         raise ValueError(
             f"{option}: this name has no single unit by mass; convert the values, or specify their unit, as in "
             f"{option}:pct"
@@ -84,27 +84,27 @@ def chosen_source(target: str, column: str, position: int, stated: str) -> Sourc
         raise ValueError(f"{option}: {error}") from None
 
 
-def _parse_unit(stated: str, target_unit: str, option: str) -> str:
+def _parse_unit(stated_unit: str, target_unit: str, option: str) -> str:
     """Parse the unit after a column's name. Raises ValueError if it is unknown."""
-    unit = SYNONYMS.get(stated.lower(), stated.lower())
-    if stated.lower() == target_unit.lower():
+    unit = SYNONYMS.get(stated_unit.lower(), stated_unit.lower())
+    if stated_unit.lower() == target_unit.lower():
         return target_unit
     known_units = (*CONTENT_UNITS, *CHARGE_UNITS)
     if unit not in known_units:
-        unit = unit_of_cell(stated) or unit
+        unit = unit_of_cell(stated_unit) or unit
     if unit not in (*known_units, OUNCES):
         known = ", ".join([*known_units, *SYNONYMS])
-        raise ValueError(f"{option}: the unit {stated!r} is unknown; use {known}")
+        raise ValueError(f"{option}: the unit {stated_unit!r} is unknown; use {known}")
     return unit
 
 
-def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
+def _choose_formula(target: str, contents: AssayHeader, option: str) -> str:
     """Return the formula of a chosen column: the target's element, unless the column's name has a compound of it."""
     element = element_of(target)
-    formulas = [formula for formula in contents.formulas if target in targets_in(formula)]
+    formulas = [formula for formula in contents.formulas if target in list_targets(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
     compound = rf"(?:{element}|{element.upper()})[A-Z]\w*\d\w*"
-    unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in targets_in(word)]
+    unclear = [word for word in contents.unknown if re.fullmatch(compound, word) or target in list_targets(word)]
     if len(formulas) > 1 or (unclear and not formulas):
         names = " and ".join(formulas) or unclear[0]
         raise ValueError(f"{option}: the meaning of {names} in this name is unclear; rename the column")
@@ -116,12 +116,12 @@ def _chosen_formula(target: str, contents: AssayHeader, option: str) -> str:
 def find_targets(
     columns: Mapping[int, str],
     headers: Collection[str],
-    chosen: Mapping[str, Source],
+    chosen_sources: Mapping[str, Source],
     default_unit: str,
     cells: Cells,
     asks: bool = True,
 ) -> dict[str, Source]:
-    """Find targets by the names of columns, except the targets that the user has `chosen`.
+    """Find targets by the names of columns, except the targets that the user has `chosen_sources`.
 
     columns: names by position. headers: all names in the table. asks: whether to ask about columns without a unit,
     whose sources have none yet. Raises Ambiguity if several columns contain one target, or a compound contains several
@@ -131,13 +131,13 @@ def find_targets(
     compounds: dict[str, list[str]] = {}
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
     for position, name in columns.items():
-        contents = _named_contents(name, headers)
+        contents = _parse_header(name, headers)
         if named := find_target(name):
-            if named[0] not in chosen:
-                options.setdefault(named[0], []).append(_named_source(*named, position, name))
+            if named[0] not in chosen_sources:
+                options.setdefault(named[0], []).append(_make_named_source(*named, position, name))
             continue
-        targets = [] if is_anion(contents.formula) else targets_in(contents.formula)
-        is_other = contents.unit == NOT_BY_MASS or contents.unit in CHARGE_UNITS
+        targets = [] if is_anion(contents.formula) else list_targets(contents.formula)
+        is_other = contents.unit == OTHER_UNIT or contents.unit in CHARGE_UNITS
         if is_other or not targets:
             continue
         if not contents.unit and (
@@ -146,20 +146,20 @@ def find_targets(
             continue
         if len(targets) > 1:
             compounds[name] = targets
-        elif targets[0] not in chosen:
+        elif targets[0] not in chosen_sources:
             source = Source(position, name, contents.unit, formula=contents.formula)
             options.setdefault(targets[0], []).append(source)
-    if not (asks or default_unit or any(_is_open(target, source) for target, source in chosen.items())):
+    if not (asks or default_unit or any(_is_open(target, source) for target, source in chosen_sources.items())):
         stated = {target: [source for source in sources if source.unit] for target, sources in options.items()}
         options = {target: sources for target, sources in stated.items() if sources}
         compounds = {name: targets for name, targets in compounds.items() if parse_assay_header(name).unit}
-    options = {target: _without_ounces(target, sources) for target, sources in options.items()}
-    known = {*options, *chosen}
+    options = {target: _drop_ounces(target, sources) for target, sources in options.items()}
+    known = {*options, *chosen_sources}
     _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
     return {target: sources[0] for target, sources in options.items()}
 
 
-def _named_source(target: str, unit: str, position: int, column: str) -> Source:
+def _make_named_source(target: str, unit: str, position: int, column: str) -> Source:
     """Return the source for a column named after a target that is not an element.
 
     A column with exactly the target's name is in the target's unit. Raises Ambiguity if its unit cannot be converted.
@@ -174,10 +174,10 @@ def _named_source(target: str, unit: str, position: int, column: str) -> Source:
     return Source(position, column, unit)
 
 
-def with_factors(targets: Mapping[str, Source], chosen: Collection[str], default_unit: str) -> dict[str, Source]:
+def add_factors(targets: Mapping[str, Source], chosen_names: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
-    chosen: the targets whose column the user chose; elements without a known unit are in the target's unit.
+    chosen_names: the targets whose column the user chose; elements without a known unit are in the target's unit.
     """
     result, without_unit = dict(targets), dict[str, Source]()
     for target, source in targets.items():
@@ -186,7 +186,7 @@ def with_factors(targets: Mapping[str, Source], chosen: Collection[str], default
         unit = source.unit or (default_unit if unit_factor(target, default_unit) else "") or _fixed_unit(target)
         if unit or not unit_of(target):
             result[target] = replace(source, unit=unit, factor=conversion_factor(target, source.formula, unit))
-        elif target not in chosen or _is_open(target, source):
+        elif target not in chosen_names or _is_open(target, source):
             without_unit[target] = source
     _ask_unit(without_unit)
     return result
@@ -213,20 +213,20 @@ def unit_in_comments(comments: Iterable[str]) -> str:
     """Return the unit that comments state for all assays, or "" if there are none or several."""
     units = set()
     for comment in comments:
-        stated, rest = split_units(to_ascii(comment))
-        words = re.findall(r"[^\W_]+", rest.lower())
+        stated, other_text = split_units(to_ascii(comment))
+        words = re.findall(r"[^\W_]+", other_text.lower())
         if words and ALL_ASSAYS.issuperset(words):
             units.update(stated)
     return units.pop() if len(units) == 1 and units <= CONTENT_UNITS.keys() else ""
 
 
-def _named_contents(header: str, headers: Collection[str]) -> AssayHeader:
+def _parse_header(header: str, headers: Collection[str]) -> AssayHeader:
     """Parse a header without the .1 that pandas adds to the second of two equal headers."""
     first = re.sub(r"\.\d$", "", header)
     return parse_assay_header(first if first in headers else header)
 
 
-def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
+def _drop_ounces(target: str, sources: list[Source]) -> list[Source]:
     usable = [source for source in sources if source.unit != OUNCES]
     if not usable:
         raise ValueError(f"column {sources[0].column!r}, {target}: {AMBIGUOUS_TON}")
@@ -234,14 +234,14 @@ def _without_ounces(target: str, sources: list[Source]) -> list[Source]:
 
 
 def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
-    several = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
-    if repeated := [column for columns in several.values() for column in columns if columns.count(column) > 1]:
+    fitting = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
+    if repeated := [column for columns in fitting.values() for column in columns if columns.count(column) > 1]:
         raise ValueError(f"column {repeated[0]!r} appears more than once")
-    lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in several.items()]
+    lists = [f"{target} in {' and '.join(map(repr, columns))}" for target, columns in fitting.items()]
     lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
     if not lists:
         return
-    choices = [(target, columns[0]) for target, columns in several.items()]
+    choices = [(target, columns[0]) for target, columns in fitting.items()]
     choices += [(targets[0], column) for column, targets in compounds.items()]
     example = column_option(*choices[0])
     raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; choose one, as in {example}")

@@ -15,7 +15,7 @@ from recore.dataset.formats import EXPORT, detect_format
 from recore.dataset.grammar import Ambiguity, normalise_text
 from recore.file_kinds import CONTROL, GZIP, detect_foreign, is_utf_16
 
-BEGINNING = 1 << 16  # bytes that decide whether a file is text
+HEAD_BYTES = 1 << 16  # bytes that decide whether a file is text
 MAX_FILE = 1 << 30  # bytes, unpacked
 MAX_LINE = 1 << 22  # characters
 MAX_BREAKS = 100  # line breaks in a quoted cell
@@ -29,8 +29,8 @@ def check_text(path: Path, reason: str) -> str:
 
     reason: the message for an unknown format. Raises ValueError, or Ambiguity for a known unsupported format.
     """
-    with _unpacked(path) as file:
-        head = file.read(BEGINNING)
+    with _open_unpacked(path) as file:
+        head = file.read(HEAD_BYTES)
         if kind := detect_foreign(head):
             raise ValueError(kind)
         if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
@@ -54,7 +54,7 @@ def check_text(path: Path, reason: str) -> str:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[BinaryIO]:
+def _open_unpacked(path: Path) -> Iterator[BinaryIO]:
     """Open a file, gzipped or not, regardless of its name. Raises ValueError if it is damaged."""
     with path.open("rb") as file:
         is_packed = file.read(len(GZIP)) == GZIP
@@ -72,7 +72,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     Raises ValueError if a line is too long, or too many are empty.
     """
     skipped = 0
-    with _unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
+    with _open_unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
         try:
             lines = enumerate(iter(lambda: file.readline(MAX_LINE), ""), start=1)
             for number, line in lines:
@@ -80,7 +80,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
                     raise ValueError(f"line {number} is longer than {MAX_LINE} characters")
                 line = normalise_text(line)
                 if line.strip():
-                    yield number, _with_rest_of_cell(line, lines)
+                    yield number, _join_cell(line, lines)
                     continue
                 skipped += 1
                 if skipped > MAX_SKIPPED:
@@ -89,7 +89,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             raise ValueError(f"this is not {encoding.upper()} text: {error.reason}") from None
 
 
-def _with_rest_of_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
+def _join_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
     """Join a line with the next ones if it ends within a quoted cell; a cell that is never closed stays open."""
     if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line) or DITTO_MARK.search(line):
         return line

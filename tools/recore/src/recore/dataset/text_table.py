@@ -22,7 +22,7 @@ from recore.schema import DEPTHS
 
 DELIMITERS = ("\t", ";", "|", ",")
 MAX_CELL = 32_767  # characters, as in Excel
-TOO_LONG = f"a cell has more than {MAX_CELL:,} characters; shorten or remove it"
+LONG_CELL = f"a cell has more than {MAX_CELL:,} characters; shorten or remove it"
 HEAD = 200  # lines that determine the layout of a table
 MARK_LINES = 10_000  # lines that determine the decimal mark, unless it stays ambiguous
 SEPARATOR = "sep="  # a first line only for Excel
@@ -79,14 +79,14 @@ class TextTable:
                 names, cells = _names_to_repeat(cells), self._full_header(cells)
             elif _repeats(names, cells):
                 raise ValueError(f"line {number} {REPEATED_HEADER}")
-            yield number, without_empty_end(cells, self.width)
+            yield number, strip_empty_end(cells, self.width)
 
     def _full_header(self, names: list[str]) -> list[str]:
         """Return the header with a name for each column, and with the units from the row below it."""
         names = ["", *names] if self.has_row_names else names
-        stated = dict(enumerate(self.units[1]))
+        unit_cells = dict(enumerate(self.units[1]))
         return [
-            f"{name} ({unit})" if (unit := position and stated.get(position)) else name
+            f"{name} ({unit})" if (unit := position and unit_cells.get(position)) else name
             for position, name in enumerate(names)
         ]
 
@@ -109,7 +109,7 @@ def open_table(
     reject_format("\n".join(line.rstrip() for _, line in head))
     table = _find_layout(path, encoding, head)
     reject_factor(table.preamble)
-    return _with_marks(table, decimal, used)
+    return _detect_marks(table, decimal, used)
 
 
 def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
@@ -129,7 +129,7 @@ def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
     """Split a line into stripped cells, at white space if there is no delimiter. Raises ValueError."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
-        raise ValueError(f"line {number}: {TOO_LONG}")
+        raise ValueError(f"line {number}: {LONG_CELL}")
     return cells if line.isascii() else [normalise_number(cell) for cell in cells]
 
 
@@ -148,7 +148,7 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
         if "unexpected end" in reason:
             reason = "the quotation marks of a cell are not closed"
         elif "field limit" in reason:
-            reason = TOO_LONG
+            reason = LONG_CELL
         raise ValueError(f"line {number}: {reason}") from None
 
 
@@ -163,7 +163,7 @@ def _repeats(names: set[str], cells: list[str]) -> bool:
     return may_repeat and names.issuperset(cell.casefold() for cell in cells if cell)
 
 
-def without_empty_end(cells: list[str], width: int) -> list[str]:
+def strip_empty_end(cells: list[str], width: int) -> list[str]:
     """Remove the empty cells beyond this width that spreadsheets write at the end of lines."""
     end = len(cells)
     while end > width and not cells[end - 1]:
@@ -179,8 +179,8 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
     if not rows:
         raise ValueError("the file is empty")
     lengths = [len(cells) for _, cells in rows if not cells[0].startswith("#")] or [len(cells) for _, cells in rows]
-    usual = Counter(lengths[len(lengths) // 2 :]).most_common(1)[0][0]
-    width = max(len(without_empty_end(cells, 0)) for _, cells in rows if len(cells) == usual)
+    usual_width = Counter(lengths[len(lengths) // 2 :]).most_common(1)[0][0]
+    width = max(len(strip_empty_end(cells, 0)) for _, cells in rows if len(cells) == usual_width)
     start = titles = 0
     while start < len(rows) - 1 and (kind := _preamble_kind([cells for _, cells in rows[start : start + 2]], width)):
         titles += kind == "title"
@@ -191,7 +191,7 @@ def _find_layout(path: Path, encoding: str, head: list[tuple[int, str]]) -> Text
         above = rows[start - 1][0]
         remarks = (f"line {above} is a title above the header, not part of the table: {preamble[-1][:SHOWN]!r}",)
     number, header = rows[start]
-    names = without_empty_end(header, 0)
+    names = strip_empty_end(header, 0)
     has_row_names = width >= 3 and len(names) == width - 1 and all(names) and start < len(rows) - 1
     if has_row_names and not CHANNEL.fullmatch(names[0]) and not mentions_axis(names[0]):
         second = [cells[1] for _, cells in rows[start + 1 :] if len(cells) == width]
@@ -248,7 +248,7 @@ def _has_decimal_commas(line: str) -> bool:
     return len(cells) > 1 and all(map(possible_marks, cells)) and not any(cell.endswith(",") for cell in cells)
 
 
-def _with_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
+def _detect_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
     """Detect the decimal and thousands marks in a table.
 
     Only columns of numbers count, because sample names and software versions have other marks.

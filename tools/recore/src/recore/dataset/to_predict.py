@@ -13,7 +13,7 @@ import numpy as np
 from recore.challenge import challenge
 from recore.dataset.column_options import parse_columns
 from recore.dataset.grids import Grid, grid_of_names, put_on_grid
-from recore.dataset.importing import CHUNK, ImportResult, Row, join_repeated, make_rows, on_grid, read_files, rounded
+from recore.dataset.importing import CHUNK, ImportResult, Row, join_repeated, make_rows, read_files, regrid, round_off
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum, find_reflectance
@@ -44,9 +44,9 @@ def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
     _, question = find_reflectance(spectra)
     if question:
         return FileSpectra([], [*problems, Problem(str(path), question, "quantity")], remarks, is_complete)
-    spectra, more, on_grid = put_on_grid(spectra, grid, interpolate=True)
-    spectra = [item if item.in_schema else replace(item, absorbance=rounded(item.absorbance)) for item in spectra]
-    return FileSpectra(spectra, problems + more, remarks + on_grid, is_complete)
+    spectra, more, grid_remarks = put_on_grid(spectra, grid, interpolate=True)
+    spectra = [item if item.in_schema else replace(item, absorbance=round_off(item.absorbance)) for item in spectra]
+    return FileSpectra(spectra, problems + more, remarks + grid_remarks, is_complete)
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class SampleOptions:
         parse_id_columns(self.columns)
 
     @property
-    def reading_of_ids(self) -> ReadingOptions:
+    def id_options(self) -> ReadingOptions:
         """The reading options, with the columns of IDs and without remarks on other columns."""
-        chosen = parse_id_columns(self.columns)
-        sample = chosen.pop("sample", self.reading.sample)
-        return replace(self.reading, only_spectra=False, sample=sample, id_columns=chosen)
+        columns = parse_id_columns(self.columns)
+        sample = columns.pop("sample", self.reading.sample)
+        return replace(self.reading, only_spectra=False, sample=sample, id_columns=columns)
 
 
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
@@ -97,8 +97,8 @@ def write_samples(
     grid = grid_of_names(columns[1:])
     paths, remarks = find_files(options.files)
     result = ImportResult(remarks=remarks)
-    spectra, samples = read_files(paths, options.reading_of_ids, result, advance)
-    spectra, _ = on_grid(spectra, grid, options.interpolate, result)
+    spectra, samples = read_files(paths, options.id_options, result, advance)
+    spectra, _ = regrid(spectra, grid, options.interpolate, result)
     unread = {problem.sample: problem.ids for problem in result.problems}
     result.problems = join_repeated(result.problems)
     rows = make_rows(spectra, options.replicates, result)
@@ -129,4 +129,4 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
 def _absorbance(row: Row) -> Numbers:
     """Return the absorbance of a row (channels,), rounded unless it is from a data file in the schema."""
     is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
-    return row.mean if is_in_schema else rounded(row.mean)
+    return row.mean if is_in_schema else round_off(row.mean)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 
 LEVEL = 1  # gzip's level; 6 takes six times as long, and the files are an eighth smaller
 
@@ -36,7 +36,7 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
 def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
     """Yield a gzip file for bytes, which gets its name once it is complete."""
     # no name and no time in the gzip header, so that equal content gives equal files
-    with replacing(path) as (part,), open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
+    with replace_paths(path) as (part,), open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
         yield file
 
 

@@ -13,8 +13,8 @@ from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScore
 from recore.evaluation.job_logs import read_utilization, write_streams
 from recore.evaluation.job_requests import (
     AUDIT_HOOK,
-    BY_LINES,
     JOB_SECONDS,
+    LINE_BATCHES,
     MAX_PAYLOAD_MB,
     Instances,
     RunSettings,

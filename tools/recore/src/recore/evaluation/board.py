@@ -42,20 +42,20 @@ def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[
 
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
     """Return the runs of one submission on the same data, oldest first. data: SHA-256 by name, such as "public"."""
-    same = (
+    is_same_data = (
         run
         for run in runs
         if run.submission_sha256 == submission_sha256
         and all(name in run.data and run.data[name][1] == sha256 for name, sha256 in data.items())
     )
-    return sorted(same, key=lambda run: run.started)
+    return sorted(is_same_data, key=lambda run: run.started)
 
 
 def summarise(run: Record) -> dict[str, Any]:
     return {
         "folder": run.folder.name,
         "state": run.state,
-        "failed": run.failed,
+        "failed": run.failed_step,
         "reason": run.reason,
         "started": run.started.isoformat(),
         "seconds": run.seconds,
@@ -92,8 +92,8 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
         names = [name for name in order if any(name in run.values for run in group)]
         for column in (*names, "seconds"):
             table.add_column(column, justify="right", no_wrap=True)
-        noted = any(run.note for run in group)
-        if noted:
+        has_notes = any(run.note for run in group)
+        if has_notes:
             table.add_column("note", overflow="fold")
         for run in group:
             values = (
@@ -101,7 +101,7 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
                 run.explain_result(True),
                 run.submission_sha256[:8],
             )
-            note = [Text(run.note)] if noted else []
+            note = [Text(run.note)] if has_notes else []
             cells = [Text(plain(value)) for value in values]
             table.add_row(*cells, *map(run.show, names), f"{run.seconds:.1f}", *note)
         tables.append(table)

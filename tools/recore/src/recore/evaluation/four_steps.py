@@ -71,12 +71,12 @@ class EvaluationRun:
         self._jobs = JobRunner(services, folder / "logs")
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
-        self.began = self.seconds = 0.0
+        self.start_time = self.seconds = 0.0
 
     @property
     def simulator_error(self) -> SimulatorGoneError | None:
         """The error if the simulator stopped during the run."""
-        return self._jobs.gone
+        return self._jobs.gone_error
 
     @property
     def state(self) -> str:
@@ -92,7 +92,7 @@ class EvaluationRun:
         called with each step that changes. On KeyboardInterrupt, stop the jobs, clean up, and raise.
         """
         self._jobs.watch = watch
-        self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
+        self.started, self.start_time = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
             with ThreadPool(len(self.splits) + 1) as pool:
                 try:
@@ -104,7 +104,7 @@ class EvaluationRun:
                     raise
         finally:
             self._clean_up()
-            self.seconds = time.monotonic() - self.began
+            self.seconds = time.monotonic() - self.start_time
 
     def stop(self) -> None:
         """End `execute`, which runs in another thread."""
@@ -113,8 +113,8 @@ class EvaluationRun:
     def read_scores(self) -> dict[str, Score]:
         """Return the scores of completed steps, by name."""
         steps = {name: self.steps.get(f"{name} score") for name in SCORES}
-        scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
-        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
+        scored_steps = [name for name, step in steps.items() if step and step.completed and not step.reason]
+        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored_steps}
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
         futures = [pool.submit(task) for task in tasks]
@@ -142,12 +142,12 @@ class EvaluationRun:
             job = self._jobs.run(step, job_requests.training_request(settings))
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-                trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
+                model_path, joined_path = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
                 step.activity = "downloading the model"
-                self.storage.download(key, trained)
-                step.activity = f"adding the submission to the model, {format_size(trained.stat().st_size)}"
-                self.submission.join(trained, joined, self._wheels)
-                model = joined.rename(self.folder / "model.tar.gz")
+                self.storage.download(key, model_path)
+                step.activity = f"adding the submission to the model, {format_size(model_path.stat().st_size)}"
+                self.submission.join(model_path, joined_path, self._wheels)
+                model = joined_path.rename(self.folder / "model.tar.gz")
             step.activity = f"uploading the model, {format_size(model.stat().st_size)}"
             self.storage.upload(model, job_requests.MODEL)
             self._jobs.services.sagemaker.create_model(**job_requests.model_request(settings))

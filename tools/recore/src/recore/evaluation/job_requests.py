@@ -29,7 +29,7 @@ REQUEST_SECONDS = 600  # time limit of a request to the model
 VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in every run
 MAX_PAYLOAD_MB = 100  # MB, the limit of Batch Transform
-BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
+LINE_BATCHES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # each worker loads the libraries, but requests are sequential
 
@@ -71,15 +71,15 @@ class RunSettings:
     round_id: str = ""
 
     @classmethod
-    def at(cls, backend: Backend, **others: Any) -> "RunSettings":
+    def make(cls, backend: Backend, **others: Any) -> "RunSettings":
         """Return the settings of a run on a backend, with a unique name. others: further members."""
         name = unique_name(others.get("round_id", ""))
         defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}
         return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
 
     def key(self, *names: str) -> str:
-        prefix, rest = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
-        return "/".join((prefix, self.name, *rest))
+        prefix, parts = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
+        return "/".join((prefix, self.name, *parts))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
@@ -209,7 +209,7 @@ def transform_request(settings: RunSettings, split: str, size: int) -> Request:
     source = settings.uri(*inputs_key(split))
     if settings.transform.count > 1:
         source = settings.uri(split, "parts") + "/"
-    limits: Request = BY_LINES
+    limits: Request = LINE_BATCHES
     split_type = "Line"
     if size <= settings.max_payload * 10**6:
         limits = {"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER}

@@ -22,7 +22,7 @@ from recore.failures import is_outside, read_reason
 # seconds between requests for a job's status: a fiftieth of its time so far, within these bounds
 MIN_PAUSE, MAX_PAUSE = 0.2, 10.0
 # error codes after which the same request can succeed later, and bounds of the seconds between tries
-RETRIED = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
+RETRIED_CODES = ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException")
 MIN_RETRY_PAUSE, MAX_RETRY_PAUSE = 5.0, 120.0
 TRANSFORM_SECONDS = JOB_SECONDS  # a transform job's request has no time limit, so the runner stops the job
 TRANSFERS = ("Downloading", "Uploading")  # secondary statuses
@@ -47,7 +47,7 @@ class JobRunner:
         self.services, self.logs = services, logs
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
-        self.gone: SimulatorGoneError | None = None
+        self.gone_error: SimulatorGoneError | None = None
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
@@ -57,7 +57,7 @@ class JobRunner:
         """
         from boto3.exceptions import Boto3Error
 
-        step.began = time.monotonic()
+        step.start_time = time.monotonic()
         self._set_state(step, "InProgress")
         state = "Failed"
         try:
@@ -72,10 +72,10 @@ class JobRunner:
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
             step.reason = str(error)
             step.outside = not isinstance(error, ValueError)  # a ValueError is about a job's output
-            self.gone = error if isinstance(error, SimulatorGoneError) else self.gone
+            self.gone_error = error if isinstance(error, SimulatorGoneError) else self.gone_error
             raise StepFailed(step.reason) from error
         finally:
-            step.seconds = time.monotonic() - step.began
+            step.seconds = time.monotonic() - step.start_time
             self._set_state(step, state)
 
     def raise_if_stopping(self) -> None:
@@ -118,7 +118,7 @@ class JobRunner:
                 self._call(f"Create{kind}", **request)
                 return
             except ClientError as error:
-                if error.response["Error"]["Code"] not in RETRIED or time.monotonic() > deadline:
+                if error.response["Error"]["Code"] not in RETRIED_CODES or time.monotonic() > deadline:
                     raise
             self._set_state(step, "Waiting")
             self.stopping.wait(pause * random.uniform(0.5, 1.5))

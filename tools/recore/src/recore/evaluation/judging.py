@@ -161,10 +161,10 @@ class Round:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def settings_at(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
+    def make_settings(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
         """Return the settings of a run of this round. wheels: of the submission. others: members of RunSettings."""
         limits = {"training_seconds": self.seconds, "round_id": make_round_id(backend.bucket, self.folder)}
-        return RunSettings.at(backend, wheels=wheels and wheels.uri, **limits | others)
+        return RunSettings.make(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
         """Remove futures as they complete. A signal is handled only between two waits."""
@@ -191,10 +191,10 @@ class Round:
     ) -> None:
         assert entry.files is not None  # noqa: S101 - unreadable submissions are not run
         step = Step(str(entry.path))
-        with pace.turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
+        with pace.wait_for_turn(self._stopping), RunFolder(self._free_path(entry)) as run_folder:
             watch(step)
-            wheels = packages.wheels_for(entry.files.files, self._stopping) if packages else None
-            settings, files = self.settings_at(backend, wheels, observed=True), wheels.files if wheels else {}
+            wheels = packages.get_wheels(entry.files.files, self._stopping) if packages else None
+            settings, files = self.make_settings(backend, wheels, observed=True), wheels.files if wheels else {}
             inputs = (entry.files, self.data, self.score_script)
             run = EvaluationRun(backend.services, settings, *inputs, run_folder.path, wheels=files)
             self._runs.append(run)

@@ -9,7 +9,7 @@ from recore.evaluation.step import Step
 from stagemaker.machine import measure_memory
 
 INSTANCE_MEMORY = 16 << 30  # bytes, of ml.m5.xlarge; a step's memory is a share of this
-USABLE = 0.9  # share of the computer's memory
+USABLE_FRACTION = 0.9  # share of the computer's memory
 
 
 @dataclass
@@ -25,40 +25,40 @@ class Pace:
     memory: float = 0.0  # maximum bytes that a run has used
     seconds: list[float] = field(default_factory=list)  # durations of the runs
     _running: int = 0
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _condition: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def max_running(self) -> int:
         if not self.limited:
             return self.jobs
         memory = self.memory if self.seconds else INSTANCE_MEMORY  # a job cannot exceed it
-        return max(1, min(self.jobs, int(USABLE * measure_memory() / max(memory, 1))))
+        return max(1, min(self.jobs, int(USABLE_FRACTION * measure_memory() / max(memory, 1))))
 
     @contextmanager
-    def turn(self, stopping: threading.Event) -> Iterator[None]:
+    def wait_for_turn(self, stopping: threading.Event) -> Iterator[None]:
         """Wait until another run may start, or the round stops."""
-        with self._changed:
+        with self._condition:
             while self._running >= self.max_running and not stopping.is_set():
-                self._changed.wait(1)
+                self._condition.wait(1)
             self._running += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._condition:
                 self._running -= 1
-                self._changed.notify_all()
+                self._condition.notify_all()
 
     def add_run(self, steps: Sequence[Step], seconds: float) -> None:
         """Record a finished run."""
-        with self._changed:
+        with self._condition:
             self.memory = max(self.memory, peak_memory(steps))
             self.seconds.append(seconds)
 
     def format_remaining(self, remaining: int) -> str:
         """Return a phrase about the time for the remaining submissions, estimated from the mean so far."""
         mean = sum(self.seconds) / len(self.seconds)
-        rest = mean * remaining / min(self.max_running, remaining)
-        time = f"{rest:.0f} s" if rest < 100 else f"{rest / 60:.0f} min" if rest < 6000 else f"{rest / 3600:.1f} h"
+        wait = mean * remaining / min(self.max_running, remaining)
+        time = f"{wait:.0f} s" if wait < 100 else f"{wait / 60:.0f} min" if wait < 6000 else f"{wait / 3600:.1f} h"
         memory = f", {self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
         return f"about {time} for the other {remaining}, {self.max_running} at a time ({mean:.0f} s each{memory})"
 

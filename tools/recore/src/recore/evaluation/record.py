@@ -16,7 +16,7 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.backends import Backend, is_third_party
 from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name, parse_challenge, read_script
 from recore.data_file import sha256_of
@@ -81,7 +81,7 @@ class Record:
         return next((name for name in RANKING_SCORES if name in self.scores), None)
 
     @property
-    def failed(self) -> str | None:
+    def failed_step(self) -> str | None:
         """The first step that failed."""
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
@@ -92,19 +92,19 @@ class Record:
 
     @property
     def result(self) -> str:
-        return f"{self.failed} failed" if self.failed else self.state.lower()
+        return f"{self.failed_step} failed" if self.failed_step else self.state.lower()
 
     @property
     def has_all_results(self) -> bool:
         """Whether the run was not stopped and no step with a result failed."""
-        return self.state != "Stopped" and self.failed in (None, "clean up")
+        return self.state != "Stopped" and self.failed_step in (None, "clean up")
 
     def explain_result(self, with_private: bool = False) -> str:
         """Return the result with the failed step's reason.
 
         with_private: include the reason even if the step read private data, which the reason could reveal.
         """
-        if not self.reason or ((self.failed or "").startswith("private") and not with_private):
+        if not self.reason or ((self.failed_step or "").startswith("private") and not with_private):
             return self.result
         return plain(f"{self.result}: {self.reason}", MAX_REASON)
 
@@ -130,7 +130,7 @@ class Record:
         return HELD_OUT in self.scores and self.recomputed_held_out is None
 
     @property
-    def held_out_by(self) -> str:
+    def held_out_source(self) -> str:
         """Who computed the held-out score; empty without such a score."""
         if HELD_OUT not in self.values:
             return ""
@@ -171,7 +171,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
     steps = [
         {
             **{member: getattr(step, member) for member in ("name", "kind", "job", "state")},
-            "began": None if step.began is None else round(step.began - run.began, 3),
+            "began": None if step.start_time is None else round(step.start_time - run.start_time, 3),
             "seconds": None if step.seconds is None else round(step.seconds, 3),
             "memory_percent": step.memory,
             "reason": step.reason,
@@ -206,7 +206,7 @@ def make_record(run: "EvaluationRun", context: dict[str, Any]) -> dict[str, Any]
 def write_record(record: dict[str, Any], folder: Path) -> None:
     """Write or replace run.json. In file names, bytes that are not UTF-8 become question marks."""
     path = folder / NAME
-    with replacing(path) as [part]:
+    with replace_paths(path) as [part]:
         content = json.dumps(record, indent=1, default=str, ensure_ascii=False)
         part.write_text(f"{content}\n", "utf-8", "replace")
         if path.exists():
@@ -298,7 +298,7 @@ def _step(content: Any) -> Step:
         name=name,
         kind=get(content, "kind", str, type(None)),
         state=plain(get(content, "state", str), 40),
-        began=get_optional_number(content, "began") if "began" in content else None,
+        start_time=get_optional_number(content, "began") if "began" in content else None,
         seconds=get_optional_number(content, "seconds"),
         memory=get_optional_number(content, "memory_percent"),
         reason=get(content, "reason", str, type(None)),

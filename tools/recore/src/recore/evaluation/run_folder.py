@@ -21,8 +21,8 @@ from recore.outputs import check_writable
 from recore.text import plain
 from stagemaker import interrupts, locked
 
-PART = ".part"  # the suffix of a run that is not complete yet
-INCOMPLETE = "-without-run.json"  # the suffix of a run whose record could not be written
+PART_SUFFIX = ".part"  # the suffix of a run that is not complete yet
+INCOMPLETE_SUFFIX = "-without-run.json"  # the suffix of a run whose record could not be written
 
 
 class RunFolder:
@@ -42,7 +42,7 @@ class RunFolder:
         self.target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with interrupts.defer():
-                self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
+                self.path, self._lock = locked.make(self.target.parent, ".run-", PART_SUFFIX)
                 mask = os.umask(0)
                 os.umask(mask)
                 self.path.chmod(0o777 & ~mask)
@@ -51,12 +51,12 @@ class RunFolder:
             raise
         return self
 
-    def keep(self, complete: bool = True) -> Path:
+    def finish(self, complete: bool = True) -> Path:
         """Rename the folder to its final name, with a number if that name exists by now, and return the new path.
 
         complete: whether it contains run.json; otherwise the name says so.
         """
-        name = self.target.name if complete else f"{self.target.name}{INCOMPLETE}"
+        name = self.target.name if complete else f"{self.target.name}{INCOMPLETE_SUFFIX}"
         for number in itertools.count(1):
             path = self.target.with_name(name if number == 1 else f"{name}-{number}")
             try:
@@ -116,8 +116,8 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
         write_record(record, run_folder.path)
     except OSError as error:  # the disk is full
         reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-        raise OSError(f"{run_folder.keep(complete=False)}: {reason}") from error
-    run.folder = run_folder.keep()
+        raise OSError(f"{run_folder.finish(complete=False)}: {reason}") from error
+    run.folder = run_folder.finish()
     return record
 
 

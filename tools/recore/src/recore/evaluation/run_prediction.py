@@ -11,7 +11,7 @@ from recore.evaluation.job_runner import JobRunner
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 
-SIDE = "public"  # used in the names of jobs and objects, like "public" in a run
+PUBLIC = "public"  # used in the names of jobs and objects, like "public" in a run
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,26 @@ def predict_with_run(
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
     "transform". Raises StepFailed.
     """
-    settings = RunSettings.at(backend, **instances)
+    settings = RunSettings.make(backend, **instances)
     jobs = JobRunner(backend.services, folder / "logs")
     jobs.watch = watch
     storage = Storage(backend.services.s3, settings, jobs.raise_if_stopping)
-    preprocess, predict = Step(f"{SIDE} preprocess", "ProcessingJob"), Step(f"{SIDE} predict", "TransformJob")
+    preprocess, predict = Step(f"{PUBLIC} preprocess", "ProcessingJob"), Step(f"{PUBLIC} predict", "TransformJob")
     request, response = folder / "request.csv", folder / "answer.csv"
     model_created = False
     try:
         with jobs.step(preprocess):
             storage.put(script, job_requests.PREPROCESS)
-            storage.upload_data(SIDE, data_file, job_requests.data_key(SIDE))
-            jobs.run(preprocess, job_requests.preprocessing_request(settings, SIDE))
-            size = storage.size(job_requests.inputs_key(SIDE), "preprocess.py did not write")
-            storage.fetch(job_requests.inputs_key(SIDE), request)
+            storage.upload_data(PUBLIC, data_file, job_requests.data_key(PUBLIC))
+            jobs.run(preprocess, job_requests.preprocessing_request(settings, PUBLIC))
+            size = storage.size(job_requests.inputs_key(PUBLIC), "preprocess.py did not write")
+            storage.fetch(job_requests.inputs_key(PUBLIC), request)
         with jobs.step(predict):
             storage.upload(model, job_requests.MODEL)
             backend.services.sagemaker.create_model(**job_requests.model_request(settings))
             model_created = True
-            jobs.run(predict, job_requests.transform_request(settings, SIDE, size))
-            storage.fetch(job_requests.predictions_key(SIDE), response)
+            jobs.run(predict, job_requests.transform_request(settings, PUBLIC, size))
+            storage.fetch(job_requests.predictions_key(PUBLIC), response)
     except KeyboardInterrupt:
         jobs.stopping.set()
         raise

@@ -37,7 +37,7 @@ class Score:
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * r2
 
-    def lost(self, target: str) -> float:
+    def loss(self, target: str) -> float:
         """Return weight x (1 - R2), or 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * (1 - r2)
@@ -95,7 +95,7 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
     score = scores[judge]
     scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]
-    for title, amount in (("Top gains: weight x R2", score.points), ("Top losses: weight x (1 - R2)", score.lost)):
+    for title, amount in (("Top gains: weight x R2", score.points), ("Top losses: weight x (1 - R2)", score.loss)):
         ranking = make_table(f"{title}, {judge}", "weight", *(f"R2 {name}" for name in scores), "points")
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
             r2 = ("-" if each.r2.get(target) is None else f"{each.r2[target]:.3f}" for each in scores.values())

@@ -25,7 +25,7 @@ class Step:
     kind: str | None = None
     state: str = "Waiting"
     job: str | None = None
-    began: float | None = None
+    start_time: float | None = None
     seconds: float | None = None
     memory: float | None = None
     reason: str | None = None
@@ -45,6 +45,6 @@ class Step:
 
     @property
     def elapsed(self) -> float | None:
-        if self.began and self.seconds is None:
-            return time.monotonic() - self.began
+        if self.start_time and self.seconds is None:
+            return time.monotonic() - self.start_time
         return self.seconds

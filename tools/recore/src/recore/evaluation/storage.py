@@ -38,13 +38,13 @@ class Storage:
     def upload_data(self, name: str, path: Path, key: KeyParts) -> None:
         """Upload a data file, gzipped, and keep the hash of exactly the uploaded content."""
         self._begin_upload()
-        with self._open_hashed(name, path) as data, data.compressed() as content:
+        with self._open_hashed(name, path) as data, data.open_compressed() as content:
             self._s3.upload_fileobj(content, *self._address(key).values())
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
         """Keep the assays in the bucket within the context. If they cannot be removed, `clear` tries again."""
-        with self._open_hashed("actual", path) as data, data.compressed() as content:
+        with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
                 self.put(content, key)

@@ -33,12 +33,12 @@ MAX_SIZE = 256 << 20  # maximum total bytes of all files
 MAX_LIST_BYTES = 1 << 20  # maximum size of setup.py, and of MANIFEST.in
 # Files that the client's build drops at the top level of the archive, in addition to *.tar.gz and *.egg-info. Archives
 # from other tools may contain them; they would change how the training toolkit and AWS's image install the submission.
-DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
+BUILD_FILES = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
-NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
+SKIPPED_FOLDERS = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
 MANIFEST = {  # commands of MANIFEST.in that add files, with their glob patterns
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
@@ -48,7 +48,7 @@ MANIFEST = {  # commands of MANIFEST.in that add files, with their glob patterns
 BYTE_ORDER_MARK = "\ufeff"  # at the beginning of files from editors on Windows
 ALTERNATIVE = "or submit the src.tar.gz that `unearthed build` writes"
 PARAMETERS = {"where": ".", "exclude": (), "include": ("*",)}
-ALWAYS_EXCLUDED = ("ez_setup", "*__pycache__")
+EXCLUDED_PACKAGES = ("ez_setup", "*__pycache__")
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def extend_archive(
 
 
 def _move(name: str, moved: Mapping[str, str]) -> str:
-    top, slash, rest = os.path.normpath(name).partition("/")
-    return moved[top] + slash + rest if top in moved else name
+    top, slash, subpath = os.path.normpath(name).partition("/")
+    return moved[top] + slash + subpath if top in moved else name
 
 
 def pack_files(files: Mapping[str, bytes]) -> bytes:
@@ -152,8 +152,8 @@ def read_submission(path: Path) -> SubmissionFiles:
         _check_name(name, path)
     for name in SCRIPTS:
         if name not in files:
-            instead = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
-            raise ValueError(f"{path}: {name} would not be uploaded; {instead or 'add it to py_modules in setup.py'}")
+            hint = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
+            raise ValueError(f"{path}: {name} would not be uploaded; {hint or 'add it to py_modules in setup.py'}")
     return SubmissionFiles(path, files)
 
 
@@ -198,16 +198,16 @@ def find_uploads(folder: Path) -> list[Path]:
         if path.is_file() and path.stat().st_size > MAX_LIST_BYTES:
             raise ValueError(f"{path}: the file is larger than {MAX_LIST_BYTES >> 20} MB")
     if not setup.is_file():
-        instead = similar_file_hint(setup.name, os.listdir(folder)) or "copy the one from the template"
-        raise ValueError(f"{folder}: setup.py is missing; it lists the files to upload: {instead}")
+        hint = similar_file_hint(setup.name, os.listdir(folder)) or "copy the one from the template"
+        raise ValueError(f"{folder}: setup.py is missing; it lists the files to upload: {hint}")
     setup_files = _read_setup(setup)
-    chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
-    for module in list(chosen):
+    files = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
+    for module in list(files):
         if module.parent != folder and module.with_name("__init__.py").exists():
-            chosen.add(module.with_name("__init__.py"))
+            files.add(module.with_name("__init__.py"))
     for package in setup_files["packages"]:
-        chosen |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
-    for path in chosen:
+        files |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
+    for path in files:
         if not path.is_file():
             name = path.relative_to(folder).as_posix()
             if name.endswith("/py.py"):
@@ -215,23 +215,23 @@ def find_uploads(folder: Path) -> list[Path]:
             similar = similar_file_hint(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
             raise ValueError(f"{setup}: it lists {name}, which does not exist" + (f"; {similar}" if similar else ""))
     readmes = [folder / name for name in README if (folder / name).is_file()]
-    chosen |= set(readmes[:1])
+    files |= set(readmes[:1])
     for pattern in (TESTS, *setup_files["license_files"]):
-        chosen |= _glob(folder, pattern, setup)
-    names = {path: path.relative_to(folder) for path in _apply_manifest(folder, chosen)}
-    chosen = {
+        files |= _glob(folder, pattern, setup)
+    names = {path: path.relative_to(folder) for path in _apply_manifest(folder, files)}
+    files = {
         path
         for path, name in names.items()
-        if not _is_dropped(name.as_posix()) and not set(NEVER) & set(name.parts[:-1])
+        if not _is_dropped(name.as_posix()) and not set(SKIPPED_FOLDERS) & set(name.parts[:-1])
     }
-    for path in chosen:
+    for path in files:
         _check_inside(path, folder)
-    return sorted(chosen)
+    return sorted(files)
 
 
 def _is_dropped(name: str) -> bool:
-    top, _, below = name.partition("/")
-    return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
+    top, _, subpath = name.partition("/")
+    return name in BUILD_FILES or top.endswith(".egg-info") or (not subpath and name.endswith(".tar.gz"))
 
 
 def _check_name(name: str, submission: Path) -> None:
@@ -244,10 +244,10 @@ def _check_name(name: str, submission: Path) -> None:
 def _check_inside(path: Path, folder: Path) -> None:
     _check_name(str(path.relative_to(folder)), folder)
     try:
-        inside = path.resolve().is_relative_to(folder.resolve())
+        is_inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
         raise ValueError(f"{path}: this is a loop of symbolic links") from None
-    if not inside:
+    if not is_inside:
         raise ValueError(f"{path}: this symbolic link leads outside the submission")
 
 
@@ -295,7 +295,7 @@ def _is_module(name: Any) -> bool:
     return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 
-def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
+def _apply_manifest(folder: Path, files: set[Path]) -> set[Path]:
     manifest = folder / "MANIFEST.in"
     content = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     if loses_first_line(content):
@@ -312,8 +312,8 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
             raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line")
         for pattern in patterns:
             matching = _glob(folder, MANIFEST[adding_command].format(*folders, pattern), manifest)
-            chosen = chosen | matching if command == adding_command else chosen - matching
-    return chosen
+            files = files | matching if command == adding_command else files - matching
+    return files
 
 
 def loses_first_line(manifest: str) -> bool:
@@ -331,15 +331,15 @@ def find_packages(value: ast.expr, folder: Path) -> list[str] | None:
         arguments = dict(zip(PARAMETERS, map(ast.literal_eval, value.args), strict=False)) | named
     except (ValueError, TypeError, RecursionError, MemoryError):
         return None
-    where, exclude, include = (arguments.get(name, default) for name, default in PARAMETERS.items())
+    root, exclude, include = (arguments.get(name, default) for name, default in PARAMETERS.items())
     lists = all(isinstance(names, list | tuple | set) for names in (exclude, include))
-    inside = isinstance(where, str) and "\0" not in where and not where.startswith("/") and ".." not in where.split("/")
-    if len(value.args) > len(PARAMETERS) or not arguments.keys() <= PARAMETERS.keys() or not lists or not inside:
+    is_inside = isinstance(root, str) and "\0" not in root and not root.startswith("/") and ".." not in root.split("/")
+    if len(value.args) > len(PARAMETERS) or not arguments.keys() <= PARAMETERS.keys() or not lists or not is_inside:
         return None
     return [
         name
-        for name in sorted(_packages(folder / where))
-        if _matches(name, include) and not _matches(name, {*exclude, *ALWAYS_EXCLUDED})
+        for name in sorted(_packages(folder / root))
+        if _matches(name, include) and not _matches(name, {*exclude, *EXCLUDED_PACKAGES})
     ]
 
 

@@ -22,12 +22,12 @@ JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/inpu
 START = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):$")
 HEADER = r"(?:Exception Group )?Traceback \(most recent call last\).*\n"
 FRAME = re.compile(r'^ +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$', re.M)
-CHAINED = (
+CHAIN_LINES = (
     r"(?:During handling of the above exception, another exception occurred"
     r"|The above exception was the direct cause of the following exception):$"
 )
 # the message is the first line that is not empty
-TYPE = rf"(?P<type>[^\W\d][\w.<>]*)(?::\s*(?P<message>(?!{HEADER}|{CHAINED}).*))?$"
+TYPE = rf"(?P<type>[^\W\d][\w.<>]*)(?::\s*(?P<message>(?!{HEADER}|{CHAIN_LINES}).*))?$"
 # Python prints such errors without a header
 SYNTAX = r' +File ".+", line \d+\n(?:[ \t].*\n){0,3}(?=(?:Syntax|Indentation|Tab)Error\b)'
 # precedes each exception of a group; exceptions that were never raised have no header
@@ -78,9 +78,9 @@ class LoggedException:
         return self.locations[-1] if self.locations else None
 
     @property
-    def innermost(self) -> "LoggedException":
+    def root_cause(self) -> "LoggedException":
         """The exception that states the cause: the innermost nested one, or this one."""
-        return self.nested.innermost if self.nested else self
+        return self.nested.root_cause if self.nested else self
 
     @property
     def head(self) -> str:
@@ -98,7 +98,7 @@ def find_exception(output: str, folder: Path | None = None) -> LoggedException |
     folder: the one with the submission's files; by default, the folders of jobs.
     """
     submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
-    output = "\n".join(_cut(line.rstrip("\r")) for line in output.split("\n"))
+    output = "\n".join(_shorten(line.rstrip("\r")) for line in output.split("\n"))
     chain: list[LoggedException] = []
     end = 0  # end of the last exception
     for match in EXCEPTION.finditer(output):
@@ -107,7 +107,7 @@ def find_exception(output: str, folder: Path | None = None) -> LoggedException |
             continue
         between, end = output[end : match.start()], match.end()
         last = chain[-1] if chain else None
-        if last and re.search(f"^{CHAINED}", between, re.M):
+        if last and re.search(f"^{CHAIN_LINES}", between, re.M):
             chain.append(exception)
         elif last and last.location and not exception.location and _count_lines(between) < NESTED_LINES:
             last.nested = last.nested or exception
@@ -120,7 +120,7 @@ def find_exception(output: str, folder: Path | None = None) -> LoggedException |
     return exception
 
 
-def _cut(line: str) -> str:
+def _shorten(line: str) -> str:
     """Truncate a line, and split it if a traceback begins within it, for example after a prompt."""
     header = START.search(line)
     if not header or not line[: header.start()].strip() or line.lstrip().startswith(("|", "+")):
@@ -132,21 +132,21 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
     """Return the exception in a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
     exception = LoggedException(match["type"], (match["message"] or "").strip())
     for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
-        within = submission.search(frame["path"])
-        name = within["name"] if within and "site-packages/" not in within["name"] else ""
+        submission_match = submission.search(frame["path"])
+        name = submission_match["name"] if submission_match and "site-packages/" not in submission_match["name"] else ""
         exception.frames.append(Frame(frame["path"], int(frame["line"]), frame["function"] or "", name))
     return exception
 
 
 def _read_group(output: str, submission: re.Pattern[str]) -> LoggedException | None:
     """Return an exception group with its first member; if that is a group, with its first member, and so on."""
-    group = innermost = None
+    group = root_cause = None
     for match in islice(MEMBER.finditer(MARGIN.sub("", output)), DEPTH):
         exception = _read_exception(match, submission)
-        if innermost is None:
-            group = innermost = exception
-        elif innermost is group or innermost.type.endswith("ExceptionGroup"):
-            innermost.nested = innermost = exception
+        if root_cause is None:
+            group = root_cause = exception
+        elif root_cause is group or root_cause.type.endswith("ExceptionGroup"):
+            root_cause.nested = root_cause = exception
     return group
 
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from recore.failures.failure_reason import FailedStep
 from recore.failures.hints import hint_for, reason_hint
-from recore.failures.installation import INSTALLING, installation_hint
+from recore.failures.installation import PIP_FAILURE, installation_hint
 from recore.failures.job_log import last_lines
 from recore.failures.source_hints import source_hint
 from recore.failures.terminal_command import find_command
 from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
-OUTSIDE = "the local disk, the bucket, the region and your permissions, not the submission"
-LOOK_AT = {  # by the last word of a step's name
+OUTSIDE_CAUSES = "the local disk, the bucket, the region and your permissions, not the submission"
+PLACES = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py",
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
@@ -32,7 +32,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
     hint = find_hint(step, log.parent, submission, installs)
     lines = [
         f"recore: {step.name} failed: {plain(step.reason or UNKNOWN_REASON)}",
-        f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
+        f"  what to do: {plain(hint)}" if hint else f"  look at: {find_place(step)}",
     ]
     if command := find_command(step, submission):
         lines.append(f"  to see only the error: {command}")
@@ -53,14 +53,14 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
         return hint
     if step.exception:
         return None
-    if INSTALLING in reason and (hint := installation_hint(reason, submission)):
+    if PIP_FAILURE in reason and (hint := installation_hint(reason, submission)):
         return hint
     # only the log says whether a worker of the server was killed
     return reason_hint("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
 
 
-def look_at(step: FailedStep) -> str:
+def find_place(step: FailedStep) -> str:
     """Return where to look for the cause of a step's failure."""
-    if INSTALLING in (step.reason or ""):
+    if PIP_FAILURE in (step.reason or ""):
         return "requirements.txt"
-    return OUTSIDE if step.outside else next(where for end, where in LOOK_AT.items() if step.name.endswith(end))
+    return OUTSIDE_CAUSES if step.outside else next(where for end, where in PLACES.items() if step.name.endswith(end))

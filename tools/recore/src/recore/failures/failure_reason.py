@@ -10,14 +10,14 @@ from recore.failures.job_log import read_end, script_lines
 
 # an exception that the platform does not mention, followed by more lines than this, did not end the script
 FOLLOWING_LINES = 20
-OUTSIDE = "InternalServerError"  # prefix of the platform's reason if the cause lies outside the job
-KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # prefixes of the platform's reasons
+PLATFORM_ERROR = "InternalServerError"  # prefix of the platform's reason if the cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", PLATFORM_ERROR)  # prefixes of the platform's reasons
 EXIT = re.compile(r",? exit code: (\d+)$")
 # format in which SageMaker's own images report the last lines of a script
-FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<error>.*?)"\s+Command', re.S)
+FRAME = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<error>.*?)"\s+Command', re.S)
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
 # causes other than an exception, even if the log contains one
-OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt| by SIG|No space left on device")
+OTHER_REASON = re.compile(r"needed more memory|more processes than|requirements\.txt| by SIG|No space left on device")
 # the remark that a simulator without a sandbox adds to the reason
 NO_SANDBOX = re.compile(r"\n(Jobs run without a sandbox here, .*)")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
@@ -43,7 +43,7 @@ class FailedStep(Protocol):
 
 def is_outside(failure_reason: str | None) -> bool:
     """Return whether the cause of a failure lies outside the job."""
-    return (failure_reason or "").startswith(f"{OUTSIDE}: ")
+    return (failure_reason or "").startswith(f"{PLATFORM_ERROR}: ")
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
@@ -52,25 +52,25 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     failure_reason: FailureReason in the job's description. log: the job's log; only its end is read.
     """
     reason = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
-    kind, _, rest = reason.partition(": ")
-    reason = rest if kind in KINDS else reason
-    if kind == OUTSIDE:
-        return rest, None
+    kind, _, message = reason.partition(": ")
+    reason = message if kind in KINDS else reason
+    if kind == PLATFORM_ERROR:
+        return message, None
     exit_code = EXIT.search(reason)
     code = int(exit_code[1]) if exit_code else None
     reason = EXIT.sub("", reason).rstrip()
-    if framed := FRAMED.search(reason):
+    if framed := FRAME.search(reason):
         code, reason = int(framed["code"]), framed["error"].strip()
     remark = NO_SANDBOX.search(reason)
     lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
-    if exception and code in (None, 1) and not OTHER.search(reason):
-        is_mentioned = exception.innermost.message[:60] in reason and exception.innermost.type in reason
+    if exception and code in (None, 1) and not OTHER_REASON.search(reason):
+        is_mentioned = exception.root_cause.message[:60] in reason and exception.root_cause.type in reason
         if is_mentioned or exception.following_lines <= FOLLOWING_LINES:
             return f"{exception}. {remark[1]}" if remark else str(exception), exception
     if lines and (not reason or LOG_ONLY.search(reason)):
         reason = f"{reason or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
-    is_limit = code == 137 and OTHER.search(reason)
+    is_limit = code == 137 and OTHER_REASON.search(reason)
     if code is not None and code > 1 and not re.search("exit(ed with)? code", reason) and not is_limit:
         reason = f"{reason or 'it printed nothing'}, {format_exit(code)}"
     return reason or "the platform reported no reason", None

@@ -20,7 +20,7 @@ GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # messages of the simulator, the toolkit and gunicorn
 MEMORY = re.compile(r"more memory than|killed by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'(?:; '[\w.]+' is not a package)?$")
-REQUIRED = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
+REQUIRED_ARGUMENTS = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
 # messages of Python and of the template's scripts
 NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
 TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
@@ -28,7 +28,7 @@ TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processi
 MODEL = "/opt/ml/model/"  # in a server, the contents of the training job's SM_MODEL_DIR
 CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a job
 JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model|output|processing)(?:/|$)")
-IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
+MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 
 
@@ -38,11 +38,11 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     step: name of the failed step, such as "train". submission: its folder or archive. installs: whether the jobs
     install requirements.txt.
     """
-    cause = exception.innermost
+    cause = exception.root_cause
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
-        alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
-        return missing_module_hint(named["name"], submission, alone, installs)
-    if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
+        is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
+        return missing_module_hint(named["name"], submission, is_alone, installs)
+    if cause.type.endswith("AttributeError") and (named := MAIN_PATTERN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add the module to py_modules in setup.py, and "
             "import it in train.py; or end train.py like the template, with `import train` and `train.main()`. A "
@@ -68,7 +68,7 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
 
 def reason_hint(reason: str, step: str, submission: Path) -> str | None:
     """Return the remedy for a step that failed without an exception, or None if the reason is not a common one."""
-    if named := REQUIRED.search(reason):
+    if named := REQUIRED_ARGUMENTS.search(reason):
         script = "preprocess.py" if step.endswith("preprocess") else "train.py"
         return f"give {named['names']} a default in {script}, because jobs start it without arguments."
     named = TEMPLATE_NO_FILE.search(reason)
@@ -93,9 +93,9 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
         return f"write {name} to SM_MODEL_DIR in train.py, under the name that model_fn reads."
     if is_in_job(path) or step.endswith("predict"):
         return None
-    alone = step.endswith("preprocess")
-    data = f"{'--input' if alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if alone else TRAINING}"
-    others = "no other files" if alone else "only the other files that setup.py and MANIFEST.in list"
+    is_alone = step.endswith("preprocess")
+    data = f"{'--input' if is_alone else 'SM_CHANNEL_TRAINING'}, by default {INPUT if is_alone else TRAINING}"
+    others = "no other files" if is_alone else "only the other files that setup.py and MANIFEST.in list"
     return f"read the data from {data}: {path} may exist on your computer, but a job has {others}."
 
 
@@ -174,15 +174,15 @@ def _find_local(name: str, submission: Path) -> str | None:
 
 
 # A pickle contains only the names of functions and classes, and imports them when it is loaded.
-DEFINE = "define it with a name at the top level of a module that setup.py lists, and import it from there."
+DEFINE_HINT = "define it with a name at the top level of a module that setup.py lists, and import it from there."
 # by patterns for the messages of pickle, its Python implementation and joblib; {0} is the name in the message
 PICKLING_HINTS = {
-    r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE}",
-    r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE}",
+    r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE_HINT}",
+    r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE_HINT}",
     r"not the same object as ([\w.]+)": "the name {0} now refers to a different object; do not reuse the name, not "
     "even in a decorator, and import its module under one name only, like the template's main() with `import train`.",
     r"attribute lookup (\w+) on ([\w.]+) failed|not found as ([\w.]+)\.(\w+)": f"a pickle cannot find an object by "
-    f"its name; {DEFINE}",
+    f"its name; {DEFINE_HINT}",
     r"cannot pickle '(generator|async_generator|coroutine)'": "the model contains a {0}; keep its values instead, for "
     "example in a list.",
     r"cannot pickle '(TextIOWrapper|Buffered\w+|_io\.\w+|FileIO)'": "the model contains an open file; keep its "

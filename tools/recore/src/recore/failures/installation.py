@@ -23,9 +23,9 @@ FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 def is_old_pin(requirement: Requirement) -> bool:
     """Return whether a requirement pins a package in the former image to the same version or an older one."""
-    former = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
-    pinned = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
-    return former is not None and any(Version(version) <= Version(former) for version in pinned)
+    limit = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
+    pins = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
+    return limit is not None and any(Version(version) <= Version(limit) for version in pins)
 
 
 DISTRIBUTIONS = {  # by module, where the names differ; installed packages need no entry
@@ -52,9 +52,9 @@ DISTRIBUTIONS = {  # by module, where the names differ; installed packages need 
 MODULES_WITHOUT_PACKAGE = ("pil", "cv2", "dateutil", "skimage", "sklearn", "yaml")  # docx and jwt exist as packages
 FORMER_NAMES = {"pytorch": "torch", "tensorflow-gpu": "tensorflow"}  # the former names are placeholders on the index
 # the probably intended package by normalised name, for names that pip does not find or no job can install
-MEANT = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
-WRONG_NAMES = {name: MEANT[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
-INSTALLING = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
+INTENDED_NAMES = FORMER_NAMES | {canonicalize_name(module): package for module, package in DISTRIBUTIONS.items()}
+WRONG_NAMES = {name: INTENDED_NAMES[name] for name in (*FORMER_NAMES, *MODULES_WITHOUT_PACKAGE)}
+PIP_FAILURE = "requirements.txt could not be installed: "  # in the reason of a job that ended before its script started
 NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # pip's message
 
 
@@ -64,20 +64,20 @@ def installation_hint(reason: str, submission: Path) -> str | None:
     submission: its folder or archive.
     """
     lines = requirements_of(submission)
-    if old := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
+    if pins := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:
         versions = {name.lower(): version for name, version in container_packages().items()}
-        names = [canonicalize_name(pin.name) for pin in old]
+        names = [canonicalize_name(pin.name) for pin in pins]
         current = ", ".join(f"{name} {versions.get(name, '')}".strip() for name in names)
         return (
-            f"remove {', '.join(map(str, old))} from requirements.txt: these versions are from {FORMER_IMAGE}. The "
+            f"remove {', '.join(map(str, pins))} from requirements.txt: these versions are from {FORMER_IMAGE}. The "
             f"container already has {current}."
         )
-    name = canonicalize_name(missing[1]) if (missing := NOT_FOUND.search(reason)) else None
+    name = canonicalize_name(no_match[1]) if (no_match := NOT_FOUND.search(reason)) else None
     line = next((line for line in lines if name and line.name == name), None)
     if line is None or name is None:
         return None
     location = f"in requirements.txt, line {line.number}, `{line.spec}`"
-    if package := MEANT.get(name):
+    if package := INTENDED_NAMES.get(name):
         return f"correct the name {location}: the package is called {package}."
     python = ".".join(platform.python_version_tuple()[:2])
     return (

@@ -12,7 +12,7 @@ TAIL = 1 << 16  # bytes of a log that are searched for these lines
 LONG_TAIL = 1 << 20  # bytes of a log that are searched for an exception
 
 # the training toolkit writes this line after its environment and before the command that runs the script
-STARTS = "Invoking script with the following command:"
+SCRIPT_START = "Invoking script with the following command:"
 TOOLKIT = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} sagemaker[-_]\S+ +[A-Z]+ "  # SageMaker's toolkits
     r"|\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [-+]\d{4}\] \[\d+\] \[(?:INFO|DEBUG)\] "  # gunicorn
@@ -46,7 +46,7 @@ def read_end(log: Path, size: int = LONG_TAIL) -> str:
 
 def script_lines(output: str) -> list[str]:
     """Return the lines in a log that the script itself wrote, judging by their form."""
-    _, starts, output = f"\n{output}\n".rpartition(f"\n{STARTS}\n")
+    _, starts, output = f"\n{output}\n".rpartition(f"\n{SCRIPT_START}\n")
     lines = output.strip().split("\n")[1:] if starts else output.split("\n")  # skip the command
     script_output: list[str] = []
     failed = False  # whether the previous line belongs to the toolkit's report of a failed script

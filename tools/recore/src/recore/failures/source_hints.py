@@ -11,7 +11,7 @@ from recore.failures.submission_files import read_file
 
 NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training job that wrote no model
 # in the reason of a server that does not start
-NOT_LOADED = re.compile(r"did not load|no such file|No such file|SystemExit|\bping\b")
+LOAD_FAILURE = re.compile(r"did not load|no such file|No such file|SystemExit|\bping\b")
 EXITS = ("sys.exit", "exit", "quit", "os._exit", "SystemExit")
 TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # environment variables that only a training job has
 TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
@@ -26,7 +26,7 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
         tree = ast.parse(content)
         if step.endswith("train") and NO_MODEL in reason:
             return _early_exit(tree) or _missing_start(tree)
-        if step.endswith("predict") and NOT_LOADED.search(reason):
+        if step.endswith("predict") and LOAD_FAILURE.search(reason):
             missing = NO_FILE.search(reason)
             hint = missing_file_hint(missing["path"], step, submission) if missing else None
             return hint or _missing_guard(tree) or _training_in_model_fn(tree)
@@ -36,14 +36,14 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 def _early_exit(tree: ast.Module) -> str | None:
     """Return the remedy for exits without an error, except those at the end of train.py and in unused functions."""
     nodes = list(ast.walk(tree))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
+    used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    used_names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
     last = tree.body[-1] if tree.body else None
     last = last.body[-1] if isinstance(last, ast.If) else last
     exits = [
         (ast.unparse(call.func), call.lineno)
         for statement in tree.body
-        if not isinstance(statement, ast.FunctionDef) or statement.name in used
+        if not isinstance(statement, ast.FunctionDef) or statement.name in used_names
         for call in _calls(statement)
         if ast.unparse(call.func) in EXITS
         and call not in (getattr(last, "value", None), getattr(last, "exc", None))  # in an expression or a `raise`
@@ -64,28 +64,28 @@ def _missing_start(tree: ast.Module) -> str | None:
             if "__main__" in test:
                 return None
             return f"train.py calls nothing, because the comparison in line {guard.lineno} is never true; {start}"
-    called = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
-    return None if called else f"train.py only defines functions and calls none of them; {start}"
+    starts = any(isinstance(each, ast.Expr | ast.If | ast.With | ast.Try) and any(_calls(each)) for each in statements)
+    return None if starts else f"train.py only defines functions and calls none of them; {start}"
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
     """Return the remedy for a top-level statement of train.py that trains when the server imports it."""
-    training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _trains(node)}
+    training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _is_training(node)}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):
             continue
         for call in _calls(statement):
-            if _name(call) in TRAINING_METHODS or ast.unparse(call.func) in training:
+            if _callee(call) in TRAINING_METHODS or ast.unparse(call.func) in training:
                 return (
                     f"train.py has no main guard: the server imports it, and line {call.lineno} then calls "
-                    f'{_name(call)}(). Put the training below `if __name__ == "__main__":`.'
+                    f'{_callee(call)}(). Put the training below `if __name__ == "__main__":`.'
                 )
     return None
 
 
-def _trains(function: ast.FunctionDef) -> bool:
+def _is_training(function: ast.FunctionDef) -> bool:
     variables = (node.slice for node in ast.walk(function) if isinstance(node, ast.Subscript))
-    return any(_name(call) in TRAINING_METHODS for call in _calls(function)) or any(
+    return any(_callee(call) in TRAINING_METHODS for call in _calls(function)) or any(
         isinstance(each, ast.Constant) and each.value in TRAINING_VARIABLES for each in variables
     )
 
@@ -94,9 +94,9 @@ def _training_in_model_fn(tree: ast.Module) -> str | None:
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and function.name == "model_fn":
             for call in _calls(function):
-                if _name(call) == "fit" or ast.unparse(call.func) in ("train", "main"):
+                if _callee(call) == "fit" or ast.unparse(call.func) in ("train", "main"):
                     return (
-                        f"model_fn calls {_name(call)}() in line {call.lineno}, but the server has no training data; "
+                        f"model_fn calls {_callee(call)}() in line {call.lineno}, but the server has no training data; "
                         "train in the training job, save the model in SM_MODEL_DIR, and load it in model_fn."
                     )
     return None
@@ -111,5 +111,5 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
             yield from _calls(child)
 
 
-def _name(call: ast.Call) -> str:
+def _callee(call: ast.Call) -> str:
     return ast.unparse(call.func).rpartition(".")[2]

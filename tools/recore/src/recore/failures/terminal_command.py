@@ -10,13 +10,13 @@ from pathlib import Path
 
 from recore.failures.exceptions import LoggedException
 from recore.failures.failure_reason import FailedStep
-from recore.failures.installation import INSTALLING
+from recore.failures.installation import PIP_FAILURE
 from recore.failures.submission_files import requirements_of
 from recore.text import plain
 
 # resolves versions as for a new environment, but installs nothing; as in jobs, only wheels are allowed
-INSTALL = "-m pip install --dry-run --ignore-installed --only-binary=:all: -r requirements.txt"
-TRAIN = "SM_CHANNEL_TRAINING={folder} SM_MODEL_DIR=$(mktemp -d) {python} train.py"
+INSTALL_ARGUMENTS = "-m pip install --dry-run --ignore-installed --only-binary=:all: -r requirements.txt"
+TRAIN_COMMAND = "SM_CHANNEL_TRAINING={folder} SM_MODEL_DIR=$(mktemp -d) {python} train.py"
 TRAINING_FILE = "public.csv.gz"  # the name of the data in the channel
 PREPROCESS = "{python} preprocess.py --input {data} --output $(mktemp)"
 VARIABLE = re.compile(r"\bSM_[A-Z_]+")
@@ -34,9 +34,9 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
         return None
     data, exception = step.data, step.exception
     command = None
-    if f"{INSTALLING}ERROR: " in (step.reason or "") and (submission / "requirements.txt").is_file():
+    if f"{PIP_FAILURE}ERROR: " in (step.reason or "") and (submission / "requirements.txt").is_file():
         # an error that pip reports
-        command = f"{shlex.quote(sys.executable)} {INSTALL}" if util.find_spec("pip") else None
+        command = f"{shlex.quote(sys.executable)} {INSTALL_ARGUMENTS}" if util.find_spec("pip") else None
     if data and exception and not command and _is_reproducible(exception) and _has_packages(submission):
         command = _start_script(step.name.rpartition(" ")[2], submission, Path(os.path.abspath(data)))
     if command and submission.resolve() != Path.cwd():
@@ -53,7 +53,7 @@ def _start_script(step: str, submission: Path, data: Path) -> str | None:
     python, file, folder = map(shlex.quote, (sys.executable, str(data), str(data.parent)))
     if step == "train" and data.name == TRAINING_FILE:
         takes_data = set(VARIABLE.findall(source)) == {"SM_CHANNEL_TRAINING", "SM_MODEL_DIR"}
-        return TRAIN.format(folder=folder, python=python) if takes_data else None
+        return TRAIN_COMMAND.format(folder=folder, python=python) if takes_data else None
     if step == "preprocess" and data.name.endswith(".csv.gz") and "--input" in source and "--output" in source:
         return PREPROCESS.format(data=file, python=python)
     return None
@@ -61,10 +61,10 @@ def _start_script(step: str, submission: Path, data: Path) -> str | None:
 
 def _is_reproducible(exception: LoggedException) -> bool:
     """Return whether an exception is independent of the differences between a job and a terminal."""
-    name = exception.innermost.type.rpartition(".")[2]
+    name = exception.root_cause.type.rpartition(".")[2]
     kind = getattr(builtins, name, None)
-    of_the_job = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
-    return not of_the_job and not NETWORK_ERRORS.search(name)
+    is_job_error = isinstance(kind, type) and issubclass(kind, JOB_ERRORS)
+    return not is_job_error and not NETWORK_ERRORS.search(name)
 
 
 def _has_packages(submission: Path) -> bool:

@@ -17,7 +17,7 @@ from recore.spectral_data import Floats
 DRAWS = 2000
 INTERVAL = 90  # per cent
 MIN_HOLES = 10  # in a simulation, intervals from fewer holes were far too narrow
-ENOUGH_HOLES = 40  # in the simulation, 84 of 100 intervals contained the true value; with 12 holes, about 80
+RELIABLE_HOLES = 40  # in the simulation, 84 of 100 intervals contained the true value; with 12 holes, about 80
 SEED = 0
 
 
@@ -59,7 +59,7 @@ class Totals:
         low, high = np.percentile(draws, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
         return Estimate(value, float(low), float(high))
 
-    def share(self, part: str, whole: str) -> SampleShare:
+    def estimate_share(self, part: str, whole: str) -> SampleShare:
         estimate = self.estimate(lambda **sums: sums[part] / sums[whole], counted=whole)
         counts = int(self._by_hole[part].sum()), int(self._by_hole[whole].sum())
         if estimate.value in (0, 1):

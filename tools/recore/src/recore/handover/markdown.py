@@ -17,7 +17,7 @@ from recore.handover.hole_spread import Estimate
 from recore.text import plain
 from stagemaker import printable
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
+SPECIAL_CHARACTERS = re.compile(r"([\\`*_{}\[\]<>#|~&$:@]|(?<=www)\.)", re.IGNORECASE)
 MAX_WIDTH = 200  # maximum number of characters in a value
 
 
@@ -26,7 +26,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def escape(value: object, max_width: int = MAX_WIDTH) -> Markup:
-    return _markdown(SPECIAL.sub(r"\\\1", plain(" ".join(str(value).split()), max_width)))
+    return _markdown(SPECIAL_CHARACTERS.sub(r"\\\1", plain(" ".join(str(value).split()), max_width)))
 
 
 def code(value: object, max_width: int = MAX_WIDTH) -> Markup:
@@ -45,7 +45,7 @@ def fence(content: str, tag: str = "text") -> Markup:
     return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
 
 
-def number(value: float | None, number_format: str = "", unit: str = "") -> str:
+def format_number(value: float | None, number_format: str = "", unit: str = "") -> str:
     """Format a number, by default with up to four significant digits; - for None or NaN."""
     if value is None or math.isnan(value):
         return "-"
@@ -56,7 +56,7 @@ def number(value: float | None, number_format: str = "", unit: str = "") -> str:
 
 
 def interval(estimate: Estimate, number_format: str = "") -> str:
-    ends = (number(end, number_format) for end in (estimate.low, estimate.high))
+    ends = (format_number(end, number_format) for end in (estimate.low, estimate.high))
     return " to ".join(ends) if estimate.has_interval else "-"
 
 
@@ -79,4 +79,4 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     keep_trailing_newline=True,
 )
-_environment.filters |= {each.__name__: each for each in (code, escape, fence, interval, number)}
+_environment.filters |= {each.__name__: each for each in (code, escape, fence, interval, format_number)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.evaluation import SCORES, sha256_of
 from recore.handover import hole_spread
 from recore.handover.markdown import render
@@ -84,13 +84,13 @@ def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any
     private = run.record.scores.get("private")
     failing = [name for name, r2 in private.r2.items() if r2 is not None and r2 <= 0] if private else []
     measured = {each.name for each in figures}
-    scored = next(iter(run.record.scores.values())).r2 if run.record.scores else {}
+    r2_by_target = next(iter(run.record.scores.values())).r2 if run.record.scores else {}
     return {
         "weak": [each.name for each in figures if not each.r2.value > 0],
         "unsure": [each.name for each in figures if each.r2.value > 0 and each.r2.low <= 0],
         "failing": failing,
-        "worse": [each.name for each in figures if each.fails and each.name not in failing],
-        "unmeasured": [name for name in scored if name not in measured],
+        "worse": [each.name for each in figures if each.is_refuted and each.name not in failing],
+        "unmeasured": [name for name in r2_by_target if name not in measured],
         "min_holes": min((each.holes for each in figures if each.r2.has_interval), default=None),
     }
 
@@ -154,7 +154,7 @@ def _count_private(run: HandoverRun, reference: dict[str, Any]) -> tuple[int, in
     if not recorded or not path.is_file() or sha256_of(path) != sha256:
         return None
     try:
-        with as_csv_gz(path) as packed:
+        with compress_csv(path) as packed:
             wavenumbers, spectra, _ = domain.read_spectra(packed, challenge().group)
         results = domain.Domain(reference, np.asarray(wavenumbers).tolist()).describe(spectra)
     except domain.DomainError:

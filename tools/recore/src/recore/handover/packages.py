@@ -17,7 +17,7 @@ from stagemaker import read_requirements
 
 REQUIREMENTS = "requirements.txt"
 MAX_LICENCE_NAME = 60  # characters; longer values are the licence text, not its name
-VAGUE = ("", "unknown", "dual license", "license")
+VAGUE_LICENCES = ("", "unknown", "dual license", "license")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
     packages: dict[str, Package] = {}
     visited: set[tuple[str, str]] = set()  # packages and their extras, "" for none
     queue = [line.requirement for line in lines if line.requirement and line.applies]
-    queue += map(Requirement, _imported(submission))
+    queue += map(Requirement, _list_imports(submission))
     while queue:
         requirement = queue.pop(0)
         name = str(canonicalize_name(requirement.name))
@@ -59,7 +59,7 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
         packages[name] = Package(name, version, _licence(distribution), f"{name}=={version}")
         for extra in {"", *requirement.extras} - {extra for package, extra in visited if package == name}:
             visited.add((name, extra))
-            queue += _required(distribution.requires or (), extra)
+            queue += _parse_requirements(distribution.requires or (), extra)
     for each, version in recorded.items():
         package = packages.get(canonicalize_name(each))
         if package and package.version != version:
@@ -78,14 +78,14 @@ def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _format_difference(name: str, installed: str, recorded: str) -> str:
+def _format_difference(name: str, installed: str, recorded_version: str) -> str:
     return (
-        f"{name} {installed} is installed, but the run used {plain(recorded)}; write the handover in the run's "
+        f"{name} {installed} is installed, but the run used {plain(recorded_version)}; write the handover in the run's "
         "environment"
     )
 
 
-def _required(lines: Iterable[str], extra: str) -> list[Requirement]:
+def _parse_requirements(lines: Iterable[str], extra: str) -> list[Requirement]:
     requirements = []
     for line in lines:
         try:
@@ -97,7 +97,7 @@ def _required(lines: Iterable[str], extra: str) -> list[Requirement]:
     return requirements
 
 
-def _imported(submission: SubmissionFiles) -> list[str]:
+def _list_imports(submission: SubmissionFiles) -> list[str]:
     modules: set[str] = set()
     for name, content in submission.files.items():
         if not name.endswith(".py"):
@@ -111,11 +111,11 @@ def _imported(submission: SubmissionFiles) -> list[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    local = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
+    local_names = {name.partition("/")[0].removesuffix(".py") for name in submission.files}
     distributions = metadata.packages_distributions()
     return [
         each
-        for module in modules - local - sys.stdlib_module_names
+        for module in modules - local_names - sys.stdlib_module_names
         for each in distributions.get(module, [])
         if each != "recore"
     ]
@@ -127,6 +127,6 @@ def _licence(distribution: metadata.Distribution) -> str | None:
     classifiers = [each for each in fields.get_all("Classifier", []) if each.startswith("License ::")]
     names.append(", ".join(each.rpartition(" :: ")[2] for each in classifiers))
     for name in map(str.strip, names):
-        if name.lower() not in VAGUE and len(name) <= MAX_LICENCE_NAME and "\n" not in name:
+        if name.lower() not in VAGUE_LICENCES and len(name) <= MAX_LICENCE_NAME and "\n" not in name:
             return plain(name)
     return None

@@ -34,7 +34,7 @@ def write_readme(
     header, first = _read_lines(prediction.request)
     response = dict(zip(all_targets, _read_lines(prediction.response)[0], strict=False))
     weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}
-    shown = sorted(response, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
+    shown_names = sorted(response, key=lambda name: -weights.get(name, 0.0))[:SHOWN_TARGETS]
     return render(
         "README.md.jinja",
         run=run,
@@ -53,7 +53,7 @@ def write_readme(
         example=challenge().example,
         columns=len(header),
         inputs=list(zip(header[:SHOWN_INPUTS], first, strict=False)),
-        outputs=[(name, all_targets.index(name) + 1, response[name], unit_of(name)) for name in shown],
+        outputs=[(name, all_targets.index(name) + 1, response[name], unit_of(name)) for name in shown_names],
         command=shlex.join(_command(run)),
     )
 

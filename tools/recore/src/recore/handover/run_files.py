@@ -25,7 +25,7 @@ RESULTS = {  # files in a run's folders that are handed over
 }
 RESULT_FILES = [f"{folder}/{name}" for folder, names in RESULTS.items() for name in names]
 MAX_MEMORY = 1 << 60  # bytes
-AGAIN = f"run it again with `{PROGRAM} run`"
+RUN_AGAIN = f"run it again with `{PROGRAM} run`"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class HandoverRun:
         """The record with the paths in the handover instead of the author's."""
         paths = {"submission": SUBMISSION} | self.data_paths
         arguments = {
-            name: value if value is None else paths.get(name, Path(value).name if _is_elsewhere(value) else value)
+            name: value if value is None else paths.get(name, Path(value).name if _is_outside(value) else value)
             for name, value in self.raw.get("arguments", {}).items()
         }
         return self.raw | {
@@ -100,10 +100,10 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
     _reject_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":
-        raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}); {AGAIN}")
+        raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}); {RUN_AGAIN}")
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder}: the run has no {name}; {AGAIN}")
+            raise FileNotFoundError(f"{folder}: the run has no {name}; {RUN_AGAIN}")
     with prefix_errors(folder / RECORD, "not a valid run record: "):
         raw = read_object(folder / RECORD)
         _check_record(raw)
@@ -111,7 +111,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
     submission = _read_submission(folder / MODEL, record)
     path = find_public(record, public)
     if not record.data["public"][1]:
-        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing; {AGAIN}")
+        raise ValueError(f"{folder / RECORD}: the hash of the public data file is missing; {RUN_AGAIN}")
     return HandoverRun(record, raw, submission, script, path, read_data(path))
 
 
@@ -122,11 +122,11 @@ def _read_score_script(record: Record) -> bytes:
         path = score_script()
     content = read_script(path)
     if hashlib.sha256(content).hexdigest() != record.score_sha256:
-        raise ValueError(f"{path}: the run was scored with a different version of this file; {AGAIN}")
+        raise ValueError(f"{path}: the run was scored with a different version of this file; {RUN_AGAIN}")
     return content
 
 
-def _is_elsewhere(value: Any) -> bool:
+def _is_outside(value: Any) -> bool:
     return isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts)
 
 
@@ -163,5 +163,5 @@ def _read_submission(model: Path, record: Record) -> SubmissionFiles:
             files[name] = content.read()
     submission = SubmissionFiles(model, files)
     if submission.sha256 != record.submission_sha256:
-        raise ValueError(f"{model}: its code differs from the submission in run.json; {AGAIN}")
+        raise ValueError(f"{model}: its code differs from the submission in run.json; {RUN_AGAIN}")
     return submission

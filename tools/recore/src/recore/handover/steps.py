@@ -27,7 +27,7 @@ SUBMISSION = Path(__file__).resolve().parent / "submission"
 SEEDS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 TOLERANCE = 1e-5  # relative difference between predictions that count as equal, even in single precision
 CSV = "text/csv"
-AS_SERVED = ".out"  # suffix of files with predictions as the platform writes them, without a header
+SERVED_SUFFIX = ".out"  # suffix of files with predictions as the platform writes them, without a header
 
 Cells = list[list[float | None]]
 
@@ -44,7 +44,7 @@ def main() -> None:
     predict_step = steps.add_parser("predict", help="predict the output of preprocess")
     predict_step.add_argument("--model", type=Path, required=True, help="folder that contains the model")
     predict_step.add_argument("--request", type=Path, required=True, help="output of preprocess")
-    numbers = f"CSV file to write; without a header and IDs if the name ends in {AS_SERVED}"
+    numbers = f"CSV file to write; without a header and IDs if the name ends in {SERVED_SUFFIX}"
     predict_step.add_argument("--output", type=Path, required=True, help=numbers)
     compare_step = steps.add_parser("compare", help=f"check that two files agree within {TOLERANCE:g}")
     compare_step.add_argument("expected", type=Path)
@@ -118,7 +118,7 @@ def predict(model: Path, request: Path, output: Path) -> None:
         response = _serve(str(model.resolve()), body)
     except Exception as error:
         raise ValueError(f"{request}: train.py failed: {type(error).__name__}: {format_error(error)}") from None
-    if output.suffix != AS_SERVED:
+    if output.suffix != SERVED_SUFFIX:
         response = _add_header(rows, response)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(response, "utf-8", newline="")

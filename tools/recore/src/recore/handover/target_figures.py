@@ -53,13 +53,13 @@ class TargetFigures:
     cut_off: CutOff
 
     @property
-    def fails(self) -> bool:
+    def is_refuted(self) -> bool:
         """Whether the private rows contradict the held-out ones: the private R2 is 0 or less, or below the interval."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as a dict, with None where a figure is undefined."""
-        return dict(_without_nan(asdict(self)))
+        return dict(_replace_nan(asdict(self)))
 
 
 def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
@@ -79,22 +79,22 @@ def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
     """Measure decisions about a target's samples, (rows,) each. sums: of these rows. chosen: None for the default."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
-    above, called = measured > value, predicted > value
+    is_above, is_called = measured > value, predicted > value
     counts = {
-        "right": above & called,
-        "above": above,
-        "called": called,
-        "wrong": above != called,
-        "rows": np.ones_like(above),
+        "right": is_above & is_called,
+        "above": is_above,
+        "called": is_called,
+        "wrong": is_above != is_called,
+        "rows": np.ones_like(is_above),
     }
     totals = sums.resample({name: each.astype(float) for name, each in counts.items()})
     return CutOff(
         value,
         chosen is not None,
-        float(above.mean()),
-        precision=totals.share("right", "called"),
-        recall=totals.share("right", "above"),
-        wrong=totals.share("wrong", "rows"),
+        float(is_above.mean()),
+        precision=totals.estimate_share("right", "called"),
+        recall=totals.estimate_share("right", "above"),
+        wrong=totals.estimate_share("wrong", "rows"),
     )
 
 
@@ -128,8 +128,8 @@ def _measure_all(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[Target
             continue
         sums = HoleSums(run.data.hole[np.isfinite(column) & np.isfinite(predicted[:, position])])
         r2, rmse = measure_errors(*pair, sums)
-        recorded = score.r2.get(name)
-        if recorded is not None and not abs(r2.value - recorded) <= TOLERANCE * (1 + abs(recorded)):
+        recorded_r2 = score.r2.get(name)
+        if recorded_r2 is not None and not abs(r2.value - recorded_r2) <= TOLERANCE * (1 + abs(recorded_r2)):
             raise ValueError(f"{path}: the run was scored on different predictions; R2 of {name} differs")
         figures.append(
             TargetFigures(
@@ -158,7 +158,7 @@ def read_held_out(run: HandoverRun) -> Floats:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
+        return {name: _replace_nan(each) for name, each in value.items()}
     return None if isinstance(value, float) and not np.isfinite(value) else value

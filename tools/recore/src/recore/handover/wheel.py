@@ -53,13 +53,13 @@ def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> st
 
 def _find_files(package: str) -> Iterator[tuple[str, Path]]:
     """Yield files with their names in the wheel; in a checkout, include the template's files."""
-    yield from _find_below(Path(str(resources.files(package))), package)
+    yield from _walk_files(Path(str(resources.files(package))), package)
     if package == "recore" and not INSTALLED:
         for name in TEMPLATE_FILES:
-            yield from _find_below(TEMPLATE / name, f"recore/{COPIES}/{name}")
+            yield from _walk_files(TEMPLATE / name, f"recore/{COPIES}/{name}")
 
 
-def _find_below(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+def _walk_files(root: Path, name: str) -> Iterator[tuple[str, Path]]:
     if root.is_file():
         yield name, root
     for path in root.rglob("*"):

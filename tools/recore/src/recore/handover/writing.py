@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.data_file import open_data
 from recore.evaluation import RunPrediction, Step, StepFailed, sha256_of
@@ -52,8 +52,8 @@ def check_output_folder(folder: Path) -> None:
     try:
         if not folder.is_symlink() and not os.listdir(folder):
             return
-        listed = {CONTENTS, SUMS, *get(read_object(folder / CONTENTS), "files", list)}
-        replaceable = not folder.is_symlink() and set(_names(folder)) <= listed
+        listed_names = {CONTENTS, SUMS, *get(read_object(folder / CONTENTS), "files", list)}
+        replaceable = not folder.is_symlink() and set(_names(folder)) <= listed_names
     except (OSError, ValueError, TypeError):
         replaceable = False
     if not replaceable:
@@ -74,7 +74,7 @@ def write_handover(
     check_output_folder(folder)
     figures = measure_targets(run, cut_offs)
     packages = list_packages(run.submission, run.versions)
-    with replacing(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
+    with replace_paths(folder) as [new], locked.temporary_folder("recore-handover-") as scratch:
         (new / "sample").mkdir(parents=True)
         rows = write_sample(run, new / "sample")
         spectra = new / "sample/spectra.csv.gz"
@@ -146,19 +146,19 @@ def _sum_line(folder: Path, name: str) -> str:
 def write_sample(run: HandoverRun, folder: Path) -> int:
     """Write spectra.csv.gz and predictions.csv, and return the number of rows. Raises ValueError."""
     rows = run.data.rows
-    chosen = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}
+    row_indices = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}
     with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:
         table = data.rows()
         header = next(table)
         columns = [column for column, name in enumerate(header) if not column or name not in challenge().targets]
-        for cells in itertools.chain([header], (row for number, row in enumerate(table) if number in chosen)):
+        for cells in itertools.chain([header], (row for number, row in enumerate(table) if number in row_indices)):
             packed.write((",".join(_quote(cells[column]) for column in columns) + "\n").encode())
     predictions = (run.folder / "predictions/public.csv.out").read_text("utf-8").splitlines()
     if len(predictions) != rows:
         raise ValueError(f"{run.folder}/predictions/public.csv.out: {len(predictions)} lines, but {rows} were expected")
-    lines = [predictions[number] for number in sorted(chosen)]
+    lines = [predictions[number] for number in sorted(row_indices)]
     (folder / "predictions.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    return len(chosen)
+    return len(row_indices)
 
 
 def _quote(cell: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-THIS_PACKAGE = __name__.rpartition(".")[0]
+PACKAGE = __name__.rpartition(".")[0]
 
 
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
@@ -23,8 +23,8 @@ def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Pa
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder")
-    files = _by_name(folder, folder.rglob("*"))
-    for name in (THIS_PACKAGE, *packages):
+    files = _map_by_name(folder, folder.rglob("*"))
+    for name in (PACKAGE, *packages):
         files |= _package_files(name)
     return files
 
@@ -54,7 +54,7 @@ def _package_files(name: str) -> dict[str, Path]:
     parents = name.split(".")[:-1]
     top = path.parents[len(parents) + (path.name == "__init__.py")]
     inits = [top.joinpath(*parents[: depth + 1], "__init__.py") for depth in range(len(parents))]
-    return _by_name(top, [*inits, *(path.parent.rglob("*") if path.name == "__init__.py" else [path])])
+    return _map_by_name(top, [*inits, *(path.parent.rglob("*") if path.name == "__init__.py" else [path])])
 
 
 def _origin(name: str) -> Path:
@@ -69,7 +69,7 @@ def _origin(name: str) -> Path:
     return Path(spec.origin)
 
 
-def _by_name(top: Path, paths: Iterable[Path]) -> dict[str, Path]:
+def _map_by_name(top: Path, paths: Iterable[Path]) -> dict[str, Path]:
     return {
         path.relative_to(top).as_posix(): path
         for path in paths

@@ -32,7 +32,7 @@ class ContainerOptions:
     model: str | None
 
     @contextmanager
-    def started(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
+    def start(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
         """Yield the environment and the model. If this or the body fails, write the reason to output/failure.
 
         The reason is a traceback, or one line for errors that are clear without it, raised again as ClickException.
@@ -87,7 +87,7 @@ def ml2p_docker(context: click.Context, ml_folder: str, model: str | None) -> No
 @click.pass_obj
 def train(options: ContainerOptions) -> None:
     """Train the model."""
-    with options.started("train", "creating the training job") as (env, model):
+    with options.start("train", "creating the training job") as (env, model):
         click.echo(f"Starting training job {env.training_job_name}.")
         model.trainer(env).train()
     click.echo("Done.")
@@ -97,7 +97,7 @@ def train(options: ContainerOptions) -> None:
 @click.pass_obj
 def serve(options: ContainerOptions) -> None:
     """Serve the model and make predictions."""
-    with options.started("serve", "creating the model") as (env, model):
+    with options.start("serve", "creating the model") as (env, model):
         click.echo(f"Starting server for model version {env.model_version}.")
         predictor = app.predictor = model.predictor(env)
         predictor.setup()
@@ -110,7 +110,7 @@ def serve(options: ContainerOptions) -> None:
 @click.pass_obj
 def generate_dataset(options: ContainerOptions) -> None:
     """Generate a dataset for training the model."""
-    with options.started("generate-dataset", "generating the dataset") as (env, model):
+    with options.start("generate-dataset", "generating the dataset") as (env, model):
         click.echo(f"Starting generation of dataset {env.dataset_name}.")
         model.dataset_generator(env).generate()
     click.echo("Done.")

@@ -26,8 +26,8 @@ class S3URL:
     """
 
     def __init__(self, s3folder: str):
-        scheme, _, rest = str(s3folder).partition("://")
-        self._bucket, _, root = rest.partition("/")
+        scheme, _, address = str(s3folder).partition("://")
+        self._bucket, _, root = address.partition("/")
         if scheme != "s3" or not self._bucket:
             raise ValueError(f"{s3folder!r} is not an S3 URL of the form s3://bucket/folder")
         self._root = root.strip("/")

@@ -19,7 +19,7 @@ from .record_queue import background_recording
 THREADS = 8  # predictions at a time; /ping responds while some of them compute
 KEEP_ALIVE = 5  # seconds for which an idle connection is kept open
 GRACE_SECONDS = 10  # for requests in progress; SageMaker kills a server after 30
-STOPPING = 0.2  # seconds between connection checks while the server stops
+POLL_SECONDS = 0.2  # seconds between connection checks while the server stops
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Dispatch connection events; when the server stops, close idle connections at once."""
         if not self.alive:
-            timeout = min(timeout, STOPPING)
+            timeout = min(timeout, POLL_SECONDS)
             for connection in self.keepalived_conns:
                 connection.timeout = 0
             self.murder_keepalived()

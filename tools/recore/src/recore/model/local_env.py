@@ -108,7 +108,7 @@ class LocalEnv(SageMakerEnv):
         """
         bucket, prefix = self._locate("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
-        with _explained(f"the dataset {dataset!r}", bucket):
+        with _explain_errors(f"the dataset {dataset!r}", bucket):
             s3 = self.session.client("s3")
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -130,7 +130,7 @@ class LocalEnv(SageMakerEnv):
         name = f"{self.project}-{_checked_name('training job', training_job)}"
         bucket, key = self._locate("models", f"models/{name}/output/model.tar.gz")
         archive = self.model_folder() / "model.tar.gz"
-        with _explained(f"the model of the training job {training_job!r} (s3://{bucket}/{key})", bucket):
+        with _explain_errors(f"the model of the training job {training_job!r} (s3://{bucket}/{key})", bucket):
             self.session.client("s3").download_file(bucket, key, str(archive))
             _unpack(archive, self.model_folder())
 
@@ -154,7 +154,7 @@ def _path_below(folder: Path, name: str) -> Path:
 
 
 @contextmanager
-def _explained(subject: str, bucket: str) -> Iterator[None]:
+def _explain_errors(subject: str, bucket: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:

@@ -29,7 +29,7 @@ class ModelPredictor(S3Access):
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
         self._records: RecordStore = self._uploader
-        self._in_background = False
+        self._is_background = False
 
     def setup(self) -> None:
         """Load the model and other resources for predictions. Called once, before all predictions."""
@@ -93,7 +93,7 @@ class ModelPredictor(S3Access):
 
     def record_in_background(self, records: RecordStore) -> None:
         """Use this store from now on. Failures are logged and do not affect predictions."""
-        self._records, self._in_background = records, True
+        self._records, self._is_background = records, True
 
     def _record(self, datum: Any, prediction: dict[str, Any]) -> None:
         if not self.env.record_invokes:
@@ -101,7 +101,7 @@ class ModelPredictor(S3Access):
         try:
             self.record_invoke(datum, prediction)
         except Exception as error:
-            if not self._in_background:
+            if not self._is_background:
                 raise
             logger.error("an invocation was not recorded: %s: %s", type(error).__name__, error)
 

@@ -45,8 +45,8 @@ class RecordQueue:
     ):
         self._put, self._limit, self._drain_seconds, self._pauses = put, limit, drain_seconds, pauses
         self._records: queue.SimpleQueue[tuple[str, str, bytes] | None] = queue.SimpleQueue()
-        self._lock, self._closing, self._end = threading.Lock(), threading.Event(), math.inf
-        self._size = self._waiting = self._lost = 0  # bytes; records
+        self._lock, self._closing, self._deadline = threading.Lock(), threading.Event(), math.inf
+        self._size = self._n_waiting = self._n_lost = 0  # bytes; records
         self._problem = ""  # the last logged problem, until a record is written
         self._threads = [threading.Thread(target=self._work, daemon=True, name="records") for _ in range(THREADS)]
         for thread in self._threads:
@@ -56,24 +56,24 @@ class RecordQueue:
         """Add a record; if the queue is full or closed, it is lost and an error is logged."""
         with self._lock:
             if self._closing.is_set():
-                self._lose("the server has stopped")
+                self._drop("the server has stopped")
             elif self._size and self._size + len(body) > self._limit:
-                self._lose(f"the limit of {self._limit} bytes of records waiting for S3 is reached")
+                self._drop(f"the limit of {self._limit} bytes of records waiting for S3 is reached")
             else:
                 self._size += len(body)
-                self._waiting += 1
+                self._n_waiting += 1
                 self._records.put((bucket, key, body))
 
     def close(self) -> None:
         """Write the remaining records to S3, for at most drain_seconds."""
-        self._end = time.monotonic() + self._drain_seconds
+        self._deadline = time.monotonic() + self._drain_seconds
         with self._lock:
             self._closing.set()
         for _ in self._threads:
             self._records.put(None)
         for thread in self._threads:
-            thread.join(max(0, self._end - time.monotonic()))
-        if lost := self._lost + self._waiting:
+            thread.join(max(0, self._deadline - time.monotonic()))
+        if lost := self._n_lost + self._n_waiting:
             logger.error("records: %d were lost in total", lost)
 
     def _work(self) -> None:
@@ -81,10 +81,10 @@ class RecordQueue:
             error = self._write(*record)
             with self._lock:
                 self._size -= len(record[2])
-                self._waiting -= 1
+                self._n_waiting -= 1
                 if error:
-                    self._lost += 1
-                    if time.monotonic() < self._end:  # afterwards it is counted by `close`
+                    self._n_lost += 1
+                    if time.monotonic() < self._deadline:  # afterwards it is counted by `close`
                         logger.error("records: lost: %s", error)
 
     def _write(self, bucket: str, key: str, body: bytes) -> Exception | None:
@@ -94,7 +94,7 @@ class RecordQueue:
                 self._put(bucket, key, body)
                 break
             except Exception as error:  # no error may lose a record without a message
-                if pause is None or time.monotonic() > self._end:
+                if pause is None or time.monotonic() > self._deadline:
                     return error
                 self._log(error)
                 if self._closing.wait(pause):
@@ -108,10 +108,10 @@ class RecordQueue:
             self._problem = str(cause)
             logger.error("records: writing to S3 failed and will be retried: %s", error)
 
-    def _lose(self, reason: str) -> None:
-        self._lost += 1
-        if self._lost == 1 or self._lost % 1000 == 0:
-            logger.error("records: lost (%d so far): %s", self._lost, reason)
+    def _drop(self, reason: str) -> None:
+        self._n_lost += 1
+        if self._n_lost == 1 or self._n_lost % 1000 == 0:
+            logger.error("records: lost (%d so far): %s", self._n_lost, reason)
 
 
 @contextmanager

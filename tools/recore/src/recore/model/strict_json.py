@@ -15,9 +15,9 @@ def to_json(value: Any) -> str:
     """
     try:
         try:
-            return json.dumps(value, allow_nan=False, default=_plain)
+            return json.dumps(value, allow_nan=False, default=_to_json_value)
         except ValueError:  # not finite, which is rare: other values are encoded only once
-            encoded = json.dumps(value, default=_plain, check_circular=False)
+            encoded = json.dumps(value, default=_to_json_value, check_circular=False)
             return json.dumps(json.loads(encoded, parse_constant=lambda name: None))
     except RecursionError as error:
         raise ValueError("it contains itself, or is nested too deeply") from error
@@ -25,6 +25,6 @@ def to_json(value: Any) -> str:
         raise ValueError(str(error)) from error
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     convert = getattr(value, "tolist", None)
     return DefaultJSONProvider.default(value) if convert is None else convert()

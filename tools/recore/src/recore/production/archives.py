@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz, read_header
+from recore.data_file import compress_csv, read_header
 from recore.evaluation import (
     HELD_OUT_NAME,
     NoHeldOutScoreError,
@@ -123,7 +123,7 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
 def make_trained_model(folder: Path, record: Record, data: Path) -> TrainedModel:
     """Return the model of a run, with the reference and calibration from its public data file."""
     reference, errors, reasons = None, None, dict[str, str]()
-    with as_csv_gz(data) as packed:
+    with compress_csv(data) as packed:
         try:
             reference = domain.fit_file(packed, challenge().group)
         except domain.DomainError as error:
@@ -148,13 +148,13 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 
 def _read_handover(folder: Path) -> TrainedModel:
-    listed = check_files(folder)
-    reference = read_reference(folder / REFERENCE) if REFERENCE in listed else None
-    errors = read_errors(folder / ERRORS) if ERRORS in listed else None
+    file_names = check_files(folder)
+    reference = read_reference(folder / REFERENCE) if REFERENCE in file_names else None
+    errors = read_errors(folder / ERRORS) if ERRORS in file_names else None
     record = read_record(folder)
     columns = parse_columns((folder / CHANNELS).read_bytes(), folder / CHANNELS)
     sha256 = record.data["public"][1] or ""
-    reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in listed}
+    reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in file_names}
     return TrainedModel(folder, record, columns, reference, errors, sha256, reasons)
 
 

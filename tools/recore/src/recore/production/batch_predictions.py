@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.listing import count
 from recore.outputs import check_writable
 from recore.production.project import ProductionError, WorkFailedError
 from recore.spreadsheet_csv import safe_row
 
-ENDS = ("low", "high")
+INTERVAL_ENDS = ("low", "high")
 SHOWN_PROBLEMS = 20
 
 
@@ -44,10 +44,10 @@ class PredictedSamples:
 
     def format_domain(self) -> str:
         """Return a line about the number of samples outside the domain."""
-        compared = self.rows - self.unknown
-        if not compared:
+        n_compared = self.rows - self.unknown
+        if not n_compared:
             return "domain: no sample could be compared with the training spectra"
-        line = f"outside the domain: {self.outside} of {count(compared, 'sample')} ({self.outside / compared:.1%})"
+        line = f"outside the domain: {self.outside} of {count(n_compared, 'sample')} ({self.outside / n_compared:.1%})"
         if self.outside:
             line += "; their spectra are unlike the training spectra, so do not rely on their assays"
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
@@ -87,9 +87,9 @@ def write_table(
     width = 2 + 3 * len(targets)  # cells of a response: domain, values, low ends, high ends, problem
     positions = {name: position for position, name in enumerate(columns)}
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
-    ends = [f"{name} {end}" for name in targets for end in ENDS] if intervals else []
+    ends = [f"{name} {end}" for name in targets for end in INTERVAL_ENDS] if intervals else []
     samples = PredictedSamples()
-    with replacing(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
+    with replace_paths(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:
@@ -107,9 +107,9 @@ def write_table(
             if problem:
                 samples.problems.append(UnpredictedSample(samples.rows, sample[0], problem))
             ids = [sample[positions[name]] if name in positions else "" for name in sample_ids]
-            both = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
+            ends_by_target = [end for pair in zip(lows, highs, strict=True) for end in pair] if intervals else []
             spectrum = (sample[positions[name]] for name in channels)
-            table.writerow([*safe_row([sample[0], *ids]), domain, *values, *both, *spectrum])
+            table.writerow([*safe_row([sample[0], *ids]), domain, *values, *ends_by_target, *spectrum])
     return samples
 
 

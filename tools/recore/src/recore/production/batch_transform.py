@@ -178,7 +178,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 
 
 def predict_samples(
-    backend: Backend, trained: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
+    backend: Backend, trained_model: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
     """Predict a data file with the model of a run or a handover, in one job on the embedded simulator.
 
@@ -188,7 +188,7 @@ def predict_samples(
     with locked.temporary_folder("recore-predict-") as folder:
         features, model = (
             f"{project.upload_file('model', archive, ARCHIVE)}/{ARCHIVE}"
-            for archive in trained.write_archives(Path(folder))
+            for archive in trained_model.write_archives(Path(folder))
         )
     project.sagemaker.create_model(
         ModelName=HANDOVER_MODEL,
@@ -196,4 +196,4 @@ def predict_samples(
         Containers=containers(project, features, model),
         EnableNetworkIsolation=True,
     )
-    return run_batch(project, HANDOVER_MODEL, trained.columns, file, out, watch, intervals=intervals)[0]
+    return run_batch(project, HANDOVER_MODEL, trained_model.columns, file, out, watch, intervals=intervals)[0]

@@ -39,7 +39,7 @@ class TrainingSummary:
         return frozenset(self.reference["hole_names"])
 
     @property
-    def usual_outside(self) -> float:
+    def usual_share(self) -> float:
         """The share of training rows outside a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
@@ -47,8 +47,8 @@ class TrainingSummary:
         """Return the drill holes to compare with, by default all of them."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:
-            chosen = [name in names for name in self.reference["hole_names"]]
-            rows = np.array(chosen)[codes]
+            hole_mask = [name in names for name in self.reference["hole_names"]]
+            rows = np.array(hole_mask)[codes]
             values, codes = values[rows], codes[rows]
         return ReferenceUnits(values, codes, title)
 
@@ -70,7 +70,7 @@ class ClientSpectra:
     left_out: Counter[str]
 
     @property
-    def outside(self) -> NDArray[np.bool_]:
+    def outside_mask(self) -> NDArray[np.bool_]:
         """Mask of the samples outside the domain."""
         return np.asarray(self.samples["distance"] > 1)
 
@@ -158,10 +158,10 @@ class SpectraReader:
         if not len(samples):
             empty = np.empty((0, 0))
             return ClientSpectra(samples, empty, empty.astype(np.float32), empty, 0, self._left_out)
-        chosen = samples.sort_values("time", kind="stable").drop_duplicates("digest")
+        unique_samples = samples.sort_values("time", kind="stable").drop_duplicates("digest")
         statistics, deviations, scores = (
-            np.concatenate(arrays)[chosen.index] for arrays in zip(*self._arrays, strict=True)
+            np.concatenate(arrays)[unique_samples.index] for arrays in zip(*self._arrays, strict=True)
         )
-        repeated = len(samples) - len(chosen)
-        samples = chosen.drop(columns="digest").reset_index(drop=True)
+        repeated = len(samples) - len(unique_samples)
+        samples = unique_samples.drop(columns="digest").reset_index(drop=True)
         return ClientSpectra(samples, statistics, deviations, scores, repeated, self._left_out)

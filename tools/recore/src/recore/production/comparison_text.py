@@ -15,16 +15,16 @@ SENTENCES, NAMES = 5, 8  # maximum numbers of targets with a separate sentence, 
 def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     """Return a table of targets with a verdict or a large weight, and then the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
-    better, first, second = comparison.better, comparison.first, comparison.second
+    better, first, second = comparison.better_variants, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
     units = count(int(comparison.units.max()), unit)
     lines = [f"{second} compared with {first} on {units}; change in RMSE from {first} to {second}, in %:"]
     table = comparison.table().drop(columns=["first", "second", *([] if comparison.by_hole else ["units"])])
     table.insert(1, "weight", weights)
     table["more samples"] = ["" if math.isnan(more) else f"{_round(more):,}" for more in table["more samples"]]
-    shown = table.iloc[[number for number in order if better[number] or weights[number] > LARGE_WEIGHT]]
+    rows = table.iloc[[number for number in order if better[number] or weights[number] > LARGE_WEIGHT]]
     names = {"units": "holes", "RMSE first": f"RMSE {first}", "RMSE second": f"RMSE {second}"}
-    lines += shown.rename(columns=names).to_string(index=False, float_format=_format_number, na_rep="").splitlines()
+    lines += rows.rename(columns=names).to_string(index=False, float_format=_format_number, na_rep="").splitlines()
     if not comparison.by_hole:
         lines.append("unknown drill holes: samples are assumed to be independent, so verdicts may be too certain")
     lines.append(_format_score(comparison))
@@ -42,9 +42,9 @@ def _format_number(value: float) -> str:
 
 def find_winner(comparisons: Sequence[Comparison]) -> str:
     """Return the variant with the best score; "" if undecided."""
-    better = [each for each in comparisons if each.better_score == each.second]
-    if better:
-        return max(better, key=lambda each: each.scores[1] - each.scores[0]).second
+    better_second = [each for each in comparisons if each.better_score == each.second]
+    if better_second:
+        return max(better_second, key=lambda each: each.scores[1] - each.scores[0]).second
     return comparisons[0].first if all(each.better_score == each.first for each in comparisons) else ""
 
 
@@ -69,8 +69,8 @@ def _format_better(comparison: Comparison, name: str, numbers: list[int]) -> lis
         change, low, high = (_percentage(-change) for change in changes)
         interval = f"{100 * comparison.confidence:g}% interval {low} to {high}%"
         lines.append(f"{name} is better on {targets[number]}: RMSE {change}% lower, {interval}")
-    if rest := [targets[number] for number in numbers[SENTENCES:]]:
-        lines.append(f"{name} is better on {count(len(rest), 'more target')}: {list_names(rest, NAMES)}")
+    if others := [targets[number] for number in numbers[SENTENCES:]]:
+        lines.append(f"{name} is better on {count(len(others), 'more target')}: {list_names(others, NAMES)}")
     return lines
 
 

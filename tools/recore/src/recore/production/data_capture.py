@@ -158,12 +158,12 @@ def _parse_line(variant: str, line: bytes) -> CaptureEvent:
         metadata, data = content["eventMetadata"], content["captureData"]
         time = datetime.fromisoformat(metadata["inferenceTime"])
         input_body, output = (_decode(data.get(f"endpoint{mode}")) for mode in ("Input", "Output"))
-        identity = str(metadata["eventId"]), str(metadata.get("inferenceId") or "")
+        event_ids = str(metadata["eventId"]), str(metadata.get("inferenceId") or "")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise ValueError("the line is truncated, or not a data capture event") from None
     if "endpointOutput" not in data:
         raise ValueError("the output was not captured")
-    return CaptureEvent(variant, *identity, time if time.tzinfo else time.replace(tzinfo=UTC), input_body, output)
+    return CaptureEvent(variant, *event_ids, time if time.tzinfo else time.replace(tzinfo=UTC), input_body, output)
 
 
 def _decode(part: dict[str, str] | None) -> Body:

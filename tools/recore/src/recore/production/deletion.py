@@ -16,8 +16,8 @@ from recore.production.versions import Version, find_version, list_approvals, li
 def delete_version(project: ProductionProject, number: int) -> Outcome:
     """Delete a version and its model. Raises ProductionError if it is served or does not exist."""
     version, endpoint = find_version(project, number), describe_endpoint(project)
-    used = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
-    if endpoint and number in used:
+    in_use = [*(variant["version"] for variant in endpoint["variants"]), *endpoint["pending"]] if endpoint else []
+    if endpoint and number in in_use:
         raise ProductionError(f"the endpoint {endpoint['endpoint']} serves version {number}; run `update` first")
     _delete_version(project, version)
     return Outcome([f"deleted: version {number}"], {"deleted": [f"version {number}"]}, suggest_next(project))
@@ -60,9 +60,9 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
     return deletion_outcome(deleted, "there is nothing to delete")
 
 
-def deletion_outcome(names: list[str], nothing: str) -> Outcome:
-    """Return the outcome of a deletion. nothing: the reason if nothing was deleted."""
-    lines = [f"deleted: {name}" for name in names] or [f"{nothing}; nothing changed"]
+def deletion_outcome(names: list[str], empty_message: str) -> Outcome:
+    """Return the outcome of a deletion. empty_message: the reason if nothing was deleted."""
+    lines = [f"deleted: {name}" for name in names] or [f"{empty_message}; nothing changed"]
     return Outcome(lines, {"deleted": names}, changed=bool(names))
 
 

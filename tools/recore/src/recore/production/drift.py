@@ -69,13 +69,13 @@ class ReferenceUnits:
         lengths = sorted(map(len, rows), reverse=True)
         enough = min(max(MIN_HOLES, (len(rows) + 1) // 2), len(rows))
         self.size = min(lengths[enough - 1], ROWS_PER_HOLE) if rows else 0
-        self.means = first_means(rows, self.size)
+        self.means = mean_first_groups(rows, self.size)
 
     def __len__(self) -> int:
         return len(self.means)
 
 
-def first_means(groups: Sequence[Floats], size: int) -> Floats:
+def mean_first_groups(groups: Sequence[Floats], size: int) -> Floats:
     """Return the means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN beyond its rows."""
     means = np.full((len(groups), size, groups[0].shape[1] if len(groups) else 0), np.nan)
     for number, rows in enumerate(groups):
@@ -110,7 +110,7 @@ def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit],
     ranks = np.empty_like(shares)
     if not len(units):
         return ranks
-    new = first_means([values[unit.rows] for unit in units], reference.size)
+    new = mean_first_groups([values[unit.rows] for unit in units], reference.size)
     means = np.concatenate([reference.means, new])
     for number, unit in enumerate(units):
         last = min(len(unit.rows), reference.size) - 1
@@ -131,7 +131,7 @@ def find_change(scores: Floats) -> int:
 
 def follow_evidence(ranks: Floats) -> Floats:
     """Return the evidence after each unit, (units, statistics). It is a simple jumper martingale with several bets."""
-    bets = _bet(ranks)  # (bets, units, statistics)
+    bets = _place_bets(ranks)  # (bets, units, statistics)
     capital = np.full((len(bets), ranks.shape[1]), 1 / len(bets))
     logarithm = np.zeros(ranks.shape[1])
     evidence = np.empty_like(ranks)
@@ -144,7 +144,7 @@ def follow_evidence(ranks: Floats) -> Floats:
     return np.exp(np.minimum(evidence, 700))
 
 
-def _bet(ranks: Floats) -> Floats:
+def _place_bets(ranks: Floats) -> Floats:
     """Return the factors by which each bet's capital changes; as functions of the rank, they have mean 1."""
     low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from recore.distribution import PROGRAM
 from recore.production.alarms import delete_alarms
-from recore.production.next_command import AFTER_SERVING
+from recore.production.next_command import INVOKE_COMMAND
 from recore.production.project import (
     NO_REASON,
     PAUSE,
@@ -27,12 +27,12 @@ from recore.production.project import (
 )
 from recore.production.versions import ensure_model, find_version, model_name
 
-REPLACES = "recore:replaces"  # name of a tag
+REPLACES_TAG = "recore:replaces"  # name of a tag
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
 MIN_STEP = {"canary": 1, "linear": 10}  # percent
 MAX_UPDATE_SECONDS = 8 * 3600  # SageMaker's limit
 MARGIN = 1800  # seconds that an update takes in addition to the waits between its steps
-CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+CHANGING_STATES = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 
 @dataclass(frozen=True)
@@ -122,18 +122,18 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
         if endpoint["EndpointStatus"] != "Creating":
             require_in_service(project, endpoint)
         if not _serves(project, endpoint["EndpointConfigName"], variants):
-            shown = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
-            raise ProductionError(f"the endpoint {name} already serves {shown}: use `update` to change that")
+            version_list = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
+            raise ProductionError(f"the endpoint {name} already serves {version_list}: use `update` to change that")
     else:
         config = _ensure_config(project, variants, "")
         project.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-    changed = endpoint is None or endpoint["EndpointStatus"] == "Creating"
+    is_changed = endpoint is None or endpoint["EndpointStatus"] == "Creating"
     described = _wait(project, watch)
     if described["EndpointStatus"] != "InService":
         reason = described.get("FailureReason", NO_REASON)
         delete_endpoint(project, watch)
         raise WorkFailedError(f"the endpoint {name} could not be created and has been deleted: {reason}")
-    return _serving(project, described, variants, "serves") if changed else _unchanged(project, described, variants)
+    return _conclude(project, described, variants, "serves") if is_changed else _no_change(project, described, variants)
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
@@ -148,25 +148,25 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
     else:
         require_in_service(project, endpoint)
         if _serves(project, current, variants):
-            return _unchanged(project, endpoint, variants)
+            return _no_change(project, endpoint, variants)
         outcome = _change(project, _ensure_config(project, variants, current), strategy, watch)
-    earlier = ", ".join(map(str, read_variants(project, current)))
-    return replace(outcome, lines=[f"{line}; `rollback` returns to {earlier}" for line in outcome.lines])
+    earlier_versions = ", ".join(map(str, read_variants(project, current)))
+    return replace(outcome, lines=[f"{line}; `rollback` returns to {earlier_versions}" for line in outcome.lines])
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
     """Return the endpoint to the variants before its last update. Raises as `update` does."""
     endpoint = find_existing(project)
-    earlier = _replaced(project, endpoint["EndpointConfigName"])
-    if earlier and find_pending(endpoint) == earlier:
-        return _finish(project, earlier, watch)
+    earlier_config = _get_replaced(project, endpoint["EndpointConfigName"])
+    if earlier_config and find_pending(endpoint) == earlier_config:
+        return _finish(project, earlier_config, watch)
     require_in_service(project, endpoint)
-    if not earlier:
-        serving = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
-        raise ProductionError(f"cannot roll back: the endpoint has served {serving} since its creation")
-    for variant in read_variants(project, earlier):
+    if not earlier_config:
+        version_list = ", ".join(map(str, read_variants(project, endpoint["EndpointConfigName"])))
+        raise ProductionError(f"cannot roll back: the endpoint has served {version_list} since its creation")
+    for variant in read_variants(project, earlier_config):
         ensure_model(project, find_version(project, variant.version, usable=True))
-    return _change(project, earlier, strategy, watch)
+    return _change(project, earlier_config, strategy, watch)
 
 
 def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
@@ -198,10 +198,10 @@ def require_endpoint(project: ProductionProject) -> dict[str, Any]:
 
 
 def read_variants(project: ProductionProject, config: str) -> list[Variant]:
-    described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    response = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)
     return [
         Variant(item["VariantName"], version_of(item["ModelName"]), float(item["InitialVariantWeight"]))
-        for item in described["ProductionVariants"]
+        for item in response["ProductionVariants"]
     ]
 
 
@@ -213,17 +213,17 @@ def version_of(model: str) -> int:
     return int(number)
 
 
-def _serving(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant], verb: str) -> Outcome:
+def _conclude(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant], verb: str) -> Outcome:
     line = f"the endpoint {endpoint['EndpointName']} {verb} {', '.join(map(str, variants))}"
     number = project.settings.endpoint_instance_count * len(variants)
     instances = f"{number} x {project.settings.create_model_instance_type} {'runs' if number == 1 else 'run'}"
     costs = (f"{instances} until you delete the endpoint (`delete --endpoint`)",)
-    return Outcome([line], _details(project, endpoint), AFTER_SERVING, costs=costs)
+    return Outcome([line], _details(project, endpoint), INVOKE_COMMAND, costs=costs)
 
 
-def _unchanged(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
+def _no_change(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:
     line = f"the endpoint {endpoint['EndpointName']} already serves {', '.join(map(str, variants))}; nothing changed"
-    return Outcome([line], _details(project, endpoint), AFTER_SERVING, changed=False)
+    return Outcome([line], _details(project, endpoint), INVOKE_COMMAND, changed=False)
 
 
 def _change(project: ProductionProject, config: str, strategy: Strategy, watch: Watch) -> Outcome:
@@ -234,12 +234,12 @@ def _change(project: ProductionProject, config: str, strategy: Strategy, watch: 
 
 
 def _finish(project: ProductionProject, config: str, watch: Watch) -> Outcome:
-    name, described = project.settings.endpoint_name, _wait(project, watch)
-    if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != config:
-        reason = described.get("FailureReason", NO_REASON)
+    name, endpoint = project.settings.endpoint_name, _wait(project, watch)
+    if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
+        reason = endpoint.get("FailureReason", NO_REASON)
         problem = f"the update was rolled back; endpoint {name} still serves the previous variants"
         raise WorkFailedError(f"{problem}: {reason}")
-    return _serving(project, described, read_variants(project, config), "now serves")
+    return _conclude(project, endpoint, read_variants(project, config), "now serves")
 
 
 def _ensure_config(project: ProductionProject, variants: Sequence[Variant], replaces: str) -> str:
@@ -254,7 +254,7 @@ def _ensure_config(project: ProductionProject, variants: Sequence[Variant], repl
             "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
             "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
         },
-        "Tags": [{"Key": REPLACES, "Value": replaces}],
+        "Tags": [{"Key": REPLACES_TAG, "Value": replaces}],
     }
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
     name = f"{project.settings.endpoint_name}-{digest}"
@@ -278,22 +278,22 @@ def _request_variants(project: ProductionProject, variants: Sequence[Variant]) -
 
 
 def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]) -> bool:
-    described = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    requested = _request_variants(project, variants)
-    return [{key: item.get(key) for key in requested[0]} for item in described] == requested
+    current = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    new_variants = _request_variants(project, variants)
+    return [{key: item.get(key) for key in new_variants[0]} for item in current] == new_variants
 
 
-def _replaced(project: ProductionProject, config: str) -> str:
+def _get_replaced(project: ProductionProject, config: str) -> str:
     """Return the name of the configuration that this one replaced, or "" if there is none."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
-    earlier = tags.get(REPLACES, "")
-    return earlier if earlier and project.find("DescribeEndpointConfig", EndpointConfigName=earlier) else ""
+    old = tags.get(REPLACES_TAG, "")
+    return old if old and project.find("DescribeEndpointConfig", EndpointConfigName=old) else ""
 
 
 def find_rolled_back(project: ProductionProject, config: str) -> frozenset[int]:
     """Return the versions that the endpoint served before it was rolled back to this configuration."""
-    replaced = {name: _replaced(project, name) for name in _configs(project)}
+    replaced = {name: _get_replaced(project, name) for name in _configs(project)}
     followers, waiting = set[str](), [config]
     while waiting:
         current = waiting.pop()
@@ -329,7 +329,7 @@ def find_existing(project: ProductionProject) -> dict[str, Any]:
 
 def require_in_service(project: ProductionProject, endpoint: dict[str, Any]) -> None:
     name, status = project.settings.endpoint_name, endpoint["EndpointStatus"]
-    if status in (*CHANGING, "Deleting"):
+    if status in (*CHANGING_STATES, "Deleting"):
         raise ProductionError(f"the endpoint {name} is being changed ({status}); wait until the change is complete")
     if status != "InService":
         raise ProductionError(f"the endpoint {name} has failed ({status}): run `delete --endpoint`, then `deploy`")
@@ -340,7 +340,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
         endpoint = _find(project)
         if endpoint is None:
             raise WorkFailedError(f"the endpoint {project.settings.endpoint_name} was deleted in the meantime")
-        if endpoint["EndpointStatus"] not in CHANGING:
+        if endpoint["EndpointStatus"] not in CHANGING_STATES:
             return endpoint
         watch(endpoint["EndpointStatus"], 0, 0)
         time.sleep(PAUSE)

@@ -153,21 +153,21 @@ def _is_none(node: ast.expr) -> bool:
 
 
 def _read_parameters(fit: ast.FunctionDef, location: str) -> Hyperparameters:
-    arguments, where = fit.args, f"{location}, line {fit.lineno}: fit()"
+    arguments, place = fit.args, f"{location}, line {fit.lineno}: fit()"
     positional = [*arguments.posonlyargs, *arguments.args]
-    without: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-    named = [*zip(positional, [*without, *arguments.defaults], strict=True)]
+    padding: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    named = [*zip(positional, [*padding, *arguments.defaults], strict=True)]
     if len(named) < DATA or any(default and not _is_none(default) for _, default in named[:DATA]):
         raise ProductionError(
-            f"{where} is called with inputs, targets and holes: these must be its first three parameters"
+            f"{place} is called with inputs, targets and holes: these must be its first three parameters"
         )
     if len(arguments.posonlyargs) > DATA:
         name = arguments.posonlyargs[DATA].arg
-        raise ProductionError(f"{where}: the hyperparameter {name} cannot be passed by name: move it after the /")
+        raise ProductionError(f"{place}: the hyperparameter {name} cannot be passed by name: move it after the /")
     known: Hyperparameters = {}
     for parameter, default in [*named[DATA:], *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
         if default is None:
-            raise ProductionError(f"{where}: the hyperparameter {parameter.arg} must have a default")
+            raise ProductionError(f"{place}: the hyperparameter {parameter.arg} must have a default")
         known[parameter.arg] = _read_literal(default)
     return known
 

@@ -25,7 +25,7 @@ REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRO
 MAX_BYTES = 256 << 20  # for each file except an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
-COPY_AGAIN = "copy the handover again from its source"
+COPY_ADVICE = "copy the handover again from its source"
 CURVES = ("predicted", "error", "low", "high")
 
 
@@ -39,15 +39,15 @@ def check_files(folder: Path) -> set[str]:
             _require_file(path, MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES)
             if sha256_of(path) != sums[name]:
                 problem = f"is not the file that was handed over: {SUMS} lists a different hash"
-                raise ProductionError(f"{path} {problem}; {COPY_AGAIN}")
+                raise ProductionError(f"{path} {problem}; {COPY_ADVICE}")
         elif name in REQUIRED or os.path.lexists(path):
-            raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_AGAIN}")
+            raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_ADVICE}")
     return set(sums)
 
 
 def _require_file(path: Path, limit: int) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: this file of the handover is missing or not a regular file; {COPY_AGAIN}")
+        raise FileNotFoundError(f"{path}: this file of the handover is missing or not a regular file; {COPY_ADVICE}")
     if path.stat().st_size > limit:
         raise ProductionError(f"{path} is larger than {limit >> 20} MB")
 
@@ -59,7 +59,7 @@ def _read_sums(path: Path) -> dict[str, str]:
         match = SUM.fullmatch(line)
         if not match or match[2] in sums:
             problem = "repeats an earlier file" if match else "does not consist of a SHA-256, two spaces and a name"
-            raise ProductionError(f"{path}: line {number} {problem}; {COPY_AGAIN}")
+            raise ProductionError(f"{path}: line {number} {problem}; {COPY_ADVICE}")
         sums[match[2]] = match[1]
     return sums
 

@@ -18,7 +18,7 @@ from recore.production.data_capture import is_header_value
 from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionProject, WorkFailedError
 from recore.thread_pool import ThreadPool
 
-AT_A_TIME, BATCH = 4, 100  # number of concurrent requests
+CONCURRENCY, BATCH = 4, 100  # number of concurrent requests
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def invoke_file(
     with open_data(file) as data:
         require_columns(data, read_served_columns(project))
     number = 0
-    with ThreadPool(AT_A_TIME) as pool:
+    with ThreadPool(CONCURRENCY) as pool:
         for samples in itertools.batched(_read_samples(file, rows), BATCH):  # map() would read the entire file at once
             for response in pool.map(lambda sample: _send(project, variant, *sample), samples):
                 number += 1

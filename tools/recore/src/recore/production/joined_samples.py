@@ -13,13 +13,13 @@ from recore.production.project import MAX_INFERENCE_ID_LENGTH
 PREFIX = "compare-"  # prefix of inference IDs in requests that a comparison sends, which are not client traffic
 
 
-def make_inference_id(identity: str) -> str:
+def make_inference_id(name: str) -> str:
     """Return the inference ID for resending the request with this inference or event ID."""
-    if identity.startswith(PREFIX) and is_header_value(identity):
-        return identity
-    if len(PREFIX + identity) > MAX_INFERENCE_ID_LENGTH or not is_header_value(identity):
-        identity = hashlib.sha256(identity.encode()).hexdigest()[: MAX_INFERENCE_ID_LENGTH - len(PREFIX)]
-    return PREFIX + identity
+    if name.startswith(PREFIX) and is_header_value(name):
+        return name
+    if len(PREFIX + name) > MAX_INFERENCE_ID_LENGTH or not is_header_value(name):
+        name = hashlib.sha256(name.encode()).hexdigest()[: MAX_INFERENCE_ID_LENGTH - len(PREFIX)]
+    return PREFIX + name
 
 
 class JoinedSamples:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.arrived_assays import Assays, format_key, read_assays
@@ -24,7 +24,7 @@ from recore.production.comparison_text import find_winner, format_comparison
 from recore.production.data_capture import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joined_samples import JoinedSamples, make_inference_id
-from recore.production.next_command import after_comparison
+from recore.production.next_command import suggest_update
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
 from recore.text import plain
@@ -68,9 +68,9 @@ def compare_endpoint(
     """
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, send_requests, watch)
-    joined, rows = collected.joined, collected.joined.rows
-    predictions = {name: values[rows] for name, values in joined.predictions.items()}
-    holes = np.array([joined.holes[row] for row in rows])
+    samples, rows = collected.joined, collected.joined.rows
+    predictions = {name: values[rows] for name, values in samples.predictions.items()}
+    holes = np.array([samples.holes[row] for row in rows])
     weights = read_weights()
     comparisons = compare_variants(
         assays.values[rows],
@@ -84,20 +84,20 @@ def compare_endpoint(
         raise _no_common_samples_error(file, collected, send_requests)
     table = pd.concat([each.table() for each in comparisons], ignore_index=True)
     if out:
-        with replacing(out) as [part]:
+        with replace_paths(out) as [part]:
             table.to_csv(part, index=False)
     winner = find_winner(comparisons)
     details = {
         "joined_by": assays.joined_by,
         "samples": len(rows),
-        "client_samples": joined.traffic,
+        "client_samples": samples.traffic,
         "requests": collected.requests,
         "failed": collected.failed,
-        "left_out": joined.left_out,
+        "left_out": samples.left_out,
         "by_hole": comparisons[0].by_hole,
         "better": winner,
-        "scores": _as_records(_tabulate_scores(comparisons)),
-        "targets": _as_records(table),
+        "scores": _to_records(_tabulate_scores(comparisons)),
+        "targets": _to_records(table),
     }
     lines = [
         f"{endpoint.name}: joined {len(rows):,} of {count(len(assays.values), 'assayed sample')} by {assays.joined_by}",
@@ -107,25 +107,25 @@ def compare_endpoint(
     # Verdicts without known holes are too certain, and a variant that fails requests should not replace others.
     is_certain = winner and comparisons[0].by_hole and not collected.failed[winner]
     changed = send_requests and any(collected.requests.values())
-    better = endpoint.versions[winner] if winner and is_certain else None
-    return Outcome(lines, details, after_comparison(better), changed)
+    better_version = endpoint.versions[winner] if winner and is_certain else None
+    return Outcome(lines, details, suggest_update(better_version), changed)
 
 
 def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
     """Return the endpoint. Raises ProductionError if its variants cannot be compared."""
-    described = find_existing(project)
-    require_in_service(project, described)
-    name = described["EndpointName"]
-    variants = {each.name: each.version for each in read_variants(project, described["EndpointConfigName"])}
+    endpoint = find_existing(project)
+    require_in_service(project, endpoint)
+    name = endpoint["EndpointName"]
+    variants = {each.name: each.version for each in read_variants(project, endpoint["EndpointConfigName"])}
     if len(variants) < 2:
         raise ProductionError(f"{name} has {count(len(variants), 'variant')}, but a comparison needs at least two")
-    capture = described.get("DataCaptureConfig", {})
+    capture = endpoint.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri") or capture.get("CaptureStatus") == "Stopped":
         raise ProductionError(f"{name} has no data capture, and only captured predictions can be compared with assays")
-    weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
+    weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in endpoint["ProductionVariants"]}
     ordered = sorted(variants, key=lambda variant: (-weights[variant], variant))
     versions = {variant: variants[variant] for variant in ordered}
-    return ComparedEndpoint(name, versions, capture["DestinationS3Uri"], described["LastModifiedTime"])
+    return ComparedEndpoint(name, versions, capture["DestinationS3Uri"], endpoint["LastModifiedTime"])
 
 
 def collect_predictions(
@@ -225,5 +225,5 @@ def _tabulate_scores(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _as_records(table: pd.DataFrame) -> Any:
+def _to_records(table: pd.DataFrame) -> Any:
     return json.loads(table.to_json(orient="records"))

@@ -21,7 +21,7 @@ from recore.production.containers.domain import MIN_HOLES
 from recore.production.data_capture import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
 from recore.production.endpoints import find_existing, find_pending, read_variants, version_of
-from recore.production.next_command import ProjectState, after_monitoring
+from recore.production.next_command import ProjectState, suggest_after_alarm
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch
 from recore.production.versions import Version, find_version, list_versions, model_name
 from recore.text import plain
@@ -74,7 +74,7 @@ class Monitoring:
 
     @property
     def usual_text(self) -> str:
-        return f"{self.training.usual_outside:.1%} is usual for new drill holes"
+        return f"{self.training.usual_share:.1%} is usual for new drill holes"
 
     @property
     def units_text(self) -> str:
@@ -97,21 +97,21 @@ class Monitoring:
         return f"{rate}, provided that samples without {challenge().group} are from different drill holes each day"
 
     @property
-    def changed(self) -> NDArray[np.intp]:
+    def changed_rows(self) -> NDArray[np.intp]:
         """The rows of the samples since the drift began, or all rows without drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
     @property
-    def began(self) -> datetime | None:
+    def start(self) -> datetime | None:
         """When the drift most probably began, or None without drift."""
         if self.drift.alarm is None:
             return None
-        time: datetime = self.traffic.samples["time"].iloc[self.changed[0]]
+        time: datetime = self.traffic.samples["time"].iloc[self.changed_rows[0]]
         return time
 
     @property
-    def surplus(self) -> int:
+    def n_late(self) -> int:
         """The number of samples that arrived after their unit was complete."""
         return len(self.traffic.samples) - self.waiting - sum(len(unit.rows) for unit in self.units)
 
@@ -125,7 +125,7 @@ class Monitoring:
         """The bands with the largest mean deviations of changed samples, in units of their limits."""
         if self.drift.alarm is None:
             return []
-        mean = self.traffic.deviations[self.changed].astype(float).mean(axis=0)
+        mean = self.traffic.deviations[self.changed_rows].astype(float).mean(axis=0)
         scale = abs(mean).max() / 2
         bands = self.training.domain.find_bands(mean / max(scale, 1e-9))
         return [
@@ -136,7 +136,7 @@ class Monitoring:
     @cached_property
     def holes(self) -> pd.DataFrame:
         """A row for each drill hole, in descending order of its share of samples outside the domain."""
-        groups = self.traffic.samples.assign(outside=self.traffic.outside).groupby("hole", sort=False)
+        groups = self.traffic.samples.assign(outside=self.traffic.outside_mask).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
             outside=("outside", "sum"),
@@ -150,29 +150,29 @@ class Monitoring:
 
 def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watch: Watch) -> Monitoring:
     """Test the captured requests. Raises ProductionError if they cannot be tested."""
-    described = find_existing(project)
-    config = project.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
-    version = _choose_version(project, described, config, settings.version)
+    endpoint = find_existing(project)
+    config = project.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    version = _choose_version(project, endpoint, config, settings.version)
     watch("reading the version's reference", 0, 0)
     trained_on = read_training_summary(project, version)
     if (holes := len(trained_on.hole_names)) < MIN_HOLES:
         problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
         raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new holes may differ")
     since = settings.since or config["CreationTime"]
-    traffic = _read_traffic(project, described, trained_on, since, watch)
-    references = [trained_on.reference_units(), *_find_added(project, version.number, trained_on)]
-    return examine_traffic(described["EndpointName"], version.number, since, trained_on, references, traffic, settings)
+    traffic = _read_traffic(project, endpoint, trained_on, since, watch)
+    references = [trained_on.reference_units(), *_find_new_units(project, version.number, trained_on)]
+    return examine_traffic(endpoint["EndpointName"], version.number, since, trained_on, references, traffic, settings)
 
 
 def _read_traffic(
-    project: ProductionProject, described: dict[str, Any], trained_on: TrainingSummary, since: datetime, watch: Watch
+    project: ProductionProject, endpoint: dict[str, Any], trained_on: TrainingSummary, since: datetime, watch: Watch
 ) -> ClientSpectra:
-    name, capture = described["EndpointName"], described.get("DataCaptureConfig", {})
+    name, capture = endpoint["EndpointName"], endpoint.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri"):
         problem = "has no data capture, and only captured requests can be monitored"
-        is_new = described["EndpointStatus"] == "Creating"
+        is_new = endpoint["EndpointStatus"] == "Creating"
         raise ProductionError(f"{name} {'is being created: wait until it is in service' if is_new else problem}")
-    configs = [described["EndpointConfigName"], find_pending(described)]
+    configs = [endpoint["EndpointConfigName"], find_pending(endpoint)]
     variants = dict.fromkeys(each.name for config in configs if config for each in read_variants(project, config))
     left_out: Counter[str] = Counter()
     reader = SpectraReader(trained_on, left_out)
@@ -200,35 +200,35 @@ def examine_traffic(
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
-        units, waiting = group_units(times, holes, reference.size, now, settings.are_complete)
+        units, n_waiting = group_units(times, holes, reference.size, now, settings.are_complete)
         drift = detect_drift(reference, traffic.statistics, units, settings.false_alarms)
-        results.append((reference, units, waiting, drift))
-    closest = min(results, key=lambda result: result[-1].max_evidence)
-    return Monitoring(endpoint, version, since, trained_on, traffic, *closest, settings.false_alarms)
+        results.append((reference, units, n_waiting, drift))
+    closest_result = min(results, key=lambda result: result[-1].max_evidence)
+    return Monitoring(endpoint, version, since, trained_on, traffic, *closest_result, settings.false_alarms)
 
 
-def _find_added(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
+def _find_new_units(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
     """Return the drill holes that were added since each of the EARLIER_VERSIONS."""
-    added: dict[frozenset[str], int] = {}
+    new_holes: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
-            earlier = read_training_summary(project, version).hole_names
+            earlier_holes = read_training_summary(project, version).hole_names
         except ProductionError:  # the earlier version has no reference
             continue
-        if earlier & trained_on.hole_names and (names := trained_on.hole_names - earlier):
-            added.setdefault(names, version.number)
+        if earlier_holes & trained_on.hole_names and (names := trained_on.hole_names - earlier_holes):
+            new_holes.setdefault(names, version.number)
     groups = [
         trained_on.reference_units(names, f"the {count(len(names), 'drill hole')} added since version {number}")
-        for names, number in added.items()
+        for names, number in new_holes.items()
     ]
     return [group for group in groups if len(group) >= MIN_HOLES]
 
 
 def _choose_version(
-    project: ProductionProject, described: dict[str, Any], config: dict[str, Any], number: int | None
+    project: ProductionProject, endpoint: dict[str, Any], config: dict[str, Any], number: int | None
 ) -> Version:
     if number is None:
-        weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in described["ProductionVariants"]}
+        weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in endpoint["ProductionVariants"]}
         model = max(config["ProductionVariants"], key=lambda each: weights.get(each["VariantName"], 0.0))["ModelName"]
         number = version_of(model)
         if model != model_name(project, number):  # another project's version of this number
@@ -240,21 +240,21 @@ def _choose_version(
 def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
     """Format the result of monitoring, for people and programs."""
     traffic, drift = result.traffic, result.drift
-    samples, outside = len(traffic.samples), int(traffic.outside.sum())
+    samples, outside = len(traffic.samples), int(traffic.outside_mask.sum())
     holes = result.holes
     named = holes[holes["hole"] != ""]
     sizes = f"{count(samples, 'sample')} of {count(len(named), 'drill hole') if len(named) else 'unknown drill holes'}"
-    compared = f"compared with {result.reference.name} in the training data of version {result.version}"
+    comparison = f"compared with {result.reference.name} in the training data of version {result.version}"
     lines = [
-        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {compared}",
+        f"{result.endpoint}: {sizes} since {_minute(result.since)}, {comparison}",
         f"outside the domain: {outside:,} of {count(samples, 'sample')} ({outside / samples:.1%}); {result.usual_text}",
         *_format_drift(result),
     ]
     if result.waiting:
         lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
-    if result.surplus:
+    if result.n_late:
         lines.append(
-            f"not tested: {count(result.surplus, 'sample')}, because {result.reference.size} per drill hole are enough"
+            f"not tested: {count(result.n_late, 'sample')}, because {result.reference.size} per drill hole are enough"
         )
     if traffic.repeated:
         lines.append(f"sent more than once, but counted once: {count(traffic.repeated, 'sample')}")
@@ -263,7 +263,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "endpoint": result.endpoint,
         "version": result.version,
         "drift": drift.alarm is not None,
-        "since": result.began,
+        "since": result.start,
         "statistic": result.statistics[drift.statistic] if result.units else None,
         "evidence": drift.max_evidence,
         "threshold": drift.threshold,
@@ -272,24 +272,24 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         "compared_with": result.reference.name,
         "samples": samples,
         "outside": outside,
-        "usual_outside": result.training.usual_outside,
+        "usual_outside": result.training.usual_share,
         "waiting": result.waiting,
-        "beyond": result.surplus,
+        "beyond": result.n_late,
         "repeated": traffic.repeated,
         "left_out": traffic.left_out,
         "bands": result.bands,
         "holes": holes.to_dict("records"),
     }
-    return Outcome(lines, details, after_monitoring(state, result.version, drift.alarm is not None), changed=False)
+    return Outcome(lines, details, suggest_after_alarm(state, result.version, drift.alarm is not None), changed=False)
 
 
 def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
     """Send the result to CloudWatch, and create the alarm."""
-    outside = float(result.traffic.outside.mean())
-    name = send_metrics(project, result.endpoint, result.version, result.level, outside)
+    outside_share = float(result.traffic.outside_mask.mean())
+    name = send_metrics(project, result.endpoint, result.version, result.level, outside_share)
     line = f"sent to CloudWatch; the alarm is {name}"
-    following = after_monitoring(state, result.version, result.drift.alarm is not None, name)
-    return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, following)
+    next_step = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
+    return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, next_step)
 
 
 def _format_drift(result: Monitoring) -> list[str]:
@@ -299,7 +299,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     rate = f"(false alarms: {result.false_alarm_text})"
     if drift.alarm is None:
         return [f"no drift in {result.units_text}: {result.evidence_text} {rate}"]
-    changed = result.changed
+    changed = result.changed_rows
     bands = [
         f"{band['from']:.0f} to {band['to']:.0f} cm-1{' (' + band['name'] + ')' if band['name'] else ''} "
         f"{band['deviation']:+.2g}"
@@ -307,11 +307,11 @@ def _format_drift(result: Monitoring) -> list[str]:
     ]
     outside = result.holes
     outside = outside[(outside["outside"] > 0) & (outside["hole"] != "")].head(LISTED)
-    shown = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
+    hole_lines = [f"{plain(row.hole, 40)} ({row.outside} of {row.samples})" for row in outside.itertuples()]
     return [
-        f"drift since about {_minute(result.began)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
+        f"drift since about {_minute(result.start)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
-        *([f"drill holes with most samples outside the domain: {', '.join(shown)}"] if shown else []),
+        *([f"drill holes with most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
         ADVICE,
     ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 MISSING, CHANGING, SERVING, FAILED, BROKEN = "missing", "changing", "serving", "failed", "broken"
-AFTER_SERVING = "invoke FILE"  # suggested after the endpoint was created or changed
+INVOKE_COMMAND = "invoke FILE"  # suggested after the endpoint was created or changed
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ def next_command(state: ProjectState) -> str:
     return find_advice(state).command.format(candidate=state.candidate, latest_approved=state.latest_approved)
 
 
-def after_comparison(better: int | None) -> str:
-    """Return the command to suggest after a comparison. better: the version that is certainly better, if any."""
-    return f"update {better}" if better else ""
+def suggest_update(version: int | None) -> str:
+    """Return the command to suggest after a comparison. version: the version that is certainly better, if any."""
+    return f"update {version}" if version else ""
 
 
-def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
+def suggest_after_alarm(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
     """Return the command to suggest after monitoring. alarm: the name of the alarm, if there is one.
 
     After a drift a person decides; but the domain of a newer version may include these spectra.
@@ -113,5 +113,5 @@ def after_monitoring(state: ProjectState, version: int, is_drift: bool, alarm: s
     if version in state.served:
         return ""
     command = next_command(replace(state, subject=version))
-    guarded = alarm and command == f"update {version}"
-    return f"{command} --strategy canary --alarm {alarm}" if guarded else command
+    has_alarm = alarm and command == f"update {version}"
+    return f"{command} --strategy canary --alarm {alarm}" if has_alarm else command

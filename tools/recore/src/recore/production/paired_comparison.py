@@ -62,7 +62,7 @@ class Comparison:
     score_high: float
 
     @property
-    def better(self) -> NDArray[np.str_]:
+    def better_variants(self) -> NDArray[np.str_]:
         """The better variant for each target; "" if undecided."""
         return np.where(self.high < 0, self.second, np.where(self.low > 0, self.first, ""))
 
@@ -84,7 +84,7 @@ class Comparison:
             "change": 100 * self.change,
             "low": 100 * self.low,
             "high": 100 * self.high,
-            "better": self.better,
+            "better": self.better_variants,
             "more samples": self.more_samples,
         }
         return pd.DataFrame(columns)

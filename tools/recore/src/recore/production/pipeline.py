@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.evaluation import JOB_SECONDS, Step, SubmissionFiles
 from recore.production.definition import STEPS, make_definition
 from recore.production.project import NO_REASON, Outcome, ProductionProject, WorkFailedError, wait_for_end
@@ -44,31 +44,31 @@ def train(
     definition = make_definition(project, upload_sources(project, files), hyperparameters)
     parameters = {"InputData": data}
     write_pipeline(project, definition)
-    earlier = _find_earlier(project, definition, parameters, again)
-    done = earlier is not None and earlier["PipelineExecutionStatus"] == "Succeeded"
-    if earlier is None:
+    earlier_arn = _find_earlier(project, definition, parameters, again)
+    done = earlier_arn is not None and earlier_arn["PipelineExecutionStatus"] == "Succeeded"
+    if earlier_arn is None:
         announce()
-    arn = earlier["PipelineExecutionArn"] if earlier else start(project, parameters)
-    described = read_steps(project, arn) if done else follow(project, arn, steps, watch)
-    version = read_version(project, _registered_arn(described))
-    cached = [step for step in described if "CacheHitResult" in described[step]]
+    arn = earlier_arn["PipelineExecutionArn"] if earlier_arn else start(project, parameters)
+    step_records = read_steps(project, arn) if done else wait_for_execution(project, arn, steps, watch)
+    version = read_version(project, _registered_arn(step_records))
+    cached = [step for step in step_records if "CacheHitResult" in step_records[step]]
     name = f"version {version.number} of {project.settings.model_package_group_name}"
     details = {"execution": arn, "cached": cached, "version": version.describe()}
-    following = suggest_next(project, version.number)
+    next_step = suggest_next(project, version.number)
     if done:
         line = f"{name} already has this submission, data and settings, {version.score_text}; nothing changed"
-        return Outcome([line], details, following, changed=False)
+        return Outcome([line], details, next_step, changed=False)
     lines = [f"{name} is registered, {version.approval}, {version.score_text}"]
     if cached:
         lines.append(f"results from the cache: {', '.join(cached)}")
-    return Outcome(lines, details, following)
+    return Outcome(lines, details, next_step)
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
     """Upload a data file, by default INPUT_DATA's. Returns the URI of its folder."""
     if public is None:
         return project.settings.input_data
-    with as_csv_gz(public) as path:
+    with compress_csv(public) as path:
         return project.upload_file("data", path, DATA_FILE)
 
 
@@ -109,26 +109,26 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
     return str(response["PipelineExecutionArn"])
 
 
-def follow(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
+def wait_for_execution(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
     """Wait until an execution has ended, and return its steps. Raises WorkFailedError if it did not succeed.
 
     On KeyboardInterrupt, stop the execution, wait for its jobs, and raise.
     """
 
     def look() -> dict[str, Any]:
-        described: dict[str, Any] = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        description: dict[str, Any] = project.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
         _update(steps, read_steps(project, arn), watch)
-        return described
+        return description
 
     request = {"PipelineExecutionArn": arn, "ClientRequestToken": str(uuid4())}
     ended = wait_for_end(look, "PipelineExecutionStatus", partial(project.sagemaker.stop_pipeline_execution, **request))
-    status, described = ended["PipelineExecutionStatus"], read_steps(project, arn)
+    status, description = ended["PipelineExecutionStatus"], read_steps(project, arn)
     if status == "Succeeded":
-        return described
-    for name, step in described.items():
+        return description
+    for name, step in description.items():
         if step["StepStatus"] == "Failed":
             reason = step.get("FailureReason", NO_REASON)
-            raise WorkFailedError(f"{name} failed: {reason}{_format_low_score(project, described)}")
+            raise WorkFailedError(f"{name} failed: {reason}{_format_low_score(project, description)}")
     result = "was stopped" if status == "Stopped" else f"failed: {ended.get('FailureReason', NO_REASON)}"
     raise WorkFailedError(f"the execution {arn} {result}")
 
@@ -139,28 +139,28 @@ def read_steps(project: ProductionProject, arn: str) -> Steps:
     return {step["StepName"]: step for step in pages.search("PipelineExecutionSteps[]")}
 
 
-def _format_low_score(project: ProductionProject, described: Steps) -> str:
+def _format_low_score(project: ProductionProject, steps: Steps) -> str:
     """Return the score, to complete the message of the step LowScore; "" if another step failed."""
-    if "LowScore" not in described:
+    if "LowScore" not in steps:
         return ""
-    arn = described["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
+    arn = steps["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
     job = project.sagemaker.describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
     [output] = job["ProcessingOutputConfig"]["Outputs"]
     score = read_score(project, f"{output['S3Output']['S3Uri']}/evaluation.json")
     return "" if score is None else f"; it is {score:.4f}"
 
 
-def _update(steps: dict[str, Step], described: Steps, watch: WatchStep) -> None:
+def _update(steps: dict[str, Step], step_records: Steps, watch: WatchStep) -> None:
     for name, step in steps.items():
-        if name not in described:
+        if name not in step_records:
             continue
-        status: str = described[name]["StepStatus"]
+        status: str = step_records[name]["StepStatus"]
         state = STATES.get(status, status)
         if state != step.state:
-            step.began = step.began or time.monotonic()
+            step.start_time = step.start_time or time.monotonic()
             step.state = state
             if state in ("Completed", "Failed", "Stopped"):
-                started, ended = (described[name].get(key) for key in ("StartTime", "EndTime"))
+                started, ended = (step_records[name].get(key) for key in ("StartTime", "EndTime"))
                 step.seconds = (ended - started).total_seconds() if started and ended else 0.0
             watch(step)
 
@@ -171,13 +171,13 @@ def _find_earlier(
     """Return the latest equal execution that is running or created a version. again: consider only running ones."""
     name = project.settings.pipeline_name
     statuses = ("Executing",) if again else ("Executing", "Succeeded")
-    listed = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=MAX_EXECUTIONS)
-    for execution in listed["PipelineExecutionSummaries"]:
+    executions = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=MAX_EXECUTIONS)
+    for execution in executions["PipelineExecutionSummaries"]:
         arn = execution["PipelineExecutionArn"]
         if execution["PipelineExecutionStatus"] not in statuses:
             continue
-        used = project.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-        if json.loads(used["PipelineDefinition"]) != json.loads(definition):
+        definition_used = project.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+        if json.loads(definition_used["PipelineDefinition"]) != json.loads(definition):
             continue
         paginator = project.sagemaker.get_paginator("list_pipeline_parameters_for_execution")
         listed_parameters = paginator.paginate(PipelineExecutionArn=arn).search("PipelineParameters[]")

@@ -153,15 +153,15 @@ def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable
     On KeyboardInterrupt, stop the work, wait until it has ended, and raise.
     """
     try:
-        return _look_until_end(look, member)
+        return _poll_until_end(look, member)
     except KeyboardInterrupt:
         with suppress(ClientError):  # the work may just have ended
             stop()
-        _look_until_end(look, member)
+        _poll_until_end(look, member)
         raise
 
 
-def _look_until_end(look: Callable[[], dict[str, Any]], member: str) -> dict[str, Any]:
+def _poll_until_end(look: Callable[[], dict[str, Any]], member: str) -> dict[str, Any]:
     while (description := look())[member] in RUNNING:
         time.sleep(PAUSE)
     return description

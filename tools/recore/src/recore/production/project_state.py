@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from recore.production.endpoints import CHANGING as CHANGING_STATUSES
+from recore.production.endpoints import CHANGING_STATES as CHANGING_STATUSES
 from recore.production.endpoints import Variant, describe_endpoint, find_rolled_back, require_endpoint
 from recore.production.next_command import (
     APPROVED,
@@ -97,9 +97,9 @@ def approve(project: ProductionProject, number: int, reject: bool = False) -> Ou
     version = find_version(project, number)
     status = REJECTED if reject else APPROVED
     name = f"version {number} of {project.settings.model_package_group_name}"
-    changed = version.approval != status
-    if changed:
+    is_changed = version.approval != status
+    if is_changed:
         project.sagemaker.update_model_package(ModelPackageArn=version.arn, ModelApprovalStatus=status)
-    line = f"{name} is now {status.lower()}" if changed else f"{name} is already {status.lower()}; nothing changed"
-    following = suggest_next(project, None if reject else number)
-    return Outcome([line], {"version": number, "approval": status}, following, changed)
+    line = f"{name} is now {status.lower()}" if is_changed else f"{name} is already {status.lower()}; nothing changed"
+    next_step = suggest_next(project, None if reject else number)
+    return Outcome([line], {"version": number, "approval": status}, next_step, is_changed)

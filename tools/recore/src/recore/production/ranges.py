@@ -24,7 +24,7 @@ from recore.production.project import ProductionError
 FILE = "pyproject.toml"
 MAX_BYTES = 1 << 20  # maximum size of the file
 TABLE = "tool.recore.tune"
-JOBS, PARALLEL = 10, 2  # defaults
+JOBS, PARALLEL_JOBS = 10, 2  # defaults
 MAX_JOBS, MAX_PARALLEL = 750, 100  # SageMaker's limits of a tuning job
 MAX_RANGES, MAX_VALUES = 30, 30
 SCALES = {"linear": "Linear", "log": "Logarithmic"}
@@ -105,9 +105,9 @@ def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, 
         raise ProductionError(_format_no_ranges(files, known))
     if len(ranges) > MAX_RANGES:
         raise ProductionError(f"{len(ranges)} hyperparameters have ranges, but SageMaker tunes at most {MAX_RANGES}")
-    chosen = tuple(_read_range(known, name, raw, location) for name, (location, raw) in ranges.items())
+    value_ranges = tuple(_read_range(known, name, raw, location) for name, (location, raw) in ranges.items())
     jobs = jobs or table.get("jobs", JOBS)
-    return TuningPlan(known, chosen, jobs, min(jobs, parallel or table.get("parallel", PARALLEL)))
+    return TuningPlan(known, value_ranges, jobs, min(jobs, parallel or table.get("parallel", PARALLEL_JOBS)))
 
 
 def _format_no_ranges(files: SubmissionFiles, known: Mapping[str, Value | None]) -> str:
@@ -176,8 +176,8 @@ def _read_range(known: Hyperparameters, name: str, raw: Any, location: str) -> R
 def _parse_option(default: Value, option: str) -> Any:
     if isinstance(default, str | bool) or ".." not in option:
         return option.split(",")
-    low, _, rest = option.partition("..")
-    high, colon, scale = rest.partition(":")
+    low, _, bounds = option.partition("..")
+    high, colon, scale = bounds.partition(":")
     return {"from": low, "to": high} | ({"scale": scale} if colon else {})
 
 

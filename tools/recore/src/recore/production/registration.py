@@ -20,22 +20,22 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
 
     public: the run's data file, if it has moved.
     """
-    trained, group = read_model(folder, public), project.settings.model_package_group_name
-    evaluation = _format_evaluation(trained.record)
+    trained_model, group = read_model(folder, public), project.settings.model_package_group_name
+    evaluation = _format_evaluation(trained_model.record)
     with locked.temporary_folder("recore-register-") as name:
-        features, model = trained.write_archives(Path(name))
+        features, model = trained_model.write_archives(Path(name))
         features_uri = f"{project.upload_file('versions/features', features, ARCHIVE)}/{ARCHIVE}"
         model_uri = f"{project.upload_file('versions/model', model, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
             line = f"{folder} is already version {version.number} of {group}; nothing changed"
-            following = suggest_next(project, version.number)
-            return Outcome([line], {"version": version.describe()}, following, changed=False)
+            next_step = suggest_next(project, version.number)
+            return Outcome([line], {"version": version.describe()}, next_step, changed=False)
     ensure_group(project)
     evaluation_uri = f"{project.upload('versions/evaluation', {'evaluation.json': evaluation})}/evaluation.json"
     metadata = {
-        "submission_sha256": trained.record.submission_sha256,
-        "input_data": trained.data_sha256,
+        "submission_sha256": trained_model.record.submission_sha256,
+        "input_data": trained_model.data_sha256,
         "run": re.sub(r"[^\w .:/=+@-]", "_", str(folder))[-256:],
     }
     approval = project.settings.model_approval_status
@@ -43,7 +43,7 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     package = project.sagemaker.create_model_package(**arguments)
     version = read_version(project, package["ModelPackageArn"])
     line = f"{folder} is version {version.number} of {group}, {version.approval}, {version.score_text}"
-    return Outcome([line, *trained.notes], {"version": version.describe()}, suggest_next(project, version.number))
+    return Outcome([line, *trained_model.notes], {"version": version.describe()}, suggest_next(project, version.number))
 
 
 def _format_evaluation(record: Record) -> bytes:

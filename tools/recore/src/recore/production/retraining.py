@@ -41,26 +41,26 @@ def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, o
 
     Raises ProductionError.
     """
-    old = _find_current(project, None)
-    inherited = read_job_values(project, old.archives[-1]) if old else {}
-    if not inherited and not options:
+    old_version = _find_current(project, None)
+    old_values = read_job_values(project, old_version.archives[-1]) if old_version else {}
+    if not old_values and not options:
         return ChosenValues({}, [])
     known = read_hyperparameters(files)
-    valid, chosen = restore_values(known, inherited), choose_values(known, options)
+    valid_values, chosen_values = restore_values(known, old_values), choose_values(known, options)
     lines = []
-    if old and (used := {name: value for name, value in valid.items() if name not in chosen}):
-        lines.append(f"hyperparameters of version {old.number}: {format_values(used)}")
-    if old and (lost := [name for name in inherited if name not in valid]):
-        lines.append(f"hyperparameters of version {old.number} that fit() no longer accepts: {', '.join(lost)}")
-    return ChosenValues(valid | chosen, lines)
+    if old_version and (used := {name: value for name, value in valid_values.items() if name not in chosen_values}):
+        lines.append(f"hyperparameters of version {old_version.number}: {format_values(used)}")
+    if old_version and (lost := [name for name in old_values if name not in valid_values]):
+        lines.append(f"hyperparameters of version {old_version.number} that fit() no longer accepts: {', '.join(lost)}")
+    return ChosenValues(valid_values | chosen_values, lines)
 
 
 def check_replaceable(project: ProductionProject) -> None:
     name, variants = project.settings.endpoint_name, require_endpoint(project)["variants"]
     if len(variants) > 1:
-        shown = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
+        served = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
         raise ProductionError(
-            f"the endpoint {name} serves {shown}, but only a single variant can be replaced: use `update --variant`"
+            f"the endpoint {name} serves {served}, but only a single variant can be replaced: use `update --variant`"
         )
 
 
@@ -68,19 +68,19 @@ def retrain(
     project: ProductionProject,
     files: SubmissionFiles,
     public: Path,
-    chosen: ChosenValues,
+    hyperparameters: ChosenValues,
     steps: dict[str, Step],
     watch: WatchStep,
     announce: Callable[[], None],
 ) -> Outcome:
     """Train a submission as `train` does, and compare its held-out score with the current version's."""
-    trained = train(project, files, public, steps, watch, announce, chosen.values)
-    new = find_version(project, trained.details["version"]["number"])
-    old = _find_current(project, new.number)
-    compared = {"number": old.number, "score": old.score} if old else None
-    lines = [*chosen.lines, *trained.lines, *([_compare(new, old)] if old else [])]
-    details = {"hyperparameters": chosen.values, "compared_with": compared, **trained.details}
-    return Outcome(lines, details, suggest_next(project, new.number), trained.changed)
+    outcome = train(project, files, public, steps, watch, announce, hyperparameters.values)
+    new_version = find_version(project, outcome.details["version"]["number"])
+    old_version = _find_current(project, new_version.number)
+    old_score = {"number": old_version.number, "score": old_version.score} if old_version else None
+    lines = [*hyperparameters.lines, *outcome.lines, *([_compare(new_version, old_version)] if old_version else [])]
+    details = {"hyperparameters": hyperparameters.values, "compared_with": old_score, **outcome.details}
+    return Outcome(lines, details, suggest_next(project, new_version.number), outcome.changed)
 
 
 def promote(
@@ -144,18 +144,18 @@ def _command_to_use(version: Version, has_endpoint: bool) -> str:
     return f"update {version.number}" if has_endpoint else f"deploy --variant A={version.number}"
 
 
-def _find_problem(new: Version, old: Version, tolerance: float) -> str:
-    if new.score is None or old.score is None:
+def _find_problem(new_version: Version, old_version: Version, tolerance: float) -> str:
+    if new_version.score is None or old_version.score is None:
         return "a score is unknown"
-    if new.score >= old.score - tolerance:
+    if new_version.score >= old_version.score - tolerance:
         return ""
     return "its score is lower" + (f" by more than {tolerance:g}" if tolerance else "")
 
 
-def _compare(new: Version, old: Version) -> str:
+def _compare(new_version: Version, old_version: Version) -> str:
     scores = [
         f"{'unknown' if version.score is None else format(version.score, '.4f')} for version {version.number}"
-        for version in (new, old)
+        for version in (new_version, old_version)
     ]
-    is_same = new.metadata.get("input_data") == old.metadata.get("input_data")
+    is_same = new_version.metadata.get("input_data") == old_version.metadata.get("input_data")
     return f"held-out scores: {', '.join(scores)}" + ("" if is_same else " (other data, so only roughly comparable)")

@@ -24,7 +24,7 @@ from recore.production.sources import upload_sources
 
 GROUP = "recore:model-package-group"  # a tag, because a job's name contains only the prefix of the group's name
 MAX_NAME_LENGTH, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
-ENDED = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs that have ended
+ENDED_COUNTERS = ("Completed", "NonRetryableError", "Stopped")  # counters of training jobs that have ended
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,23 @@ def find_best(
     name = f"{project.settings.model_package_group_name[: MAX_NAME_LENGTH - DIGITS - 1]}-{digest}"
     job = _find(project, name)
     status = job["HyperParameterTuningJobStatus"] if job else ""
-    finished = status == "Completed" and not again
-    if status not in RUNNING and not finished:
+    is_finished = status == "Completed" and not again
+    if status not in RUNNING and not is_finished:
         if job:
             delete_tuning_job(project, name)
         announce()
         project.sagemaker.create_hyper_parameter_tuning_job(HyperParameterTuningJobName=name, **request)
-    job = _follow(project, name, plan.jobs, watch)
-    best = job.get("BestTrainingJob", {})
-    if job["HyperParameterTuningJobStatus"] != "Completed" or not best:
+    job = _wait_for_tuning(project, name, plan.jobs, watch)
+    best_job = job.get("BestTrainingJob", {})
+    if job["HyperParameterTuningJobStatus"] != "Completed" or not best_job:
         raise WorkFailedError(_format_failure(project, job))
     return TuningResult(
         plan,
         name,
-        restore_values(plan.known, best["TunedHyperParameters"]),
-        best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
+        restore_values(plan.known, best_job["TunedHyperParameters"]),
+        best_job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
         job["TrainingJobStatusCounters"]["NonRetryableError"],
-        changed=not finished,
+        changed=not is_finished,
     )
 
 
@@ -91,7 +91,7 @@ def train_best(
     announce: Callable[[], None],
 ) -> Outcome:
     """Train a submission with the best hyperparameters, as `train` does."""
-    trained = train(project, files, public, steps, watch, announce, best.values)
+    result = train(project, files, public, steps, watch, announce, best.values)
     ranges = "; ".join(map(str, best.plan.ranges))
     failed = f" ({best.failed} failed)" if best.failed else ""
     verb = "tried" if best.changed else "has already tried"
@@ -99,10 +99,10 @@ def train_best(
         f"the tuning job {best.job} {verb} {ranges}",
         f"the best of {count(best.plan.jobs, 'training job')}{failed}: {format_values(best.values)}",
         f"their mean R2 on held-out drill holes, {best.r2:.4f}, is optimistic: it is the highest of several",
-        *trained.lines,
+        *result.lines,
     ]
-    details = {"tuning_job": best.job, "hyperparameters": best.values, "best_r2": best.r2, **trained.details}
-    return Outcome(lines, details, trained.next_command, best.changed or trained.changed)
+    details = {"tuning_job": best.job, "hyperparameters": best.values, "best_r2": best.r2, **result.details}
+    return Outcome(lines, details, result.next_command, best.changed or result.changed)
 
 
 def format_tuning_costs(project: ProductionProject, plan: TuningPlan) -> list[str]:
@@ -143,7 +143,7 @@ def _make_request(project: ProductionProject, files: SubmissionFiles, data: str,
     }
 
 
-def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
+def _wait_for_tuning(project: ProductionProject, name: str, jobs: int, watch: Watch) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         job = _find(project, name)
         if job is None:
@@ -151,7 +151,7 @@ def _follow(project: ProductionProject, name: str, jobs: int, watch: Watch) -> d
         r2 = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
         counts = job.get("TrainingJobStatusCounters", {})
         stage = "no R2 so far" if r2 is None else f"best mean R2 so far {r2:.4f}"
-        watch(stage, sum(counts.get(counter, 0) for counter in ENDED), jobs)
+        watch(stage, sum(counts.get(counter, 0) for counter in ENDED_COUNTERS), jobs)
         return job
 
     stop = partial(project.sagemaker.stop_hyper_parameter_tuning_job, HyperParameterTuningJobName=name)

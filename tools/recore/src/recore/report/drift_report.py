@@ -13,7 +13,7 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.monitoring import Monitoring
 
-MANY_OUTSIDE = 0.05  # a larger share of samples outside the domain is a note
+OUTSIDE_FRACTION = 0.05  # a larger share of samples outside the domain is a note
 LEAD = "Do the spectra that clients send still resemble the training spectra?"
 
 SHOWN_LINES = 4
@@ -78,17 +78,17 @@ def _facts(monitoring: "Monitoring") -> dict[str, str]:
 
 
 def _findings(monitoring: "Monitoring") -> list[PageFinding]:
-    drift, outside = monitoring.drift, monitoring.traffic.outside
+    drift, outside = monitoring.drift, monitoring.traffic.outside_mask
     share = float(outside.mean())
     message = f"{outside.sum():,} of {count(len(outside), 'sample')} ({share:.1%}) are outside the domain; "
-    level: Level = "note" if share > max(MANY_OUTSIDE, 2 * monitoring.training.usual_outside) else "good"
+    level: Level = "note" if share > max(OUTSIDE_FRACTION, 2 * monitoring.training.usual_share) else "good"
     values = {"samples": len(outside), "outside": int(outside.sum())}
     domain = PageFinding(level, "domain", message + monitoring.usual_text, "samples", values)
     level, message = "good", f"no drift: {monitoring.evidence_text}"
     if not monitoring.units:
         level, message = "note", NOTHING_TESTED
-    elif monitoring.began:
-        level, message = "bad", f"drift since about {monitoring.began:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}"
+    elif monitoring.start:
+        level, message = ("bad", f"drift since about {monitoring.start:%Y-%m-%d %H:%M} UTC: {monitoring.evidence_text}")
     values_of_test = {"evidence": drift.max_evidence, "threshold": drift.threshold}
     return [PageFinding(level, "drift", message, "evidence", values_of_test), domain]
 
@@ -127,7 +127,7 @@ def _statistics(monitoring: "Monitoring") -> Table:
             "most evidence": evidence.max(axis=0),
             "evidence now": evidence[-1],
             "mean in training": monitoring.reference.values.mean(axis=0),
-            "mean of the samples": monitoring.traffic.statistics[monitoring.changed].mean(axis=0),
+            "mean of the samples": monitoring.traffic.statistics[monitoring.changed_rows].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
     summary = "T2, Q and the contrast are natural logarithms. If there is drift, only samples since it began are used."
@@ -149,18 +149,18 @@ def _labels(samples: pd.DataFrame) -> list[str]:
 
 
 def _distances(monitoring: "Monitoring") -> Figure:
-    samples, outside = monitoring.traffic.samples, monitoring.traffic.outside
-    heights, beyond = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
+    samples, outside = monitoring.traffic.samples, monitoring.traffic.outside_mask
+    heights, off_axis = draw.clip_to_axis(samples["distance"].to_numpy(), 0, MAX_DISTANCE)
     plot = draw.new_figure(400, showlegend=True, xaxis_title_text="time (UTC)", xaxis_type="date")
     plot.update_yaxes(draw.LOG_TICKS, title_text="distance / its limit")
-    for name, chosen, marker in draw.split_marked("inside the domain", "outside", outside):
-        marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(beyond[chosen], marker["symbol"], "y")}
-        rows = samples.iloc[chosen]
+    for name, mask, marker in draw.split_marked("inside the domain", "outside", outside):
+        marker |= {"opacity": 0.8, "symbol": draw.edge_symbols(off_axis[mask], marker["symbol"], "y")}
+        rows = samples.iloc[mask]
         hover = "%{text}<br>%{customdata:.3g} of the limit<extra></extra>"
         extra = {"text": _labels(rows), "customdata": rows["distance"]}
-        draw.add_points(plot, rows["time"], heights[chosen], name, hover, marker, **extra)
+        draw.add_points(plot, rows["time"], heights[mask], name, hover, marker, **extra)
     plot.add_hline(1, line={"color": draw.GREY, "dash": "dash"})
-    outside_note = draw.count_outside(beyond)
+    outside_note = draw.count_outside(off_axis)
     if len(samples) > draw.SHOWN_POINTS:
         outside_note += f" At most {draw.SHOWN_POINTS:,} points of each kind are drawn."
     return Figure("samples", "Distance over time", DISTANCE.format(outside=outside_note), plot, samples)
@@ -168,10 +168,10 @@ def _distances(monitoring: "Monitoring") -> Figure:
 
 def _scores(monitoring: "Monitoring") -> Figure:
     training = np.array(monitoring.training.reference["scores"], dtype=float)
-    traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside
+    traffic, outside = monitoring.traffic.scores, monitoring.traffic.outside_mask
     second = min(1, training.shape[1] - 1)
     plot = draw.new_figure(440, showlegend=True, xaxis_title_text="PC1", yaxis_title_text=f"PC{second + 1}")
-    drawn = draw.every_kth(training)
+    drawn = draw.sample_evenly(training)
     marker = {"color": draw.GREY, "size": 4, "opacity": 0.5}
     draw.add_points(plot, drawn[:, 0], drawn[:, second], "training", "training<extra></extra>", marker)
     for name, rows, marker in draw.split_marked("inside the domain", "outside", outside):
@@ -185,21 +185,24 @@ def _scores(monitoring: "Monitoring") -> Figure:
 
 def _deviations(monitoring: "Monitoring") -> Section:
     wavenumbers = monitoring.training.domain.bins
-    deviations = monitoring.traffic.deviations[monitoring.changed].astype(float)
+    deviations = monitoring.traffic.deviations[monitoring.changed_rows].astype(float)
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
-    if monitoring.drift.alarm is not None and (before := monitoring.traffic.deviations[: monitoring.changed[0]]).size:
-        lines["mean before the drift"] = before.astype(float).mean(axis=0)
+    if (
+        monitoring.drift.alarm is not None
+        and (past := monitoring.traffic.deviations[: monitoring.changed_rows[0]]).size
+    ):
+        lines["mean before the drift"] = past.astype(float).mean(axis=0)
     plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
-    looks = {
+    styles = {
         "mean": {"color": draw.VERMILION, "width": 2.5},
         "5 %": {"color": draw.GREY, "dash": "dot", "width": 1},
         "95 %": {"color": draw.GREY, "dash": "dash", "width": 1},
         "mean before the drift": {"color": draw.BLUE, "width": 1.5},
     }
     for name, values in lines.items():
-        draw.add_spectrum(plot, wavenumbers, values, name, looks[name])
+        draw.add_spectrum(plot, wavenumbers, values, name, styles[name])
     for limit in (-1, 1):
         plot.add_hline(limit, line={"color": draw.GREY, "dash": "dash"})
     numbers = pd.DataFrame({"wavenumber": wavenumbers} | lines)

@@ -76,7 +76,7 @@ BLOCK = 2000  # rows processed at once, to limit memory
 
 
 @dataclass(frozen=True)
-class Binned:
+class BinnedData:
     """Binned SNV spectra of a file. Spectra that have gaps or are flat are left out.
 
     rows: row numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels per bin.
@@ -94,16 +94,16 @@ class Binned:
         return np.asarray(self.data.hole[self.rows])
 
 
-def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
+def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> BinnedData:
     """Bin a file's SNV spectra over the channels that are usable in the file, or in `like` if given."""
     usable = usable_channels(like or data)
     if not len(usable):
-        return Binned(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
+        return BinnedData(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
     blocks = [bin_snv(data.spectra[start : start + BLOCK, usable]) for start in range(0, data.rows, BLOCK)]
     values = np.concatenate(blocks)
     rows = np.flatnonzero(np.isfinite(values).all(axis=1))
     bins = values.shape[1]
-    return Binned(data, rows, values[rows], bin_means(data.wavenumbers[usable], bins), len(usable) // bins)
+    return BinnedData(data, rows, values[rows], bin_means(data.wavenumbers[usable], bins), len(usable) // bins)
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:

@@ -9,12 +9,12 @@ from pathlib import Path
 from recore.challenge import (
     UNITS_IN_NAMES,
     Challenge,
+    activate,
     challenge,
     check_challenge,
     parse_challenge,
     read_challenge,
     reword,
-    using,
 )
 from recore.distribution import TEMPLATE
 from recore.text import plain
@@ -70,10 +70,10 @@ def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, ti
     """Return the challenge for a table of targets. ids: ID columns, the group first; by default the template's."""
     template = read_challenge(TEMPLATE / "score.py")
     weights, units = read_targets(targets)
-    chosen = tuple(ids) or template.ids
+    id_names = tuple(ids) or template.ids
     group = ids[0] if ids else template.group
     name = group_name or (template.group_name if group == template.group else "group")
-    new_challenge = Challenge(weights, units, chosen, group, name, title, subject)
+    new_challenge = Challenge(weights, units, id_names, group, name, title, subject)
     check_challenge(new_challenge, targets)
     return new_challenge
 
@@ -93,7 +93,7 @@ def write_challenge(folder: Path, current: Challenge) -> None:
         "WEIGHTS": _dictionary(current.weights),
         "UNITS": _dictionary(current.units),
     }
-    with using(current):
+    with activate(current):
         score = replace_values((folder / "score.py").read_text("utf-8"), table)
         (folder / "score.py").write_text(score, "utf-8")
         lists = {

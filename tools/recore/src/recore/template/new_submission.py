@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
-from recore.atomic import replacing
-from recore.challenge import SCORE_SCRIPT, Challenge, challenge, score_script, using
+from recore.atomic import replace_paths
+from recore.challenge import SCORE_SCRIPT, Challenge, activate, challenge, score_script
 from recore.distribution import TEMPLATE, find_origin, install_command
 from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
@@ -26,8 +26,8 @@ EXTRA_NAMES = {
 }
 CHALLENGE_NAMES = {"data.md": "data/README.md", "model_card.md": "MODEL_CARD.md"}  # only in a challenge
 HOSTS_PART = "host.md"  # appended to the README of a challenge
-INSTALL = "`{command}` installs `recore`."
-INSTALL_UNKNOWN = (
+INSTALL_NOTE = "`{command}` installs `recore`."
+UNKNOWN_NOTE = (
     "`{command}` installs `recore`; replace ADDRESS with the address of its repository. **Write `git+` and this "
     "address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not determine it."
 )
@@ -61,11 +61,11 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     folder = folder.absolute()
     _check_empty(folder)
     check_writable(folder)
-    with replacing(folder) as [complete]:
+    with replace_paths(folder) as [complete]:
         complete.mkdir()
-        with using(new_challenge or challenge()):
+        with activate(new_challenge or challenge()):
             script = TEMPLATE / SCORE_SCRIPT if new_challenge else score_script()
-            _fill(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}), script)
+            _fill_template(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}), script)
             if new_challenge:
                 with (complete / "README.md").open("a", encoding="utf-8") as readme:
                     readme.write("\n" + fill_in((EXTRA_FILES / HOSTS_PART).read_text("utf-8")))
@@ -78,7 +78,7 @@ def _check_empty(folder: Path) -> None:
         raise FileExistsError(f"{folder} already exists and is not an empty folder; choose a different one")
 
 
-def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
+def _fill_template(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
     for name in FILES:
         shutil.copy(score if name == SCORE_SCRIPT else TEMPLATE / name, folder / name)
     example = EXAMPLES / model
@@ -92,7 +92,7 @@ def _fill(folder: Path, model: str, extra_names: Mapping[str, str], score: Path)
         write_challenge(folder, challenge())
     shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
     origin = find_origin()
-    install = (INSTALL if origin else INSTALL_UNKNOWN).format(command=install_command(origin))
+    install = (INSTALL_NOTE if origin else UNKNOWN_NOTE).format(command=install_command(origin))
     for name, target in extra_names.items():
         content = fill_in((EXTRA_FILES / name).read_text("utf-8"))
         content = content.replace("{origin}", origin or "").replace("{install}", install)
@@ -107,15 +107,15 @@ def replace_fit(train: str, example: str) -> str:
     """
     docstring, imports, code = _split(train)
     _, new_imports, new_code = _split(example)
-    before, _, rest = code.partition("\ndef fit(")
-    after = rest.partition("\ndef save_model(")[2]
-    nodes = ast.walk(ast.parse(f"{before}\ndef save_model({after}"))
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
-    needed = [each for each in imports if used & {alias.asname or alias.name for alias in each.names}]
-    chosen = {ast.unparse(each): _import_order(each) for each in (*needed, *new_imports)}
-    groups = groupby(sorted(chosen, key=lambda line: chosen[line]), key=lambda line: chosen[line][0])
+    head, _, remainder = code.partition("\ndef fit(")
+    tail = remainder.partition("\ndef save_model(")[2]
+    nodes = ast.walk(ast.parse(f"{head}\ndef save_model({tail}"))
+    used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    needed = [each for each in imports if used_names & {alias.asname or alias.name for alias in each.names}]
+    import_lines = {ast.unparse(each): _import_order(each) for each in (*needed, *new_imports)}
+    groups = groupby(sorted(import_lines, key=lambda line: import_lines[line]), key=lambda line: import_lines[line][0])
     sections = ["\n".join(lines) for _, lines in groups]
-    return f"{docstring}{'\n\n'.join(sections)}\n{before.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({after}"
+    return f"{docstring}{'\n\n'.join(sections)}\n{head.rstrip()}\n\n\n{new_code.strip()}\n\n\ndef save_model({tail}"
 
 
 def _split(script: str) -> tuple[str, list[Import], str]:

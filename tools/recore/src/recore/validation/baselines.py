@@ -24,15 +24,15 @@ def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -
     return np.tile(y.mean(axis=0), (len(new), 1))
 
 
-def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
     """Predict each target with a straight line on one bin: the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
     usable = np.where(squares > 1e-12 * max(squares.max(), 1e-300), squares, np.inf)
-    best = (products**2 / usable[:, None]).argmax(axis=0)
-    slopes = products[best, np.arange(y.shape[1])] / usable[best]
-    return y_mean + (new[:, best] - x_mean[best]) * slopes
+    best_band = (products**2 / usable[:, None]).argmax(axis=0)
+    slopes = products[best_band, np.arange(y.shape[1])] / usable[best_band]
+    return y_mean + (new[:, best_band] - x_mean[best_band]) * slopes
 
 
 def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
@@ -75,7 +75,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
 # each with the position of its inputs in the result of preprocess()
 BASELINES: dict[str, tuple[Baseline, int]] = {
     "mean": (mean, 0),
-    "one band": (one_band, 0),
+    "one band": (fit_one_band, 0),
     "winner of 2021": (predict_random, 0),
     "PLS": (pls, 1),
 }
@@ -135,5 +135,5 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 def _bin_channels(values: Floats) -> Floats:
     """Return means of neighbouring channels. Channels that remain at the low end are left out."""
-    used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
-    return values[:, :used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if used else values
+    n_used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
+    return values[:, :n_used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if n_used else values

@@ -16,7 +16,7 @@ ALPHA = "alpha"  # one regularisation strength for all targets, set by the two h
 LIMITS = ("alpha_min", "alpha_max")
 ALPHA_POINTS = 11
 FACTORS = {int: (1 / 8, 1 / 4, 1 / 2, 1, 2, 4), float: (0.001, 0.01, 0.1, 1, 10, 100, 1000)}  # multiples of the default
-NOT_TUNED = {"n_jobs", "random_state", "seed", "verbose"}  # integers, which are varied only on request
+UNTUNED_NAMES = {"n_jobs", "random_state", "seed", "verbose"}  # integers, which are varied only on request
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
     has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
-    tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
+    tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in UNTUNED_NAMES]
     if option is None:
         if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None
@@ -51,7 +51,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
         raise ValueError(f"--curve {option}: {name!r} is not a numeric hyperparameter; {listed}")
     if name == ALPHA and has_alphas:
-        fixed = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
+        fixed_values = {"alphas": 1} if "alphas" in defaults else {}  # fit() should try the one strength once
         low, high = sorted(defaults[each] for each in LIMITS)
         if value_list:
             values = _parse(option, value_list, float)
@@ -59,7 +59,7 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
             values = tuple(np.geomspace(low, high, ALPHA_POINTS).tolist())
         else:  # decades around the single value
             values = tuple(low * factor for factor in FACTORS[float])
-        return Curve(name, values, None, fixed)
+        return Curve(name, values, None, fixed_values)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
     if equals:

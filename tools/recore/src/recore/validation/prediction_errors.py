@@ -29,7 +29,7 @@ from recore.spectral_data import Floats
 
 FORMATS = {"R2": ".3f", "RMSE": ".4g", "bias": "+.3g", "slope": ".3f", "intercept": "+.3g", "RPD": ".2f", "RPIQ": ".2f"}
 MEASURES = tuple(FORMATS)
-WITH_UNIT = ("RMSE", "bias", "intercept")
+UNIT_MEASURES = ("RMSE", "bias", "intercept")
 DEFINITIONS = (
     "RMSE: root mean squared error (RMSECV if cross-validated, RMSEP for new samples). Bias: mean of predicted - "
     "measured. RMSE, bias and intercept are in the target's unit. Slope and intercept: of the line measured = "
@@ -88,8 +88,8 @@ def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) ->
 
 def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
     """Return a target's measured and predicted values in the rows that have both."""
-    both = np.isfinite(measured) & np.isfinite(predicted)
-    return measured[both], predicted[both]
+    mask = np.isfinite(measured) & np.isfinite(predicted)
+    return measured[mask], predicted[mask]
 
 
 def unit_of(target: str) -> str:
@@ -102,6 +102,6 @@ def format_errors(errors: Mapping[str, Any], target: str) -> str:
     words = [f"n {errors['rows']:.0f}"]
     for measure, number_format in FORMATS.items():
         if math.isfinite(errors[measure]):
-            unit = f" {unit_of(target)}".rstrip() if measure in WITH_UNIT else ""
+            unit = f" {unit_of(target)}".rstrip() if measure in UNIT_MEASURES else ""
             words.append(f"{measure} {errors[measure]:{number_format}}{unit}")
     return ", ".join(words)

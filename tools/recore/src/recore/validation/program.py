@@ -86,8 +86,8 @@ class SubmissionScripts:
         arguments: hyperparameters of fit() that differ from their defaults.
         """
         predicted = self._predict(self._fit_model(training, arguments), self.inputs.iloc[held_out])
-        trained = self.targets.iloc[training].notna().any().to_numpy()
-        if not np.isfinite(predicted[:, trained]).all():
+        target_mask = self.targets.iloc[training].notna().any().to_numpy()
+        if not np.isfinite(predicted[:, target_mask]).all():
             raise InvalidSubmissionError("the model predicts NaN or infinity for a target that it was trained on")
         np.save(file, predicted)
         return {}
@@ -102,15 +102,15 @@ class SubmissionScripts:
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
         total = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
         rounds = max(1, len(probes) // PROBES_AT_ONCE)
-        started, used = time.monotonic(), 0
+        start_time, n_used = time.monotonic(), 0
         for number in range(rounds):
             rows_of_round = probes[number::rounds]
             total += self._summed_slopes(model, self.inputs.iloc[rows_of_round].to_numpy(), deviations)
-            used += len(rows_of_round)
-            if time.monotonic() - started > seconds:
+            n_used += len(rows_of_round)
+            if time.monotonic() - start_time > seconds:
                 break
-        np.save(file, total / used)
-        return {"probes": used}
+        np.save(file, total / n_used)
+        return {"probes": n_used}
 
     def _summed_slopes(self, model: Any, rows: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         """Return the slope over each bin, times the bin's standard deviation, summed over `rows`: (bins, targets)."""

@@ -61,7 +61,7 @@ class ValidationResult:
     failed: dict[CrossValidation, str]
     seconds: float
 
-    def completed(self, split: Split, purpose: Purpose) -> list[CrossValidation]:
+    def get_completed(self, split: Split, purpose: Purpose) -> list[CrossValidation]:
         """Return the completed cross-validations with this split and purpose, sorted by setting."""
         matching = [each for each in self.predictions if (each.split, each.purpose) == (split, purpose)]
         return sorted(matching, key=lambda each: each.setting)
@@ -69,7 +69,7 @@ class ValidationResult:
     @cached_property
     def splits(self) -> list[Split]:
         """Return the splits that the data allow, the decisive one first."""
-        return [split for split in SPLITS if self.completed(split, "default")]
+        return [split for split in SPLITS if self.get_completed(split, "default")]
 
     @property
     def decisive_split(self) -> Split:
@@ -105,7 +105,7 @@ class ValidationResult:
 
     def first_predictions(self, split: Split) -> Floats:
         """Return the predictions (rows, targets) with fit()'s defaults on the first folds of a split."""
-        return self.predictions[self.completed(split, "default")[0]]
+        return self.predictions[self.get_completed(split, "default")[0]]
 
     @property
     def predicted(self) -> Floats:
@@ -140,7 +140,7 @@ class ValidationResult:
 
     def r2_of_repeats(self, split: Split) -> Floats:
         """Return R2 with fit()'s defaults on each set of folds: (repeats, targets)."""
-        return np.array([self.r2(self.predictions[each]) for each in self.completed(split, "default")])
+        return np.array([self.r2(self.predictions[each]) for each in self.get_completed(split, "default")])
 
     def standard_error(self, first: Floats, second: Floats) -> float:
         """Return the standard error of the difference between two predictions' scores, by a jackknife over drill holes.
@@ -152,8 +152,8 @@ class ValidationResult:
         groups = [np.concatenate(units[start::JACKKNIFE_GROUPS]) for start in range(min(JACKKNIFE_GROUPS, len(units)))]
         differences = []
         for group in groups:
-            measured, *both = (np.delete(each, group, axis=0) for each in (self.measured, first, second))
-            one, other = (self._sum_of_weighted(r2_by_target(measured, each)) for each in both)
+            measured, *predictions = (np.delete(each, group, axis=0) for each in (self.measured, first, second))
+            one, other = (self._sum_of_weighted(r2_by_target(measured, each)) for each in predictions)
             differences.append(one - other)
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 

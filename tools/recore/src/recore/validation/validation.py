@@ -18,7 +18,7 @@ from recore.validation.workers import SubmissionError, Workers
 PROBES = 100  # rows at which the slope of the predictions is calculated
 SENSITIVITY_SHARE = 0.25  # share of the time budget for the slope; fewer rows are used if it would take longer
 
-WRITING = 4.0  # seconds reserved for the page, at most a tenth of the budget
+WRITING_SECONDS = 4.0  # seconds reserved for the page, at most a tenth of the budget
 
 Advance = Callable[[str, int, int], None]
 
@@ -27,7 +27,7 @@ class TimeBudget:
     """The wall-clock time that a validation may take, counted from the creation of this object."""
 
     def __init__(self, minutes: float) -> None:
-        self.seconds = 60 * minutes - min(WRITING, 6 * minutes)
+        self.seconds = 60 * minutes - min(WRITING_SECONDS, 6 * minutes)
         self._started = time.monotonic()
 
     def allows(self, seconds: float) -> bool:

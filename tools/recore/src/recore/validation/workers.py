@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.challenge import challenge
-from recore.data_file import as_csv_gz
+from recore.data_file import compress_csv
 from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool
@@ -128,7 +128,7 @@ class Workers:
         self.count = min(MAX_WORKERS, count_cores())
         self.threads = ThreadPool(self.count)
         self._workers: list[Worker] = []
-        self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._free_workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._starting, self._stopped = threading.Lock(), False
 
     @contextlib.contextmanager
@@ -153,7 +153,7 @@ class Workers:
 
     def preprocess(self, file: Path) -> dict[str, Any]:
         """Preprocess a data file in one worker, and return a description of the inputs and targets."""
-        with as_csv_gz(file) as path:
+        with compress_csv(file) as path:
             return self._workers[0].call(
                 "preprocess_file", file=str(path.resolve()), folder=str(self.folder), names=list(challenge().targets)
             )
@@ -164,7 +164,7 @@ class Workers:
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:
             worker.call("load", **self._loading)
-            self._free.put(worker)
+            self._free_workers.put(worker)
 
     def inputs(self, rows: Rows) -> Floats:
         """Return the output of preprocess.py for some rows: (rows, bins)."""
@@ -187,11 +187,11 @@ class Workers:
     def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
         """Send a request to a free worker. Return the array that it writes to the file `name`, and its response."""
         file = self.folder / f"{name}.npy"
-        worker = self._free.get()
+        worker = self._free_workers.get()
         try:
             response = worker.call(request, **arguments, file=str(file))
         finally:
-            self._free.put(worker if worker.process.poll() is None else self._replace(worker))
+            self._free_workers.put(worker if worker.process.poll() is None else self._replace(worker))
         values: Floats = np.load(file)
         file.unlink()
         return values, response

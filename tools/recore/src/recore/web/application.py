@@ -90,7 +90,7 @@ class PageHandlers:
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
-                return await self._in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
+                return await self._run_in_thread(lambda: JSONResponse(self._predictor.predict_upload(upload)))
         except (UnusableUploadError, EndpointError) as error:
             return JSONResponse({"error": str(error)}, error.status)
 
@@ -103,7 +103,7 @@ class PageHandlers:
         try:
             async with self._reception.receive(request, MAX_FORM_SIZE, "line") as body:
                 line = read_line(body)
-                return await self._in_thread(
+                return await self._run_in_thread(
                     lambda: HTMLResponse(render_form(endpoint, number, line, sample=self._predictor.predict_line(line)))
                 )
         except (UnusableUploadError, EndpointError) as error:
@@ -114,9 +114,9 @@ class PageHandlers:
             with locked.temporary_folder("recore-web-") as folder:
                 return read_upload(name, content, self._predictor.grid, self._limits, Path(folder))
 
-        return await self._in_thread(read)
+        return await self._run_in_thread(read)
 
-    async def _in_thread[Result](self, function: Callable[[], Result]) -> Result:
+    async def _run_in_thread[Result](self, function: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 
@@ -163,8 +163,8 @@ def _render_sample(sample: dict[str, Any]) -> str:
 
 def _render_row(name: str, assay: dict[str, Any]) -> str:
     low, high = assay["interval"] or (None, None)
-    interval = "" if low is None else f"{_number(low)} to {_number(high)}"
-    cells = [_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
+    interval = "" if low is None else f"{_to_json_number(low)} to {_to_json_number(high)}"
+    cells = [_to_json_number(assay["value"]), assay["unit"], interval, ", ".join(assay["flags"])]
     attributes = ' class="number"', "", ' class="number"', ""
     row = "".join(f"<td{attribute}>{escape(cell)}</td>" for attribute, cell in zip(attributes, cells, strict=True))
     return f'<tr><th scope="row">{escape(name)}</th>{row}</tr>'
@@ -174,11 +174,11 @@ def _render_domain(domain: dict[str, Any] | None) -> str:
     if domain is None:
         return ""
     like = "is like" if domain["inside"] else "is unlike"
-    distance = f"{_number(domain['distance'])} times the limit"
+    distance = f"{_to_json_number(domain['distance'])} times the limit"
     return f"<p>The spectrum {like} the training spectra; its distance is {distance}.</p>"
 
 
-def _number(value: float | None) -> str:
+def _to_json_number(value: float | None) -> str:
     if value is None:
         return ""
     digits = f"{value:.4g}"

@@ -17,7 +17,7 @@ from recore.text import plain
 from recore.web.uploads import Limits, UnusableUploadError, Upload
 from stagemaker import parse_number
 
-AT_ONCE = 25  # spectra in a request
+BATCH_SIZE = 25  # spectra in a request
 INFERENCE_ID = re.compile(r"[!-~]{1,64}")
 MAX_REASON = 400  # characters
 DIGITS = 6  # digits of absorbances for the figure
@@ -54,7 +54,7 @@ class Predictor:
     def predict_upload(self, upload: Upload) -> Json:
         """Return the spectra of a file, each with its assays. Raises EndpointError."""
         predictions: list[Json] = []
-        for spectra in itertools.batched(upload.spectra, AT_ONCE):
+        for spectra in itertools.batched(upload.spectra, BATCH_SIZE):
             identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""
             predictions += self._invoke(_write_table(self.grid, spectra), len(spectra), identity)
         samples = [

@@ -107,7 +107,7 @@ def _read_in_process(end: Connection, name: str, content: bytearray, grid: Grid,
 
 def _limit_memory() -> None:
     if MEMORY_IN_USE.exists():
-        in_use = int(MEMORY_IN_USE.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        limit = in_use + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (limit if hard < 0 else min(limit, hard), hard))
+        used_bytes = int(MEMORY_IN_USE.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = used_bytes + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit if hard_limit < 0 else min(limit, hard_limit), hard_limit))

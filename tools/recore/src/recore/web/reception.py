@@ -10,7 +10,7 @@ from recore.web.uploads import UnusableUploadError, format_size
 
 PATIENCE = 10.0  # seconds that an upload may take in addition to the time for its bytes
 MIN_SPEED = 50_000  # bytes per second
-DISCARDED = 10  # multiple of the limit up to which a larger upload is read, so that the client receives the error
+DISCARD_FACTOR = 10  # multiple of the limit up to which a larger upload is read, so that the client receives the error
 
 
 class UnfinishedUpload:
@@ -46,7 +46,7 @@ class Reception:
         try:
             await self._read(request, upload, max_size, noun)
             if upload not in self._unfinished or self._complete >= self._max_complete:
-                raise _too_many()
+                raise _too_many_error()
             self._unfinished.remove(upload)
             self._complete += 1
             try:
@@ -65,7 +65,7 @@ class Reception:
                     self._end(min(self._unfinished, key=lambda other: other.end))
                 async for part in request.stream():
                     size += len(part)
-                    if size > DISCARDED * max_size:
+                    if size > DISCARD_FACTOR * max_size:
                         break
                     if size > max_size:
                         self._discard(upload)
@@ -73,7 +73,7 @@ class Reception:
                         self._keep(upload, part, start)
         except TimeoutError:
             if upload not in self._unfinished:
-                raise _too_many() from None
+                raise _too_many_error() from None
             raise UnusableUploadError(f"it was sent more slowly than {MIN_SPEED // 1000} KB per second", 408) from None
         except ClientDisconnect:
             raise UnusableUploadError("the upload was interrupted", 400) from None
@@ -105,5 +105,5 @@ class Reception:
         upload.content.clear()
 
 
-def _too_many() -> UnusableUploadError:
+def _too_many_error() -> UnusableUploadError:
     return UnusableUploadError("there are too many uploads at the moment; try again later", 503)

@@ -20,12 +20,12 @@ from recore.web.predictor import Predictor
 from recore.web.process_reader import ProcessReader
 from stagemaker import interrupts
 
-GRACE = 5  # seconds for unfinished requests when the page ends
+GRACE_SECONDS = 5  # seconds for unfinished requests when the page ends
 MAX_CONNECTIONS = 200
 SECONDS = 10.0  # for the head of a request, and for reading MIN_BYTES_READ of a response
 MIN_BYTES_READ = 100_000  # minimum part of a response that a client must read in SECONDS
-PIECE = 1 << 14  # bytes of a request that are parsed at a time
-CHUNKED = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+CHUNK = 1 << 14  # bytes of a request that are parsed at a time
+CHUNKED_RESPONSE = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Protocol(H11Protocol):
@@ -57,10 +57,10 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        for start in range(0, len(data), PIECE):
-            super().data_received(data[start : start + PIECE])
+        for start in range(0, len(data), CHUNK):
+            super().data_received(data[start : start + CHUNK])
             if self.headers and any(name == b"transfer-encoding" for name, _ in self.headers):
-                self.transport.write(CHUNKED)
+                self.transport.write(CHUNKED_RESPONSE)
                 self.transport.close()
             if self.transport.is_closing():
                 return
@@ -136,7 +136,7 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=GRACE_SECONDS,
         )
         server = Server(config)
 

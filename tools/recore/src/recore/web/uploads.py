@@ -11,7 +11,7 @@ from recore.text import plain
 
 GZIP = b"\x1f\x8b"
 MAX_MEMBERS = 1000  # members of a gzip file; each takes time, even if it is empty
-PIECE = 1 << 16  # bytes that are unpacked at a time
+CHUNK = 1 << 16  # bytes that are unpacked at a time
 MAX_NAME = 120  # characters of a file name
 MAX_REASON = 600  # characters
 SHOWN = 5  # maximum number of problems reported for a file
@@ -102,7 +102,7 @@ def _unpack(content: bytes | bytearray, max_size: int) -> bytes:
         for _ in range(MAX_MEMBERS):
             member = zlib.decompressobj(16 + zlib.MAX_WBITS)
             while not member.eof:
-                piece = view[position : position + PIECE]
+                piece = view[position : position + CHUNK]
                 if not piece:
                     raise UnusableUploadError("the gzip file is truncated")
                 unpacked += member.decompress(piece, max_size + 1 - len(unpacked))

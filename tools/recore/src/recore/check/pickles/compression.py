@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import IO, Any
 
-from recore.check.pickles.values import Budget, Unreadable
+from recore.check.pickles.values import Budget, ScanError
 
 CHUNK = 1 << 20
 FORMATS: dict[bytes, Callable[[], Any]] = {
@@ -17,23 +17,23 @@ FORMATS: dict[bytes, Callable[[], Any]] = {
     b"\xfd7zXZ": lzma.LZMADecompressor,
     b"\x5d\x00": lzma.LZMADecompressor,
 }
-UNREADABLE = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
+UNREADABLE_FORMATS = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
 
 
 def open_decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """Open a file for sequential reading, decompressed. Raises Unreadable if its compression is not supported."""
-    content: io.BufferedReader[Any] = io.BufferedReader(_Unclosed(file), CHUNK)
+    """Open a file for sequential reading, decompressed. Raises ScanError if its compression is not supported."""
+    content: io.BufferedReader[Any] = io.BufferedReader(_UnclosedFile(file), CHUNK)
     start = content.peek(8)
-    for prefix, reason in UNREADABLE.items():
+    for prefix, reason in UNREADABLE_FORMATS.items():
         if start.startswith(prefix):
-            raise Unreadable(reason)
+            raise ScanError(reason)
     for prefix, decompressor in FORMATS.items():
         if start.startswith(prefix):
             return io.BufferedReader(_Stream(content, decompressor(), budget), CHUNK)
     return content
 
 
-class _Unclosed(io.RawIOBase):
+class _UnclosedFile(io.RawIOBase):
     def __init__(self, file: IO[bytes]):
         self._file = file
 
@@ -47,7 +47,7 @@ class _Unclosed(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The decompressed content of a file. Raises Unreadable if other data follow it."""
+    """The decompressed content of a file. Raises ScanError if other data follow it."""
 
     def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any, budget: Budget):
         self._file, self._decompressor, self._budget = file, decompressor, budget
@@ -60,8 +60,8 @@ class _Stream(io.RawIOBase):
         while not data and not self._decompressor.eof:
             data = self._decompressor.decompress(self._next(), len(buffer))
         if not data and (self._decompressor.unused_data or self._file.read(1)):
-            raise Unreadable("its compressed content is followed by other data")
-        self._budget.spend("decompressed bytes", len(data))
+            raise ScanError("its compressed content is followed by other data")
+        self._budget.consume("decompressed bytes", len(data))
         buffer[: len(data)] = data
         return len(data)
 
@@ -71,5 +71,5 @@ class _Stream(io.RawIOBase):
             return b""
         data = getattr(self._decompressor, "unconsumed_tail", b"") or self._file.read1(CHUNK)
         if not data:
-            raise Unreadable("its compressed content ends early")
+            raise ScanError("its compressed content ends early")
         return data

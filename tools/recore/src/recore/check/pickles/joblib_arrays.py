@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.pickles.values import Dictionary, Dtype, Global, Unreadable
+from recore.check.pickles.values import Dictionary, Dtype, Global, ScanError
 
 MODULE, CLASS = "joblib.numpy_pickle", "NumpyArrayWrapper"
 ATTRIBUTES = {"subclass", "shape", "order", "dtype", "allow_mmap"}
@@ -20,50 +20,50 @@ MAX_DEPTH = 10  # levels of nested data types
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Return whether a name is NumpyArrayWrapper. Raises Unreadable for other names from the same joblib module."""
+    """Return whether a name is NumpyArrayWrapper. Raises ScanError for other names from the same joblib module."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
-        raise Unreadable(f"it uses {module}.{name}, which files of joblib 1 do not contain")
+        raise ScanError(f"it uses {module}.{name}, which files of joblib 1 do not contain")
     return False
 
 
 def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
     """Return the data type and the size in bytes of a wrapper's array, and whether padding precedes the array.
 
-    Raises Unreadable unless joblib writes such states.
+    Raises ScanError unless joblib writes such states.
     """
     if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
-        raise Unreadable("the attributes of an array differ from joblib's")
+        raise ScanError("the attributes of an array differ from joblib's")
     values = state.items
     shape, subclass, mapped = values["shape"], values["subclass"], values["allow_mmap"]
     alignment = values.get(ALIGNMENT)
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
-        raise Unreadable("the shape of an array is unknown")
+        raise ScanError("the shape of an array is unknown")
     is_numpy = isinstance(subclass, Global) and subclass.module.split(".")[0] == "numpy"
     if not is_numpy or subclass.name not in ("ndarray", "matrix", "memmap"):
-        raise Unreadable("the class of an array is unknown")
+        raise ScanError("the class of an array is unknown")
     if values["order"] not in ("C", "F") or not isinstance(mapped, bool) or alignment not in (None, MAX_PADDING):
-        raise Unreadable("the layout of an array is unknown")
+        raise ScanError("the layout of an array is unknown")
     dtype = read_dtype(values["dtype"])
     size = prod(shape) * dtype.itemsize
     if not dtype.itemsize or size >= 1 << 63 or max(shape, default=0) >= 1 << 63 or (mapped and dtype.hasobject):
-        raise Unreadable(f"joblib cannot load an array of shape {shape} and type {dtype}")
+        raise ScanError(f"joblib cannot load an array of shape {shape} and type {dtype}")
     return dtype, size, alignment is not None
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """Build a data type from its pickled description. Raises Unreadable unless numpy would write the same one."""
+    """Build a data type from its pickled description. Raises ScanError unless numpy would write the same one."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
-        raise Unreadable("the data type of an array is unknown")
+        raise ScanError("the data type of an array is unknown")
     try:
         state = _resolve(value.state, depth)
-        dtype = _make(value.arguments[0], state)
+        dtype = _make_dtype(value.arguments[0], state)
         written: Any = dtype.__reduce__()
     except (TypeError, ValueError, LookupError, OverflowError) as error:
-        raise Unreadable(f"the data type of an array is unknown: {error}") from None
-    if _plain(written[1:]) != _plain((value.arguments, state)):
-        raise Unreadable(f"the data type of an array is not written as NumPy writes it ({dtype})")
+        raise ScanError(f"the data type of an array is unknown: {error}") from None
+    if _to_builtin(written[1:]) != _to_builtin((value.arguments, state)):
+        raise ScanError(f"the data type of an array is not written as NumPy writes it ({dtype})")
     return dtype
 
 
@@ -78,7 +78,7 @@ def _resolve(state: Any, depth: int) -> Any:
     return read_dtype(state, depth + 1) if isinstance(state, Dtype) else state
 
 
-def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
+def _make_dtype(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
     if not re.fullmatch(r"[biufcSUVOMm]\d{1,10}", code):
         raise ValueError("its type code is invalid")
     _, order, base, names, fields, *_ = state
@@ -98,10 +98,10 @@ def _make(code: Any, state: tuple[Any, ...]) -> np.dtype[Any]:
     return dtype
 
 
-def _plain(value: Any) -> Any:
+def _to_builtin(value: Any) -> Any:
     """Normalise a value for comparison: in old pickles, booleans are numbers, and {} stands for None."""
     if isinstance(value, tuple):
-        return tuple(map(_plain, value))
+        return tuple(map(_to_builtin, value))
     if isinstance(value, dict) and value:
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _to_builtin(each) for key, each in value.items()}
     return value or None

@@ -1,6 +1,6 @@
 """Interpret a pickle's opcodes to find the names that it imports and the joblib arrays that it contains.
 
-Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise Unreadable.
+Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise ScanError.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -15,8 +15,8 @@ from recore.check.pickles.values import (
     Dictionary,
     Dtype,
     Global,
+    ScanError,
     Special,
-    Unreadable,
     Value,
     Wrapper,
     WrapperArguments,
@@ -31,10 +31,10 @@ READERS_OF_ATTRIBUTES = {*product(("builtins", "operator", "_operator"), ("getat
 UNKNOWN_USE = "a joblib array, or a function that reads attributes, is used in an unknown way"
 MAX_LENGTH = 1000  # length of strings and bytes that are kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
-NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
+NUMBER_OPCODES = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-OTHERS = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
+OTHER_OPCODES = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 
 
 class Machine:
@@ -48,21 +48,21 @@ class Machine:
         self.imports, self.outer = imports, outer
         self.arrays: list[Any] = []
         self.protocol = 0
-        self.calls = False  # whether anything has been called
+        self.has_calls = False  # whether anything has been called
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
         self._budget = budget
 
     def step(self, opcode: str, argument: Any) -> None:
-        """Interpret one opcode. Raises Unreadable, or LookupError if an item is missing from the stack or the memo."""
+        """Interpret one opcode. Raises ScanError, or LookupError if an item is missing from the stack or the memo."""
         if opcode in CONSTANTS:
             self._stack.append(CONSTANTS[opcode])
         elif opcode in STRINGS:
             self._stack.append(argument if len(argument) <= MAX_LENGTH else Value.NAMED)
-        elif opcode in NUMBERS:
+        elif opcode in NUMBER_OPCODES:
             self._stack.append(argument)
-        elif opcode in OTHERS:
+        elif opcode in OTHER_OPCODES:
             self._stack.append(Value.OTHER)
         elif opcode in TUPLES:
             self._add_tuple(tuple([self._stack.pop() for _ in range(TUPLES[opcode])][::-1]))
@@ -72,13 +72,13 @@ class Machine:
         else:
             method = METHODS.get(opcode)
             if not method:
-                raise Unreadable(f"unknown opcode {opcode}")
+                raise ScanError(f"unknown opcode {opcode}")
             method(self, argument)
 
     def _pop(self) -> Any:
         value = self._stack.pop()
         if isinstance(value, Special):
-            raise Unreadable(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         return value
 
     def _pop_many(self, count: int) -> tuple[Any, ...]:
@@ -91,7 +91,7 @@ class Machine:
     def _plain_to_mark(self) -> list[Any]:
         values = self._pop_to_mark()
         if any(isinstance(value, Special) for value in values):
-            raise Unreadable(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         return values
 
     # The stack and the memo
@@ -128,7 +128,7 @@ class Machine:
     def op_get(self, number: Any) -> None:
         value = self._memo[int(number)]
         if isinstance(value, Wrapper):
-            raise Unreadable(UNKNOWN_USE)
+            raise ScanError(UNKNOWN_USE)
         self._stack.append(value)
 
     op_binget = op_long_binget = op_get
@@ -141,7 +141,7 @@ class Machine:
     def _add_tuple(self, values: tuple[Any, ...]) -> None:
         if any(isinstance(value, Special) for value in values):
             if not isinstance(values[0], WrapperClass) or values[1:] != (Global("builtins", "object"), None):
-                raise Unreadable(UNKNOWN_USE)
+                raise ScanError(UNKNOWN_USE)
             self._stack.append(WrapperArguments())
         else:
             self._stack.append(values if len(values) <= MAX_ITEMS else Value.OTHER)
@@ -184,7 +184,7 @@ class Machine:
     def _target(self) -> Any:
         """Return the object that the opcode changes, which stays on the stack."""
         if isinstance(self._stack[-1], Global | Special):
-            raise Unreadable("it changes a class or a function")
+            raise ScanError("it changes a class or a function")
         return self._stack[-1]
 
     # Names
@@ -200,7 +200,7 @@ class Machine:
         elif all(isinstance(value, str) or value in (Value.NAMED, Value.UNNAMED) for value in (module, name)):
             self._push_computed(name)
         else:
-            raise Unreadable("the name of a class is not a string")
+            raise ScanError("the name of a class is not a string")
 
     def _import(self, module: str, name: str) -> None:
         in_python_3 = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
@@ -234,7 +234,7 @@ class Machine:
         function = self._pop()
         if isinstance(arguments, WrapperArguments):
             if function != Global("copyreg", "_reconstructor"):
-                raise Unreadable(UNKNOWN_USE)
+                raise ScanError(UNKNOWN_USE)
             self._stack.append(Wrapper())
         else:
             self._call(function, arguments)
@@ -260,9 +260,9 @@ class Machine:
         self._call(cls, tuple(arguments))
 
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
-        self.calls = True
+        self.has_calls = True
         if isinstance(function, Special):
-            raise Unreadable("a joblib array is created in an unknown way")
+            raise ScanError("a joblib array is created in an unknown way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
             self._stack.append(Dtype(arguments))
         elif function == Global("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
@@ -270,11 +270,11 @@ class Machine:
             self._stack.append(characters.encode("latin1") if isinstance(characters, str) else Value.OTHER)
         else:
             self._mark_arguments_unknown(function, arguments)
-            self._stack.append(_result_of(function, is_class))
+            self._stack.append(_get_result(function, is_class))
 
     def _read_attributes(self, reader: str, arguments: Any) -> None:
         """Record attribute names as if they were imported, because attributes can be modules or their functions."""
-        self.calls = True
+        self.has_calls = True
         owner, names = None, arguments
         if isinstance(arguments, tuple) and reader != "attrgetter":
             owner, names = (arguments[0], arguments[1:2]) if reader == "getattr" else (None, arguments[:1])
@@ -306,7 +306,7 @@ class Machine:
             elif isinstance(value, tuple) and id(value) not in seen:
                 seen.add(id(value))
                 waiting.extend(value)
-                self._budget.spend("arguments of functions", len(value))
+                self._budget.consume("arguments of functions", len(value))
 
     def op_persid(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID
@@ -322,7 +322,7 @@ class Machine:
             self._stack[-1] = Value.OTHER
             self.arrays.append(state)
         elif target is Value.UNNAMED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
-            raise Unreadable("it sets the state of an object of a computed class")
+            raise ScanError("it sets the state of an object of a computed class")
         elif isinstance(self._target(), Dtype):
             target.known &= target.state is None
             target.state = state
@@ -336,7 +336,7 @@ class Machine:
         self._pop()
 
 
-def _result_of(function: Any, is_class: bool) -> Value:
+def _get_result(function: Any, is_class: bool) -> Value:
     if not isinstance(function, Global):
         return Value.UNNAMED
     module = function.module.split(".")[0]

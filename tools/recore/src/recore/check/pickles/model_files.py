@@ -43,9 +43,9 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
     file.seek(0)
     try:
         if start == npy.MAGIC_PREFIX:
-            yield from _find_in_arrays(name, size, file, budget)
+            yield from _read_npy(name, size, file, budget)
         elif start.startswith(ZIP):
-            yield from _find_in_archive(name, file, budget)
+            yield from _read_zip(name, file, budget)
         else:
             content = b""
             with contextlib.suppress(Exception):  # not compressed, despite its first bytes
@@ -55,16 +55,16 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
                 yield from find_in_stream(name, open_decompressed(file, budget), budget)
                 return
             pickle = scan(name, size, file, budget)
-            if name.endswith(SUFFIXES) or PICKLE.match(content) or pickle.calls or budget.exhausted:
+            if name.endswith(SUFFIXES) or PICKLE.match(content) or pickle.has_calls or budget.is_exhausted:
                 yield pickle
     except Exception as error:  # numpy and zipfile raise many kinds
         yield Pickle(name, size, problem=str(error)[:200])
 
 
-def _find_in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _read_npy(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """Yield the pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
-        budget.spend("files and arrays in files")
+        budget.consume("files and arrays in files")
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
         if dtype.hasobject:
@@ -75,12 +75,12 @@ def _find_in_arrays(name: str, size: int, file: IO[bytes], budget: Budget) -> It
         file.seek(math.prod(shape) * dtype.itemsize, io.SEEK_CUR)
 
 
-def _find_in_archive(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
+def _read_zip(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                budget.spend("files and arrays in files")
-                budget.spend("decompressed bytes", member.file_size)
+                budget.consume("files and arrays in files")
+                budget.consume("decompressed bytes", member.file_size)
                 with archive.open(member) as content:
                     yield from find_in_stream(f"{name}/{member.filename}", content, budget)
 
@@ -91,17 +91,17 @@ def read_pickles(archive: Path, budget: Budget | None = None) -> list[Pickle]:
     budget = budget or Budget()
     with open_archive(archive) as members:
         for member, content in members:
-            if content and not budget.exhausted:  # otherwise the last pickle has a problem
+            if content and not budget.is_exhausted:  # otherwise the last pickle has a problem
                 pickles += find_in_stream(member.name.removeprefix("./"), content, budget)
     return pickles
 
 
-def same_models(first: Path, second: Path) -> bool:
+def have_same_models(first: Path, second: Path) -> bool:
     """Return whether two model.tar.gz files have the same contents, apart from held-out predictions."""
     return _digests(first) == _digests(second)
 
 
-def size_of(archive: Path) -> int:
+def get_size(archive: Path) -> int:
     """Return the unpacked size of a model.tar.gz in bytes. Raises ValueError if it cannot be read."""
     with open_archive(archive) as members:
         return sum(member.size for member, content in members if content)

@@ -13,10 +13,10 @@ from typing import IO, cast
 from recore.check.pickles.compression import open_decompressed
 from recore.check.pickles.joblib_arrays import MAX_PADDING, read_wrapper
 from recore.check.pickles.machine import Machine
-from recore.check.pickles.values import VALUE_BYTES, Budget, Unreadable
+from recore.check.pickles.values import VALUE_BYTES, Budget, ScanError
 
 CHUNK = 1 << 20
-NAMES_OF_NUMPY = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pickles of object arrays
+NUMPY_NAMES = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pickles of object arrays
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Pickle:
     size: int
     imports: list[tuple[str, str]] = field(default_factory=list)
     problem: str = ""
-    foreign: bool = False
-    calls: bool = False
+    is_foreign: bool = False
+    has_calls: bool = False
 
     @property
     def modules(self) -> list[str]:
@@ -42,7 +42,7 @@ class Pickle:
 def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
     """Read the opcodes of all pickles in the rest of a file, as pickle.load and joblib.load would."""
     pickle = Pickle(name, size)
-    reading = _Reading(pickle.imports, budget)
+    reading = _PickleReader(pickle.imports, budget)
     start = file.tell()
     try:
         reading.read_all(file, joblib=True)
@@ -51,8 +51,8 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
             _read_plainly(pickle.imports, file, budget)
     except Exception as error:  # pickletools raises whatever a malformed argument leads to
         pickle.problem = str(error)[:200] or type(error).__name__
-        pickle.foreign = not (reading.opcodes or isinstance(error, Unreadable))
-    pickle.calls = reading.calls
+        pickle.is_foreign = not (reading.opcodes or isinstance(error, ScanError))
+    pickle.has_calls = reading.calls
     pickle.imports = list(dict.fromkeys(pickle.imports))
     return pickle
 
@@ -65,13 +65,13 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
     """
     names: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
-        _Reading(names, budget).read_all(file, joblib=False)
-    if budget.exhausted:  # otherwise pickle.load fails at the same opcode
-        raise Unreadable("the model is too large to read")
-    imports.extend(each for each in names if each[1] not in NAMES_OF_NUMPY)
+        _PickleReader(names, budget).read_all(file, joblib=False)
+    if budget.is_exhausted:  # otherwise pickle.load fails at the same opcode
+        raise ScanError("the model is too large to read")
+    imports.extend(each for each in names if each[1] not in NUMPY_NAMES)
 
 
-class _Reading:
+class _PickleReader:
     """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
@@ -83,33 +83,33 @@ class _Reading:
         """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
         content = _Opcodes(open_decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
-        while not content.ended():
+        while not content.is_at_end():
             before = self.opcodes
             try:
                 self.read_pickle(content, joblib)
             except Exception:
                 if self.opcodes == before:
-                    raise Unreadable("the pickle is followed by other data") from None
+                    raise ScanError("the pickle is followed by other data") from None
                 raise
 
     def read_pickle(self, content: "_Opcodes", joblib: bool, outer: Machine | None = None) -> None:
         machine = Machine(self._imports, self._budget, outer)
         frame_end = 0
         for opcode, argument, position in pickletools.genops(cast(IO[bytes], content)):
-            self._budget.spend("opcodes")
+            self._budget.consume("opcodes")
             try:
                 machine.step(opcode.name, argument)
             except LookupError:
                 raise ValueError(f"the opcode {opcode.name} needs more items than the stack or the memo has") from None
             self.opcodes += 1
-            self.calls |= machine.calls
+            self.calls |= machine.has_calls
             at_end = frame_end <= cast(int, position)
             if opcode.name == "FRAME":
                 if not at_end:
-                    raise Unreadable("it contains a frame within a frame")
+                    raise ScanError("it contains a frame within a frame")
                 frame_end = content.tell() + int(argument or 0)
             elif not at_end and content.tell() > frame_end:
-                raise Unreadable("an opcode extends beyond its frame")
+                raise ScanError("an opcode extends beyond its frame")
             if machine.arrays and joblib:
                 _require_frame_end(frame_end, content)
                 self._read_array(machine, content)
@@ -123,7 +123,7 @@ class _Reading:
         elif padded:
             length = int.from_bytes(content.read(1))
             if not 1 <= length <= MAX_PADDING or content.read(length) != b"\xff" * length:  # not opcodes
-                raise Unreadable("the padding of an array differs from joblib's")
+                raise ScanError("the padding of an array differs from joblib's")
             content.skip(size)
         else:
             self.ambiguous = True
@@ -131,9 +131,9 @@ class _Reading:
 
 
 def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
-    """Raise Unreadable if a frame has not ended, because not all unpicklers read an entire frame at once."""
+    """Raise ScanError if a frame has not ended, because not all unpicklers read an entire frame at once."""
     if content.tell() < frame_end:
-        raise Unreadable("a frame continues after its last opcode")
+        raise ScanError("a frame continues after its last opcode")
 
 
 class _Opcodes:
@@ -146,7 +146,7 @@ class _Opcodes:
     def tell(self) -> int:
         return self._position
 
-    def ended(self) -> bool:
+    def is_at_end(self) -> bool:
         return not self._file.peek(1)
 
     def read(self, size: int) -> bytes:
@@ -161,12 +161,12 @@ class _Opcodes:
         while size:
             data = self.read(min(size, CHUNK))
             if not data:
-                raise Unreadable("an array ends early")
+                raise ScanError("an array ends early")
             size -= len(data)
 
     def _checked(self, size: int) -> int:
         if size > self._max_size:
-            raise Unreadable(f"it contains a value of more than {self._max_size >> 20} MiB")
+            raise ScanError(f"it contains a value of more than {self._max_size >> 20} MiB")
         return size
 
     def _advance(self, data: bytes) -> bytes:

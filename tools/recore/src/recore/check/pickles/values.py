@@ -19,7 +19,7 @@ LIMITS = {  # except for the first, limits for all files in a model together
 }
 
 
-class Unreadable(ValueError):
+class ScanError(ValueError):
     """A pickle that cannot be interpreted without loading it."""
 
 
@@ -31,14 +31,14 @@ class Budget:
         self._remaining = dict(self.limits)
 
     @property
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         return min(self._remaining.values()) < 0
 
-    def spend(self, what: str, count: int = 1) -> None:
-        """Subtract `count` from the limit `what`. Raises Unreadable if too little remains."""
+    def consume(self, what: str, count: int = 1) -> None:
+        """Subtract `count` from the limit `what`. Raises ScanError if too little remains."""
         self._remaining[what] -= count
         if self._remaining[what] < 0:
-            raise Unreadable(f"the model contains more than {self.limits[what]:,} {what}")
+            raise ScanError(f"the model contains more than {self.limits[what]:,} {what}")
 
 
 class Value(Enum):

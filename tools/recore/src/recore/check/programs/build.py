@@ -18,7 +18,7 @@ from pathlib import Path
 PROCESSING = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "processing")
 SECONDS = 300
 # removed by the client's build at the top level of the archive, besides *.tar.gz and *.egg-info
-REMOVED = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+BUILD_FILES = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 
 
 def packed_files(archives: list[Path]) -> dict[str, str]:
@@ -29,9 +29,9 @@ def packed_files(archives: list[Path]) -> dict[str, str]:
     with tarfile.open(archives[0]) as tar:
         for member in tar:
             name = member.name.partition("/")[2]
-            top, _, below = name.partition("/")
-            removed = name in REMOVED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
-            if removed or not member.isfile():
+            top, _, subpath = name.partition("/")
+            is_removed = name in BUILD_FILES or top.endswith(".egg-info") or (not subpath and name.endswith(".tar.gz"))
+            if is_removed or not member.isfile():
                 continue
             content = tar.extractfile(member)
             files[name] = hashlib.sha256(content.read() if content else b"").hexdigest()

@@ -20,7 +20,7 @@ BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, OUTPUT = BASE / "model", BASE / "output"
 SECONDS = 1800
 REPEATS = 3  # maximum runs of a predict.py that fails quickly
-QUICK = 60  # seconds
+QUICK_SECONDS = 60  # seconds
 MAX_LOG = 20_000  # last bytes of the output, which are kept
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryFile() as log:
         start = time.monotonic()
         status = run(code, variables, log)
-        repeats = REPEATS if status and time.monotonic() - start < QUICK else 0
+        repeats = REPEATS if status and time.monotonic() - start < QUICK_SECONDS else 0
         log.seek(max(0, log.tell() - MAX_LOG))
         report = {"status": status, "log": log.read().decode("utf-8", "replace")}
         # a failure may be intermittent

@@ -60,16 +60,16 @@ def hold_out(folder: Path) -> None:
         succeeded = run_training("own", [], folder / "own.train.failed") == 0
         if succeeded and (MODEL / HELD_OUT).is_file():
             shutil.copy(MODEL / HELD_OUT, folder / "own.csv.out")
-    start, longest = time.monotonic(), 0.0
+    start, longest_fit = time.monotonic(), 0.0
     for number in range(len([*FOLDS.glob("[0-9].csv.gz")])):
-        started = time.monotonic()
-        if number and started - start + longest > settings["seconds"]:
+        start_time = time.monotonic()
+        if number and start_time - start + longest_fit > settings["seconds"]:
             break
         if run_training(str(number), arguments, folder / f"{number}.train.failed") == 0:
             unpack("submission/submission", MODEL / "code")
             prediction = partial(predict, FOLDS / f"{number}.csv", folder / f"{number}.csv.out")
             run(prediction, folder / f"{number}.predict.failed")
-        longest = max(longest, time.monotonic() - started)
+        longest_fit = max(longest_fit, time.monotonic() - start_time)
     clear(MODEL)
     for result in (*folder.glob("*.csv.out"), *folder.glob("*.failed")):
         shutil.copy(result, MODEL)
@@ -105,7 +105,7 @@ def run(work: Callable[[], None], failed: Path) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status & 255)  # without waiting for threads of the submission
-    ends = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -113,7 +113,7 @@ def run(work: Callable[[], None], failed: Path) -> int:
             if code and not failed.exists():
                 failed.write_text(f"it exited with status {code}")
             return code
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             os.killpg(child, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
 

@@ -40,12 +40,12 @@ def unpack(name: str, folder: Path) -> None:
 def make_variables(step: str, program: str) -> dict[str, str]:
     """Return the variables for a step: train, preprocess or predict. program: the job's script, without .py."""
     if step == "train":
-        further, variables = find_further_channels(), {}
-        hidden = {f"SM_CHANNEL_{name.upper()}" for name in further}
-        for name in os.environ.keys() - hidden:
+        channels, variables = find_further_channels(), {}
+        hidden_names = {f"SM_CHANNEL_{name.upper()}" for name in channels}
+        for name in os.environ.keys() - hidden_names:
             value = os.environ[name]
             if name in LISTS:
-                value = json.dumps(_without(json.loads(value), further), sort_keys=True, separators=(",", ":"))
+                value = json.dumps(_remove_names(json.loads(value), channels), sort_keys=True, separators=(",", ":"))
             variables[name] = _rename(value, program)
         return variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(TRAINING_PREFIXES)}
@@ -63,11 +63,11 @@ def make_variables(step: str, program: str) -> dict[str, str]:
 
 def rewrite_configuration(program: str) -> None:
     """Rewrite the job's configuration files so that they describe a job of train.py."""
-    further = find_further_channels()
+    channels = find_further_channels()
     for name in ("hyperparameters.json", "inputdataconfig.json"):
         path = BASE / "input/config" / name
         with contextlib.suppress(OSError):
-            configuration = _without(json.loads(path.read_text()), further)
+            configuration = _remove_names(json.loads(path.read_text()), channels)
             path.write_text(_rename(json.dumps(configuration), program))
 
 
@@ -78,12 +78,12 @@ def find_further_channels() -> set[str]:
 
 def _rename(value: str, program: str) -> str:
     """Replace the program's name with train in a file name, in a JSON string or alone, but not within a path."""
-    renamed = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
-    return "train" if value == program else renamed
+    new_value = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
+    return "train" if value == program else new_value
 
 
-def _without(value: Any, names: set[str]) -> Any:
+def _remove_names(value: Any, names: set[str]) -> Any:
     """Remove these keys and elements from a JSON value."""
     if isinstance(value, dict):
-        return {key: _without(each, names) for key, each in value.items() if key not in names}
+        return {key: _remove_names(each, names) for key, each in value.items() if key not in names}
     return [each for each in value if each not in names] if isinstance(value, list) else value

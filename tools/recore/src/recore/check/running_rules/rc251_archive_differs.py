@@ -24,23 +24,23 @@ def inspect(experiments: Experiments) -> Findings:
     if experiments.project is None:
         return
     try:
-        built = experiments.build()
+        build = experiments.build()
     except ExperimentError as failed:
         yield failed.finding("The source distribution could not be built")
         return
-    if built.status or built.error:
-        reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
+    if build.status or build.error:
+        reason = build.error if not build.status else last_error(read_end(build.log)) or f"status {build.status}"
         yield Finding(f"`python setup.py sdist` fails: {reason}", FIX, Location("setup.py"))
         return
     # newer setuptools also pack tests, unlike the client's version, 57.5
-    packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
-    checked = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
-    common = checked.keys() & built.files.keys()
+    packed_hashes = {name: sha256 for name, sha256 in build.files.items() if not fnmatch(name, "tests/test*.py")}
+    checked_hashes = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
+    common = checked_hashes.keys() & build.files.keys()
     for verb, names in (
-        ("does not contain", checked.keys() - built.files.keys()),
-        ("also contains", packed.keys() - checked.keys()),
-        ("contains a different version of", [name for name in common if checked[name] != built.files[name]]),
+        ("does not contain", checked_hashes.keys() - build.files.keys()),
+        ("also contains", packed_hashes.keys() - checked_hashes.keys()),
+        ("contains a different version of", [name for name in common if checked_hashes[name] != build.files[name]]),
     ):
         if names:
-            shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
-            yield Finding(f"The archive that setuptools builds {verb} {shown}", FIX, Location("setup.py"))
+            shown_names = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+            yield Finding(f"The archive that setuptools builds {verb} {shown_names}", FIX, Location("setup.py"))

@@ -16,7 +16,7 @@ FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and fit 
 @rule("train.py trains a model in its job")
 def inspect(experiments: Experiments) -> Findings:
     failed = failure_of(experiments.training)
-    if failed and failed.installing:
+    if failed and failed.is_installation:
         yield Finding(str(failed), FIX_PACKAGES, Location("requirements.txt"))
     elif failed:
         yield failed.finding("Step 1, training, fails")

@@ -8,7 +8,7 @@ Fix: give every estimator and every random number generator a fixed seed.
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentError
-from recore.check.pickles import same_models
+from recore.check.pickles import have_same_models
 from recore.check.predictions import InvalidPredictions, compare, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 
@@ -18,11 +18,11 @@ FIX = "Give each estimator and each random number generator a fixed seed, such a
 @rule("Training twice gives the same predictions", needs=("RC302", "RC405", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
     first, second = experiments.part_trainings()
-    if same_models(first.archive, second.archive):  # and so are the predictions
+    if have_same_models(first.archive, second.archive):  # and so are the predictions
         return
     try:
-        one, other = (responses["few"] for responses in experiments.repeated())
-        difference = compare(read_response(one), experiments.data.targets, other)
+        first_response, second_response = (responses["few"] for responses in experiments.repeated())
+        difference = compare(read_response(first_response), experiments.data.targets, second_response)
     except (ExperimentError, InvalidPredictions) as failed:
         fix = "Look at model_fn in train.py"
         yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)

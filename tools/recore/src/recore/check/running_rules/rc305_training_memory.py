@@ -11,7 +11,7 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.training_plan import REAL_ROWS, extrapolate
 
 FIX = "Convert the inputs to float32, fit one target at a time, or use fewer parallel processes"
-WARNED = 70  # per cent of the instance's memory
+WARN_PERCENT = 70  # per cent of the instance's memory
 NOISE = 0.4  # per cent: short jobs with the same data differ by this much, because memory is sampled
 
 
@@ -22,7 +22,7 @@ def inspect(experiments: Experiments) -> Findings:
     if full.memory is None:
         return
     expected = extrapolate((full.rows, full.memory), measured, NOISE)
-    if expected is None or expected < WARNED:
+    if expected is None or expected < WARN_PERCENT:
         return
     message = (
         f"Training on {full.rows} rows took {full.memory:.0f}% of the memory of "

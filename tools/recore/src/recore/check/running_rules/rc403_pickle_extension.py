@@ -18,14 +18,14 @@ FIX = "Use pickle or joblib, and define functions and classes at the top level o
 def inspect(experiments: Experiments) -> Findings:
     location = experiments.scripts.locate("save_model")
     for pickle in experiments.pickles():
-        used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
-        for extension in used:
+        used_packages = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
+        for extension in used_packages:
             failed = failure_of(experiments.serving)  # RC405 reports other reasons
             installed = not (failed and failed.lacks_module(extension))
             message = f"{pickle.name} was written with {extension} and needs a compatible version of it"
             if not installed:
                 message = f"{pickle.name} needs {extension}, which the server does not have"
             yield Finding(message, FIX, location, Level.WARNING if installed else Level.ERROR)
-        if pickle.foreign:
+        if pickle.is_foreign:
             message = f"{pickle.name} is not a pickle, despite its name, so its requirements are unknown"
             yield Finding(message, FIX, location, Level.WARNING)

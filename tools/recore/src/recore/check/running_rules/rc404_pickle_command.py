@@ -16,7 +16,7 @@ from recore.check.pickles import Pickle
 from recore.check.rule import Finding, Findings, rule
 
 # Standard library modules whose classes or functions models need. All others are reported, since many can run commands.
-HARMLESS = frozenset(
+HARMLESS_GLOBALS = frozenset(
     "_codecs _decimal _operator _random _struct array bisect calendar cmath collections copy copyreg datetime decimal "
     "fractions functools hashlib heapq ipaddress itertools json math numbers operator random re statistics string "
     "struct textwrap time unicodedata uuid weakref zoneinfo builtins".split()
@@ -27,10 +27,10 @@ HARMLESS_NAMES = frozenset(
     "_codecs.encode".split()
 )
 # The container's packages whose classes or functions models need. Its other packages are rejected: many start programs.
-LEARNING = frozenset(
+ML_PACKAGES = frozenset(
     "numpy scipy sklearn pandas joblib pyarrow cloudpickle dateutil pytz tzdata threadpoolctl narwhals".split()
 )
-REJECTED = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - LEARNING
+REJECTED_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - ML_PACKAGES
 REJECTED_PARTS = frozenset("externals subprocess ctypeslib f2py testing _testing".split())  # parts of a module's name
 # Any module gives access to the modules that it imports, as in `numpy.lib.format.os.system`.
 NAMES = REJECTED_PARTS | frozenset(
@@ -50,7 +50,7 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
     if commands := [each for each in pickle.imports if _runs_commands(*each)]:
         names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
-    if pickle.problem and not pickle.foreign:
+    if pickle.problem and not pickle.is_foreign:
         return f"{pickle.name} cannot be read completely, so it may run any command: {pickle.problem}", FIX_UNREADABLE
     return None
 
@@ -58,20 +58,20 @@ def judge(pickle: Pickle) -> tuple[str, str] | None:
 @rule("Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     for pickle in experiments.pickles():
-        if judged := judge(pickle):
-            yield Finding(*judged, experiments.scripts.locate("save_model"))
+        if verdict := judge(pickle):
+            yield Finding(*verdict, experiments.scripts.locate("save_model"))
 
 
 def _runs_commands(module: str, name: str) -> bool:
     if not module:
         return True  # the name is computed while the pickle loads, which pickle itself never writes
-    package, *below = module.split(".")
+    package, *submodules = module.split(".")
     if f"{module}.{name}" in HARMLESS_NAMES:
         return False
-    if package in sys.stdlib_module_names and package not in HARMLESS:
+    if package in sys.stdlib_module_names and package not in HARMLESS_GLOBALS:
         return True
-    if package in REJECTED or not REJECTED_PARTS.isdisjoint(below):
+    if package in REJECTED_PACKAGES or not REJECTED_PARTS.isdisjoint(submodules):
         return True
     parts = name.split(".")
-    reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
-    return reached or (module == "builtins" and parts[0] in BUILTINS)
+    is_reached = any(part in NAMES or part.strip("_") in NAMES or IMPORT.search(part) for part in parts)
+    return is_reached or (module == "builtins" and parts[0] in BUILTINS)

@@ -10,7 +10,7 @@ Fix: follow the message. All files that model_fn needs must be in SM_MODEL_DIR o
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import LOOK_AT, failure_of
+from recore.check.failures import GENERAL_FIX, failure_of
 from recore.check.rule import Finding, Findings, rule
 
 FIX = "Correct model_fn: it can use only the files that train.py saved in model_dir and the modules in the archive"
@@ -23,5 +23,5 @@ def inspect(experiments: Experiments) -> Findings:
         yield failed.finding("The model could not be served")
     elif failed:
         location = failed.location or experiments.scripts.locate("model_fn")
-        is_general = failed.fix.startswith(LOOK_AT) and not failed.installing
+        is_general = failed.fix.startswith(GENERAL_FIX) and not failed.is_installation
         yield Finding(f"The server does not start: {failed}", FIX if is_general else failed.fix, location)

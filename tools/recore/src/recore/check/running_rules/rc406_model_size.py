@@ -7,17 +7,17 @@ Fix: keep only the data that predictions need, and limit the number and the dept
 """
 
 from recore.check.experiments import Experiments
-from recore.check.pickles import size_of
+from recore.check.pickles import get_size
 from recore.check.rule import Finding, Findings, Level, rule
 
-WARNED = 1 << 30  # bytes
+WARN_BYTES = 1 << 30  # bytes
 ERROR = 4 << 30  # bytes: four processes of this size need all of the memory
 FIX = "Keep only the data that predictions need in the model; limit the number and the depth of trees"
 
 
 def judge(size: int) -> tuple[str, Level] | None:
     """Return a message and its level for a model of this size in bytes, or None if it is small enough."""
-    if size < WARNED:
+    if size < WARN_BYTES:
         return None
     message = f"The model takes {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"
     return message, Level.ERROR if size >= ERROR else Level.WARNING
@@ -25,5 +25,5 @@ def judge(size: int) -> tuple[str, Level] | None:
 
 @rule("The model is small enough to be served", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
-    if judged := judge(size_of(experiments.training().archive)):
-        yield Finding(judged[0], FIX, experiments.scripts.locate("save_model"), judged[1])
+    if verdict := judge(get_size(experiments.training().archive)):
+        yield Finding(verdict[0], FIX, experiments.scripts.locate("save_model"), verdict[1])

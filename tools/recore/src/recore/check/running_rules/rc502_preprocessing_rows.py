@@ -21,13 +21,13 @@ FIX = "Write a header and one line for each row of the data, in the same order, 
 @rule("preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
 def inspect(experiments: Experiments) -> Findings:
     index = experiments.data.index
-    few, private = ([index[row] for row in rows] for rows in (experiments.data.few_rows, experiments.plan.private))
-    middle = len(few) // 2
+    part, private = ([index[row] for row in rows] for rows in (experiments.data.subset, experiments.plan.private_rows))
+    middle = len(part) // 2
     cases = {
-        "some": (few, f"{len(few)} rows of the data"),
+        "some": (part, f"{len(part)} rows of the data"),
         "private": (private, f"{len(private)} rows of the data, without assays and from other drill holes"),
-        "reversed": (few[::-1], f"{len(few)} rows of the data, without assays and in reverse order"),
-        "single": (few[middle : middle + 1], "one row of the data, without assays"),
+        "reversed": (part[::-1], f"{len(part)} rows of the data, without assays and in reverse order"),
+        "single": (part[middle : middle + 1], "one row of the data, without assays"),
     }
     written = [(read_inputs(experiments.preprocessing(), ()), index, "")]
     with contextlib.suppress(ExperimentError):  # RC503 reports it

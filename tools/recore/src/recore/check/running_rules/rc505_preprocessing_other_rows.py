@@ -25,7 +25,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 def find_difference(experiments: Experiments) -> str:
     """Return how a row's inputs depend on the other rows of its file, or "" if they do not."""
-    count, differences = len(experiments.data.few_rows), experiments.differences()
+    count, differences = len(experiments.data.subset), experiments.differences()
     cases = {
         "some": f"only {count} of the file's rows",
         "reversed": f"{count} of the file's rows, in reverse order and without assays",

@@ -10,7 +10,7 @@ Fix: write fewer columns or fewer digits, such as `to_csv(float_format="%.5g")`.
 from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.training_plan import REAL_ROWS
-from recore.evaluation import BY_LINES, MAX_PAYLOAD_MB
+from recore.evaluation import LINE_BATCHES, MAX_PAYLOAD_MB
 
 FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` splits the file'
 
@@ -21,7 +21,7 @@ def inspect(experiments: Experiments) -> Findings:
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)
     location = Location("preprocess.py")
-    if row > BY_LINES["MaxPayloadInMB"]:
+    if row > LINE_BATCHES["MaxPayloadInMB"]:
         yield Finding(f"preprocess.py writes {row:.1f} MB per row, but no request may exceed 6 MB", FIX, location)
     elif expected > MAX_PAYLOAD_MB:
         message = (

@@ -21,15 +21,15 @@ from recore.text import plain
 
 MIN_ROWS = 20  # rows; among fewer, a spectrum can follow the depth by chance
 ROUNDING = 1e-4  # share of a column's range
-LISTED = 3  # columns
+MAX_LISTED = 3  # columns
 
 
 @rule("The inputs contain neither the drill hole nor the depth", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Findings:
     ids = find_ids(read_columns(experiments.preprocessing()), experiments.data.content)
-    fix = f"Remove {list_names(challenge().sample_ids, LISTED)}, and everything that is computed from them"
+    fix = f"Remove {list_names(challenge().sample_ids, MAX_LISTED)}, and everything that is computed from them"
     for source, names in ids.items():
-        columns = list_names([repr(plain(name, 40)) for name in names], LISTED)
+        columns = list_names([repr(plain(name, 40)) for name in names], MAX_LISTED)
         message = f"{source} is among the inputs, as {columns}: the private file has other drill holes"
         yield Finding(message, fix, Location("preprocess.py"), Level.WARNING)
     difference = effect_of_holes(experiments.differences())

@@ -36,20 +36,20 @@ def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
     cells = inputs.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     pairs = cells[:, 1:] == cells[:, :-1]
     channels = data.spectra.shape[1]
-    inside = (starts > 0) & (starts + lengths < channels)
-    pairs[inside] &= ~_at_ends(pairs[inside])  # clipping also makes the ends of a spectrum equal
+    interior = (starts > 0) & (starts + lengths < channels)
+    pairs[interior] &= ~_mark_end_runs(pairs[interior])  # clipping also makes the ends of a spectrum equal
     _, equal = longest_runs(pairs)
     # one input may lie half in the block at either end, and a pair of equal cells counts once
     expected = np.maximum(2, np.floor(lengths / channels * cells.shape[1]) - 3)
-    affected = (lengths >= max(MIN_CHANNELS, MIN_SHARE * channels)) & (equal >= expected)
-    if not affected.any():
+    is_block = (lengths >= max(MIN_CHANNELS, MIN_SHARE * channels)) & (equal >= expected)
+    if not is_block.any():
         return ""
-    row = int(np.argmax(np.where(affected, lengths, 0)))
+    row = int(np.argmax(np.where(is_block, lengths, 0)))
     first, last = data.wavenumbers[[starts[row], starts[row] + lengths[row] - 1]]
-    return f"in {affected.sum()} of {data.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
+    return f"in {is_block.sum()} of {data.rows} rows, a block of channels is 0, for example {first:g} to {last:g} cm-1"
 
 
-def _at_ends(flags: np.ndarray) -> np.ndarray:
+def _mark_end_runs(flags: np.ndarray) -> np.ndarray:
     """Return a mask of the true values that belong to a run at either end of their row."""
     first, last = (np.logical_and.accumulate(each, axis=1) for each in (flags, flags[:, ::-1]))
     return np.asarray(first | last[:, ::-1])

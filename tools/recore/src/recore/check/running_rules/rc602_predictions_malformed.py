@@ -39,8 +39,8 @@ def _problem(experiments: Experiments) -> tuple[str, str] | None:
         return f"The predictions have {columns} columns instead of {len(data.targets)}{index}", FIX
     if rows != data.rows:
         return f"There are {rows} lines of predictions for {data.rows} rows of data", FIX
-    wrong = np.argwhere(~np.isfinite(predicted) & (data.was_measured | ~np.isnan(predicted).all(axis=0)))
-    if len(wrong):
-        row, column = wrong[0]
+    bad_cells = np.argwhere(~np.isfinite(predicted) & (data.was_measured | ~np.isnan(predicted).all(axis=0)))
+    if len(bad_cells):
+        row, column = bad_cells[0]
         return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}", FIX
     return None

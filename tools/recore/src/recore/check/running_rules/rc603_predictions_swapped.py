@@ -39,8 +39,8 @@ def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):
         scores = [r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
-        best = int(np.argmax(scores))
+        best_target = int(np.argmax(scores))
         missed += scores[column] < 0
-        if scores[column] < 0 and scores[best] > FITS:
-            swapped.append((column, best))
+        if scores[column] < 0 and scores[best_target] > FITS:
+            swapped.append((column, best_target))
     return swapped if len(swapped) >= missed / 2 else []

@@ -44,8 +44,8 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
         if estimate.min() < 0 <= actual.min():
             negative.append(f"{name} {estimate.min():.4g}")
         elif estimate.max() > actual.max() + span or estimate.min() < actual.min() - span:
-            far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
-            outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
+            extreme = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
+            outside.append(f"{name} {extreme:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
     for names, message, fix in (
         (constant, "The predictions are the same for all rows", CONSTANT),
         (negative, "Predictions are negative, but no assay is", LIMITS),
@@ -65,9 +65,9 @@ def is_rounded(estimate: Floats, actual: Floats) -> bool:
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(
         bool(np.array_equal(others, shorten(others)) and not np.array_equal(actual, shorten(actual)))
-        for shorten in (np.round, _to_two_digits)
+        for shorten in (np.round, _round_to_two_digits)
     )
 
 
-def _to_two_digits(values: Floats) -> Floats:
+def _round_to_two_digits(values: Floats) -> Floats:
     return np.array([float(f"{value:.1e}") for value in values])

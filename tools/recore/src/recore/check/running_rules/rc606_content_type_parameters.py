@@ -16,7 +16,7 @@ FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode th
 @rule("The server accepts text/csv with a parameter", needs=("RC602", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
-    expected = experiments.predicted()[data.few_rows]
+    expected = experiments.predicted()[data.subset]
     response = experiments.serving()["charset"]
     problem = compare(expected, data.targets, response)
     if problem and not response.late:  # RC605 reports that

@@ -36,7 +36,7 @@ def inspect(experiments: Experiments) -> Findings:
     except InvalidPredictions as error:
         yield Finding(f"predict.py does not write valid predictions: {error}", FIX, location)
         return
-    expected = experiments.predicted()[experiments.data.few_rows]
+    expected = experiments.predicted()[experiments.data.subset]
     difference = format_difference(expected, predicted, experiments.data.targets)
     if difference and not find_difference(experiments):  # predict.py got only these rows
         yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, location)

@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.listing import count
 
-NUMBER = re.compile(r"\d+")  # may differ between the same lines of two requests
+DIGITS = re.compile(r"\d+")  # may differ between the same lines of two requests
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # a line of gunicorn's log
 MAX_LINES = 10_000  # lines that are read from a log
 FIX = "Remove the call of print(), or print once, in model_fn"
@@ -23,11 +23,11 @@ FIX = "Remove the call of print(), or print once, in model_fn"
 
 @rule("The hooks do not print on each request", needs=("RC601", "RC605"))
 def inspect(experiments: Experiments) -> Findings:
-    responses, printed = experiments.serving(), _printed_lines(experiments)
+    responses, printed_lines = experiments.serving(), _printed_lines(experiments)
     if any(response.body is None for response in responses.values()):  # errors are logged
         return
-    counts = Counter(NUMBER.sub("0", line) for line in printed)
-    if repeated := [line for line in printed if counts[NUMBER.sub("0", line)] >= len(responses)]:
+    counts = Counter(DIGITS.sub("0", line) for line in printed_lines)
+    if repeated := [line for line in printed_lines if counts[DIGITS.sub("0", line)] >= len(responses)]:
         lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
         location = experiments.scripts.locate("predict_fn", "input_fn", "transform_fn")

@@ -19,11 +19,11 @@ from recore.listing import list_names
 from recore.text import plain
 
 FIX = "Hold out entire drill holes: GroupKFold(5).split(inputs, groups=holes)"
-THOROUGH = "Use --thorough, which recomputes them with all rows"
+THOROUGH_ADVICE = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file; the private file has others"
 FIX_TRAINING = "Make fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
-ENOUGH = 0.5  # share of the rows
+MIN_FRACTION = 0.5  # share of the rows
 
 
 @rule("The submission's own held-out predictions hold out entire drill holes", needs=("RC303", "RC603"))
@@ -38,31 +38,31 @@ def inspect(experiments: Experiments) -> Findings:
         return
     if held_out.failed:
         yield _failure(min(held_out.failed, key=lambda fold: fold.step != "predict"), experiments)
-    compared = _compare(held_out, experiments)
-    if compared and not (held_out.failed and compared.level is Level.NOTE):
-        yield compared
+    comparison = _compare(held_out, experiments)
+    if comparison and not (held_out.failed and comparison.level is Level.NOTE):
+        yield comparison
 
 
 def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     """Return a finding if the submission's own predictions score too high or cannot be compared."""
     data, rows = experiments.data, experiments.plan.held_out
-    claimed, recomputed = held_out.claimed, held_out.recomputed
+    claimed_values, new_values = held_out.claimed, held_out.recomputed
     location = experiments.scripts.locate("hold_out", "main", "fit")
-    if claimed is None or len(claimed) != len(rows):
+    if claimed_values is None or len(claimed_values) != len(rows):
         message = f"With {len(rows)} rows of some drill holes, train.py writes no held-out predictions to compare with"
-        return Finding(message, THOROUGH, location, Level.NOTE)
-    both = np.isfinite(claimed).any(axis=1) & np.isfinite(recomputed).any(axis=1)
-    if both.mean() < ENOUGH:
-        message = f"Held-out predictions were recomputed for only {both.sum()} of {len(rows)} rows"
-        return Finding(message, THOROUGH, location, Level.NOTE)
-    measured = data.measured[rows][both]
-    scores = [score(each[both], measured, experiments.weights, data.targets) for each in (claimed, recomputed)]
+        return Finding(message, THOROUGH_ADVICE, location, Level.NOTE)
+    mask = np.isfinite(claimed_values).any(axis=1) & np.isfinite(new_values).any(axis=1)
+    if mask.mean() < MIN_FRACTION:
+        message = f"Held-out predictions were recomputed for only {mask.sum()} of {len(rows)} rows"
+        return Finding(message, THOROUGH_ADVICE, location, Level.NOTE)
+    measured = data.measured[rows][mask]
+    scores = [score(each[mask], measured, experiments.weights, data.targets) for each in (claimed_values, new_values)]
     if scores[0] - scores[1] <= HONEST_GAP * sum(experiments.weights.values()):
         return None
-    holes = len(set(data.hole[rows][both].tolist()))
+    holes = len(set(data.hole[rows][mask].tolist()))
     chance = "" if experiments.plan.thorough else "; with so few rows this may be chance, and --thorough uses all rows"
     message = (
-        f"On {both.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
+        f"On {mask.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
         f"but {scores[1]:.3f} if recomputed without each row's drill hole: their models had probably seen the hole, "
         "and the score on other holes will be close to the second number"
     )

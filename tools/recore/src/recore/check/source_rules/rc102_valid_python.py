@@ -79,13 +79,13 @@ def find_undefined(script: Script) -> dict[str, int]:
         messages = NameChecker(script.tree, script.file).messages
     except RecursionError:
         return {}
-    ignored = {
+    ignored_lines = {
         (node.id, node.lineno)
         for node, context in script.nodes
         if isinstance(node, ast.Name) and (context.typing or context.conditional or context.handles("NameError"))
     }
-    undefined: dict[str, int] = {}
+    lines_by_name: dict[str, int] = {}
     for message in sorted(messages, key=lambda message: message.lineno):
-        if isinstance(message, UndefinedName) and (message.message_args[0], message.lineno) not in ignored:
-            undefined.setdefault(message.message_args[0], message.lineno)
-    return undefined
+        if isinstance(message, UndefinedName) and (message.message_args[0], message.lineno) not in ignored_lines:
+            lines_by_name.setdefault(message.message_args[0], message.lineno)
+    return lines_by_name

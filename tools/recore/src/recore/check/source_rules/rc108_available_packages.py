@@ -18,12 +18,12 @@ from recore.listing import list_names
 
 @rule("All packages that train.py imports are in the container or in requirements.txt")
 def inspect(source: SubmissionSource) -> Findings:
-    for script in source.reached_from("train.py"):
+    for script in source.follow_imports("train.py"):
         if script.file == "preprocess.py":  # has its own, stricter rule
             continue
         for statement in script.imports:
-            executed = script.file == "train.py" or not statement.context.main
-            if executed and not statement.optional and not source.is_available(statement):
+            is_executed = script.file == "train.py" or not statement.context.main
+            if is_executed and not statement.optional and not source.is_available(statement):
                 yield _finding(source, script.file, statement)
 
 

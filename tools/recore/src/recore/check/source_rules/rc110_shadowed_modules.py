@@ -33,13 +33,13 @@ def inspect(source: SubmissionSource) -> Findings:
 def _find_twins(source: SubmissionSource) -> Findings:
     """Yield findings about modules that exist both as a file and as a folder, if both are used locally or in a job."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
-    for name in sorted(source.twins):
+    for name in sorted(source.twin_modules):
         is_package = source.tree.is_file(f"{name}/__init__.py")
         used = any(file.startswith(f"{name}/") for file in source.uploads)
         used = used or any(module.startswith(f"{name}.") for module in imported)
         if used or (is_package and name in imported):
             file, folder = f"{name}.py", f"the folder {name}"
-            chosen, ignored = (folder, file) if is_package else (file, folder)
-            message = f"there are both {file} and a folder {name}: Python imports {chosen} and never {ignored}"
+            used_path, ignored_path = (folder, file) if is_package else (file, folder)
+            message = f"there are both {file} and a folder {name}: Python imports {used_path} and never {ignored_path}"
             level = Level.ERROR if used else Level.WARNING  # a job gets only the file
             yield Finding(message, f"rename the folder {name} and correct its imports", Location(file), level)

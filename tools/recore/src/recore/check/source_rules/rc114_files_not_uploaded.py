@@ -14,7 +14,7 @@ import re
 from recore.check.file_uses import (
     ABSOLUTE,
     CODE,
-    NEVER_UPLOADED,
+    LOCAL_ONLY,
     WILDCARD,
     FileUse,
     find_file_uses,
@@ -40,9 +40,9 @@ FIXES = {  # by script
 def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
         uses = list(find_file_uses(script))
-        written = {use.path for use in uses if use.writes}
+        written_paths = {use.path for use in uses if use.writes}
         for use in uses:
-            if not use.writes and use.path not in written and _is_certain(use.context, script):
+            if not use.writes and use.path not in written_paths and _is_certain(use.context, script):
                 yield from _check_read(source, script, use)
         yield from _check_defaults(script)
         yield from _check_arguments(script)
@@ -54,8 +54,8 @@ def _fix_data(script: Script) -> str:
 
 def _is_certain(context: Context, script: Script) -> bool:
     """Return whether a file is read unconditionally and its absence is not handled."""
-    handled = context.handles("OSError", "FileNotFoundError", "IOError")
-    return script.executes(context) and not context.conditional and not handled
+    is_handled = context.handles("OSError", "FileNotFoundError", "IOError")
+    return script.executes(context) and not context.conditional and not is_handled
 
 
 def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
@@ -69,7 +69,7 @@ def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findi
     if not name or name == WILDCARD or name in (".", script.file):
         return
     top = name.partition("/")[0]
-    if top in NEVER_UPLOADED:
+    if top in LOCAL_ONLY:
         message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
         yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":

@@ -19,7 +19,7 @@ FIX = "upload the files that the job needs, and list packages in requirements.tx
 CALLS = {"urllib.request.urlopen", "urllib.request.urlretrieve", "socket.create_connection"}
 ADDRESS = re.compile(r"(?:https?|s3|ftp|gs|hdfs)://")
 COMMANDS = re.compile(r"os\.(?:system|popen|exec\w+|spawn\w+)|subprocess\.\w+|pip\.main|pip\._internal\.main")
-INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binstall\b", re.DOTALL)
+INSTALL_COMMAND = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binstall\b", re.DOTALL)
 
 
 @rule("The scripts do not need the network")
@@ -39,5 +39,5 @@ def _find_uses(script: Script) -> Iterator[tuple[int, str]]:
         name = script.name_of(node.func)
         if name in CALLS:
             yield node.lineno, f"{name}() fails: jobs have no network"
-        elif COMMANDS.fullmatch(name) and INSTALLS.search(" ".join(strings_of(ast.walk(node)))):
+        elif COMMANDS.fullmatch(name) and INSTALL_COMMAND.search(" ".join(strings_of(ast.walk(node)))):
             yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"

@@ -27,11 +27,11 @@ def inspect(source: SubmissionSource) -> Findings:
         nodes = [node for node, _ in script.nodes] if script else []
         lists = {id(value) for node in nodes for value in _assigned_values(node, "TARGETS")}
         units = {id(value) for node in nodes for value in _assigned_values(node, "UNITS")}  # some targets
-        share = math.ceil(MIN_SHARE * len(source.targets))
+        min_names = math.ceil(MIN_SHARE * len(source.targets))
         for node in nodes:
             names = _names(node)
-            required = 1 if id(node) in lists else max(share, min(len(source.targets), MIN_TARGETS))
-            if id(node) in units or len(set(source.targets) & set(names)) < required:
+            n_required = 1 if id(node) in lists else max(min_names, min(len(source.targets), MIN_TARGETS))
+            if id(node) in units or len(set(source.targets) & set(names)) < n_required:
                 continue
             ordered = not isinstance(node, ast.Dict | ast.Set)
             if problem := _difference(names, source.targets, ordered):

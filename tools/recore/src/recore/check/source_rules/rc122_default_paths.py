@@ -20,7 +20,7 @@ PATHS = {
     "--input": "/opt/ml/processing/input/public/public.csv.gz",
     "--output": "/opt/ml/processing/output/preprocess/public.csv",
 }
-DECLARING = {"add_argument", "option"}  # methods and functions of argparse and click
+DECLARING_CALLS = {"add_argument", "option"}  # methods and functions of argparse and click
 Declared = tuple[str, ast.Call, ast.expr]
 
 
@@ -51,7 +51,7 @@ def _leads_to(path: str, needed: str) -> bool:
 def _declared_options(script: Script) -> Iterator[Declared]:
     """Yield the options --input and --output, each with the call that declares it and its default."""
     for node, context in script.calls:
-        if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING:
+        if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING_CALLS:
             continue
         default = keywords_of(node).get("default")
         for name in strings_of(node.args):

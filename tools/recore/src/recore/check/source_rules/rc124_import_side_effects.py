@@ -18,19 +18,19 @@ FIX = 'move this code into a function main(), and call it below `if __name__ == 
 
 @rule("train.py and preprocess.py can be imported without running their step")
 def inspect(source: SubmissionSource) -> Findings:
-    for script in source.reached_from("train.py"):
+    for script in source.follow_imports("train.py"):
         if script.file not in ENTRY_POINTS:
             continue
         for node, context in script.nodes:
-            if not context.at_import or context.conditional or context.handled:
+            if not context.runs_on_import or context.conditional or context.handled:
                 continue
-            if effect := _effect(node, script):
+            if effect := _find_effect(node, script):
                 message = f"this line {effect} whenever {script.file} is imported, even by the model server"
                 yield Finding(message, FIX, Location(script.file, line_of(node)))
                 break
 
 
-def _effect(node: ast.AST, script: Script) -> str | None:
+def _find_effect(node: ast.AST, script: Script) -> str | None:
     """Return the action of a node that belongs only in the script's own step, or None."""
     if direct := _direct_effect(node, script):
         return direct

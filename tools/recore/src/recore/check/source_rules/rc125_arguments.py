@@ -15,8 +15,8 @@ from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, me
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
-OPTIONAL = ("?", "*", "...")  # values of nargs that let an argument be missing
-WITHOUT_TYPE = ("store_true", "store_false", "store_const", "count", "append_const", "version", "help")
+OPTIONAL_NARGS = ("?", "*", "...")  # values of nargs that let an argument be missing
+UNTYPED_ACTIONS = ("store_true", "store_false", "store_const", "count", "append_const", "version", "help")
 
 
 @rule("The scripts require no arguments, and convert each to its type")
@@ -57,11 +57,11 @@ def _check_argument(node: ast.Call, script: Script) -> Findings:
     names = strings_of(node.args)
     if None in keywords or not names:
         return
-    may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL)
+    may_be_missing = names[0].startswith("-") or _is_one_of(keywords.get("nargs"), OPTIONAL_NARGS)
     if _is_true(keywords.get("required")) or not may_be_missing:
         yield _required_finding(node, script)
         return
-    converts = "type" in keywords or _is_one_of(keywords.get("action"), WITHOUT_TYPE)
+    converts = "type" in keywords or _is_one_of(keywords.get("action"), UNTYPED_ACTIONS)
     match keywords.get("default"):
         case ast.Constant(value=int() | float() as value) if not converts and script.file == "train.py":
             message = f"{names[0]} has no type: a tuning job passes a string, although the default is a number"

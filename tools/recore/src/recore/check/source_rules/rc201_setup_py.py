@@ -19,7 +19,7 @@ from recore.check.submission_tree import UnreadableFile
 from recore.failures import similar_file_hint
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
-UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
+UNSUPPORTED_ARGS = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
 FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` writes"
 
 
@@ -73,7 +73,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         message = f"the argument {name} of setup() cannot be read without running setup.py"
         yield Finding(message, FIX_LISTS, Location("setup.py", line))
     for keyword in setup.calls[0].keywords:
-        if keyword.arg in UNSUPPORTED:
+        if keyword.arg in UNSUPPORTED_ARGS:
             message = f"{keyword.arg} moves or adds files in the upload, which is not supported"
             fix = "put the scripts at the top level; list them in py_modules, and other files in MANIFEST.in"
             yield Finding(message, fix, Location("setup.py", keyword.value.lineno))
@@ -84,12 +84,12 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         if not _is_module(name):
             yield Finding(f"{name!r} is not a module name", "write it without .py", Location("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
-            instead = similar_file_hint(file, source.tree.list_folder(""))
+            hint = similar_file_hint(file, source.tree.list_folder(""))
             if name.endswith(".py") and source.tree.is_file(name):
-                file, instead = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
+                file, hint = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
             elif source.tree.list_folder(name.replace(".", "/")):
-                instead = f'{name} is a folder: list it in packages=["{name}"]'
-            fix = instead or "correct the name, or remove it"
+                hint = f'{name} is a folder: list it in packages=["{name}"]'
+            fix = hint or "correct the name, or remove it"
             yield Finding(f"it lists {name}, but {file} does not exist", fix, Location("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):

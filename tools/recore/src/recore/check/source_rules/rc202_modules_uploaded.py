@@ -22,24 +22,24 @@ def inspect(source: SubmissionSource) -> Findings:
             fix = similar_file_hint(name, source.tree.list_folder("")) if source.tree.is_folder else None
             fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
             yield Finding(f"{name} is not uploaded", fix, Location("setup.py", line))
-    reported = set()
-    for script in source.reached_from("train.py"):
+    reported_files = set()
+    for script in source.follow_imports("train.py"):
         for statement in script.imports:
-            executed = script.file == "train.py" or not statement.context.main
-            if statement.optional or not executed or script.file not in source.uploads:
+            is_executed = script.file == "train.py" or not statement.context.main
+            if statement.optional or not is_executed or script.file not in source.uploads:
                 continue
-            if is_in_container(statement.top) or statement.top in source.twins:  # RC110 reports it
+            if is_in_container(statement.top) or statement.top in source.twin_modules:  # RC110 reports it
                 continue
             for file in source.local_files(statement):
-                if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported:
+                if not file.endswith(".py") or file in source.uploads or file in ENTRY_POINTS or file in reported_files:
                     continue
-                reported.add(file)
+                reported_files.add(file)
                 level = Level.WARNING if statement.context.function else Level.ERROR
                 message = f"{file} is imported, but not uploaded: setup.py does not list it"
-                yield Finding(message, _fix(file), Location(script.file, statement.line), level)
+                yield Finding(message, _suggest_fix(file), Location(script.file, statement.line), level)
 
 
-def _fix(file: str) -> str:
+def _suggest_fix(file: str) -> str:
     if file in ("score.py", "predict.py"):
         return f"copy the code that you need into another file; {file} is never uploaded"
     if "/" in file:

@@ -14,7 +14,7 @@ NAME = "requirements.txt"
 
 @rule("MANIFEST.in includes requirements.txt", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
-    further = [line for line in source.requirements if line.spec and line.name not in VERSIONS and line.applies]
-    if further and NAME not in source.uploads:
-        message = f"{NAME} is not uploaded, so {further[0].name or further[0]} is not installed in any job"
-        yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Location(NAME, further[0].number))
+    extra_lines = [line for line in source.requirements if line.spec and line.name not in VERSIONS and line.applies]
+    if extra_lines and NAME not in source.uploads:
+        message = f"{NAME} is not uploaded, so {extra_lines[0].name or extra_lines[0]} is not installed in any job"
+        yield Finding(message, f"add the line `include {NAME}` to MANIFEST.in", Location(NAME, extra_lines[0].number))

@@ -28,11 +28,11 @@ from stagemaker import RequirementLine
 NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
 MODULES = "remove the line; train.py can import the submission's modules without it if setup.py lists them"
-NOT_PACKAGES = {
+COMMANDS_BY_WORD = {
     "python": "Python is not a package, and jobs have Python 3.12",
     **dict.fromkeys(PACKAGES, "it is a local tool that jobs do not have"),
 }
-ELSEWHERE = re.compile(r"/|\.\.|~|[A-Za-z]:[\\/]")  # the beginning of a local path
+LOCAL_PATH = re.compile(r"/|\.\.|~|[A-Za-z]:[\\/]")  # the beginning of a local path
 PROJECT = ("setup.py", "pyproject.toml")  # a folder with one of these is a package that pip can build
 Problem = tuple[str, str] | None  # the message and the fix
 
@@ -77,8 +77,8 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
         return f"{entry!r} has an option that jobs do not support", "remove the option"
     if line.kind == "path":
         return _path_problem(line, source)
-    if line.name in NOT_PACKAGES and line.applies:
-        return f"{entry!r}: {NOT_PACKAGES[line.name]}; pip cannot install it", "remove the line"
+    if line.name in COMMANDS_BY_WORD and line.applies:
+        return f"{entry!r}: {COMMANDS_BY_WORD[line.name]}; pip cannot install it", "remove the line"
     package = WRONG_NAMES.get(line.name) if line.applies else None
     if package is None:
         return None
@@ -101,7 +101,7 @@ def _option_problem(line: RequirementLine, entry: str) -> Problem:
 def _editable_problem(path: str, entry: str) -> Problem:
     if "://" in path:
         return f"{entry!r} is a URL, but jobs have no network to download it", FIX
-    if ELSEWHERE.match(path):
+    if LOCAL_PATH.match(path):
         return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if posixpath.normpath(path) != ".":
         fix = f"include the folder in MANIFEST.in, and write only {path}"
@@ -111,10 +111,10 @@ def _editable_problem(path: str, entry: str) -> Problem:
 
 def _correction(line: str) -> str | None:
     """Return how to write a line for conda, or a pip command, as a requirement, or None if that is unclear."""
-    intended = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
-    intended = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", intended)
+    corrected_line = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
+    corrected_line = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", corrected_line)
     with suppress(InvalidRequirement):
-        return f"write {Requirement(intended)}"
+        return f"write {Requirement(corrected_line)}"
     return None
 
 
@@ -123,7 +123,7 @@ def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     address = line.requirement.url if line.requirement and line.requirement.url else line.spec
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)
-    if ELSEWHERE.match(name):
+    if LOCAL_PATH.match(name):
         return f"{str(line)[:80]!r} is a local path, which does not exist in jobs", FIX
     if name == ".":
         return f"{str(line)[:80]!r} needs the submission's setup.py, which is not uploaded", MODULES

@@ -21,10 +21,10 @@ from recore.evaluation import MAX_SIZE
 
 MAX_FILE_SIZE = 10 << 20  # bytes of one file
 MAX_KEY_SIZE = 64 << 10  # bytes of a file that may be a key
-NOT_CODE = r"(?!.*\.py$)"  # a package of the submission may be called data or model
-CERTAIN = {
-    "data": rf"(?:^|/)data/{NOT_CODE}|(?:^|/)(?:public|private|actual)\.csv(?:\.gz)?$",
-    "a model": rf"(?:^|/)model/{NOT_CODE}|(?:^|/)model\.(?:pkl|joblib|tar\.gz)$",
+NO_PYTHON = r"(?!.*\.py$)"  # a package of the submission may be called data or model
+PRIVATE_PATTERNS = {
+    "data": rf"(?:^|/)data/{NO_PYTHON}|(?:^|/)(?:public|private|actual)\.csv(?:\.gz)?$",
+    "a model": rf"(?:^|/)model/{NO_PYTHON}|(?:^|/)model\.(?:pkl|joblib|tar\.gz)$",
     "version control": r"(?:^|/)\.(?:git|hg|svn)(?:/|$)",
     "a key or a password": (
         r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?"
@@ -32,12 +32,12 @@ CERTAIN = {
     ),
     "the host's score.py": r"^score\.py$",
 }
-POSSIBLE = {
+SUSPECT_PATTERNS = {
     "a table with possible data": r"\.(?:csv|csv\.gz|tsv|parquet|feather|xlsx?|h5|hdf5)$",
     "an instrument's file": r"\.\d{1,4}$",
     "a possible trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
 }
-UNCERTAIN = "a possible password"
+SUSPECT_NOTE = "a possible password"
 CREDENTIALS = {  # by the formats that their issuers publish
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "an AWS secret key": r"(?i:aws_?secret_?(?:access_?)?key)\W{1,8}[0-9A-Za-z/+]{40}(?![0-9A-Za-z/+])",
@@ -51,7 +51,7 @@ CREDENTIALS = {  # by the formats that their issuers publish
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
     "a URL with a password": r"\b[a-z][a-z+]*://[^\s/:@'\"]+:[^\s/:@'\"{}<>$%]{3,}@[\w.-]",
     "a JSON web token": r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}",
-    UNCERTAIN: (
+    SUSPECT_NOTE: (
         r"""(?i:password|passwd|client_?secret|secret_?key|api_?key|(?:auth|access|session|bearer|refresh)_?token)"""
         r"""["']?\]?\s*[=:]\s*"""
         r"""["'](?=[^"']*[0-9])(?=[^"']*[A-Za-z])[^\s"'{}<>$%()]{8,}["']"""
@@ -67,13 +67,13 @@ MAX_LINE_LENGTH = 2000  # the rest of a line is not searched
 def inspect(source: SubmissionSource) -> Findings:
     fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
-        certain = _kind(name, CERTAIN)
-        if not certain and (size <= MAX_KEY_SIZE or name.endswith(".py")):
+        private_kind = _kind(name, PRIVATE_PATTERNS)
+        if not private_kind and (size <= MAX_KEY_SIZE or name.endswith(".py")):
             yield from _find_credentials(source, name)
-        if certain:
-            yield Finding(f"{certain} would be uploaded", fix, Location(name))
-        elif possible := _kind(name, POSSIBLE):
-            yield Finding(f"{possible} would be uploaded", fix, Location(name), Level.WARNING)
+        if private_kind:
+            yield Finding(f"{private_kind} would be uploaded", fix, Location(name))
+        elif suspect_kind := _kind(name, SUSPECT_PATTERNS):
+            yield Finding(f"{suspect_kind} would be uploaded", fix, Location(name), Level.WARNING)
         elif size > MAX_FILE_SIZE:
             message = f"{size / 2**20:.0f} MB would be uploaded, and downloaded again by every job"
             yield Finding(message, fix, Location(name), Level.WARNING)
@@ -92,7 +92,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
     with suppress(UnreadableFile):
         for line, kind in find_credentials(source.tree.read(name)):
             message = f"this line contains {kind}, which would be uploaded"
-            level = Level.WARNING if kind == UNCERTAIN else Level.ERROR
+            level = Level.WARNING if kind == SUSPECT_NOTE else Level.ERROR
             yield Finding(message, "remove it, and revoke it; jobs need no credentials", Location(name, line), level)
 
 

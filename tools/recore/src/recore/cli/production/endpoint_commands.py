@@ -104,8 +104,8 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **stra
     if version and variants:
         raise click.UsageError("VERSION and --variant cannot be combined")
     with open_here() as project, show_work("update") as advance, report_interrupt("the update"):
-        chosen = choose_variants(project, [f"A={version}"] if version else variants)
-        outcome = update_endpoint(project, chosen, Strategy(**strategy), advance)
+        new_variants = choose_variants(project, [f"A={version}"] if version else variants)
+        outcome = update_endpoint(project, new_variants, Strategy(**strategy), advance)
     show_outcome(outcome, as_json)
 
 
@@ -164,7 +164,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
             samples.unknown += domain is None
             samples.outside += domain is not None and not domain["inside"]
             assays = response.prediction["assays"]
-            has_errors |= any(assays[name]["expected_error"] is not None for name in _shown(response))
+            has_errors |= any(assays[name]["expected_error"] is not None for name in _choose_targets(response))
             record = {"variant": response.variant, **response.prediction}
             line = json.dumps(record) if as_json else plain(_line(response))
             click.echo(line)
@@ -224,16 +224,16 @@ def _confirm(contents: list[str]) -> None:
 def _line(response: "SampleResponse") -> str:
     domain = response.prediction["domain"]
     location = "domain unknown" if domain is None else "inside the domain" if domain["inside"] else "outside the domain"
-    shown = [f"{name} {_with_error(response.prediction['assays'][name])}" for name in _shown(response)]
+    shown = [f"{name} {_format_assay(response.prediction['assays'][name])}" for name in _choose_targets(response)]
     return f"{response.index}, variant {response.variant}, {location}: {', '.join(shown)}"
 
 
-def _shown(response: "SampleResponse") -> list[str]:
+def _choose_targets(response: "SampleResponse") -> list[str]:
     weights = challenge().weights
     return sorted(response.prediction["assays"], key=lambda name: -weights.get(name, 0.0))[:SHOWN]
 
 
-def _with_error(assay: dict[str, Any]) -> str:
+def _format_assay(assay: dict[str, Any]) -> str:
     if assay["value"] is None:
         return "not predicted"
     error = "" if assay["expected_error"] is None else f" +- {assay['expected_error']:.3g}"

@@ -203,10 +203,10 @@ def retrain(
         if update:
             check_replaceable(project)
         choose_public(project, submission, public)
-        chosen = choose_hyperparameters(project, files, hyperparameters)
+        values = choose_hyperparameters(project, files, hyperparameters)
         costs = format_pipeline_costs(project)
         with show_steps("retrain", list(steps.values()), ascii_only) as watch:
-            outcome = train_again(project, files, public, chosen, steps, watch, lambda: show_costs("retrain", costs))
+            outcome = train_again(project, files, public, values, steps, watch, lambda: show_costs("retrain", costs))
         if approve:
             with show_work("retrain") as advance:
                 outcome = promote(project, outcome, tolerance, Strategy(**strategy) if update else None, advance)

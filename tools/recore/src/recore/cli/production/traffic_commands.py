@@ -13,8 +13,8 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 from recore.cli.progress import show_work
 
 
-def percent_option(name: str, low: float, high: float, default: float, text: str) -> Callable[[Any], Any]:
-    return click.option(name, type=FiniteNumber(low, high), default=default, show_default=True, help=text)
+def percent_option(name: str, low: float, high: float, default: float, help_text: str) -> Callable[[Any], Any]:
+    return click.option(name, type=FiniteNumber(low, high), default=default, show_default=True, help=help_text)
 
 
 @production.command()

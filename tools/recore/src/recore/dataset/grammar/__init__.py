@@ -6,9 +6,9 @@ import unicodedata
 DASHES: dict[int, str] = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 # spaces of all widths, and invisible characters: direction marks, joiners, byte-order marks
 SPACES = str.maketrans(dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " "))
-INVISIBLE = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+INVISIBLE_CHARACTERS = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
 # characters in numbers that are not ASCII: dashes for the minus, full-width digits, and signs of limits
-IN_NUMBERS: dict[int, str] = DASHES | str.maketrans(
+NUMBER_CHARACTERS: dict[int, str] = DASHES | str.maketrans(
     {
         **dict.fromkeys("\u2014\ufe63\uff0d", "-"),
         **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
@@ -23,14 +23,14 @@ def normalise_text(text: str) -> str:
     """Compose accents, and replace or remove unusual spaces and invisible characters, so that lookalikes are equal."""
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", text.translate(INVISIBLE)).translate(SPACES)
+    return unicodedata.normalize("NFC", text.translate(INVISIBLE_CHARACTERS)).translate(SPACES)
 
 
 def normalise_number(cell: str) -> str:
     """Convert a number with a long minus or full-width digits, or a dash for a missing number, to ASCII."""
     if cell.isascii():
         return cell
-    plain = cell.translate(IN_NUMBERS)
+    plain = cell.translate(NUMBER_CHARACTERS)
     return plain if NUMBER.fullmatch(plain) else cell
 
 

@@ -58,29 +58,29 @@ class ChannelName:
     words: str = ""
 
 
-def axis_unit(text: str, is_header: bool = False) -> str:
+def axis_unit(header: str, is_header: bool = False) -> str:
     """Return the unit of the axis that a header or a comment states, or "" if it states none.
 
     is_header: whether it is the header of the axis. Raises Ambiguity if the unit is ambiguous or not supported.
     """
-    words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", text))
+    words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", header))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
-    shown = repr(text.strip()[:60])
+    quoted_text = repr(header.strip()[:60])
     others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
-    if other := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
+    if other_axis := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
         remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
-        raise Ambiguity("unit", f"the axis {shown} is {other}, which is not supported; {remedy}")
+        raise Ambiguity("unit", f"the axis {quoted_text} is {other_axis}, which is not supported; {remedy}")
     if len(units) > 1:
-        raise Ambiguity("unit", f"{shown} mentions {' and '.join(units)}; specify one with --unit")
+        raise Ambiguity("unit", f"{quoted_text} mentions {' and '.join(units)}; specify one with --unit")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
     if units:
         if is_wavenumber and units != ["cm-1"]:
-            raise Ambiguity("unit", f"{shown} mentions wavenumbers, but also {units[0]}; specify one with --unit")
+            raise Ambiguity("unit", f"{quoted_text} mentions wavenumbers, but also {units[0]}; specify one with --unit")
         return units[0]
     if is_wavenumber:
         return "cm-1"
     if re.search(WAVELENGTH, words):
-        raise Ambiguity("unit", f"{shown} mentions wavelengths without a unit; specify --unit nm or --unit um")
+        raise Ambiguity("unit", f"{quoted_text} mentions wavelengths without a unit; specify --unit nm or --unit um")
     return ""
 
 
@@ -90,11 +90,11 @@ def axis_unit_of_comments(comments: str) -> str:
     A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
     number: this is a setting such as a laser's wavelength.
     """
-    parts = [part for line in comments.splitlines() for part in _parts_about_axis(line)]
+    parts = [part for line in comments.splitlines() for part in _find_axis_parts(line)]
     return axis_unit(", ".join(parts)) if parts else ""
 
 
-def _parts_about_axis(line: str) -> list[str]:
+def _find_axis_parts(line: str) -> list[str]:
     first, *others = re.split(r"[,;\t]", separate_words(line))
     if len(others) == 1 and NUMERIC.fullmatch(others[0].strip()):
         return []  # the name and the value of a setting
@@ -103,9 +103,9 @@ def _parts_about_axis(line: str) -> list[str]:
     return [part for part in parts if not re.search(SETTING, part)]
 
 
-def mentions_axis(text: str) -> bool:
+def mentions_axis(line: str) -> bool:
     """Whether a header or comment mentions wavenumbers, wavelengths or their units."""
-    words = separate_words(text)
+    words = separate_words(line)
     return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
 

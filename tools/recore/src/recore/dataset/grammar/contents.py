@@ -41,11 +41,11 @@ COMPOUNDS = (
 )
 KNOWN_COMPOUNDS = {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS, *OXIDES)}
 # In soils, Feo and Mno are the oxalate-extractable contents.
-WITH_CAPITALS = ("feo", "mno")
+LOWER_CASE_OXIDES = ("feo", "mno")
 MAX_NAME = 200  # characters of a header that are read
-GROUPED = r"[A-Z][A-Za-z0-9]*(?:\([A-Za-z0-9]+\)\d+[A-Za-z0-9]*)+"  # CaMg(CO3)2
+GROUP_FORMULA = r"[A-Z][A-Za-z0-9]*(?:\([A-Za-z0-9]+\)\d+[A-Za-z0-9]*)+"  # CaMg(CO3)2
 HYDRATE = r"(?:[.*]\s?\d*H2O)?(?![A-Za-z0-9])"
-WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUPED}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*H2O)){HYDRATE}|[^\W_]+")
+WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUP_FORMULA}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*H2O)){HYDRATE}|[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class AssayHeader:
 @cache
 def parse_assay_header(header: str) -> AssayHeader:
     """Parse the header of any column."""
-    units, rest = split_units(to_ascii(header[:MAX_NAME]))
-    rest = re.sub(r"\bin\s*(?=[|([])", " ", rest)  # "Cu in ppm" does not mention indium
+    units, other_words = split_units(to_ascii(header[:MAX_NAME]))
+    other_words = re.sub(r"\bin\s*(?=[|([])", " ", other_words)  # "Cu in ppm" does not mention indium
     formulas: list[str] = []
     unknown = []
-    rest = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", rest)  # prefix of method codes by SGS
-    words = _without_total_iron_marks(rest)
+    other_words = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", other_words)  # prefix of method codes by SGS
+    words = _remove_total_iron_marks(other_words)
     for word in WORD.findall(words):
         meaning = _meaning(word)
         if meaning is None:
@@ -85,7 +85,7 @@ def parse_assay_header(header: str) -> AssayHeader:
             formula, unit = meaning
             formulas += [formula] if formula and formula not in formulas else []
             units += [unit] if unit and unit not in units else []
-    unknown += re.findall(r"[^\w\s|()\[\]{}.,;:/*'\"-]", rest)  # Zn + Pb, Cu > 1 %
+    unknown += re.findall(r"[^\w\s|()\[\]{}.,;:/*'\"-]", other_words)  # Zn + Pb, Cu > 1 %
     return AssayHeader(tuple(formulas), tuple(units), tuple(unknown))
 
 
@@ -109,7 +109,7 @@ def conversion_factor(target: str, formula: str, unit: str) -> float:
     return size * (mass_share(element_of(target), formula) if formula else 1.0)
 
 
-def targets_in(formula: str) -> list[str]:
+def list_targets(formula: str) -> list[str]:
     """Return the targets whose element is in the formula."""
     return [target for target in challenge().targets if element_of(target) in _elements(formula)]
 
@@ -124,7 +124,7 @@ def is_reagent(formula: str) -> bool:
     return _elements(formula) <= {"H", "C", "N", "O", "F", "Cl", "B"}
 
 
-def _without_total_iron_marks(header: str) -> str:
+def _remove_total_iron_marks(header: str) -> str:
     """Remove the marks of total iron from iron oxides: FeO(T), Fe2O3T, Fe2O3 T, TFe2O3, FeO*."""
     after = r"[\s_.(]*(?:tot(?:al)?|t)(?![A-Za-z0-9])|\*"
     iron = rf"(?<![A-Za-z0-9])(?:T[\s._]?)?(Fe(?:O|2O3|3O4)?)(?:{after})?(?![A-Za-z0-9])"
@@ -160,7 +160,7 @@ def _formula(word: str) -> str:
         return symbol
     if not (word.isupper() or word.islower()) and _is_compound(word):
         return word
-    is_clear = word.isupper() or any(map(str.isdigit, word)) or (word.islower() and word not in WITH_CAPITALS)
+    is_clear = word.isupper() or any(map(str.isdigit, word)) or (word.islower() and word not in LOWER_CASE_OXIDES)
     return KNOWN_COMPOUNDS.get(word.lower(), "") if is_clear else ""
 
 

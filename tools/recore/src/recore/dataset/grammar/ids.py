@@ -36,13 +36,13 @@ Cells = Callable[[int], list[str]]  # returns the cells of the column at a posit
 
 def rank_sample_name(name: str) -> int | None:
     """Return how certainly a column with this name contains sample names (0: most certain), or None if it does not."""
-    words = _only_words(separate_words(name))
+    words = _extract_words(separate_words(name))
     return next((rank for rank, pattern in enumerate(NAMES) if re.fullmatch(pattern, words)), None)
 
 
 def is_statistic(name: str) -> bool:
     """Whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
-    return re.fullmatch(STATISTIC, _only_words(separate_words(name))) is not None
+    return re.fullmatch(STATISTIC, _extract_words(separate_words(name))) is not None
 
 
 def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--sample COLUMN") -> int:
@@ -53,23 +53,23 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
     Raises Ambiguity if several columns fit equally well.
     """
     ranks = {position: rank for position, name in columns.items() if (rank := rank_sample_name(name)) is not None}
-    exact = [position for position, name in columns.items() if name.lower() == "sample"]
+    exact_matches = [position for position, name in columns.items() if name.lower() == "sample"]
     first = min(columns)
     if ranks:
-        best = min(ranks.values())
-        chosen = exact[:1] or [position for position, rank in ranks.items() if rank == best]
-        if not exact:
-            chosen = [position for position in chosen if not is_filler(cells(position))] or chosen
-        others = [position for position in ranks if position not in chosen and not is_filler(cells(position))]
+        best_rank = min(ranks.values())
+        candidates = exact_matches[:1] or [position for position, rank in ranks.items() if rank == best_rank]
+        if not exact_matches:
+            candidates = [position for position in candidates if not is_filler(cells(position))] or candidates
+        others = [position for position in ranks if position not in candidates and not is_filler(cells(position))]
     else:
-        chosen = [first]
+        candidates = [first]
         others = [position for position in columns if position != first and _can_be_names(cells(position))]
-    if len(chosen) > 1 and all(cells(position) == cells(chosen[0]) for position in chosen):
-        chosen = chosen[:1]
-    if len(chosen) == 1 and (not others or not is_filler(cells(chosen[0]))):
-        return chosen[0]
-    names = list_names([repr(columns[position][:40]) for position in sorted({*chosen, *others})], MAX_LISTED)
-    example = columns[(others or chosen)[0]]
+    if len(candidates) > 1 and all(cells(position) == cells(candidates[0]) for position in candidates):
+        candidates = candidates[:1]
+    if len(candidates) == 1 and (not others or not is_filler(cells(candidates[0]))):
+        return candidates[0]
+    names = list_names([repr(columns[position][:40]) for position in sorted({*candidates, *others})], MAX_LISTED)
+    example = columns[(others or candidates)[0]]
     example = quote_option(option.replace("COLUMN", example) if example else option)
     raise Ambiguity("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
 
@@ -83,7 +83,7 @@ def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
     if column in DEPTHS:  # depth from (m), from_ft
         words = {position: re.sub("|".join(DEPTH_PATTERNS.values()), " ", name) for position, name in words.items()}
     pattern = _id_pattern(column)
-    return [position for position, name in words.items() if re.fullmatch(pattern, _only_words(name))]
+    return [position for position, name in words.items() if re.fullmatch(pattern, _extract_words(name))]
 
 
 def _id_pattern(column: str) -> str:
@@ -93,11 +93,11 @@ def _id_pattern(column: str) -> str:
     known = challenge()
     if column == known.group and known.group_name.endswith("hole"):
         return HOLE
-    words = {_only_words(separate_words(column))} | ({known.group_name} if column == known.group else set())
+    words = {_extract_words(separate_words(column))} | ({known.group_name} if column == known.group else set())
     return rf"({'|'.join(re.escape(word.lower()) for word in words if word)}) ?{ID_WORD}?"
 
 
-def _only_words(name: str) -> str:
+def _extract_words(name: str) -> str:
     return re.sub(r"[^\w]+", " ", name).strip()
 
 

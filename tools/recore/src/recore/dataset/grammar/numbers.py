@@ -13,7 +13,7 @@ from stagemaker import parse_number
 
 OPTIONS = {"point": ".", "comma": ","}  # values of --decimal
 SPACES = "' \u2019"  # group thousands in some countries, with either decimal mark
-LONG = 4  # digits of an integer that would have a thousands mark if the column used them
+LONG_DIGITS = 4  # digits of an integer that would have a thousands mark if the column used them
 EMPTY = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "n.a.", "nd", "n.d.", "ND", "NULL", "null", "-", "--")
 
 DECIMALS = re.compile(r"[+-]?\d*[.,]\d+")  # a number, never a sample name
@@ -52,14 +52,14 @@ class Marks:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
             return value
-        match = _match(cell.strip(), self.decimal)
+        match = _match_number(cell.strip(), self.decimal)
         if match is None:
             return None
         whole = re.sub(r"\D", "", match["whole"])
         return parse_number(f"{match['sign']}{whole}.{match['fraction'] or ''}{match['exponent'] or ''}")
 
 
-def _match(cell: str, decimal: str) -> re.Match[str] | None:
+def _match_number(cell: str, decimal: str) -> re.Match[str] | None:
     match = PATTERNS[decimal].fullmatch(cell)
     if match is None or not (match["whole"] or match["fraction"]) or (match["group"] and match["exponent"]):
         return None
@@ -72,7 +72,7 @@ def possible_marks(cell: str) -> list[str]:
     A value below the limit of detection (<0,5) is a number, too.
     """
     number = cell.lstrip("<>= ")
-    return [mark for mark in PATTERNS if _match(number, mark)]
+    return [mark for mark in PATTERNS if _match_number(number, mark)]
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Evidence:
             return
         if cell.isascii() and cell.isdigit():
             self.integer_columns.add(column)
-            if len(cell) >= LONG:
+            if len(cell) >= LONG_DIGITS:
                 self.long_columns.add(column)
             return
         marks = possible_marks(cell)
@@ -126,8 +126,8 @@ class Evidence:
             if column in self.long_columns - self.other_columns:
                 cells_by_mark[mark].append(cell)
         if cells_by_mark["."] and cells_by_mark[","]:
-            both = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
-            raise Ambiguity("decimal", f"{both}; use one decimal mark, or specify --decimal point or --decimal comma")
+            clash = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
+            raise Ambiguity("decimal", f"{clash}; use one decimal mark, or specify --decimal point or --decimal comma")
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
@@ -145,13 +145,13 @@ def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tup
 
     They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
     """
-    of_names, of_cells = names.decide(), cells.decide()
-    if of_cells is None:
+    name_mark, cell_mark = names.decide(), cells.decide()
+    if cell_mark is None:
         if delimiter == ",":
-            of_cells = Marks()
-        elif of_names is None or delimiter == ";":
+            cell_mark = Marks()
+        elif name_mark is None or delimiter == ";":
             cells.raise_if_ambiguous()
-    if of_names is None and of_cells == Marks(",") and not names.integer_columns:
+    if name_mark is None and cell_mark == Marks(",") and not names.integer_columns:
         names.raise_if_ambiguous()
-    of_cells = of_cells or of_names or Marks()
-    return of_names or of_cells, of_cells
+    cell_mark = cell_mark or name_mark or Marks()
+    return name_mark or cell_mark, cell_mark

@@ -27,39 +27,39 @@ OTHER_QUANTITIES = {
     "treated values": r"\b(snv|msc|detrend\w*)\b|\bcontinuum|\bnormali[sz]ed|\bstandard normal|\bmean[ -]cent",
 }
 # words with this meaning only in a header: a comment can be about the drill hole D1 or the number of scans
-IN_HEADERS = {
+HEADER_WORDS = {
     "Kubelka-Munk values": r"\bkm\b",
     "a derivative": r"\bd[12]\b",
     "counts of a detector": r"\b(counts|raw dn|volts?)\b",
     "1 - R": r"\b1 ?- ?r\b",
     "1 / R": r"^\W*1 ?/ ?r\b",
 }
-NEGATED = r"\b(no|not|without|non|ohne|keine?)[ -](an? )?\w+"
+NEGATION = r"\b(no|not|without|non|ohne|keine?)[ -](an? )?\w+"
 ABSORBANCE = (
     r"\babsorb|\babsorption\b|\babs\b|\bextin[ck]tion\b|\blog ?(10)? ?[(\[]? ?1 ?/ ?\w*|- ?log ?(10)?\b ?\(? ?\w*"
 )
-CONVERTIBLE = {
+CONVERSIONS = {
     "reflectance": r"\brefle[ckx]|\briflett|\b(refl|rfl|brf)\b|\bremission|\bodbici|% ?r\b|\br ?[(\[]? ?%",
     "transmittance": r"\btransm|\btrasmi|\bdurchl|% ?trans|% ?t\b|\bt ?[(\[]? ?%",
 }
 COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance", "trans": "transmittance"}
 
 
-def stated_quantity(text: str, is_header: bool = True) -> str:
+def stated_quantity(header: str, is_header: bool = True) -> str:
     """Return the quantity that a header or comment states: "absorbance", "reflectance", ..., or "" if it states none.
 
     Raises Ambiguity if it states several.
     """
-    words = re.sub(f"{TECHNIQUE}|{NEGATED}", "", separate_words(text)).strip()
+    words = re.sub(f"{TECHNIQUE}|{NEGATION}", "", separate_words(header)).strip()
     if quantity := COMPLETE_HEADERS.get(words.strip(" .()[]")):
         return quantity
-    patterns = [*OTHER_QUANTITIES.items(), *(IN_HEADERS.items() if is_header else ())]
+    patterns = [*OTHER_QUANTITIES.items(), *(HEADER_WORDS.items() if is_header else ())]
     if other := next((name for name, pattern in patterns if re.search(pattern, words)), ""):
         return other
     quantities = ["absorbance"] if re.search(ABSORBANCE, words) else []
-    rest = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
-    quantities += [name for name, pattern in CONVERTIBLE.items() if re.search(pattern, rest)]
+    other_words = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
+    quantities += [name for name, pattern in CONVERSIONS.items() if re.search(pattern, other_words)]
     if len(quantities) > 1:
         remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
-        raise Ambiguity("quantity", f"{text.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
+        raise Ambiguity("quantity", f"{header.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
     return quantities[0] if quantities else ""

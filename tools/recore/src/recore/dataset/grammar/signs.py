@@ -37,7 +37,7 @@ def mentions_sign(header: str) -> bool:
     return NAME.search(header) is not None
 
 
-def without_sign_words(header: str) -> str:
+def remove_sign_words(header: str) -> str:
     """Remove signs and words for signs from a column name: Cu_ppm_qual becomes `Cu_ppm_`."""
     return re.sub(r"[<>=?\u2264\u2265]+", " ", NAME.sub(" ", header))
 
@@ -57,6 +57,6 @@ def is_plain_sign(cell: str) -> bool:
     return any(word in SIGNS[sign] or (len(word) > 2 and word in MEANINGS[sign]) for sign in SIGNS)
 
 
-def without_sign(cell: str) -> str:
+def remove_sign(cell: str) -> str:
     """Return the contents of a cell after its sign, such as 5 of <5, or "" if it has no sign."""
     return cell.lstrip("<>= ") if cell.startswith(("<", ">")) else ""

@@ -11,7 +11,7 @@ from recore.challenge import Challenge, challenge
 from recore.dataset.grammar.elements import element_names
 from recore.dataset.grammar.units import CHARGE_UNITS, CONTENT_UNITS, SYNONYMS, to_ascii, unit_of_cell
 
-PER_UNIT = {  # the value in a unit of one part per million by mass, or of one cmol of charge per kg
+VALUES_PER_UNIT = {  # the value in a unit of one part per million by mass, or of one cmol of charge per kg
     **{"ppm": 1.0, "pct": 1e-4, "ppb": 1e3, "g/kg": 1e-3},
     **{"cmol/kg": 1.0, "mmol/kg": 10.0},
 }
@@ -22,9 +22,9 @@ def unit_of(target: str) -> str:
     """Return the unit of a target as in --column: ppm, pct, cmol/kg; or as in score.py if it cannot be converted."""
     stated = challenge().unit(target)
     unit = SYNONYMS.get(stated.lower(), stated.lower())
-    if unit not in PER_UNIT:
+    if unit not in VALUES_PER_UNIT:
         unit = unit_of_cell(stated) or unit
-    return unit if unit in PER_UNIT else stated
+    return unit if unit in VALUES_PER_UNIT else stated
 
 
 def element_of(target: str) -> str:
@@ -44,13 +44,13 @@ def unit_factor(target: str, unit: str) -> float | None:
     target_unit = unit_of(target)
     for units in (CONTENT_UNITS, CHARGE_UNITS):
         if unit in units and target_unit in units:
-            return PER_UNIT[target_unit] * units[unit]
+            return VALUES_PER_UNIT[target_unit] * units[unit]
     return 1.0 if unit == target_unit else None
 
 
-def name_key(text: str) -> str:
+def name_key(name: str) -> str:
     """Return the letters and digits of a name, in lower case."""
-    return re.sub(r"[^a-z0-9]", "", to_ascii(text).lower())
+    return re.sub(r"[^a-z0-9]", "", to_ascii(name).lower())
 
 
 def find_target(header: str) -> tuple[str, str] | None:
@@ -61,14 +61,14 @@ def find_target(header: str) -> tuple[str, str] | None:
     keys = _keys(challenge())
     ends = [position + 1 for position, letter in enumerate(header) if letter.isalnum()] if keys else []
     for end in reversed(ends):
-        target, rest = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
+        target, suffix = keys.get(name_key(header[:end])), header[end:].strip(" _.,:()[]")
         if not target:
             continue
-        if not rest:
+        if not suffix:
             return target, ""
-        if unit := unit_of_cell(rest):
+        if unit := unit_of_cell(suffix):
             return target, unit
-        if name_key(rest) and name_key(rest) == name_key(challenge().unit(target)):
+        if name_key(suffix) and name_key(suffix) == name_key(challenge().unit(target)):
             return target, unit_of(target)
     return None
 

@@ -9,7 +9,7 @@ from recore.dataset.grammar import DASHES
 
 _CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_text("utf-8"))
 DETECTION_LIMITS: dict[str, float] = {name: content["limit"] for name, content in _CONTENTS.items()}
-PLAUSIBLE: dict[str, list[float]] = {name: content["plausible"] for name, content in _CONTENTS.items()}
+PLAUSIBLE_RANGES: dict[str, list[float]] = {name: content["plausible"] for name, content in _CONTENTS.items()}
 # The size of each unit in parts per million by mass, in cmol of charge per kg, and in metres.
 CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
 CHARGE_UNITS = {"cmol/kg": 1.0, "mmol/kg": 0.1}
@@ -29,10 +29,10 @@ SYNONYMS = {
 ASCII_SIGNS = DASHES | {0x3BC: "u", 0xB7: ".", 0x2219: ".", 0x22C5: "."}
 MAX_UNIT_LENGTH = 40  # characters
 OUNCES = "oz/t"  # troy ounces per short ton (34.29 g/t), long ton or tonne
-NOT_BY_MASS = "another unit"  # atoms, moles, volumes, charges, counts: they cannot be converted
+OTHER_UNIT = "another unit"  # atoms, moles, volumes, charges, counts: they cannot be converted
 
 START, END = r"(?<![a-z0-9])", r"(?![a-z0-9/]|[\s._-]t(?![a-z]))"
-BY_MASS = r"w/w|m/m|wt|weight|mass|by weight|by mass"
+MASS_WORDS = r"w/w|m/m|wt|weight|mass|by weight|by mass"
 
 
 def _ratio(numerator: str, denominator: str, separator: str = r"[\s._-]?") -> str:
@@ -44,14 +44,14 @@ TON = r"(?:t|tonne)"
 _CHARGE = r"@[\s._-]*(?:\(\s*(?:\+|c|p\+?)\s*\)|c)?[\s._-]*(?:/|per\s)?[\s._-]*kg(?:\s*\^?-\s*1|[._]?1)?"
 # At each position they are tried in this order.
 CONTENT_PATTERNS = (
-    (NOT_BY_MASS, rf"{START}(?:at|atom|atomic|mol|mole|molar|vol|volume)[\s._-]*(?:%|pct|percent)"),
-    (NOT_BY_MASS, r"%\s*(?:v/v|vol|mol|at)(?![a-z])"),
+    (OTHER_UNIT, rf"{START}(?:at|atom|atomic|mol|mole|molar|vol|volume)[\s._-]*(?:%|pct|percent)"),
+    (OTHER_UNIT, r"%\s*(?:v/v|vol|mol|at)(?![a-z])"),
     (
         "cmol/kg",
         rf"{START}(?:{_CHARGE.replace('@', 'cmol')}|m?eq?[\s._]*/?[\s._]*100[\s._]*g(?:\s*\^?-\s*1)?)(?![a-z0-9])",
     ),
     ("mmol/kg", rf"{START}{_CHARGE.replace('@', 'mmol')}(?![a-z0-9])"),
-    (NOT_BY_MASS, rf"{START}(?:[cm]?mol|m?eq|ppmv|ppt|cps|counts?|lbs?)(?![a-z])"),
+    (OTHER_UNIT, rf"{START}(?:[cm]?mol|m?eq|ppmv|ppt|cps|counts?|lbs?)(?![a-z])"),
     (OUNCES, rf"{START}(?:oz|ozpt|ounces?|opt|dwt)(?:[\s._/-]*(?:per\s)?(?:t|st|lt|ton|tonne|short ton))?{END}"),
     ("pct", rf"{START}g\s*/\s*100\s*g(?![a-z0-9])"),
     ("ppb", rf"{START}ppb{END}"),
@@ -69,9 +69,9 @@ CONTENT_PATTERNS = (
     (
         "pct",
         rf"(?:{START}(?:wt|weight|mass|masse|gew|ma)[\s._-]*)?(?:%|{START}(?:pct|perc|percent|per cent)(?![a-z0-9]))"
-        rf"(?:[\s._-]*(?:{BY_MASS})(?![a-z0-9]))?",
+        rf"(?:[\s._-]*(?:{MASS_WORDS})(?![a-z0-9]))?",
     ),
-    (NOT_BY_MASS, rf"{START}(?-i:(?!Mg))[munk]?g\s*/\s*[a-z0-9]+"),  # g/l, g/m3, mg/100g
+    (OTHER_UNIT, rf"{START}(?-i:(?!Mg))[munk]?g\s*/\s*[a-z0-9]+"),  # g/l, g/m3, mg/100g
 )
 GLUED_UNITS = {"pct": "pct", "percent": "pct", "ppm": "ppm", "ppb": "ppb", "gpt": "ppm", "opt": OUNCES}  # CuPPM, Au_opt
 DEPTH_PATTERNS = {
@@ -90,7 +90,7 @@ def to_ascii(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
 
-def split_units(text: str) -> tuple[list[str], str]:
+def split_units(header: str) -> tuple[list[str], str]:
     """Return the units of contents in a string from `to_ascii`, each once, and the string without them."""
     units: list[str] = []
 
@@ -100,19 +100,19 @@ def split_units(text: str) -> tuple[list[str], str]:
             units.append(unit)
         return "|"
 
-    return units, _CONTENT.sub(replace_unit, text)
+    return units, _CONTENT.sub(replace_unit, header)
 
 
-def content_unit_in(text: str) -> str:
+def content_unit_in(words: str) -> str:
     """Return the unit of contents in a string, or "" if there are none or several."""
-    units, _ = split_units(to_ascii(text))
+    units, _ = split_units(to_ascii(words))
     return units[0] if len(units) == 1 else ""
 
 
 def unit_of_cell(cell: str) -> str:
     """Return the unit of contents in a cell, or "" if the cell is not exactly one unit."""
-    units, rest = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
-    return units[0] if len(units) == 1 and not rest.strip("|()[] ") else ""
+    units, other_text = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
+    return units[0] if len(units) == 1 and not other_text.strip("|()[] ") else ""
 
 
 def depth_unit_in(column: str) -> str:

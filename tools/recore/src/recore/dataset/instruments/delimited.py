@@ -85,7 +85,7 @@ def _two_columns(
 
 def _stated_unit(header: str, table: TextTable, reading: ReadingOptions, is_header: bool = False) -> str:
     """Return the unit in a header, otherwise in the lines above it. is_header: whether it is the header of the axis."""
-    return _unless(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
+    return _resolve(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptions) -> str:
@@ -95,15 +95,15 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptio
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
         return next(stated, "") or stated_quantity(table.preamble, is_header=False)
 
-    return _unless(reading.convert, read)
+    return _resolve(reading.convert, read)
 
 
 def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
     """Return the quantity in the name of a line, as in a transposed spectrum; single letters are ignored."""
-    return _unless(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
+    return _resolve(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
 
-def _unless(option: str | None, read: Callable[[], str]) -> str:
+def _resolve(option: str | None, read: Callable[[], str]) -> str:
     """Call `read`. Return "" if it raises a Ambiguity that the option resolves."""
     try:
         return read()
@@ -131,9 +131,9 @@ def _table(
     columns = _find_columns(table, header, [cells for _, cells in first], reading)
     units = sorted({channel.unit for channel in columns.axis.values()})
     if len(units) > 1:
-        stated = " or ".join(filter(None, units))
+        unit_names = " or ".join(filter(None, units))
         others = ", others none" if "" in units else ""
-        raise Ambiguity("unit", f"some names of channels state the unit {stated}{others}; specify --unit")
+        raise Ambiguity("unit", f"some names of channels state the unit {unit_names}{others}; specify --unit")
     kinds = sorted({channel.words for channel in columns.axis.values()})
     if len(kinds) > 1:
         raise ValueError(
@@ -168,10 +168,10 @@ def _table(
         else:
             replicate = last_replicate[sample] = last_replicate.get(sample, -1) + 1
             y = np.array(list(values.values()), dtype=float)
-            of_line = quantity or _quantity_in_name(sample, reading)
+            quantity_of_line = quantity or _quantity_in_name(sample, reading)
             ids = _read_ids(columns, cells, table)
             yield MeasuredSpectrum(
-                location, sample, str(replicate), x, y, unit, of_line, columns.remarks, in_schema, ids
+                location, sample, str(replicate), x, y, unit, quantity_of_line, columns.remarks, in_schema, ids
             )
     if not first:
         raise ValueError("the table has a header but no spectra")
@@ -237,18 +237,18 @@ def _find_columns(
     return _Columns(names, sample, axis, tuple(remarks), _find_ids(others, reading.id_columns))
 
 
-def _find_ids(columns: dict[int, str], chosen: Mapping[str, str]) -> dict[int, str]:
+def _find_ids(columns: dict[int, str], id_columns: Mapping[str, str]) -> dict[int, str]:
     """Return the IDs by column position, except IDs for which several columns fit.
 
-    chosen: the columns that the user specified. Raises ValueError if one is missing.
+    id_columns: the columns that the user specified. Raises ValueError if one is missing.
     """
     ids: dict[int, str] = {}
     for name in challenge().ids:
         positions = find_id_columns(name, columns)
-        if name in chosen:
-            positions = [position for position, column in columns.items() if column == chosen[name]]
+        if name in id_columns:
+            positions = [position for position, column in columns.items() if column == id_columns[name]]
             if not positions:
-                raise ValueError(f"--column {name}={chosen[name]}: the table has no such column")
+                raise ValueError(f"--column {name}={id_columns[name]}: the table has no such column")
         ids.update((position, name) for position in positions if len(positions) == 1)
     return ids
 

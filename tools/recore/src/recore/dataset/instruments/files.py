@@ -12,7 +12,7 @@ import numpy as np
 
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.instruments import delimited, opus
-from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, without_text_suffix
+from recore.dataset.instruments.reading_options import TEXT_SUFFIXES, ReadingOptions, remove_text_suffix
 from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, Spectrum, to_spectrum
 from recore.listing import count
 
@@ -26,32 +26,32 @@ def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
     remarks: list[str] = []
     for path in names:
         if path.is_dir():
-            chosen = _files_in(path, remarks)
+            paths = _files_in(path, remarks)
         elif not path.exists() and glob.has_magic(str(path)):
-            chosen = [Path(file) for file in glob.glob(str(path))]
-            if not chosen:
+            paths = [Path(file) for file in glob.glob(str(path))]
+            if not paths:
                 raise ValueError(f"{path}: there is no such file")
         else:
-            chosen = [path]
-        for file in sorted(chosen, key=_natural_order):
+            paths = [path]
+        for file in sorted(paths, key=_natural_order):
             files.setdefault(os.path.realpath(file), file)
     return list(files.values()), remarks
 
 
 def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
-    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    files = [path for path in visible if not path.is_dir()]
-    folders = len(visible) - len(files)
-    chosen = [path for path in files if path.suffix[1:].isdigit() or without_text_suffix(path.name) != path.name]
-    if not chosen:
+    visible_paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    files = [path for path in visible_paths if not path.is_dir()]
+    folders = len(visible_paths) - len(files)
+    chosen_paths = [path for path in files if path.suffix[1:].isdigit() or remove_text_suffix(path.name) != path.name]
+    if not chosen_paths:
         endings = f"a number, as in OPUS, or in {', '.join(TEXT_SUFFIXES)}"
         subfolders = "; specify its subfolders, which are not searched" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
-    if others := len(files) - len(chosen):
+    if others := len(files) - len(chosen_paths):
         remarks.append(f"{folder}: ignored {count(others, 'file')} with another extension")
     if folders:
         remarks.append(f"{folder}: ignored {count(folders, 'subfolder')}")
-    return chosen
+    return chosen_paths
 
 
 def _natural_order(path: Path) -> list[tuple[str, int]]:

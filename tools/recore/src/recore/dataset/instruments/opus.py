@@ -144,22 +144,22 @@ def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["D
         kind = f"{name} spectrum" if number == 1 else f"{name} spectrum number {number}"
         contents = " and ".join(available) or "no readable spectrum"
         raise UnusableFile(f"the file has no {kind}; it contains {contents}{remedy}")
-    chosen = candidates[number - 1]
-    if chosen.params["dpf"] != 1:
-        raise UnusableFile(f"its values are in OPUS's format {chosen.params['dpf']}; 32-bit floats (1) are required")
+    block = candidates[number - 1]
+    if block.params["dpf"] != 1:
+        raise UnusableFile(f"its values are in OPUS's format {block.params['dpf']}; 32-bit floats (1) are required")
     if len(candidates) == 1:
-        return chosen, ()
+        return block, ()
     which = "the last one stored" if number == 1 else f"number {number}, counting from the last one stored,"
-    return chosen, (f"{len(candidates)} {name} blocks; {which} was read (--block {option}:2 reads the next)",)
+    return block, (f"{len(candidates)} {name} blocks; {which} was read (--block {option}:2 reads the next)",)
 
 
 def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
     """Return log10(reference / sample) at the channels of the sample; the reference may have more channels."""
     step = x[1] - x[0] if len(x) > 1 else np.nan
     first = round((x[0] - reference.x[0]) / step) if np.isfinite(step) and step else -1
-    same = slice(first, first + len(x))
-    intensity = np.asarray(reference.y, float)[same]
-    if first < 0 or len(intensity) < len(x) or np.abs(reference.x[same] - x).max() > 0.01 * abs(step):
+    overlap = slice(first, first + len(x))
+    intensity = np.asarray(reference.y, float)[overlap]
+    if first < 0 or len(intensity) < len(x) or np.abs(reference.x[overlap] - x).max() > 0.01 * abs(step):
         raise UnusableFile("its sample and reference spectra have different channels")
     if not ((intensity > 0).all() and (y > 0).all()):
         raise UnusableFile("its sample or reference spectrum has values that are not positive and have no logarithm")

@@ -9,7 +9,7 @@ from recore.dataset.grammar import normalise_text
 from recore.dataset.instruments.opus import check_block
 
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
-PACKED = ".gz"
+PACKED_SUFFIX = ".gz"
 # SAMPLE.REPLICATE, as OPUS names its files: soil_7.0, soil_7.1; also soil_7.1.csv and soil_7.csv
 NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
 
@@ -51,7 +51,7 @@ class ReadingOptions:
         name = normalise_text(path.name)
         if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
             raise ValueError("its name has unprintable characters; rename it")
-        name = name if self.name else without_text_suffix(name)
+        name = name if self.name else remove_text_suffix(name)
         match = re.fullmatch(self.name or NAME, name)
         if not match or not match["sample"]:
             raise ValueError("its name does not match --name")
@@ -59,8 +59,8 @@ class ReadingOptions:
         return groups["sample"], groups.get("replicate") or ""
 
 
-def without_text_suffix(name: str) -> str:
+def remove_text_suffix(name: str) -> str:
     """Remove the suffix of a text file, which may be gzipped, from its name."""
-    stem = name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
+    stem = name[: -len(PACKED_SUFFIX)] if name.lower().endswith(PACKED_SUFFIX) else name
     suffix = Path(stem).suffix
     return stem[: -len(suffix)] if suffix.lower() in TEXT_SUFFIXES else name

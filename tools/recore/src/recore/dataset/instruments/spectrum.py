@@ -18,10 +18,10 @@ MAX_MICROMETRES = 100  # an axis without a unit below this is not in wavenumbers
 MAX_NIR = 2600  # nm; an axis without a unit up to here can be from a near-infrared spectrometer
 MAX_MID_INFRARED = 4600  # cm-1; mid-infrared spectra end below
 LASER = 15798.0  # cm-1, of a helium-neon laser, divided by a power of two
-SAME_STEP = 0.003  # tolerance of a halving
-STRETCHED = 1.5  # times the median step at the other end
+STEP_TOLERANCE = 0.003  # tolerance of a halving
+STRETCH_RATIO = 1.5  # times the median step at the other end
 MIN_STEPS = 8  # needed to see whether they grow
-IRREGULAR = 2.05  # times a step; rounding can double a step, so the next one is irregular beyond that
+IRREGULAR_RATIO = 2.05  # times a step; rounding can double a step, so the next one is irregular beyond that
 MAX_IRREGULAR = 0.25  # share of a spectrum's steps; gaps and ranges of several detectors cause a few
 MAX_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
 MAX_VALUE = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
@@ -30,11 +30,11 @@ MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
 MAX_MEDIAN = 3.0  # absorbance; in most channels, at least a thousandth of the light returns
-LIKE_REFLECTANCE = (
+REFLECTANCE_HINT = (
     "look like reflectance: highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, "
     f"or above {MAX_MEDIAN:g} in most channels"
 )
-FLAT = 0.01  # share of a spectrum's range; values that differ by less are treated as equal
+FLAT_TOLERANCE = 0.01  # share of a spectrum's range; values that differ by less are treated as equal
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 
@@ -155,7 +155,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         if not option:
             raise Ambiguity("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")
         remarks.append(peaks)
-    unit = option or stated or _plain_unit(x)
+    unit = option or stated or _guess_unit(x)
     if unit == "cm-1" and x.max() < MAX_MICROMETRES and not option and not in_schema:
         raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
     if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
@@ -170,7 +170,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
     return x
 
 
-def _plain_unit(x: Numbers) -> str:
+def _guess_unit(x: Numbers) -> str:
     """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Ambiguity."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
@@ -199,7 +199,7 @@ def _can_rise_as_wavelengths(x: Numbers) -> bool:
     The step of a Fourier-transform spectrometer is a fraction of its laser's wavenumber, such as 3.857 cm-1.
     """
     halvings = np.log2(LASER * (len(x) - 1) / (x[-1] - x[0]))
-    is_laser = abs(halvings - round(halvings)) < SAME_STEP
+    is_laser = abs(halvings - round(halvings)) < STEP_TOLERANCE
     return bool((x[0] > MAX_NIR or x[-1] > MAX_MID_INFRARED) and not is_laser)
 
 
@@ -207,14 +207,14 @@ def _is_stretched(steps: Numbers) -> bool:
     """Whether steps grow from one end to the other, as in wavenumbers on an axis of wavelengths or the reverse."""
     quarter = max(1, len(steps) // 4)
     ends = np.abs([np.median(steps[:quarter]), np.median(steps[-quarter:])])
-    return len(steps) >= MIN_STEPS and bool(ends.max() > STRETCHED * ends.min())
+    return len(steps) >= MIN_STEPS and bool(ends.max() > STRETCH_RATIO * ends.min())
 
 
 def explain_peaks(x: Numbers) -> str:
     """Explain that channels are peaks or selected bands if many steps differ by factors; otherwise return ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
-    if (larger > IRREGULAR * smaller).sum() <= MAX_IRREGULAR * len(smaller):
+    if (larger > IRREGULAR_RATIO * smaller).sum() <= MAX_IRREGULAR * len(smaller):
         return ""
     return f"the steps between its {len(x)} channels vary widely, as in a list of peaks"
 
@@ -267,19 +267,19 @@ def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
     if len(suspects) * 2 <= len(unstated):
         return suspects, ""
     return suspects, (
-        f"{len(suspects)} of {len(spectra)} spectra {LIKE_REFLECTANCE}; specify --convert fraction or percent if "
+        f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}; specify --convert fraction or percent if "
         "so, otherwise --convert none"
     )
 
 
-def _dips(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
+def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
     """Whether values are lower in the first range of wavenumbers than in both others, unlike absorbance."""
     x = spectrum.wavenumbers
     parts = [spectrum.absorbance[(low <= x) & (x <= high)] for low, high in ranges]
     if any(not len(part) for part in parts):
         return False
     band, *shoulders = (float(part.mean()) for part in parts)
-    return all(band < (1 - FLAT) * shoulder for shoulder in shoulders)
+    return all(band < (1 - FLAT_TOLERANCE) * shoulder for shoulder in shoulders)
 
 
 def looks_like_reflectance(spectrum: Spectrum) -> bool:
@@ -287,7 +287,7 @@ def looks_like_reflectance(spectrum: Spectrum) -> bool:
     values = spectrum.absorbance
     if values.min() < 0:
         return False
-    if np.median(values) > MAX_MEDIAN or any(_dips(spectrum, *band) for band in WATER):
+    if np.median(values) > MAX_MEDIAN or any(_has_dip(spectrum, *band) for band in WATER):
         return True
     in_window = np.zeros(len(values), dtype=bool)
     for low, high in WINDOWS:
@@ -296,5 +296,5 @@ def looks_like_reflectance(spectrum: Spectrum) -> bool:
     if in_window.sum() < 3:
         return False
     level, others = values[in_window].mean(), values[middle]
-    is_high = level > np.quantile(others, 0.6) - FLAT * np.ptp(others)
+    is_high = level > np.quantile(others, 0.6) - FLAT_TOLERANCE * np.ptp(others)
     return bool(is_high and level > (others.min() + others.max()) / 2)

@@ -16,7 +16,7 @@ from recore.dataset.text_table import TextTable
 from recore.listing import list_names
 
 MIN_LINES = 7  # of an axis in a column, or in a line that can be the header
-NARROW = 1.2  # times the smallest number; no spectrum is that narrow, but sample numbers are
+NARROW_RATIO = 1.2  # times the smallest number; no spectrum is that narrow, but sample numbers are
 MAX_BANDS = 100  # bands of a satellite, such as B01, B02, B11
 TRANSPOSE = "transpose the table, which has one spectrum per column"
 
@@ -37,7 +37,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
     if mentions_axis(names[0]) or is_axis(columns.get(0, ()), table.marks):
         if other := next(filter(is_statistic, names[:0:-1]), ""):
             raise Ambiguity("layout", f"the column {other[:40]!r} is not a spectrum; remove it")
-        if axes and (peaks := explain_peaks(_numbers(columns[axes[0]], table.marks))):
+        if axes and (peaks := explain_peaks(_to_numbers(columns[axes[0]], table.marks))):
             raise Ambiguity("peaks", f"{peaks}; export the spectrum")
         raise Ambiguity("layout", f"{TRANSPOSE}: {names[0][:40]!r} is its axis")
     if rows and len(names) > MIN_LINES and is_axis(rows[0][1:], table.marks):
@@ -70,10 +70,10 @@ def check_layout(
     shown = list_names([names[position] for position in axis], 3)
     numbers = np.array([channel.number for channel in axis.values()])
     counted = (np.abs(np.diff(numbers)) == 1).all()
-    is_counted = counted and (numbers.max() < NARROW * numbers.min() or (has_axis and bool(table.prefixes)))
+    is_counted = counted and (numbers.max() < NARROW_RATIO * numbers.min() or (has_axis and bool(table.prefixes)))
     is_unnamed = not names[first] or names[first].lower() in ("x", "unnamed: 0")
     # S101 to S140 can be samples, whatever the first cell is; sample numbers have no even steps
-    is_even = has_axis and bool(table.prefixes) and not explain_peaks(_numbers(cells, table.marks))
+    is_even = has_axis and bool(table.prefixes) and not explain_peaks(_to_numbers(cells, table.marks))
     if is_counted or (has_axis and (is_unnamed or is_even) and len(rows) >= MIN_LINES):
         raise Ambiguity("layout", f"columns are named {shown}, like samples; {TRANSPOSE}, or add the unit to the names")
     is_numbering = (
@@ -85,13 +85,13 @@ def check_layout(
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:
     """Whether cells are monotonic numbers like an axis, but not row numbers."""
-    numbers = _numbers(cells, marks)
+    numbers = _to_numbers(cells, marks)
     if len(numbers) < 2 or np.isnan(numbers).any():
         return False
     steps = np.diff(numbers)
     return bool(((steps > 0).all() and not (steps == 1).all()) or (steps < 0).all())
 
 
-def _numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
+def _to_numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
     """Parse the numbers in cells, NaN for other cells."""
     return np.array([marks.parse(cell) for cell in cells], dtype=float)

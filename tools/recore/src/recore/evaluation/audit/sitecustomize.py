@@ -16,14 +16,14 @@ from types import FrameType
 from typing import Any
 
 SOCKET = "connect getaddrinfo gethostbyname gethostbyaddr getnameinfo sendto sendmsg bind".split()
-STARTS = "os.system os.exec os.posix_spawn os.fork os.forkpty pty.spawn subprocess.Popen".split()
+START_CALLS = "os.system os.exec os.posix_spawn os.fork os.forkpty pty.spawn subprocess.Popen".split()
 KINDS = {  # events that are always reported
     **dict.fromkeys((f"socket.{name}" for name in SOCKET), "network"),
-    **dict.fromkeys((*STARTS, "os.kill", "os.killpg", "signal.pthread_kill"), "processes"),
+    **dict.fromkeys((*START_CALLS, "os.kill", "os.killpg", "signal.pthread_kill"), "processes"),
     "ctypes.dlopen": "native",
 }
-READING = ("os.listdir", "os.scandir", "os.chdir")
-WRITING = [f"os.{name}" for name in "remove rename rmdir mkdir symlink link chmod chown truncate utime".split()]
+READ_CALLS = ("os.listdir", "os.scandir", "os.chdir")
+WRITE_CALLS = [f"os.{name}" for name in "remove rename rmdir mkdir symlink link chmod chown truncate utime".split()]
 SYSTEM_QUERIES = ("lscpu", "ldconfig", "uname")  # programs that libraries run to inspect the system
 # system files that libraries read
 SYSTEM_FILES = tuple(
@@ -31,7 +31,7 @@ SYSTEM_FILES = tuple(
     "/sys/fs/cgroup /etc/localtime /etc/ssl/ /etc/mime.types /etc/ld.so /dev/null /dev/urandom /dev/random /usr/ /lib "
     "/bin /sbin/".split()
 )
-WRITABLE = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - any program may write here
+WRITABLE_PATHS = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - any program may write here
 MAX_LINES = 50  # maximum number of reported events of each kind, per process
 PREFIX = b"recore-audit: "  # prefix of each line in a log
 SCRIPTS = ("train.py", "preprocess.py")
@@ -43,7 +43,7 @@ class Reporter:
     def __init__(self, file: int, base: str, prefix: bytes = b""):
         self.file, self.prefix = file, prefix
         self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
-        self.writable = (base, os.environ.get("TMPDIR", WRITABLE[0]), *WRITABLE)
+        self.writable = (base, os.environ.get("TMPDIR", WRITABLE_PATHS[0]), *WRITABLE_PATHS)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
         # without a sandbox a job has a different folder, but libraries still look in /opt/ml, which is on sys.path
         self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
@@ -68,8 +68,8 @@ class Reporter:
 
     def kind_of(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         """Return the kind under which an event is reported, or None if it is not reported."""
-        if event == "open" or event in READING or event in WRITING:
-            writes = event in WRITING or (event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)))
+        if event == "open" or event in READ_CALLS or event in WRITE_CALLS:
+            writes = event in WRITE_CALLS or (event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)))
             return "files" if self.is_outside(arguments[0], writes) else None
         return KINDS.get(event)
 
@@ -79,8 +79,8 @@ class Reporter:
             return False
         absolute = os.path.abspath(os.fsdecode(path))
         roots = self.writable if writes else self.readable
-        inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
-        return not inside and (writes or not absolute.startswith(SYSTEM_FILES))
+        is_inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
+        return not is_inside and (writes or not absolute.startswith(SYSTEM_FILES))
 
     def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
         """Write a line about an event, once, unless it is routine behaviour of a library or of the server."""
@@ -122,7 +122,7 @@ class Reporter:
         return None, library, server, importing
 
 
-def hide(folder: str) -> None:
+def hide_folder(folder: str) -> None:
     """Remove this file's folder from the paths that the program sees. Its child processes still inherit the folder."""
     sys.path[:] = [path for path in sys.path if path != folder]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path != folder]
@@ -142,4 +142,4 @@ if _mode:
         os.putenv("RECORE_AUDIT", "child")  # for the programs that this one starts
     os.environ._data.pop(b"RECORE_AUDIT", None)  # type: ignore[attr-defined]
     sys.addaudithook(_reporter.hook)
-    hide(_folder)
+    hide_folder(_folder)

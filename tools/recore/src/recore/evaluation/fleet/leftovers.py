@@ -12,7 +12,7 @@ from recore.evaluation.storage import list_objects, remove_objects, remove_versi
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
 MAX_STOP_SECONDS, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
-GONE = ("ValidationException", "ResourceNotFound")  # error codes if the job has ended in the meantime
+GONE_CODES = ("ValidationException", "ResourceNotFound")  # error codes if the job has ended in the meantime
 
 
 def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
                 getattr(sagemaker, xform_name(f"Stop{kind}"))(**{f"{kind}Name": job})
                 stopped += 1
             except ClientError as error:
-                if error.response["Error"]["Code"] not in GONE:
+                if error.response["Error"]["Code"] not in GONE_CODES:
                     raise
     deadline = time.monotonic() + MAX_STOP_SECONDS
     while any(_jobs(sagemaker, kind, name, "Stopping") for kind in KINDS) and time.monotonic() < deadline:

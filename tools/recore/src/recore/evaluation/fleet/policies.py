@@ -23,14 +23,14 @@ def make_policies(bucket: str) -> dict[str, Policy]:
         "trust policy of both roles": trust,
         "role of submissions (--role)": _policy(
             _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], runs),
-            _list(bucket, PREFIX),
+            _allow_listing(bucket, PREFIX),
             {"Effect": "Deny", "Action": "s3:*", "Resource": assays},
             *_any_job(),
         ),
         "role of scoring (--scoring-role)": _policy(
             _allow(["s3:GetObject"], runs, assays),
             _allow(["s3:PutObject", "s3:AbortMultipartUpload"], f"arn:aws:s3:::{bucket}/{PREFIX}/*/scores/*"),
-            _list(bucket, PREFIX, HOSTS_PREFIX),
+            _allow_listing(bucket, PREFIX, HOSTS_PREFIX),
             *_any_job(),
         ),
     }
@@ -44,7 +44,7 @@ def _allow(actions: list[str], *resources: str) -> Policy:
     return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
-def _list(bucket: str, *prefixes: str) -> Policy:
+def _allow_listing(bucket: str, *prefixes: str) -> Policy:
     condition = {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}}
     return _allow(["s3:ListBucket"], f"arn:aws:s3:::{bucket}") | {"Condition": condition}
 

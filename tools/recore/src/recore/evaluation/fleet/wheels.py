@@ -80,12 +80,12 @@ class WheelHouse:
     """
 
     def __init__(self, services: Services, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
-        self._services, self._settings, self._say = services, settings, say
+        self._services, self._settings, self._print_line = services, settings, say
         self._wheels, self._logs = folder / "wheels", folder / "logs"
-        self._fetched: dict[bytes, Wheels | None] = {}
+        self._cache: dict[bytes, Wheels | None] = {}
         self._lock = threading.Lock()
 
-    def wheels_for(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
+    def get_wheels(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
         """Return the wheels of a submission, or None if it needs none or they cannot be fetched; training then fails.
 
         stopping: an event that stops the job.
@@ -94,12 +94,12 @@ class WheelHouse:
             if (packages := packages_to_fetch(files)) is None:
                 return None
             with self._lock:  # other threads that need the same packages wait
-                if packages not in self._fetched:
-                    self._fetched[packages] = None
-                    self._fetched[packages] = self._fetch(packages, stopping)
-                return self._fetched[packages]
+                if packages not in self._cache:
+                    self._cache[packages] = None
+                    self._cache[packages] = self._fetch(packages, stopping)
+                return self._cache[packages]
         except StepFailed as error:
-            self._say(f"packages cannot be fetched: {error}")
+            self._print_line(f"packages cannot be fetched: {error}")
         except StepStopped:
             pass  # the run of the submission will be stopped, too
         return None
@@ -110,11 +110,11 @@ class WheelHouse:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._wheels, ignore_errors=True)
-        if self._fetched:
+        if self._cache:
             try:
                 remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
             except (StepFailed, ClientError, BotoCoreError) as error:
-                self._say(f"packages could not be removed from the bucket: {error}")
+                self._print_line(f"packages could not be removed from the bucket: {error}")
 
     def _fetch(self, packages: bytes, stopping: threading.Event) -> Wheels:
         settings, s3 = self._settings, self._services.s3

@@ -21,7 +21,7 @@ Description = dict[str, Any]  # members: inside, distance, t2, q and bands of a 
 MAX_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 MAX_GAPS = 0.1  # a channel is used if at most this share of rows lacks a value
 EDGE = 100  # channels to ignore at either end, where a detector may be noisy; at most 5% of them
-FLAT = 1e-9  # if a spectrum's range is a smaller share of its largest value, its shape consists of rounding errors
+FLATNESS = 1e-9  # if a spectrum's range is a smaller share of its largest value, its shape consists of rounding errors
 MAX_COMPONENTS = 10
 EXPLAINED_VARIANCE = 0.99  # components are added until they explain this share
 CONFIDENCE = 0.99  # share of good rows within each limit
@@ -132,9 +132,9 @@ class Domain:
         """
         residuals = self.components.residuals(snv)
         t2, q = self.components.t2(snv) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
-        from_mean = (snv - self.components.mean) / self._shape_limits
+        shape_distances = (snv - self.components.mean) / self._shape_limits
         unexplained = residuals / self._residual_limits
-        return t2, q, np.where(abs(from_mean) > abs(unexplained), from_mean, unexplained)
+        return t2, q, np.where(abs(shape_distances) > abs(unexplained), shape_distances, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
         """Return the runs of bins whose deviations (bins,) exceed 1: from and to in cm-1, and the largest deviation."""
@@ -163,7 +163,7 @@ def bin_snv(spectra: np.ndarray) -> np.ndarray:
         contrast = spectra.std(axis=1, keepdims=True)
         snv = (spectra - spectra.mean(axis=1, keepdims=True)) / contrast
         snv[~np.isfinite(contrast[:, 0])] = np.nan  # it overflows
-        snv[~(np.ptp(spectra, axis=1) > FLAT * abs(spectra).max(axis=1))] = np.nan
+        snv[~(np.ptp(spectra, axis=1) > FLATNESS * abs(spectra).max(axis=1))] = np.nan
         means = snv[:, : bins * width].reshape(rows, bins, width).mean(axis=2)
     means[~np.isfinite(means).all(axis=1)] = np.nan
     return np.asarray(means)
@@ -217,7 +217,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
     names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, snv, codes, len(components.variances))
     t2_limit, q_limit = np.exp(np.quantile(statistics[:, :2], CONFIDENCE, axis=0)).tolist()
-    stored = choose_rows(codes)
+    stored_rows = choose_rows(codes)
     bins = bin_means(wavenumbers[usable], snv.shape[1])
     parts = [f"{part[0]:.0f} to {part[-1]:.0f} cm-1" for part in split_parts(bins)]
     return {
@@ -232,10 +232,10 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         "residual_limits": band_limits(residuals),
         "rows": len(snv),
         "hole_names": names.tolist() if holes.dtype.kind not in "iu" else [],
-        "holes": codes[stored].tolist(),
-        "scores": significant(components.scores(snv[stored])),
+        "holes": codes[stored_rows].tolist(),
+        "scores": round_digits(components.scores(snv[stored_rows])),
         "statistics": ["T2", "Q", "mean absorbance", "contrast", *parts],
-        "values": significant(statistics[stored]),
+        "values": round_digits(statistics[stored_rows]),
     }
 
 
@@ -280,7 +280,7 @@ def bin_means(wavenumbers: np.ndarray, bins: int) -> np.ndarray:
     return np.asarray(wavenumbers[: bins * width].reshape(bins, width).mean(axis=1))
 
 
-def significant(values: np.ndarray) -> list[list[float]]:
+def round_digits(values: np.ndarray) -> list[list[float]]:
     """Round values (rows, columns) to DIGITS significant digits."""
     return [[float(f"{value:.{DIGITS}g}") for value in row] for row in values.tolist()]
 

@@ -67,7 +67,7 @@ def extract_held_out(model: Path, target: Path) -> None:
             content = archive.extractfile(member)
             target.write_bytes(content.read() if content else b"")
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise ScoreError(f"{model}: {NAME} could not be read: {one_line(error)}") from None
+        raise ScoreError(f"{model}: {NAME} could not be read: {to_one_line(error)}") from None
 
 
 def read_text(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -80,10 +80,10 @@ def read_text(path: Path, columns: list[str] | None = None) -> pa.Table:
         convert = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
         return pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert).combine_chunks()
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        raise ScoreError(f"{path.name}: {one_line(error)}") from None
+        raise ScoreError(f"{path.name}: {to_one_line(error)}") from None
 
 
-def one_line(error: Exception) -> str:
+def to_one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 

@@ -146,8 +146,8 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
     coverage = [each for each in coverages if each is not None]
     if not coverage:
         return float(TAILS[0])
-    enough = np.mean(coverage, axis=0) >= COVERAGE
-    return float(TAILS[enough.argmax()] if enough.any() else TAILS[-1])
+    is_covered = np.mean(coverage, axis=0) >= COVERAGE
+    return float(TAILS[is_covered.argmax()] if is_covered.any() else TAILS[-1])
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
@@ -173,18 +173,18 @@ def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndar
 
 def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
     """Return the predictions in a held_out.csv, (rows, targets), NaN where empty. Raises CalibrationError."""
-    return _to_array(_read(path, dict.fromkeys(names, pa.float64())), names)
+    return _to_array(_read_table(path, dict.fromkeys(names, pa.float64())), names)
 
 
 def read_assays(path: Path, names: Sequence[str], group: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the assays of a data file, (rows, targets), NaN where missing, and the hole of each row. Raises
     CalibrationError."""
-    table = _read(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, allow_missing=True)
+    table = _read_table(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, allow_missing=True)
     holes = table[group].fill_null("").to_numpy() if group in table.column_names else np.full(len(table), "")
     return _to_array(table, names), holes
 
 
-def _read(path: Path, types: dict[str, Any], allow_missing: bool = False) -> pa.Table:
+def _read_table(path: Path, types: dict[str, Any], allow_missing: bool = False) -> pa.Table:
     try:
         header = pa.csv.open_csv(path).schema.names
         columns = [name for name in types if name in header or not allow_missing]

@@ -192,7 +192,7 @@ class Features:
             return [[*cells, self._notes.write_note(None)] for cells in inputs]
 
         arranged = list(self._columns.arrange(rows))
-        results = self._notes.compute_apart(arranged, compute)
+        results = self._notes.compute_by_row(arranged, compute)
         lines = io.StringIO()
         table = csv.writer(lines, lineterminator="\n")
         table.writerow(header)
@@ -219,14 +219,14 @@ class Features:
 
     def _call_preprocess(self, data_file: Path, source: str) -> Any:
         try:
-            returned = self._preprocess(str(data_file))
+            table = self._preprocess(str(data_file))
         except (Exception, SystemExit) as error:
             message = str(error) if isinstance(error, ValueError) else f"preprocess(): {type(error).__name__}: {error}"
-            raise SpectraError(one_line(message.replace(str(data_file), source))) from error
-        if not isinstance(returned, tuple) or len(returned) != 2 or not hasattr(returned[0], "set_axis"):
-            kind, expected = type(returned).__name__, "a pair of DataFrames, inputs and targets"
+            raise SpectraError(to_one_line(message.replace(str(data_file), source))) from error
+        if not isinstance(table, tuple) or len(table) != 2 or not hasattr(table[0], "set_axis"):
+            kind, expected = type(table).__name__, "a pair of DataFrames, inputs and targets"
             raise PreprocessError(f"preprocess() must return {expected}, but it returned {kind}")
-        return returned[0]
+        return table[0]
 
 
 def find_repeated(names: Sequence[str]) -> str | None:
@@ -246,7 +246,7 @@ def to_number(cell: str) -> float:
         return math.nan
 
 
-def one_line(message: str) -> str:
+def to_one_line(message: str) -> str:
     return " ".join(message.split())[:MAX_REASON_LENGTH]
 
 
@@ -422,7 +422,7 @@ def read_first_rows(data_file: Path) -> list[Row]:
     except FileNotFoundError:
         raise SpectraError(f"{data_file}: there is no such file") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise SpectraError(f"{data_file}: a gzipped CSV with a header is needed: {one_line(str(error))}") from None
+        raise SpectraError(f"{data_file}: a gzipped CSV with a header is needed: {to_one_line(str(error))}") from None
     if len(rows) < 2:
         raise SpectraError(f"{data_file}: a header and at least one row are needed")
     return rows

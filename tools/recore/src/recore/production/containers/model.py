@@ -112,8 +112,8 @@ def write_details(model: ServedSubmission, request: str, notes: Sequence[row_not
             raise ValueError("train.py predicted no finite number")
         return list(values)
 
-    good = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
-    predicted = iter(row_notes.compute_apart(good, predict))
+    good_rows = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
+    predicted = iter(row_notes.compute_by_row(good_rows, predict))
     results = [note if isinstance(note, row_notes.RowProblem) else next(predicted) for note in notes]
     empty = np.full(len(model.units), np.nan)
     values = [empty if isinstance(result, row_notes.RowProblem) else result for result in results]
@@ -184,12 +184,12 @@ def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> I
     calibration = model.calibration
     empty = np.full(len(values), np.nan)
     errors, lows, highs = expected_error.expected_error(calibration, name, values) if calibration else (empty,) * 3
-    least, greatest = (calibration and calibration["targets"][name]["range"]) or (-math.inf, math.inf)
+    lowest, highest = (calibration and calibration["targets"][name]["range"]) or (-math.inf, math.inf)
     for value, error, low, high in zip(*(column.tolist() for column in (values, errors, lows, highs)), strict=True):
         flags = {
             "never measured in training": math.isnan(value),
-            "below the training range": value < least,
-            "above the training range": value > greatest,
+            "below the training range": value < lowest,
+            "above the training range": value > highest,
         }
         yield {
             "value": None if math.isnan(value) else value,

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 COLUMN = "domain:"  # the header of the column of notes, and the prefix of each note
 LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a quoted cell before it
-SAFE = " :[]{}"  # characters that an unquoted cell may contain
+SAFE_CHARACTERS = " :[]{}"  # characters that an unquoted cell may contain
 MAX_PROBLEM_LENGTH = 600  # characters
 BAD_ROWS_EMPTY = "bad-rows=empty"  # parameter of a request's content type: bad rows do not fail the request
 
@@ -33,7 +33,7 @@ def has_parameter(content_type: str, parameter: str) -> bool:
     return parameter in (each.strip().lower() for each in content_type.split(";")[1:])
 
 
-def compute_apart(
+def compute_by_row(
     rows: Sequence[Row], compute: Callable[[Sequence[Row]], Sequence[Result]]
 ) -> list[Result | RowProblem]:
     """Return the result of each row. If `compute` fails, call it on each half of the rows, recursively."""
@@ -45,17 +45,17 @@ def compute_apart(
         if len(rows) == 1:
             return [RowProblem(" ".join(str(error).split())[:MAX_PROBLEM_LENGTH] or type(error).__name__)]
     middle = len(rows) // 2
-    return [*compute_apart(rows[:middle], compute), *compute_apart(rows[middle:], compute)]
+    return [*compute_by_row(rows[:middle], compute), *compute_by_row(rows[middle:], compute)]
 
 
 def write_note(note: Note) -> str:
-    return COLUMN + quote(json.dumps(note), safe=SAFE)
+    return COLUMN + quote(json.dumps(note), safe=SAFE_CHARACTERS)
 
 
-def take_notes(text: str) -> tuple[str, list[Note]]:
+def take_notes(csv: str) -> tuple[str, list[Note]]:
     """Split a CSV into the CSV without the column of notes, and the notes."""
-    cells = [match[2] for match in LAST_CELL.finditer(text) if match[1] is None]
-    return LAST_CELL.sub(r"\1", text), [read_note(cell) for cell in cells[1:]]
+    cells = [match[2] for match in LAST_CELL.finditer(csv) if match[1] is None]
+    return LAST_CELL.sub(r"\1", csv), [read_note(cell) for cell in cells[1:]]
 
 
 def read_note(cell: str) -> Note:

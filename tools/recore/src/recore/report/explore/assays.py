@@ -12,7 +12,7 @@ from recore.spectral_data import Floats, SpectralData
 # The lowest value counts as a detection limit if at least LIMIT_REPEATS rows and LIMIT_SHARE of the rows have it.
 LIMIT_REPEATS = 3
 LIMIT_SHARE = 0.01
-MANY_AT_LIMIT = 0.5  # a larger share of the measured rows is a finding
+LIMIT_FRACTION = 0.5  # a larger share of the measured rows is a finding
 # The highest value counts as an upper limit if at least UPPER_REPEATS and more than UPPER_SHARE of the rows have it.
 UPPER_REPEATS = 5
 UPPER_SHARE = 0.05
@@ -92,7 +92,7 @@ def _states(table: pd.DataFrame) -> Figure:
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     for name, counts, colour, pattern in series:
         hover = "%{y}: %{x:.1%} %{fullData.name}<extra></extra>"
-        draw.add_bars(plot, counts / rows, table["assay"], name, hover, draw.patterned(colour, pattern))
+        draw.add_bars(plot, counts / rows, table["assay"], name, hover, draw.pattern_style(colour, pattern))
     numbers = table[["assay", "measured", "at limit", "missing"]]
     return Figure("assay-states", "Measured, at the limit, missing", STATES, plot, numbers)
 
@@ -109,7 +109,7 @@ def _boxes(table: pd.DataFrame) -> Figure:
     plot.update_yaxes(range=[len(positive) - 0.5, -0.5], type="category", dtick=1)
     if len(positive):
         parts = dict(zip(("lowerfence", "q1", "median", "q3", "upperfence"), drawn[:, 1:-1].T, strict=True))
-        look = {"line": {"color": draw.BLUE, "width": 1.5}, "fillcolor": draw.with_opacity(draw.BLUE, 0.3), "name": ""}
+        look = {"line": {"color": draw.BLUE, "width": 1.5}, "fillcolor": draw.set_opacity(draw.BLUE, 0.3), "name": ""}
         plot.add_box(y=positive["assay"], orientation="h", **parts, **look)
     for column in (0, -1):
         hover = "%{y}: %{fullData.name} %{customdata:.4g}<extra></extra>"
@@ -124,7 +124,7 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
     measured, lowest = table["measured"], table["lowest"]
     # several zeros without negative values are reported as suspected codes
     not_positive = (lowest < 0) | ((lowest == 0) & (table["zero or less"] == 1))
-    often_at_limit, upper_share = table["at limit"] > MANY_AT_LIMIT * measured, f"more than {UPPER_SHARE:.0%}"
+    often_at_limit, upper_share = table["at limit"] > LIMIT_FRACTION * measured, f"more than {UPPER_SHARE:.0%}"
     at_upper_limit = (
         (table["at highest"] > UPPER_SHARE * measured)
         & (table["at highest"] >= UPPER_REPEATS)

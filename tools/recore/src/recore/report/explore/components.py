@@ -8,14 +8,14 @@ from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.statistics import Binned, Components
+from recore.report.statistics import BinnedData, Components
 from recore.schema import DEPTH_FROM, DEPTH_TO
 from recore.spectral_data import Floats
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # spectra drawn: those furthest beyond a limit
-FAR, VERY_FAR = 3.0, 10.0  # distance, relative to a limit
-MANY_BEYOND = 0.03  # a larger share of rows beyond a limit is a note
+FAR_RATIO, VERY_FAR_RATIO = 3.0, 10.0  # distance, relative to a limit
+MAX_OUTLIERS = 0.03  # a larger share of rows beyond a limit is a note
 LOWEST_Q = 1e-6  # times its limit; the axis starts here, because Q is 0 if the components explain a row completely
 
 TITLE = "Components and outliers"
@@ -31,7 +31,7 @@ NOTE = (
     "the F distribution, Q by Box's chi-square approximation (1954). Both hold for rows to which the components were "
     "not fitted: in a file of a hundred rows or fewer, hardly any row is beyond a limit."
 )
-THINNED = (
+THINNING_NOTE = (
     " The figures show at most {points:,} of the rows beyond a limit, and as many other rows; the CSV files contain "
     "all rows."
 )
@@ -41,17 +41,17 @@ LIMITS = (
     "Beyond a limit (dashed): {beyond} of {rows}. On the right: rows with extreme values of common features. At the "
     "top: rows with features that no other row has."
 )
-OUTLYING = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
+OUTLIER_NOTE = "SNV spectra of the rows furthest beyond a limit, and the median of all rows."
 
 
-def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
+def section(binned: BinnedData, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
     """Return the section with its findings, and the table of rows, or None if components cannot be fitted."""
     try:
         model = Components(binned.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), f"Not drawn: {error}."), None
     table = row_table(binned, model)
-    beyond = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
+    outliers = np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
     ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
@@ -62,19 +62,19 @@ def section(binned: Binned, holes: list[str]) -> tuple[Section, pd.DataFrame | N
         confidence=CONFIDENCE,
     )
     if len(table) > draw.SHOWN_POINTS:
-        note += THINNED.format(points=draw.SHOWN_POINTS)
+        note += THINNING_NOTE.format(points=draw.SHOWN_POINTS)
     items: list[Figure | Table] = [
-        _scores(table, model, holes, beyond),
+        _scores(table, model, holes, outliers),
         _loadings(binned, model),
-        _limits(table, model, beyond),
+        _limits(table, model, outliers),
     ]
-    if beyond.any():
-        furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
-        items += [_outlying_spectra(binned, table, furthest), _outlying_rows(table, model, furthest)]
-    return Section("components", TITLE, READING, items, note, _findings(table, model, beyond, ratio)), table
+    if outliers.any():
+        outlier_rows = np.argsort(-np.where(outliers, ratio, -1), kind="stable")[: outliers.sum()]
+        items += [_outlying_spectra(binned, table, outlier_rows), _outlying_rows(table, model, outlier_rows)]
+    return Section("components", TITLE, READING, items, note, _findings(table, model, outliers, ratio)), table
 
 
-def row_table(binned: Binned, model: Components) -> pd.DataFrame:
+def row_table(binned: BinnedData, model: Components) -> pd.DataFrame:
     """Return the IDs, scores, T2 and Q of each row with a valid spectrum, indexed by row number."""
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(binned.values).T)}
     distances = {"T2": model.t2(binned.values), "Q": model.q(binned.values)}
@@ -90,27 +90,27 @@ def row_labels(table: pd.DataFrame) -> list[str]:
     return [f"index {short_name(index)}, {short_name(hole)}{depth}" for index, hole, depth in ids]
 
 
-def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
+def _scores(table: pd.DataFrame, model: Components, holes: list[str], outliers: np.ndarray) -> Figure:
     """Draw the scores. Each of the first NAMED holes has its own marker; all others are one series behind them."""
     group = challenge().group
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
     plot = draw.new_figure(460, xaxis_title_text=share, yaxis_title_text=title)
-    drawn = table.iloc[draw.thin_out(len(table), beyond)]
-    named = holes[: draw.NAMED]
+    drawn = table.iloc[draw.thin_out(len(table), outliers)]
+    named = holes[: draw.MAX_COLOURS]
     series = [(short_name(name), drawn[group] == name, draw.COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
-    if len(holes) > draw.NAMED:
-        others = count(len(holes) - draw.NAMED, "other hole")
+    if len(holes) > draw.MAX_COLOURS:
+        others = count(len(holes) - draw.MAX_COLOURS, "other hole")
         series.append((others, ~drawn[group].isin(named), draw.GREY, 4, 0.6))
-    for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
-        rows = drawn[chosen]
+    for order, (name, mask, colour, size, opacity) in reversed(list(enumerate(series))):
+        rows = drawn[mask]
         marker = {"color": colour, "symbol": draw.SYMBOLS[order], "size": size, "opacity": opacity}
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra></extra>"
         draw.add_points(plot, rows["PC1"], rows[second], name, hover, marker, text=row_labels(rows), legendrank=order)
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
-def _loadings(binned: Binned, model: Components) -> Figure:
+def _loadings(binned: BinnedData, model: Components) -> Figure:
     names = [f"PC{order + 1}" for order in range(model.kept)]
     numbers = pd.DataFrame({"wavenumber": binned.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
     plot = draw.wavenumber_figure(320, binned.wavenumbers, "loading")
@@ -119,7 +119,7 @@ def _loadings(binned: Binned, model: Components) -> Figure:
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
-def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
+def _limits(table: pd.DataFrame, model: Components, outliers: np.ndarray) -> Figure:
     plot = draw.new_figure(400, showlegend=True, xaxis=draw.LOG_TICKS, yaxis=draw.LOG_TICKS)
     plot.update_layout(xaxis_title_text="T2 / its limit", yaxis_title_text="Q / its limit")
     numbers = table[["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
@@ -127,52 +127,52 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     t2, q = table["T2"].to_numpy() / model.t2_limit, table["Q"].to_numpy() / q_limit
     drawn_q, outside = draw.clip_to_axis(q, LOWEST_Q, np.inf)
-    for name, chosen, marker in draw.split_marked("within both limits", "beyond a limit", beyond):
-        marker |= {"opacity": 0.85, "symbol": draw.edge_symbols(outside[chosen], marker["symbol"], "y")}
+    for name, mask, marker in draw.split_marked("within both limits", "beyond a limit", outliers):
+        marker |= {"opacity": 0.85, "symbol": draw.edge_symbols(outside[mask], marker["symbol"], "y")}
         hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
-        labels = {"text": row_labels(table.iloc[chosen]), "customdata": q[chosen]}
-        draw.add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
+        labels = {"text": row_labels(table.iloc[mask]), "customdata": q[mask]}
+        draw.add_points(plot, t2[mask], drawn_q[mask], name, hover, marker, **labels)
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": draw.GREY, "dash": "dash"})
-    summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + draw.count_outside(outside)
+    summary = LIMITS.format(beyond=f"{outliers.sum():,}", rows=count(len(table), "row")) + draw.count_outside(outside)
     return Figure("outliers", "Hotelling's T2 and Q residuals", summary, plot, numbers)
 
 
-def _outlying_spectra(binned: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
+def _outlying_spectra(binned: BinnedData, table: pd.DataFrame, outlier_rows: np.ndarray) -> Figure:
     median = np.median(binned.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": binned.wavenumbers, "median": median})
     plot = draw.wavenumber_figure(380, binned.wavenumbers, "SNV")
     draw.add_spectrum(plot, binned.wavenumbers, median, "median of all", {"color": draw.GREY, "width": 3})
-    for order, row in enumerate(furthest[:DRAWN_SPECTRA]):
+    for order, row in enumerate(outlier_rows[:DRAWN_SPECTRA]):
         index = table["index"].iloc[row]
         numbers[f"index {index}"] = binned.values[row]
         line = {"color": draw.COLOURS[order], "dash": draw.DASHES[(order + 1) % len(draw.DASHES)], "width": 1.5}
         draw.add_spectrum(plot, binned.wavenumbers, binned.values[row], f"index {short_name(index, 12)}", line)
-    return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
+    return Figure("outlying-spectra", "The most outlying spectra", OUTLIER_NOTE, plot, numbers)
 
 
-def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
-    numbers = table.iloc[furthest][["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
+def _outlying_rows(table: pd.DataFrame, model: Components, outlier_rows: np.ndarray) -> Table:
+    numbers = table.iloc[outlier_rows][["index", challenge().group, *challenge().depths, "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "Sorted by distance beyond the limit.", numbers)
 
 
-def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
+def _findings(table: pd.DataFrame, model: Components, outliers: np.ndarray, ratio: Floats) -> list[PageFinding]:
     """Return the finding on outliers. ratio: the larger of T2 and Q, each divided by its limit."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
-    rows = int(beyond.sum())
+    rows = int(outliers.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
     message = (
         f"{rows:,} of {count(len(table), 'row')} {'is' if rows == 1 else 'are'} beyond the limit of T2 ({t2:.1%}) or Q "
         f"({q:.1%}); about 1% is usual for each"
     )
-    if ratio.max() > FAR:
+    if ratio.max() > FAR_RATIO:
         row = table.iloc[int(np.argmax(ratio))]
         message += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
         message += f"{ratio.max():.3g} times the limit"
     level: Level = "good"
-    if ratio.max() > VERY_FAR:
+    if ratio.max() > VERY_FAR_RATIO:
         level = "bad"
-    elif ratio.max() > FAR or beyond.mean() > MANY_BEYOND:
+    elif ratio.max() > FAR_RATIO or outliers.mean() > MAX_OUTLIERS:
         level = "note"
     return [PageFinding(level, "outliers", message, "components", values)]

@@ -6,7 +6,7 @@ import pandas as pd
 from recore.listing import count, list_names
 from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
-from recore.report.statistics import Binned, correlations
+from recore.report.statistics import BinnedData, correlations
 
 MIN_ROWS = 10  # minimum number of measured rows of an assay
 HIGH_CORRELATION = 0.5
@@ -30,12 +30,12 @@ HEAT_MAP = (
 )
 
 
-def section(binned: Binned) -> Section:
+def section(binned: BinnedData) -> Section:
     """Return the section with its findings."""
     table = correlation_table(binned)
     if not len(table):
         return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=MIN_ROWS))
-    strongest = _strongest(table, binned)
+    strongest = _list_strongest(table, binned)
     items = (_heat_map(table, binned), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
     verb = "has" if len(high) == 1 else "have"
@@ -47,7 +47,7 @@ def section(binned: Binned) -> Section:
     return Section("correlation", TITLE, READING, items, NOTE.format(width=binned.width), [finding])
 
 
-def correlation_table(binned: Binned) -> pd.DataFrame:
+def correlation_table(binned: BinnedData) -> pd.DataFrame:
     """Return the number of rows and each bin's correlation; a row for each assay with MIN_ROWS different values."""
     bins = [f"{value:.1f}" for value in binned.wavenumbers]
     table = {}
@@ -60,7 +60,7 @@ def correlation_table(binned: Binned) -> pd.DataFrame:
     return rows.reset_index(names="assay")
 
 
-def _heat_map(table: pd.DataFrame, binned: Binned) -> Figure:
+def _heat_map(table: pd.DataFrame, binned: BinnedData) -> Figure:
     names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
     hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
     axis = draw.wavenumber_axis(binned.wavenumbers)
@@ -69,10 +69,10 @@ def _heat_map(table: pd.DataFrame, binned: Binned) -> Figure:
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 
-def _strongest(table: pd.DataFrame, binned: Binned) -> Table:
+def _list_strongest(table: pd.DataFrame, binned: BinnedData) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
-    best = np.abs(coefficients).argmax(axis=1)
-    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": binned.wavenumbers[best]}
-    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best]})
+    best_index = np.abs(coefficients).argmax(axis=1)
+    columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": binned.wavenumbers[best_index]}
+    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), best_index]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
     return Table("strongest", "The highest correlation of each assay", "Sorted by correlation.", numbers.loc[order])

@@ -64,13 +64,13 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     cases: list[tuple[Level, str, pd.Series[bool], str]] = [
         ("bad", "holes missing", frame[group] == "", f"no hole ({group})")
     ]
-    of_depths: list[tuple[Level, str, pd.Series[bool], str]] = [
+    depth_findings: list[tuple[Level, str, pd.Series[bool], str]] = [
         ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
         ("bad", "depths reversed", frame["to"] < frame["from"], "an end above the start"),
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
     ]
     findings = []
-    for level, name, is_wrong, message in [*(of_depths if challenge().depths else []), *cases]:
+    for level, name, is_wrong, message in [*(depth_findings if challenge().depths else []), *cases]:
         if is_wrong.any():
             rows, first = int(is_wrong.sum()), short_name(frame["index"][is_wrong].iloc[0])
             message = f"{count(rows, 'row has', 'rows have')} {message} (the first: index {first})"
@@ -143,9 +143,9 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
         plot.update_xaxes(title_text=name, col=column)
         if name in assays:
             plot.update_xaxes(draw.LOG_TICKS, col=column)
-    for order, hole in enumerate(holes[: draw.NAMED]):
+    for order, hole in enumerate(holes[: draw.MAX_COLOURS]):
         samples = numbers[numbers[group] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
-        samples = samples.iloc[draw.every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
+        samples = samples.iloc[draw.sample_evenly(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"
             track = {"legendgroup": str(order), "showlegend": column == 1, "row": 1, "col": column}

@@ -13,7 +13,7 @@ from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.statistics import Binned, principal_components, usable_channels
+from recore.report.statistics import BinnedData, principal_components, usable_channels
 from recore.spectral_data import Floats, snv
 
 NOISE_FACTOR = 1.5  # spectra within this multiple of the distance caused by noise count as the same
@@ -42,10 +42,10 @@ NOTE = (
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance from each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
-IDENTICAL = " The first bar includes {rows} whose distance is below the range of the axis."
+IDENTICAL_NOTE = " The first bar includes {rows} whose distance is below the range of the axis."
 
 
-def section(binned: Binned, private: Binned | None) -> Section:
+def section(binned: BinnedData, private: BinnedData | None) -> Section:
     """Return the section with its findings."""
     group = challenge().group
     files = {"public": binned} | ({"private": private} if private else {})
@@ -60,8 +60,8 @@ def section(binned: Binned, private: Binned | None) -> Section:
     unit = noise_distance or 1.0
     pairs["distance / noise"] = pairs["distance"] / unit
     nearest = _nearest_of_each(pairs)
-    usual = float(nearest["distance"].median())
-    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual, MIN_DISTANCE)
+    usual_distance = float(nearest["distance"].median())
+    limit = max(NOISE_FACTOR * noise_distance, USUAL_SHARE * usual_distance, MIN_DISTANCE)
     duplicates = pairs[pairs["distance"] <= limit]
     items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(duplicates):
@@ -106,7 +106,7 @@ def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
     return table.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
+def _combine(files: dict[str, BinnedData]) -> tuple[Floats, pd.DataFrame]:
     """Return all files' SNV spectra, over the public file's usable channels, and the IDs of their rows."""
     channels = usable_channels(files["public"].data)
     spectra, ids = [], []
@@ -117,8 +117,8 @@ def _combine(files: dict[str, Binned]) -> tuple[Floats, pd.DataFrame]:
 
 
 def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
-    both = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
-    return both.sort_values("distance", kind="stable").drop_duplicates("row")
+    ends = pd.concat([pairs.rename(columns={f"row_{end}": "row"})[["row", "distance", "same hole"]] for end in (1, 2)])
+    return ends.sort_values("distance", kind="stable").drop_duplicates("row")
 
 
 def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
@@ -133,15 +133,15 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
         ("nearest row in the same hole", same_hole, draw.BLUE),
         ("nearest row elsewhere", ~same_hole, draw.VERMILION),
     )
-    for name, chosen, colour in series:
-        numbers[name] = np.histogram(logs[chosen], edges)[0]
+    for name, mask, colour in series:
+        numbers[name] = np.histogram(logs[mask], edges)[0]
         middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
         hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
         look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
         plot.add_bar(x=middles, y=numbers[name], **look)
     plot.add_vline(limit / unit, line={"color": draw.GREY, "dash": "dash"})
     outside = int((distance < LOWEST_RATIO).sum())
-    summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
+    summary = HISTOGRAM + (IDENTICAL_NOTE.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 

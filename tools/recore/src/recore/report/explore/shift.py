@@ -14,7 +14,7 @@ from recore.listing import count
 from recore.production.containers.domain import CONFIDENCE, MAX_COMPONENTS
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.statistics import Binned, Components, principal_components
+from recore.report.statistics import BinnedData, Components, principal_components
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 FOLDS = 5
@@ -24,7 +24,7 @@ RANDOM_SPLITS = 20  # random splits of the public holes, for comparison
 
 
 @dataclass(frozen=True)
-class TwoSample:
+class TwoSampleTest:
     """Performance of a classifier that separates two sets of rows.
 
     auc: area under the ROC curve: 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether the
@@ -37,7 +37,7 @@ class TwoSample:
     usual: tuple[float, ...]
 
 
-def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
+def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSampleTest:
     """Cross-validate, by hole, a classifier that separates private rows (n, bins) from public rows (m, bins)."""
     random = np.random.default_rng(0)
     selected = [_select(label, random) for label in (public_holes, private_holes)]
@@ -49,14 +49,14 @@ def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, priv
     holes = np.concatenate([_hole_numbers(public_holes)[selected[0]], -1 - _hole_numbers(private_holes)[selected[1]]])
     public_names, private_names = np.unique(holes[labels == 0]), np.unique(holes[labels == 1])
     by_hole = min(len(public_names), len(private_names)) >= 2
-    usual = []
+    usual_aucs = []
     if by_hole and len(public_names) >= 4:
         public_scores, hole_of_row = scores[labels == 0], holes[labels == 0]
         for _ in range(RANDOM_SPLITS):
             part = random.choice(public_names, min(len(private_names), len(public_names) // 2), replace=False)
-            usual.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
-    known = tuple(sorted(value for value in usual if not np.isnan(value)))
-    return TwoSample(_auc(scores, labels, holes if by_hole else None), by_hole, known)
+            usual_aucs.append(_auc(public_scores, np.isin(hole_of_row, part).astype(int), hole_of_row))
+    known = tuple(sorted(value for value in usual_aucs if not np.isnan(value)))
+    return TwoSampleTest(_auc(scores, labels, holes if by_hole else None), by_hole, known)
 
 
 def _hole_numbers(names: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def _auc(scores: Floats, labels: np.ndarray, holes: np.ndarray | None) -> float:
 
 HELD_OUT_HOLES = 20  # maximum number of public holes that are compared with the other public holes
 DRAWN_ROWS = 2000  # maximum per file
-MANY_BEYOND = 0.05  # a larger share of private rows beyond a limit is a finding
+MAX_OUTLIERS = 0.05  # a larger share of private rows beyond a limit is a finding
 TOLERANCE = 1.5  # a share up to this multiple of that in held-out public holes is usual
 HIGH_AUC = 0.8
 
@@ -120,7 +120,7 @@ HELD_OUT = (
 )
 
 
-def section(binned: Binned, private_data: SpectralData, private: Binned | None) -> Section:
+def section(binned: BinnedData, private_data: SpectralData, private: BinnedData | None) -> Section:
     """Return the section with its findings. private: None if the channels differ."""
     reason, model = channel_difference(binned.data, private_data), None
     if private is not None and not len(private.rows):
@@ -162,7 +162,7 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
     return ""
 
 
-def held_out_holes(binned: Binned, private: Binned, model: Components) -> pd.DataFrame:
+def held_out_holes(binned: BinnedData, private: BinnedData, model: Components) -> pd.DataFrame:
     """Return the number of rows in each hole, and their shares beyond the limits of components fitted without it.
 
     Components are fitted to all public rows for a private hole, and to the other public holes for a public hole.
@@ -174,13 +174,13 @@ def held_out_holes(binned: Binned, private: Binned, model: Components) -> pd.Dat
             others = Components(np.delete(binned.values, rows, axis=0))
         except ValueError:  # there is no other hole, or the others have too few rows
             continue
-        holes.append({"file": "public", group: name, **_shares_beyond(others, binned.values[rows])})
+        holes.append({"file": "public", group: name, **_outlier_shares(others, binned.values[rows])})
     for name, rows in rows_by_group(private.holes).items():
-        holes.append({"file": "private", group: name, **_shares_beyond(model, private.values[rows])})
+        holes.append({"file": "private", group: name, **_outlier_shares(model, private.values[rows])})
     return pd.DataFrame(holes)
 
 
-def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
+def _outlier_shares(model: Components, values: Floats) -> dict[str, float]:
     t2, q = model.t2(values) > model.t2_limit, model.q(values) > model.q_limit
     return {
         "rows": len(values),
@@ -190,7 +190,7 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _points(binned: Binned, private: Binned, model: Components) -> Figure:
+def _points(binned: BinnedData, private: BinnedData, model: Components) -> Figure:
     group = challenge().group
     tables = []
     for name, part in (("public", binned), ("private", private)):
@@ -200,7 +200,7 @@ def _points(binned: Binned, private: Binned, model: Components) -> Figure:
     second = "PC2" if model.kept > 1 else "Q"
     plot = draw.new_figure(460, xaxis_title_text="PC1 of the public rows", yaxis_title_text=second)
     for table, colour, symbol in zip(tables, (draw.BLUE, draw.VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = draw.every_kth(table, DRAWN_ROWS)
+        drawn = draw.sample_evenly(table, DRAWN_ROWS)
         ids = zip(drawn["index"], drawn[group], strict=True)
         labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
         hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
@@ -214,11 +214,11 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="percentage of the hole's rows beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
-    looks = (
+    styles = (
         ("public", "public holes held out", draw.BLUE, "circle", -0.18),
         ("private", "private holes", draw.VERMILION, "diamond", 0.18),
     )
-    for file, name, colour, symbol, offset in looks:
+    for file, name, colour, symbol, offset in styles:
         drawn = holes[holes["file"] == file].head(draw.DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
         sizes = zip(drawn[challenge().group], drawn["rows"], strict=True)
@@ -238,7 +238,7 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
         part = holes[holes["file"] == file]
         shares[file] = float(np.average(part["either"], weights=part["rows"])) if len(part) else float("nan")
     message = f"{shares['private']:.1%} of the private rows lie outside the public range"
-    level: Level = "bad" if shares["private"] > MANY_BEYOND else "good"
+    level: Level = "bad" if shares["private"] > MAX_OUTLIERS else "good"
     if not np.isnan(shares["public"]):
         message += f", compared with {shares['public']:.1%} of the rows of held-out public holes"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
@@ -247,7 +247,7 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
     return PageFinding(level, "shift", message, "shift", values)
 
 
-def _auc_finding(comparison: TwoSample) -> PageFinding:
+def _auc_finding(comparison: TwoSampleTest) -> PageFinding:
     message = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (chance: 0.5)"
     level: Level = "note"
     if comparison.usual:

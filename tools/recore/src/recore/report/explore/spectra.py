@@ -14,7 +14,7 @@ from recore.listing import count
 from recore.production.containers.domain import EDGE
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name, unique_names
-from recore.report.statistics import Binned, usable_channels
+from recore.report.statistics import BinnedData, usable_channels
 from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 
@@ -27,7 +27,7 @@ class HoleSpectra:
     shape: Floats | None
 
 
-def order_holes(binned: Binned) -> list[HoleSpectra]:
+def order_holes(binned: BinnedData) -> list[HoleSpectra]:
     """Return all holes, sorted by the distance between their median SNV spectrum and the median of all holes."""
     rows_with_shape = rows_by_group(binned.holes)
     medians = {name: np.median(binned.values[rows], axis=0) for name, rows in rows_with_shape.items()}
@@ -42,7 +42,7 @@ def order_holes(binned: Binned) -> list[HoleSpectra]:
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # maximum per line; a screen has hardly more columns
-WRITTEN_HOLES = 200  # maximum with quantiles in the CSV file
+CSV_HOLES = 200  # maximum with quantiles in the CSV file
 VISIBLE_HOLES = 3  # holes shown when the page is opened
 WIDE_STEP = 1.5  # a step between channels wider than this multiple of the usual step is a gap
 HIGHEST_MEDIAN = 5.0  # absorbance; a higher median suggests a different unit
@@ -56,12 +56,12 @@ READING = (
     "outdated background measurement)."
 )
 NOTE = "The bands are computed from all rows. Noise in the outermost {edge} channels may exceed the range of the axis."
-THINNED = " The figures show one in {step} channels; the CSV files contain all channels."
+THINNING_NOTE = " The figures show one in {step} channels; the CSV files contain all channels."
 NAMED_HOLES = " Only the {named} holes that differ most from the median of all holes have their own lines."
-FIRST_WRITTEN = " The CSV file has the quantiles of the first {written} of {holes} holes."
+CSV_NOTE = " The CSV file has the quantiles of the first {written} of {holes} holes."
 ALL_ROWS = "Quantiles of the spectra of all rows, channel by channel."
 ALL_ROWS_PRIVATE = " Dashed orange line: the median of the private rows."
-BY_HOLE = (
+HOLE_NOTE = (
     "The median and, shaded, the 5 to 95% range of the rows in each hole. Click a legend entry to show or hide a hole."
 )
 DIFFERENCES = (
@@ -69,7 +69,7 @@ DIFFERENCES = (
     "the top. Colour along an entire row indicates a different instrument or rock, colour in one column an unstable "
     "channel."
 )
-DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
+SOME_HOLES_NOTE = " The first {drawn} of {holes} holes."
 
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
@@ -82,17 +82,17 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return result
 
 
-def section(binned: Binned, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
+def section(binned: BinnedData, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
     """Return the section with its findings. holes: from order_holes."""
     data = binned.data
-    items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
+    items: list[Figure | Table] = [_all_rows(data, private), _hole_figure(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(binned, holes))
     items.append(draw.table_of_regions())
     step = _step(len(data.wavenumbers))
-    note = NOTE.format(edge=EDGE) + (THINNED.format(step=step) if step > 1 else "")
-    note += NAMED_HOLES.format(named=draw.NAMED) if len(holes) > draw.NAMED else ""
-    note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
+    note = NOTE.format(edge=EDGE) + (THINNING_NOTE.format(step=step) if step > 1 else "")
+    note += NAMED_HOLES.format(named=draw.MAX_COLOURS) if len(holes) > draw.MAX_COLOURS else ""
+    note += CSV_NOTE.format(written=CSV_HOLES, holes=len(holes)) if len(holes) > CSV_HOLES else ""
     return Section("spectra", TITLE, READING, items, note, _findings(data))
 
 
@@ -122,17 +122,17 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     return Figure("spectra", "All spectra", summary, plot, numbers)
 
 
-def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
+def _hole_figure(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     plot = draw.wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
     tables = []
     shown = []
-    for order, hole in enumerate(holes[:WRITTEN_HOLES]):
+    for order, hole in enumerate(holes[:CSV_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
         columns = {challenge().group: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
-        if order < draw.NAMED:
+        if order < draw.MAX_COLOURS:
             shown.append(levels)
             group = {"legendgroup": str(order), "visible": True if order < VISIBLE_HOLES else "legendonly"}
             _add_band(plot, x, levels[0][drawn], levels[2][drawn], draw.COLOURS[order], 0.15, "", **group)
@@ -140,10 +140,10 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
             _add_line(plot, x, levels[1][drawn], short_name(hole.name), draw.COLOURS[order], dash, **group)
     plot.update_yaxes(range=_span(data, np.concatenate(shown)))
     numbers = pd.concat(tables, ignore_index=True)
-    return Figure("spectra-by-hole", "Spectra by drill hole", BY_HOLE, plot, numbers)
+    return Figure("spectra-by-hole", "Spectra by drill hole", HOLE_NOTE, plot, numbers)
 
 
-def _differences(binned: Binned, holes: list[HoleSpectra]) -> Figure:
+def _differences(binned: BinnedData, holes: list[HoleSpectra]) -> Figure:
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
@@ -160,7 +160,7 @@ def _differences(binned: Binned, holes: list[HoleSpectra]) -> Figure:
     plot.add_heatmap(x=binned.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
     summary = DIFFERENCES
     if len(names) > draw.DRAWN_HOLES:
-        summary += DIFFERENCES_SOME.format(drawn=draw.DRAWN_HOLES, holes=len(names))
+        summary += SOME_HOLES_NOTE.format(drawn=draw.DRAWN_HOLES, holes=len(names))
     return Figure("holes", "Each hole compared with all holes", summary, plot, numbers)
 
 
@@ -229,7 +229,7 @@ def _add_band(
         mode="lines",
         line={"width": 0},
         fill="toself",
-        fillcolor=draw.with_opacity(colour, opacity),
+        fillcolor=draw.set_opacity(colour, opacity),
         name=name,
         showlegend=bool(name),
         hoverinfo="skip",

@@ -64,7 +64,7 @@ class Table:
     empty: Sequence[str] = ()
 
     @property
-    def shown(self) -> pd.DataFrame:
+    def shown_rows(self) -> pd.DataFrame:
         """Return the rows that are not empty."""
         return self.numbers[~self.numbers.iloc[:, 0].isin(self.empty)] if self.empty else self.numbers
 

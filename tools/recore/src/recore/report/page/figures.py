@@ -76,20 +76,20 @@ LOG_TICKS = {
 ABOVE = {"orientation": "h"}  # a legend above the plot; page.js makes room for it
 
 
-def with_opacity(colour: str, opacity: float) -> str:
+def set_opacity(colour: str, opacity: float) -> str:
     """Return a colour #rrggbb as a translucent CSS colour."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def patterned(colour: str, shape: str) -> dict[str, Any]:
+def pattern_style(colour: str, shape: str) -> dict[str, Any]:
     """Return a bar's marker with a pattern, which is visible without colour. shape: plotly's name for the pattern."""
     return {"color": colour, "pattern": {"shape": shape}}
 
 
-def outlined(colour: str) -> dict[str, Any]:
+def outline_style(colour: str) -> dict[str, Any]:
     """Return a marker for a translucent bar with an outline."""
-    return {"color": with_opacity(colour, 0.3), "line": {"color": colour, "width": 1}}
+    return {"color": set_opacity(colour, 0.3), "line": {"color": colour, "width": 1}}
 
 
 def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def numbered_line(number: int, width: float = 1.5) -> dict[str, Any]:
 
 SHOWN_POINTS = 3000  # maximum in a scatter plot; more would be slow in a browser
 DRAWN_HOLES = 150  # maximum in a figure of all holes
-NAMED = 9  # series with their own colour; more colours are hard to distinguish
+MAX_COLOURS = 9  # series with their own colour; more colours are hard to distinguish
 
 
 def new_figure(height: int, **layout: Any) -> Figure:
@@ -148,10 +148,10 @@ def add_numbered_line(
 def thin_out(rows: int, marked: NDArray[np.bool_], limit: int = SHOWN_POINTS) -> NDArray[np.intp]:
     """Return the rows to draw: every k-th marked row and every k-th other row, at most `limit` of each kind."""
     parts = (np.flatnonzero(marked[:rows]), np.flatnonzero(~marked[:rows]))
-    return np.sort(np.concatenate([every_kth(part, limit) for part in parts]))
+    return np.sort(np.concatenate([sample_evenly(part, limit) for part in parts]))
 
 
-def every_kth[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, limit: int = SHOWN_POINTS) -> Rows:
+def sample_evenly[Rows: (NDArray[Any], pd.DataFrame)](rows: Rows, limit: int = SHOWN_POINTS) -> Rows:
     """Return at most `limit` of the rows, evenly spaced."""
     return rows[:: max(1, math.ceil(len(rows) / limit))]
 
@@ -162,8 +162,8 @@ def split_marked(
     """Return (name, rows to draw, marker) for the usual points and for the marked points."""
     kinds = ((usual, ~is_marked, BLUE, "circle"), (marked, is_marked, VERMILION, "diamond"))
     return [
-        (name, every_kth(np.flatnonzero(chosen)), {"color": colour, "size": 6, "symbol": symbol})
-        for name, chosen, colour, symbol in kinds
+        (name, sample_evenly(np.flatnonzero(mask)), {"color": colour, "size": 6, "symbol": symbol})
+        for name, mask, colour, symbol in kinds
     ]
 
 

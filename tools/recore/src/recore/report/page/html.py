@@ -37,7 +37,7 @@ def render(page: Page, folder: str) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: reword(value) if type(value) is str else value,
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = _format_number
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     figures = {item.name: _plot(item) for item in page.items if isinstance(item, Figure)}
     return environment.get_template("page.html").render(
@@ -96,7 +96,7 @@ def _reword_label(value: Any, key: str) -> Any:
     return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):

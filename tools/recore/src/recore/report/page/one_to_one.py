@@ -14,7 +14,7 @@ from recore.report.page.content import Figure
 from recore.spectral_data import Floats, Rows
 from recore.validation import format_errors, paired_values, unit_of
 
-CROWDED = 10  # if half of the measured values are in the lowest tenth of a linear axis, the axes are logarithmic
+CROWDED_RATIO = 10  # if half of the measured values are in the lowest tenth of a linear axis, the axes are logarithmic
 PADDING = 0.03  # margin at each end, as a share of the axis
 HEIGHT = 600  # pixels
 SCALES = (
@@ -43,7 +43,7 @@ class SquareAxes:
             "yaxis": axis | {"title": {"text": f"predicted{notes}"}, "constraintoward": "top", "scaleanchor": "x"},
         }
 
-    def beyond(self, values: Floats) -> NDArray[np.bool_]:
+    def is_beyond(self, values: Floats) -> NDArray[np.bool_]:
         """Return which values are below the axes; zeros are below a logarithmic axis."""
         return values < self.low
 
@@ -53,9 +53,9 @@ class SquareAxes:
             return ""
         parts = []
         for name, values in zip(("measured", "predicted"), paired_values(measured, predicted), strict=True):
-            below, zeros = int(self.beyond(values).sum()), int((values <= 0).sum())
-            if below:
-                parts.append(f"{count(below, f'{name} value')} below the axis, {zeros} of them 0 or less")
+            n_below, n_zeros = int(self.is_beyond(values).sum()), int((values <= 0).sum())
+            if n_below:
+                parts.append(f"{count(n_below, f'{name} value')} below the axis, {n_zeros} of them 0 or less")
         edge = f"; triangles at the edge: {'; '.join(parts)}" if parts else ""
         return f"Logarithmic axes{edge}."
 
@@ -67,7 +67,7 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
     """
     actual, estimate = paired_values(measured, predicted)
     low, high = float(min(actual.min(), estimate.min())), float(max(actual.max(), estimate.max()))
-    if 0 < np.median(actual) <= actual.max() / CROWDED:
+    if 0 < np.median(actual) <= actual.max() / CROWDED_RATIO:
         low = float(actual[actual > 0].min())
         padding = (high / low) ** PADDING
         return SquareAxes(low / padding, high * padding, True)
@@ -97,9 +97,9 @@ class OneToOne:
         self.details.append(f"{format_errors(errors, target)}. {self.axes.format_scale(measured, predicted)}")
         self.layouts.append(self.axes.layout(unit_of(target)))
 
-    def beyond(self, rows: Rows) -> NDArray[np.bool_]:
+    def is_beyond(self, rows: Rows) -> NDArray[np.bool_]:
         """Return which of these rows have a value beyond the axes."""
-        return self.axes.beyond(self.measured[rows]) | self.axes.beyond(self.predicted[rows])
+        return self.axes.is_beyond(self.measured[rows]) | self.axes.is_beyond(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
         """Add the points of rows within the axes; add_edge adds the other rows."""
@@ -118,8 +118,8 @@ class OneToOne:
             return
         measured, predicted = self.measured[rows], self.predicted[rows]
         edge = self.axes.low * (1 + 1e-5)  # plotly drops points that rounding moves beyond the end
-        left, below = self.axes.beyond(measured), self.axes.beyond(predicted)
-        symbols = np.where(left & below, "triangle-sw", np.where(left, "triangle-left", "triangle-down"))
+        is_left, is_below = self.axes.is_beyond(measured), self.axes.is_beyond(predicted)
+        symbols = np.where(is_left & is_below, "triangle-sw", np.where(is_left, "triangle-left", "triangle-down"))
         values = zip(labels, measured, predicted, strict=True)
         self._add(
             x=np.maximum(measured, edge),

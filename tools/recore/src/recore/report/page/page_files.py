@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from recore.atomic import replacing
+from recore.atomic import replace_paths
 from recore.challenge import reword
 from recore.outputs import check_writable
 from recore.report.page.content import Page, PageFinding
@@ -31,7 +31,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
     if len(set(names)) < len(names):
         raise ValueError(f"two figures or tables have the same name: {sorted(names)}")
     folder = path.with_suffix("")
-    with replacing(folder, path) as (new_folder, new_page):
+    with replace_paths(folder, path) as (new_folder, new_page):
         new_folder.mkdir()
         for item in page.items:
             columns = [
@@ -43,24 +43,24 @@ def write_page(page: Page, path: Path) -> list[Path]:
         contents = {
             "report": page.title,
             "facts": page.facts,
-            "findings": _as_dicts(page.findings),
+            "findings": _to_dicts(page.findings),
             "files": {f"{item.name}.csv": {"title": item.title, "summary": item.summary} for item in page.items},
         }
-        (new_folder / CONTENTS).write_text(json.dumps(contents, indent=1, default=_plain), "utf-8")
+        (new_folder / CONTENTS).write_text(json.dumps(contents, indent=1, default=_to_json_value), "utf-8")
         new_page.write_text(render(page, folder.name), "utf-8")
     return [path, folder / CONTENTS, *(folder / f"{name}.csv" for name in names)]
 
 
 def findings_json(findings: Sequence[PageFinding]) -> str:
     """Return findings as `--json` prints them."""
-    return json.dumps(_as_dicts(findings), default=_plain)
+    return json.dumps(_to_dicts(findings), default=_to_json_value)
 
 
-def _as_dicts(findings: Sequence[PageFinding]) -> list[dict[str, Any]]:
+def _to_dicts(findings: Sequence[PageFinding]) -> list[dict[str, Any]]:
     return [finding.__dict__ | {"text": reword(finding.text)} for finding in findings]
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return value.tolist()
 
 

@@ -9,7 +9,7 @@ from recore.evaluation import RANKING_SCORES, SCORES, Record, read_runs
 from recore.listing import count
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table, short_name
-from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
+from recore.report.run.target_scores import LOWEST_R2, STYLES, figure_by_target
 from recore.text import plain
 
 DRAWN_RUNS = 500  # the latest
@@ -22,7 +22,7 @@ READING = (
     "memorises the public holes). If a run is chosen from many by its score, that score is optimistic, because the "
     "best of many is partly due to chance."
 )
-UNREADABLE = "The folder that contains this run could not be read."
+UNREADABLE_NOTE = "The folder that contains this run could not be read."
 OTHER_DATA = "Excluded because scores on different data are not comparable: {runs}."
 INVALID = "Excluded because run.json is invalid: {folders}."
 BOARD = (
@@ -49,7 +49,7 @@ def section(run: Record) -> Section:
     """Return the section with its findings."""
     runs = _find_runs(run)
     if runs is None:
-        return Section("previous", TITLE, READING, (), UNREADABLE)
+        return Section("previous", TITLE, READING, (), UNREADABLE_NOTE)
     notes = []
     if runs.other_data:
         notes.append(OTHER_DATA.format(runs=count(runs.other_data, "run")))
@@ -61,14 +61,14 @@ def section(run: Record) -> Section:
         items.append(_history(table))
     items.append(Table("board", "Runs on the same data", BOARD, table))
     findings = _rank_finding(run, runs)
-    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
-    best = next((entry for entry in earlier if entry.scores), None)
-    if best is not None and run.ranking_score in best.scores:
-        changes = _changes(run, best, run.ranking_score)
+    earlier_runs = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
+    best_run = next((entry for entry in earlier_runs if entry.scores), None)
+    if best_run is not None and run.ranking_score in best_run.scores:
+        changes = _changes(run, best_run, run.ranking_score)
         if changes["change"].any():
-            items.append(_change_figure(changes, best, run.ranking_score))
-        items.append(Table("changes", f"Compared with {short_name(best.folder.name)}", CHANGES, changes))
-        findings += _change_findings(run, best, changes, run.ranking_score)
+            items.append(_change_figure(changes, best_run, run.ranking_score))
+        items.append(Table("changes", f"Compared with {short_name(best_run.folder.name)}", CHANGES, changes))
+        findings += _change_findings(run, best_run, changes, run.ranking_score)
     return Section("previous", TITLE, READING, items, " ".join(notes), findings)
 
 
@@ -92,7 +92,7 @@ def _board(runs: ComparableRuns) -> pd.DataFrame:
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
             **{kind: entry.values.get(kind, np.nan) for kind in RANKING_SCORES},
-            "held-out by": entry.held_out_by,
+            "held-out by": entry.held_out_source,
         }
         for entry in runs.same_data
     ]
@@ -106,24 +106,24 @@ def _history(table: pd.DataFrame) -> Figure:
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
     for kind in RANKING_SCORES:
-        scored = latest[np.isfinite(latest[kind])]
-        if not len(scored):
+        scored_runs = latest[np.isfinite(latest[kind])]
+        if not len(scored_runs):
             continue
-        colour, symbol = LOOKS[kind]
-        drawn, outside = draw.clip_to_axis(scored[kind], LOWEST_R2, np.inf)
-        symbols, sizes = draw.edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
+        colour, symbol = STYLES[kind]
+        points, outside = draw.clip_to_axis(scored_runs[kind], LOWEST_R2, np.inf)
+        symbols, sizes = draw.edge_symbols(outside, symbol, "y"), np.where(scored_runs[""] != "", 16, 8)
         marker = {"color": colour, "symbol": symbols, "size": sizes}
-        scores = scored[["run", "", kind]].itertuples(index=False)
+        scores = scored_runs[["run", "", kind]].itertuples(index=False)
         labels = [f"{short_name(name)}{', ' if this else ''}{this}: {score:.4f}" for name, this, score in scores]
         look = {"mode": "lines+markers", "line": {"color": colour, "width": 1.5}}
         hover = "%{text}<extra>%{fullData.name}</extra>"
-        draw.add_points(plot, scored["started"], drawn, kind, hover, marker, text=labels, **look)
+        draw.add_points(plot, scored_runs["started"], points, kind, hover, marker, text=labels, **look)
     _, outside = draw.clip_to_axis(latest[list(RANKING_SCORES)], LOWEST_R2, np.inf)
     return Figure("history", "Scores of the runs", summary + draw.count_outside(outside), plot, latest)
 
 
-def _changes(run: Record, best: Record, kind: str) -> pd.DataFrame:
-    now, before = run.scores[kind], best.scores[kind]
+def _changes(run: Record, best_run: Record, kind: str) -> pd.DataFrame:
+    now, before = run.scores[kind], best_run.scores[kind]
     names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
     r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))
     weights = np.array([now.weights[name] for name in names], dtype=float)
@@ -132,53 +132,53 @@ def _changes(run: Record, best: Record, kind: str) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values("change", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _change_figure(changes: pd.DataFrame, best: Record, kind: str) -> Figure:
-    changed = changes[changes["change"] != 0]
+def _change_figure(changes: pd.DataFrame, best_run: Record, kind: str) -> Figure:
+    changed_rows = changes[changes["change"] != 0]
     axis = {"title": {"text": f"change in the {kind} score"}, "exponentformat": "none"}
-    plot = figure_by_target(changed["target"], xaxis=axis, barmode="overlay", showlegend=True)
-    better = (changed["change"] > 0).to_numpy()
-    for name, chosen, colour, pattern in (("better", better, draw.GREEN, ""), ("worse", ~better, draw.VERMILION, "/")):
-        part = changed[chosen]
+    plot = figure_by_target(changed_rows["target"], xaxis=axis, barmode="overlay", showlegend=True)
+    better = (changed_rows["change"] > 0).to_numpy()
+    for name, mask, colour, pattern in (("better", better, draw.GREEN, ""), ("worse", ~better, draw.VERMILION, "/")):
+        part = changed_rows[mask]
         if not len(part):
             continue
         rows = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
         labels = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in rows]
         look = {"width": 0.75, "text": labels, "textposition": "none"}
-        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.patterned(colour, pattern)
-        draw.add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
+        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", draw.pattern_style(colour, pattern)
+        draw.add_bars(plot, part["change"], np.flatnonzero(mask), name, hover, marker, **look)
     plot.add_vline(0, line={"color": draw.GREY})
-    summary = CHANGE.format(run=short_name(best.folder.name))
-    return Figure("change", "Change per target", summary, plot, changed)
+    summary = CHANGE.format(run=short_name(best_run.folder.name))
+    return Figure("change", "Change per target", summary, plot, changed_rows)
 
 
 def _rank_finding(run: Record, runs: ComparableRuns) -> list[PageFinding]:
-    scored = [entry for entry in runs.same_data if entry.scores]
-    if not run.scores or runs.this not in scored or len(scored) < 2:
+    ranked = [entry for entry in runs.same_data if entry.scores]
+    if not run.scores or runs.this not in ranked or len(ranked) < 2:
         return []
-    rank, best = scored.index(runs.this) + 1, scored[0]
-    values = {"place": rank, "runs": len(scored), "best": plain(best.folder.name)}
+    rank, best_run = ranked.index(runs.this) + 1, ranked[0]
+    values = {"place": rank, "runs": len(ranked), "best": plain(best_run.folder.name)}
     if rank == 1:
-        return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.show(kind)} {kind}" for kind in SCORES if kind in best.values)
-    name = short_name(best.folder.name)
-    message = f"rank {rank} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
+        return [PageFinding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
+    scores = ", ".join(f"{best_run.show(kind)} {kind}" for kind in SCORES if kind in best_run.values)
+    name = short_name(best_run.folder.name)
+    message = f"rank {rank} of {len(ranked)} runs on the same data; the best is {name}, with {scores}"
     return [PageFinding("note", "place", message, "previous", values)]
 
 
-def _change_findings(run: Record, best: Record, changes: pd.DataFrame, kind: str) -> list[PageFinding]:
-    change = run.scores[kind].value - best.scores[kind].value
+def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind: str) -> list[PageFinding]:
+    change = run.scores[kind].value - best_run.scores[kind].value
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:
         level = "good" if change > 0 else "bad"
-    name = short_name(best.folder.name)
+    name = short_name(best_run.folder.name)
     message = f"{change:+.4f} {kind} compared with {name}, the best earlier run on the same data"
     top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
     names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
     if names:
         message += f"; the largest changes: {names}"
-    values = {"run": plain(best.folder.name), "change": change}
+    values = {"run": plain(best_run.folder.name), "change": change}
     findings = [PageFinding(level, "change", message, "previous", values)]
-    if run.score_sha256 != best.score_sha256:
+    if run.score_sha256 != best_run.score_sha256:
         message = f"{name} was scored with a different score.py, so the scores may not be comparable"
         findings.append(PageFinding("note", "other score.py", message, "previous"))
     return findings

@@ -21,10 +21,10 @@ from recore.text import plain
 from recore.validation import DEFINITIONS, errors_table, paired_values
 
 MAX_RESIDUALS, MAX_OTHERS = 200, 600  # rows drawn for each target: those with the largest errors, and others
-MARKED = 20  # rows with the largest errors, which have a different symbol
+MARKED_ROWS = 20  # rows with the largest errors, which have a different symbol
 TOLERANCE = 1e-9  # relative difference between R2 computed here and R2 in the score
 FEW_ROWS, MAIN_SHARE, ENOUGH_ROWS = 5, 0.5, 50  # note if FEW_ROWS of ENOUGH_ROWS rows cause MAIN_SHARE of an error
-MANY_ZEROS = 0.05  # note if a larger share of a target's rows is predicted as 0
+ZERO_FRACTION = 0.05  # note if a larger share of a target's rows is predicted as 0
 
 TITLE = "Predicted and measured"
 READING = (
@@ -37,7 +37,7 @@ READING = (
 HELD_OUT_ROWS = (
     "The submission itself computed these held-out predictions, with models trained without the row's drill hole. "
 )
-TRAINED_ROWS = "The model was trained on these rows; its predictions for other holes are worse. "
+TRAINING_NOTE = "The model was trained on these rows; its predictions for other holes are worse. "
 NOTE = (
     "For each target, at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
     "numbers are computed from all rows. "
@@ -71,7 +71,7 @@ def section(run: Record, public: Path | None = None) -> Section:
         return Section("predicted", TITLE, READING, (), message, [finding])
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
-    note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINED_ROWS
+    note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINING_NOTE
     note += NOTE.format(residuals=MAX_RESIDUALS, others=MAX_OTHERS)
     return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note, _findings(run, data.score, table))
 
@@ -149,19 +149,19 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
         measured, predicted = data.measured[:, column], data.predicted[:, column]
         choice = f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}"
         figure.add_target(choice, name, errors, measured, predicted)
-        drawn = rows_to_draw(measured, predicted)
+        drawn_rows = rows_to_draw(measured, predicted)
         series = (
-            ("rows", drawn[MARKED:], draw.BLUE, "circle", 6),
-            (f"the {MARKED} largest errors", drawn[:MARKED], draw.VERMILION, "diamond", 8),
+            ("rows", drawn_rows[MARKED_ROWS:], draw.BLUE, "circle", 6),
+            (f"the {MARKED_ROWS} largest errors", drawn_rows[:MARKED_ROWS], draw.VERMILION, "diamond", 8),
         )
         for title, rows, colour, symbol, size in series:
-            inside = rows[~figure.beyond(rows)]
+            inner_rows = rows[~figure.is_beyond(rows)]
             marker = {"color": colour, "symbol": symbol, "size": size, "opacity": 0.85}
-            figure.add_points(inside, title, marker, text=[labels[row] for row in inside])
-        edge = drawn[figure.beyond(drawn)]
+            figure.add_points(inner_rows, title, marker, text=[labels[row] for row in inner_rows])
+        edge = drawn_rows[figure.is_beyond(drawn_rows)]
         figure.add_edge(edge, [labels[row] for row in edge])
         figure.add_line()
-    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _numbers(data))
+    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _residual_table(data))
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
@@ -169,11 +169,11 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
-    others = draw.every_kth(np.sort(ordered[MAX_RESIDUALS:]), MAX_OTHERS)
+    others = draw.sample_evenly(np.sort(ordered[MAX_RESIDUALS:]), MAX_OTHERS)
     return np.concatenate([ordered[:MAX_RESIDUALS], others])
 
 
-def _numbers(data: PublicRows) -> pd.DataFrame:
+def _residual_table(data: PublicRows) -> pd.DataFrame:
     columns = {}
     for column, name in enumerate(data.targets):
         columns[f"{name} measured"] = data.measured[:, column]
@@ -182,10 +182,10 @@ def _numbers(data: PublicRows) -> pd.DataFrame:
 
 
 def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]:
-    scored = run.scores[score].r2
+    r2_by_target = run.scores[score].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):
-        expected = scored[name]
+        expected = r2_by_target[name]
         if expected is not None and not abs(r2 - expected) <= TOLERANCE * (1 + abs(r2)):
             differing.append(name)
     findings = []
@@ -195,18 +195,18 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
             f"{count(len(differing), 'target')}"
         )
         findings.append(PageFinding("bad", "not what was scored", message, "predicted", {"targets": differing}))
-    few = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
-    if len(few):
-        names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
-        message = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
-        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few["target"].tolist()}))
+    few_rows = table[(table["largest 5"] > MAIN_SHARE) & (table["rows"] > ENOUGH_ROWS)]
+    if len(few_rows):
+        names = ", ".join(short_name(name) for name in few_rows["target"].head(LISTED))
+        message = f"five rows cause more than half of the squared error of {count(len(few_rows), 'target')}: {names}"
+        findings.append(PageFinding("note", "few rows", message, "predicted", {"targets": few_rows["target"].tolist()}))
     return findings + _zeros_finding(table)
 
 
 def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
     """Return a finding on targets of at least average weight with many predictions of 0, the usual lower limit."""
     matters = table["weight"] >= table["weight"].mean()
-    zeros = table[matters & (table["predicted 0"] >= MANY_ZEROS * table["rows"])]
+    zeros = table[matters & (table["predicted 0"] >= ZERO_FRACTION * table["rows"])]
     if not len(zeros):
         return []
     numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)

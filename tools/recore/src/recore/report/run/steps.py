@@ -4,7 +4,7 @@ import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import Record, Step
-from recore.failures import UNKNOWN_REASON, last_lines, look_at
+from recore.failures import UNKNOWN_REASON, find_place, last_lines
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.text import plain
@@ -12,7 +12,7 @@ from recore.text import plain
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, MAX_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
 LABEL_SPACE = 1.35  # axis length relative to the longest bar; the rest is for its label
-LOOKS = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
+STYLES = {"Completed": (draw.BLUE, ""), "Failed": (draw.VERMILION, "x"), "Stopped": (draw.OCHRE, "/")}
 
 TITLE = "Steps"
 READING = (
@@ -29,14 +29,14 @@ MEMORY = "The highest memory use of each step, as a percentage of the instance's
 STEPS = "Start and duration in seconds, memory as a percentage of the instance's memory."
 FAILURES = "In order of execution."
 LAST_LINES = "The complete logs are in logs/."
-WITHHELD = (
+WITHHELD_NOTE = (
     "withheld, because this job reads the private assays; its output is in the run's folder, logs/private-score.log"
 )
 
 
 def section(run: Record) -> Section:
     """Return the section with its findings."""
-    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
+    rows = [(step.name, step.kind or "", step.state, step.start_time, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
     items: list[Figure | Table] = []
@@ -47,7 +47,7 @@ def section(run: Record) -> Section:
     items.append(Table("steps", "All steps", STEPS, table))
     failed = [step for step in run.steps if step.state == "Failed"]
     if failed:
-        causes = [(step.name, _reason(step), look_at(step)) for step in failed]
+        causes = [(step.name, _reason(step), find_place(step)) for step in failed]
         numbers = pd.DataFrame(causes, columns=["step", "reason", "look at"])
         items.append(Table("failures", "Failed steps", FAILURES, numbers))
         # participants, who may get the report, must not see the output of the private score
@@ -66,9 +66,9 @@ def _timeline(table: pd.DataFrame) -> Figure:
     plot.update_layout(showlegend=True)
     for state in drawn["state"].unique():
         steps = drawn[drawn["state"] == state]
-        colour, pattern = LOOKS.get(state, (draw.GREY, "."))
+        colour, pattern = STYLES.get(state, (draw.GREY, "."))
         hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
-        marker, durations = draw.patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        marker, durations = draw.pattern_style(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
         draw.add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=durations)
     plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
@@ -95,7 +95,7 @@ def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure
 def _reason(step: Step) -> str:
     """Return why a step failed, without the output of the private score, because participants may get the report."""
     if step.name == "private score" and not step.outside:
-        return WITHHELD
+        return WITHHELD_NOTE
     return plain(step.reason or UNKNOWN_REASON)
 
 

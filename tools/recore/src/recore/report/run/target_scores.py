@@ -11,7 +11,7 @@ from recore.report.page import figures as draw
 from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table, short_name
 
 LOWEST_R2 = -1.0  # lower end of the axes, so that one useless prediction does not hide the others
-LOOKS = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
+STYLES = {HELD_OUT: (draw.GREEN, "square"), "public": (draw.BLUE, "circle"), "private": (draw.VERMILION, "diamond")}
 
 TITLE = "Scores per target"
 READING = (
@@ -36,11 +36,11 @@ def section(run: Record) -> Section:
     if run.ranking_score is None:
         return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)
-    scored = table[table[f"R2 {run.ranking_score}"].notna()]
+    scored_rows = table[table[f"R2 {run.ranking_score}"].notna()]
     empty = table["target"][table[[f"R2 {kind}" for kind in run.scores]].isna().all(axis=1)].tolist()
     items = (
-        _r2_figure(scored, list(run.scores)),
-        _costs_figure(scored, list(run.scores)),
+        _r2_figure(scored_rows, list(run.scores)),
+        _costs_figure(scored_rows, list(run.scores)),
         Table("targets", "All targets", TARGETS, table, empty),
     )
     line = NOT_SCORED.format(targets=count(len(empty), "target"))
@@ -81,7 +81,7 @@ def _r2_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
     lowest = float(np.nanmin(drawn, initial=0.0))
     plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
     for column, kind in enumerate(kinds):
-        colour, symbol = LOOKS[kind]
+        colour, symbol = STYLES[kind]
         marker = {"color": colour, "size": 9, "symbol": draw.edge_symbols(outside[:, column], symbol)}
         scores = zip(table["target"], values[:, column], strict=True)
         labels = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
@@ -98,7 +98,7 @@ def _costs_figure(table: pd.DataFrame, kinds: list[str]) -> Figure:
     labels = {"text": [f"{short_name(name)}, weight {weight:g}" for name, weight in weights], "textposition": "none"}
     hover = "%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>"
     for kind in kinds:
-        marker = {"color": LOOKS[kind][0]}
+        marker = {"color": STYLES[kind][0]}
         draw.add_bars(plot, table[f"lost {kind}"], np.arange(len(table)), kind, hover, marker, **labels)
     numbers = table[["target", "weight", *(f"lost {kind}" for kind in kinds)]]
     return Figure("costs", "Score lost per target", COSTS, plot, numbers)
@@ -112,28 +112,28 @@ def _findings(run: Record, kind: str) -> list[PageFinding]:
     if run.held_out_is_claimed:
         message += f" ({explain_claimed_score(None if run.is_third_party else PROGRAM)})"
     findings = [PageFinding("note", "score", message, "scores", values)]
-    scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
-    findings += _loss_finding(judge, list(scored), kind)
-    negative = [name for name, r2 in scored.items() if r2 < 0]
+    r2_by_target = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
+    findings += _loss_finding(judge, list(r2_by_target), kind)
+    negative = [name for name, r2 in r2_by_target.items() if r2 < 0]
     if negative:
-        message = f"negative R2, {kind}, where predicting the mean would score 0: {_list(negative)}"
+        message = f"negative R2, {kind}, where predicting the mean would score 0: {_join_names(negative)}"
         findings.append(PageFinding("bad", "below the mean", message, "scores", {"targets": negative}))
-    not_scored = [name for name in judge.r2 if name not in scored]
+    not_scored = [name for name in judge.r2 if name not in r2_by_target]
     if not_scored:
-        message = f"not scored, {kind}, because fewer than two rows are measured: {_list(not_scored)}"
+        message = f"not scored, {kind}, because fewer than two rows are measured: {_join_names(not_scored)}"
         findings.append(PageFinding("note", "not scored", message, "scores", {"targets": not_scored}))
     return findings
 
 
-def _loss_finding(judge: Score, scored: list[str], kind: str) -> list[PageFinding]:
-    lost = sum(judge.lost(name) for name in scored)
+def _loss_finding(judge: Score, scored_names: list[str], kind: str) -> list[PageFinding]:
+    lost = sum(judge.loss(name) for name in scored_names)
     if lost <= 0:
         return []
-    top = sorted(scored, key=judge.lost, reverse=True)[:3]
-    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in top)
+    top = sorted(scored_names, key=judge.loss, reverse=True)[:3]
+    losses = ", ".join(f"{short_name(name)} {judge.loss(name):.4f}" for name in top)
     message = f"largest losses, {kind}: {losses}, of {lost:.4f} points in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 
-def _list(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return list_names([short_name(name) for name in names], LISTED)

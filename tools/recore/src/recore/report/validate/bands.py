@@ -14,12 +14,12 @@ from recore.absorption_bands import REGIONS
 from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.statistics import correlations
-from recore.report.validate.residuals import NOTHING_PREDICTED
+from recore.report.validate.residuals import NO_FIGURE
 from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
 
 CARBON_DIOXIDE = (2390, 2300)  # cm-1
-NOTABLE, EXCESSIVE = 1.5, 3.0  # a higher sensitivity to carbon dioxide, relative to the average, is a finding
+NOTE_RATIO, FINDING_RATIO = 1.5, 3.0  # a higher sensitivity to carbon dioxide, relative to the average, is a finding
 
 TITLE = "Bands"
 READING = (
@@ -36,7 +36,7 @@ SENSITIVITY_NOTE = (
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. It is meaningless for a "
     "model that predicts in steps, such as trees. "
 )
-FEWER_PROBES = "To use more rows (up to {limit}), raise --time-limit. "
+PROBES_NOTE = "To use more rows (up to {limit}), raise --time-limit. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "
@@ -47,10 +47,10 @@ NO_WAVENUMBERS = "The input names contain no wavenumbers, so inputs are drawn in
 def section(result: ValidationResult) -> Section:
     """Return the section with its findings."""
     if not result.ranked_targets:
-        return Section("bands", TITLE, READING, (), NOTHING_PREDICTED)
+        return Section("bands", TITLE, READING, (), NO_FIGURE)
     note = SENSITIVITY_NOTE.format(probes=result.probes)
     if result.probes < min(PROBES, len(result.inputs)):
-        note += FEWER_PROBES.format(limit=PROBES)
+        note += PROBES_NOTE.format(limit=PROBES)
     note += PATTERN_NOTE
     positions = wavenumbers(result.columns)
     are_wavenumbers = positions is not None
@@ -111,7 +111,7 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
     plot = draw.new_figure(460, xaxis=bins.axis(), yaxis_title_text="standard deviations of the target")
     bins.mark_regions(plot)
     hover = "%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>"
-    for order, column in enumerate(result.ranked_targets[: draw.NAMED]):
+    for order, column in enumerate(result.ranked_targets[: draw.MAX_COLOURS]):
         values = sensitivity[:, column] / result.deviations[column]
         draw.add_numbered_line(plot, order, 2, bins.positions, values, result.targets[column], hover)
     summary = (
@@ -173,5 +173,5 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Pa
     weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.weights[result.ranked_targets]
     ratio = float(weighted[in_air].mean() / weighted.mean())
     message = f"predictions are {ratio:.1f} times as sensitive to the bands of atmospheric CO2 as to an average bin"
-    level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
+    level: Level = "bad" if ratio > FINDING_RATIO else "note" if ratio > NOTE_RATIO else "good"
     return [PageFinding(level, "carbon dioxide", message, "bands", {"times": ratio})]

@@ -23,11 +23,11 @@ NOTE = (
     "with a regularisation strength (alpha) per target. PLS: partial least squares for all targets at once, after "
     "standard normal variate; the number of components for each target is the best on a held-out part."
 )
-ONLY_MEAN = (
+MEAN_NOTE = (
     "All methods use the folds of train.py. mean: the mean of the training part; the other baselines "
     "cannot be fitted, because spectra have gaps."
 )
-FILLED = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
+GAPS_NOTE = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
 WHISKERS = " Whiskers: the standard deviation over all random folds."
 
 
@@ -36,8 +36,8 @@ def section(result: ValidationResult) -> Section:
     table = compare_scores(result)
     summary = "First the folds of train.py, then randomly drawn ones."
     repeats = Table("repeats", "This submission, by folds", summary, list_repeats(result))
-    note = ONLY_MEAN if {name for _, name in result.baselines} == {"mean"} else NOTE
-    note += FILLED if note == NOTE and fills_gaps(result.measured) else ""
+    note = MEAN_NOTE if {name for _, name in result.baselines} == {"mean"} else NOTE
+    note += GAPS_NOTE if note == NOTE and fills_gaps(result.measured) else ""
     note += WHISKERS if table["sd over folds"].notna().any() else ""
     return Section("comparison", TITLE, READING, (_bars(table), repeats), note, [_baseline_finding(table)])
 
@@ -60,7 +60,7 @@ def list_repeats(result: ValidationResult) -> pd.DataFrame:
     """Return a row with the submission's score for each split and set of folds."""
     rows = []
     for split in result.splits:
-        draws = [int(each.setting) for each in result.completed(split, "default")]
+        draws = [int(each.setting) for each in result.get_completed(split, "default")]
         for number, score in zip(draws, result.scores_of_repeats(split), strict=True):
             folds = f"drawn, seed {result.settings.seed + number - 1}" if number else "of train.py"
             rows.append({"held out": SPLIT_NAMES[split], "folds": folds, "score": score})
@@ -73,14 +73,14 @@ def _bars(table: pd.DataFrame) -> Figure:
     plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": draw.BLUE}, "rows": draw.outlined(draw.GREY)}
+    styles = {"holes": {"color": draw.BLUE}, "rows": draw.outline_style(draw.GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):
             deviations = rows["sd over folds"]
             whiskers = {"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"}
             hover = "%{y}, %{fullData.name}: %{x:.4f}<extra></extra>"
-            name, marker = SPLIT_NAMES[split], looks[split]
+            name, marker = SPLIT_NAMES[split], styles[split]
             draw.add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
     splits = " and on ".join(dict.fromkeys(table["held out"]))
     summary = f"The challenge's score of each method, cross-validated on {splits}."
@@ -102,13 +102,13 @@ def score_finding(result: ValidationResult) -> PageFinding:
 def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
-    ours, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
+    score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
     best = str(baselines.idxmax())
     values = {"best": best, "score": float(baselines[best])}
-    if ours > baselines[best]:
-        message = f"better than every baseline on {split}: {ours:.4f}; the best, {best}, scores {baselines[best]:.4f}"
+    if score > baselines[best]:
+        message = f"better than every baseline on {split}: {score:.4f}; the best, {best}, scores {baselines[best]:.4f}"
         return PageFinding("good", "baselines", message, "comparison", values)
     message = (
-        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {ours:.4f}"
+        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
     )
     return PageFinding("bad", "baselines", message, "comparison", values)

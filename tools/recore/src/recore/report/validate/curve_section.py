@@ -25,8 +25,8 @@ NOTE = (
 )
 ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
 NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
-NOT_CHOSEN = "Not drawn: fit() has several hyperparameters; choose one with --curve NAME: {names}."
-FAILED = " fit() failed with {failures}."
+CHOICE_NOTE = "Not drawn: fit() has several hyperparameters; choose one with --curve NAME: {names}."
+ERRORS = " fit() failed with {failures}."
 
 
 def section(result: ValidationResult) -> Section:
@@ -34,32 +34,32 @@ def section(result: ValidationResult) -> Section:
     curve = result.curve
     if curve is None:
         names = ", ".join(result.hyperparameters)
-        return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE)
+        return Section("curve", TITLE, READING, (), CHOICE_NOTE.format(names=names) if names else NO_CURVE)
     failures = dict(sorted((each.setting, why) for each, why in result.failed.items()))
     note = NOTE + (ALPHA_NOTE if curve.default is None else "")
     if failures:
-        note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
+        note += ERRORS.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
     table = curve_table(result, curve)
-    judged = table[table["held out"] == result.held_out]
+    table_rows = table[table["held out"] == result.held_out]
     failure_findings = []
     if failures:
         values = ", ".join(f"{value:.4g}" for value in failures)
         message = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
         failure_findings = [PageFinding("note", "failed values", message, "curve", {"values": list(failures)})]
-    if len(judged) < 2:
+    if len(table_rows) < 2:
         skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
         return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE), failure_findings)
-    items = (_scores(table, result, curve), _by_target(table, result, curve))
+    items = (_scores(table, result, curve), _target_curves(table, result, curve))
     unchanged = _values_without_effect(result, curve)
-    tried = len(judged) - 1 if curve.default is not None else len(judged)
+    tried = len(table_rows) - 1 if curve.default is not None else len(table_rows)
     findings = []
     if unchanged:
         values = ", ".join(f"{value:.4g}" for value in unchanged)
         message = f"{curve.name} = {values} has no effect: predictions equal the default's; check that fit() uses it"
         findings.append(PageFinding("note", "no effect", message, "curve", {"values": unchanged}))
     if len(unchanged) < tried:
-        findings.append(_finding(judged, result, curve))
+        findings.append(_finding(table_rows, result, curve))
     return Section("curve", title, READING, items, note, [*findings, *failure_findings])
 
 
@@ -73,7 +73,7 @@ def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
 
 
 def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
-    predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
+    predictions = {each.setting: result.predictions[each] for each in result.get_completed(split, "curve")}
     return predictions if curve.default is None else predictions | {curve.default: result.first_predictions(split)}
 
 
@@ -99,9 +99,9 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     plot.update_layout(legend=draw.ABOVE)
     ends = [float(table[curve.name].min()), float(table[curve.name].max())]
     reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
-    looks = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond")}
+    styles = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond")}
     for split in result.splits:
-        name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
+        name, (colour, symbol) = SPLIT_NAMES[split], styles[split]
         rows = table[table["held out"] == name]
         if len(rows) < 2:  # only the default
             continue
@@ -126,7 +126,7 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
 
 
-def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
+def _target_curves(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     rows = table[table["held out"] == result.held_out]
     names = result.ranked_names
     r2 = rows[names].to_numpy().T
@@ -143,15 +143,15 @@ def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> F
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
 
-def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> PageFinding:
-    best = judged.loc[judged["score"].idxmax()]
-    value, score = float(best[curve.name]), float(best["score"])
+def _finding(scores: pd.DataFrame, result: ValidationResult, curve: Curve) -> PageFinding:
+    best_row = scores.loc[scores["score"].idxmax()]
+    value, score = float(best_row[curve.name]), float(best_row["score"])
     default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]
     error = result.standard_error(predicted, result.predicted)
     gain = score - default
-    clear = gain > max(CLEAR_LOSS, 2 * error)
-    at_end = len(judged) > 2 and value in (judged[curve.name].min(), judged[curve.name].max())
-    level: Level = "bad" if curve.default is not None and clear else "note" if clear else "good"
+    is_clear = gain > max(CLEAR_LOSS, 2 * error)
+    at_end = len(scores) > 2 and value in (scores[curve.name].min(), scores[curve.name].max())
+    level: Level = "bad" if curve.default is not None and is_clear else "note" if is_clear else "good"
     if curve.default is None:
         message = (
             f"one alpha for all targets is best at {value:.3g}, with a score of {score:.4f} on {result.held_out}; "
@@ -159,12 +159,12 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
         )
         if at_end:
             level, message = "bad", f"{message}; the best alpha is at an end of the range, so widen the range"
-        elif clear:
+        elif is_clear:
             message += "; choosing an alpha per target lowers the score"
     elif value == curve.default:
-        message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
+        message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(scores)} values, {score:.4f}"
     else:
-        level = "bad" if clear else "note" if gain > CLEAR_LOSS else "good"
+        level = "bad" if is_clear else "note" if gain > CLEAR_LOSS else "good"
         message = (
             f"{curve.name}: try {value:.4g}, which scores {score:.4f} on {result.held_out}; the default, "
             f"{curve.default:.4g}, scores {default:.4f}. The gain, {gain:.4f}, is {_significance(gain, error)}"
@@ -172,7 +172,7 @@ def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
         if level == "good":
             message = (
                 f"{curve.name}: the default, {curve.default:.4g}, scores {default:.4f} on {result.held_out}, as good "
-                f"as the best of {len(judged)} values, {value:.4g}, with {score:.4f}"
+                f"as the best of {len(scores)} values, {value:.4g}, with {score:.4f}"
             )
         if at_end:
             message += f"; this is an end of the range, so try values beyond it with --curve {curve.name}=VALUES"

@@ -37,7 +37,7 @@ def section(result: ValidationResult) -> Section:
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:
     """Return the score and R2 of each target; a row for each number of holes."""
-    points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
+    points = [(each.setting, result.predictions[each]) for each in result.get_completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
         points.append((float(np.mean(counts)), result.first_predictions("holes")))
@@ -48,7 +48,7 @@ def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = draw.new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # show a label at any distance, as there are few points
     plot.update_yaxes(title_text="score or R2")
-    names = ["score", *result.ranked_names[: draw.NAMED - 1]]
+    names = ["score", *result.ranked_names[: draw.MAX_COLOURS - 1]]
     drawn, outside = draw.clip_to_axis(table[names], LOWEST_R2, np.inf)
     hover = "training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>"
     for order, name in enumerate(names):

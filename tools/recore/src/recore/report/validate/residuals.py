@@ -19,9 +19,9 @@ LARGE_RESIDUAL = 1.0  # standard deviations of a target; a hole with a larger me
 MIN_ROWS = 5  # rows of a hole below which its mean residual is meaningless
 COLOUR_END = 1.5  # standard deviations
 DRAWN_POINTS = 400  # points of a target, in addition to those that are always drawn
-ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
+MIN_QUANTILE = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
 
-NOTHING_PREDICTED = "Not drawn: all predicted targets are constant."
+NO_FIGURE = "Not drawn: all predicted targets are constant."
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the entire range, pale colours for all holes, and lines over depth near "
@@ -35,30 +35,30 @@ NOTE = (
     "predicted.csv has all rows."
 )
 FIRST_HOLES = " The first {drawn} of {holes} holes are drawn."
-OVER_DEPTH = " Over depth: the medians of {steps} groups of neighbouring depths with the same number of rows."
+DEPTH_NOTE = " Over depth: the medians of {steps} groups of neighbouring depths with the same number of rows."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all depths are the same."
 PREDICTED = (
     "One target at a time, chosen above the figure: each point is a sample. On the dashed line, the prediction equals "
     "the measured value. The points can be coloured by drill hole{others}. " + SCALES
 )
-OTHERS = ": the {count} holes with the largest mean residuals each have a colour, the others are grey"
+COLOUR_NOTE = ": the {count} holes with the largest mean residuals each have a colour, the others are grey"
 
 
 def section(result: ValidationResult) -> Section:
     """Return the section with its findings."""
     if not result.ranked_targets:
-        return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED)
+        return Section("residuals", TITLE, READING, (), NO_FIGURE)
     note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
     residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
-    items = [_predicted(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
+    items = [_scatter_plot(result, choose_holes(by_hole, result)), _heatmap(by_hole, result)]
     holes = by_hole[challenge().group].nunique()
     if holes > draw.DRAWN_HOLES:
         note += FIRST_HOLES.format(holes=holes, drawn=draw.DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
     if len(depths) > 1 and np.ptp(depths) > 0:
-        items.append(_over_depth(result, residuals))
-        note += OVER_DEPTH.format(steps=min(DEPTH_STEPS, len(depths)))
+        items.append(_depth_profile(result, residuals))
+        note += DEPTH_NOTE.format(steps=min(DEPTH_STEPS, len(depths)))
     else:
         note += NO_DEPTHS
     return Section("residuals", TITLE, READING, items, note, _findings(by_hole, result))
@@ -77,15 +77,15 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
+def choose_holes(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     """Return at most NAMED holes: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= MIN_ROWS, 0)
     sizes = size.groupby(by_hole[challenge().group], sort=False).sum().sort_values(ascending=False, kind="stable")
-    return [str(hole) for hole in sizes.index[: draw.NAMED]]
+    return [str(hole) for hole in sizes.index[: draw.MAX_COLOURS]]
 
 
-def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
+def _scatter_plot(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
     """Draw all targets that vary and were predicted. named_holes: the holes that have their own colours."""
     predicted = result.predicted
     errors = result.errors(predicted)
@@ -93,26 +93,26 @@ def _predicted(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
         column: _rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets
     }
     labelled = np.unique(np.concatenate(list(drawn.values())))
-    looks = _label_rows(result.data, labelled, named_holes)
-    figure = OneToOne(meta=looks)
+    styles = _label_rows(result.data, labelled, named_holes)
+    figure = OneToOne(meta=styles)
     for column, rows in drawn.items():
         target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
         figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
-        beyond, positions = figure.beyond(rows), np.searchsorted(labelled, rows)
-        numbers = positions[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
+        off_axis, positions = figure.is_beyond(rows), np.searchsorted(labelled, rows)
+        numbers = positions[~off_axis].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
         figure.add_line()
-        figure.add_points(rows[~beyond], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
-        figure.add_edge(rows[beyond], [looks["labels"][position] for position in positions[beyond]])
-    others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
+        figure.add_points(rows[~off_axis], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
+        figure.add_edge(rows[off_axis], [styles["labels"][position] for position in positions[off_axis]])
+    others = COLOUR_NOTE.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = PREDICTED.format(others=others)
-    return figure.figure("predicted", "Predicted against measured", summary, _numbers(result), "drill hole")
+    return figure.figure("predicted", "Predicted against measured", summary, _residual_table(result), "drill hole")
 
 
 def _rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     """Return a target's rows to draw: the highest values, the largest residuals and every k-th other row."""
     rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
     values, residuals = measured[rows], np.abs(predicted - measured)[rows]
-    always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
+    always = (values >= np.quantile(values, MIN_QUANTILE)) | (residuals >= np.quantile(residuals, MIN_QUANTILE))
     return rows[draw.thin_out(len(rows), always, DRAWN_POINTS)]
 
 
@@ -122,14 +122,14 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
     for row in rows:
         depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
         labels.append(f"{short_name(data.index[row])}, {short_name(data.hole[row])}{depth}")
-    looks = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
+    styles = [{"name": "other holes", "color": draw.GREY, "symbol": "circle-open"}]
     for hole, colour, symbol in zip(named_holes, draw.COLOURS, draw.SYMBOLS, strict=False):
-        looks.append({"name": short_name(hole), "color": colour, "symbol": symbol})
-    number_of = {hole: number for number, hole in enumerate(named_holes, 1)}
-    return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
+        styles.append({"name": short_name(hole), "color": colour, "symbol": symbol})
+    index_of_hole = {hole: number for number, hole in enumerate(named_holes, 1)}
+    return {"labels": labels, "groups": [index_of_hole.get(hole, 0) for hole in data.hole[rows]], "looks": styles}
 
 
-def _numbers(result: ValidationResult) -> pd.DataFrame:
+def _residual_table(result: ValidationResult) -> pd.DataFrame:
     columns = {}
     for column, target in enumerate(result.targets):
         columns[f"{target} measured"] = result.measured[:, column]
@@ -154,7 +154,7 @@ def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     return Figure("residuals-by-hole", "Residuals by hole", summary, plot, table)
 
 
-def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
+def _depth_profile(result: ValidationResult, residuals: Floats) -> Figure:
     depth = result.data.depth
     known = np.flatnonzero(np.isfinite(depth))
     steps = np.array_split(known[np.argsort(depth[known], kind="stable")], min(DEPTH_STEPS, len(known)))
@@ -167,7 +167,7 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     plot = draw.new_figure(440, xaxis_title_text="depth (m)", yaxis_title_text="median residual")
     plot.add_hline(y=0, line={"color": draw.GREY, "width": 1})
     hover = "%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>"
-    for order, name in enumerate(numbers.columns[2 : 2 + draw.NAMED]):
+    for order, name in enumerate(numbers.columns[2 : 2 + draw.MAX_COLOURS]):
         draw.add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
     summary = (
         "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "

@@ -82,7 +82,7 @@ def validate_submission(
 
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
-    last = int(result.completed(result.decisive_split, "default")[-1].setting)
+    last = int(result.get_completed(result.decisive_split, "default")[-1].setting)
     drawn = f", and {last} times drawn at random" if last else ""
     possible = result.possible_score
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"

@@ -18,7 +18,7 @@ READING = (
     "little left to gain. Bad: a marker left of zero (the mean would be better, so the target lowers the score), a "
     "long line between the markers (the model has learnt the hole instead of the rock)."
 )
-WIDE = " A wide whisker is also bad: the result depends on the folds."
+SPREAD_NOTE = " A wide whisker is also bad: the result depends on the folds."
 NOTE = (
     "All numbers are computed from the predictions on the first folds. Contribution: weight x R2. Possible gain: "
     "weight x (1 - R2)."
@@ -32,16 +32,16 @@ def section(result: ValidationResult) -> Section:
     """Return the section with its findings."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
-    scored = table.dropna(subset=[f"R2 {result.decisive_split}"])
+    scored_rows = table.dropna(subset=[f"R2 {result.decisive_split}"])
     splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
     summary = f"Cross-validated on {splits}; sorted by possible gain."
     targets = Table("targets", "All targets", summary, table, not_measured)
     errors = [_errors(result, split, table, not_measured) for split in result.splits]
-    items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
+    items: tuple[Figure | Table, ...] = (_r2(scored_rows, result), _contributions(scored_rows), targets, *errors)
     line = NOT_MEASURED.format(count=len(not_measured), total=len(table))
     folded = {line: ", ".join(not_measured)} if not_measured else {}
-    findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
-    wide, deviations = (WIDE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
+    findings = [*_gain_findings(scored_rows), *_error_findings(scored_rows, result), *_data_findings(table, result)]
+    wide, deviations = (SPREAD_NOTE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
     return Section("target-scores", TITLE, READING + wide, items, NOTE + deviations, findings, folded)
 
 
@@ -79,11 +79,11 @@ def _r2(table: pd.DataFrame, result: ValidationResult) -> Figure:
         ends = table[["R2 holes", "R2 rows"]].clip(LOWEST_R2).assign(gap=np.nan)  # NaN interrupts the line
         look = {"mode": "lines", "name": "gap", "line": {"color": draw.GREY, "width": 2}, "hoverinfo": "skip"}
         plot.add_scatter(x=ends.to_numpy().ravel(), y=table["target"].repeat(3), showlegend=False, **look)
-    looks = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond-open")}
+    styles = {"holes": (draw.BLUE, "circle"), "rows": (draw.VERMILION, "diamond-open")}
     hover = "%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>"
     drawn, outside = draw.clip_to_axis(table[[f"R2 {split}" for split in result.splits]], LOWEST_R2, 1.0)
     for column, split in enumerate(result.splits):
-        name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
+        name, (colour, symbol) = SPLIT_NAMES[split], styles[split]
         marker = {"color": colour, "symbol": draw.edge_symbols(outside[:, column], symbol), "size": 9}
         whiskers = {}
         if f"sd {split}" in table:
@@ -107,7 +107,7 @@ def _contributions(table: pd.DataFrame) -> Figure:
     # so that a target's two bars end at its weight
     bars = (
         ("contribution", table["contribution"].clip(lower=lowest), {"color": draw.BLUE}),
-        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outlined(draw.OCHRE)),
+        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), draw.outline_style(draw.OCHRE)),
     )
     hover = "%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>"
     for name, lengths, marker in bars:
@@ -136,24 +136,24 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
         message = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
         values = {"target": first["target"], "points": gain}
         findings.append(PageFinding("note", "gain", message, "target-scores", values))
-    below = scored[scored["contribution"] < 0]
-    if len(below):
-        cost, verb = float(-below["contribution"].sum()), "is" if len(below) == 1 else "are"
+    worse = scored[scored["contribution"] < 0]
+    if len(worse):
+        cost, verb = float(-worse["contribution"].sum()), "is" if len(worse) == 1 else "are"
         message = (
-            f"{len(below)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which lowers the "
-            f"score by {cost:.4f}: {list_names(below['target'].tolist(), LISTED)}"
+            f"{len(worse)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which lowers the "
+            f"score by {cost:.4f}: {list_names(worse['target'].tolist(), LISTED)}"
         )
-        values = {"targets": below["target"].tolist(), "points": cost}
+        values = {"targets": worse["target"].tolist(), "points": cost}
         findings.append(PageFinding("bad", "below the mean", message, "target-scores", values))
     return findings
 
 
-def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
+def _error_findings(scored_rows: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     """Return a finding on the errors. Its text covers the target with the highest weight, its values all targets."""
-    if not len(scored):
+    if not len(scored_rows):
         return []
-    by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
-    target = scored.loc[scored["weight"].idxmax(), "target"]
+    by_target = result.errors(result.predicted).loc[scored_rows["target"], ["rows", *MEASURES]]
+    target = scored_rows.loc[scored_rows["weight"].idxmax(), "target"]
     message = f"{target}, the target with the highest weight: {format_errors(by_target.loc[target], target)}"
     values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # JSON has no NaN
     return [PageFinding("note", "errors", message, "target-scores", {"held out": result.held_out, "targets": values})]
@@ -161,16 +161,16 @@ def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[Page
 
 def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     never = table[table["measured"] == 0]
-    rarely = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
+    rare_rows = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
     varying = {name for name, value in zip(result.targets, result.deviations, strict=True) if not np.isnan(value)}
     constant = table[(table["measured"] > 1) & ~table["target"].isin(varying)]
     not_measured = NOT_MEASURED.format(count=len(never), total=len(table))
-    too_few = f"{count(len(rarely), 'target')} with too few assays, or assays in too few holes, to be scored"
-    same = f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless"
+    too_few = f"{count(len(rare_rows), 'target')} with too few assays, or assays in too few holes, to be scored"
+    constant_note = f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless"
     cases: tuple[tuple[Level, str, pd.DataFrame, str], ...] = (
         ("note", "not measured", never, f"{not_measured}, with {never['weight'].sum():g} of the weights"),
-        ("note", "seldom measured", rarely, too_few),
-        ("bad", "constant", constant, same),
+        ("note", "seldom measured", rare_rows, too_few),
+        ("bad", "constant", constant, constant_note),
     )
     findings = []
     for level, name, rows, message in cases:
