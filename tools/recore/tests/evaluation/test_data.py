@@ -106,13 +106,8 @@ def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: st
         ]
         [batch] = data_file.read_batches({2: pa.string()})
         assert batch["2"].to_pylist() == ["a"]
-<<<<<<< HEAD
-        with data_file.compressed() as file:
+        with data_file.open_compressed() as file:
             assert gzip.decompress(file.read()) == content == gzip.decompress(packed.read_bytes())
-=======
-        with data_file.open_compressed() as content:
-            assert gzip.decompress(content.read()) == text == gzip.decompress(packed.read_bytes())
->>>>>>> xna
         assert packed.name == "public.csv.gz"
         assert data_file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 

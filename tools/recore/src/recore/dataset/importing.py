@@ -269,11 +269,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
     elif suspects:
         names = list_names([spectrum.source for spectrum in suspects], SHOWN)
-<<<<<<< HEAD
-        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {LIKE_REFLECTANCE}")
-=======
-        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}, unlike the rest: {names}")
->>>>>>> xna
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {REFLECTANCE_HINT}")
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
@@ -299,13 +295,8 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
     if repeats and replicates == "one":
         first = repeats[0]
         reason = (
-<<<<<<< HEAD
-            f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example); --replicates mean averages them, and --replicates each creates a row for each"
-=======
             f"{len(repeats)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example); --replicates mean averages them, --replicates each creates a row for each"
->>>>>>> xna
+            "for example); --replicates mean averages them, and --replicates each creates a row for each"
         )
         result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif repeats:
