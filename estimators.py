@@ -15,17 +15,17 @@ CHECK_Y_PARAMS = {"dtype": float, "ensure_2d": False, "ensure_all_finite": "allo
 
 
 def slopes(spectra: np.ndarray) -> np.ndarray:
-    """Return differences between neighbouring bins, (rows, bins - 1), after the standard normal variate transform.
+    """Return the differences (rows, bins - 1) between neighbouring bins of SNV-transformed spectra.
 
-    The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum minus its mean, which cancels in the
-    differences, divided by its standard deviation.
+    The standard normal variate (SNV; Barnes, Dhanoa and Lister 1989) is a spectrum minus its mean, divided by its
+    standard deviation. The mean cancels in the differences.
     """
     spread = spectra.std(axis=1, keepdims=True)
     return np.diff(spectra / np.where(spread > 0, spread, 1.0), axis=1)
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Average the predictions of several regressors fitted to the same data. Values below `lowest` are clipped."""
+    """The mean of the predictions of several regressors fitted to the same data. Values below `lowest` are clipped."""
 
     def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
         self.regressors = regressors
@@ -38,7 +38,7 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions: (rows, targets), or (rows,) if y was (rows,) in fit."""
+        """Return predictions (rows, targets), or (rows,) if y was (rows,) in fit."""
         check_is_fitted(self)
         # an array, because checking a DataFrame takes longer than predicting; C order, so that the last digits agree
         values = check_array(np.asarray(X), dtype=float, order="C")
@@ -47,9 +47,9 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Fit targets with gaps: targets measured on the same rows share a clone of `regressor`, fitted to these rows.
+    """A regressor for targets with gaps. Targets measured on the same rows share one fitted clone of `regressor`.
 
-    A target with fewer than min_rows measured rows is predicted as its mean, a target without any as NaN.
+    A target with fewer than min_rows measured rows is predicted as its mean, or as NaN if it was never measured.
     """
 
     def __init__(self, regressor: Any, min_rows: int = 3) -> None:
@@ -75,7 +75,7 @@ class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions: (rows, targets), or (rows,) if y was (rows,) in fit."""
+        """Return predictions (rows, targets), or (rows,) if y was (rows,) in fit."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float, reset=False)
         predicted = np.full((len(X), self.n_targets_), np.nan)

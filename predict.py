@@ -2,8 +2,8 @@
 
 The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it on any data file:
 `python predict.py --input data/private/private.csv.gz --output data/predictions/private.csv.out`.
-The platform does not run it: there, a server predicts with the functions of train.py. This file calls the same
-functions except input_fn, so a change here has no effect on the platform.
+The platform does not run this file, so a change here has no effect there: a server predicts with the functions of
+train.py, which this file also calls, except input_fn.
 """
 
 import argparse

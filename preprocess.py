@@ -1,7 +1,7 @@
 """Step 2: convert raw spectra to model inputs.
 
-The platform runs this file ALONE, as `python preprocess.py`: without your other files and the model, and on private
-data without targets. train.py and predict.py call `preprocess(data_file)`.
+The platform runs this file ALONE, as `python preprocess.py`, without your other files or the model. Private data have
+no targets there. train.py and predict.py call `preprocess(data_file)`.
 
 Edit or replace it; the other scripts need preprocess() and GROUP. Train again afterwards. Follow three rules:
   - Return one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
@@ -36,7 +36,7 @@ class DataError(ValueError):
 
 
 def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the inputs and targets of a data file, both with the file's index and rows in order.
+    """Return the inputs and targets of a data file, both with the file's index, in the order of its rows.
 
     inputs: one column per bin, no IDs. targets: the assays, NaN where missing, or None if the file has no assays.
     """
@@ -63,9 +63,9 @@ def preprocess(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame | None]:
 def to_bins(spectra: np.ndarray) -> np.ndarray:
     """Convert spectra (rows, channels) to bins (rows, channels // BIN).
 
-    Each spectrum is clipped to its minimum and maximum between the edges and divided by that maximum; then
-    neighbouring channels are summed. Bins are rounded as in the CSV, so that they are the same in memory, in a file and
-    over HTTP.
+    Each spectrum is clipped to the minimum and maximum of its channels between the edges, and divided by that maximum.
+    Sums of BIN neighbouring channels are rounded as in the CSV, so that bins are the same in memory, in a file and over
+    HTTP.
     """
     edge = min(EDGE, spectra.shape[1] // 20)
     window = spectra[:, edge : spectra.shape[1] - edge]
@@ -97,7 +97,7 @@ def read(data_file: str) -> pd.DataFrame:
 
 
 def numbers(table: pd.DataFrame, data_file: str, gaps: bool = False) -> np.ndarray:
-    """Convert a table to an array of finite numbers; with gaps, empty cells become NaN."""
+    """Convert a table to an array of finite numbers. gaps: whether empty cells become NaN."""
     others = table.columns[[kind.kind not in "iuf" for kind in table.dtypes]]
     values = table.assign(**{name: pd.to_numeric(table[name].astype(str), "coerce") for name in others}).to_numpy(float)
     invalid = ~np.isfinite(values) & ~(gaps & table.isna().to_numpy())

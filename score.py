@@ -1,9 +1,9 @@
 """Step 4: score the predictions. This is the host's file: it is not uploaded, so edits change only your local score.
 
 It defines the challenge: the targets with their weights, and the IDs. All of recore reads the challenge from here. The
-platform runs it with the raw assays and a submission's predictions; the Unearthed CLI does the same, and so can you.
-The score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights. Rows without
-an assay are ignored for that target. A target with fewer than two measured rows adds nothing, and the weights are not
+platform runs this file on the raw assays and a submission's predictions; so does the Unearthed CLI, and so can you. The
+score is the sum over the targets of weight x R2; a perfect prediction scores the sum of the weights. R2 ignores rows
+where the target was not measured. A target with fewer than two measured rows adds nothing, and the weights are not
 rescaled; the sum of the scored weights is printed. A target whose predictions are all empty, because it was never
 measured in the training data, scores 0.
 """
@@ -41,7 +41,7 @@ class DataError(ValueError):
 
 
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
-    """Score predictions against assays, both (rows, targets), with NaN where not measured.
+    """Score predictions against assays (NaN if not measured), both (rows, targets).
 
     Returns the score and R2 per target: NaN for a target with fewer than two measured rows, 0 for a target without
     predictions. Raises DataError if any other prediction of a measured assay is not a finite number.
@@ -65,7 +65,7 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 
 def read_actual(path: str) -> pd.DataFrame:
-    """Return the assays in a data file as the official score reads them: (rows, targets), NaN where missing."""
+    """Return the assays in a data file, (rows, targets), NaN where missing. Raises DataError if a cell is invalid."""
     remedy = "create it with `recore sample --out data` or `unearthed new`"
     actual = read(path, remedy, usecols=lambda name: name in TARGETS)
     if actual.empty:
@@ -80,7 +80,7 @@ def read_actual(path: str) -> pd.DataFrame:
 
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
-    """Return the predictions in a file, (rows, targets)."""
+    """Return the predictions in a file, (rows, targets). Raises DataError if the shape differs."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
         remedy = "write one line per row and one column per target, without a header or index"

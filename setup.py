@@ -1,7 +1,7 @@
 """List the files to upload: `unearthed build` packs the modules below and the files that MANIFEST.in adds.
 
 Python 3.8 runs this file with only setuptools installed, so import nothing else here. If you add a module, list it in
-py_modules; otherwise the upload cannot import it. score.py belongs to the host and is not uploaded.
+py_modules; otherwise it is not uploaded. score.py belongs to the host and is not uploaded.
 """
 
 from setuptools import setup

@@ -1,9 +1,9 @@
 """Step 1: fit the model. Step 3: load it and respond to requests.
 
-The platform runs this file as `python train.py --hyperparameter value ...`, with the public data and for at most an
-hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request.
+The platform runs this file as `python train.py --hyperparameter value ...` on the public data, for at most an hour. The
+serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request.
 
-Edit `fit`; docs/your-model.md of the template shows how. List your own modules that it imports in setup.py.
+Edit `fit`; the template's docs/your-model.md shows how. List your own modules that this file imports in setup.py.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
     """Parse a request: CSV as preprocess.py writes it, with the index in the first column.
 
     The first line is a header if it has no number after the index. Without a header, the columns are numbered. Raises
-    ValueError for an empty cell.
+    ValueError for invalid CSV or an empty cell.
     """
     if str(content_type).partition(";")[0].strip().lower() != "text/csv":
         raise ValueError(f"unsupported content type {content_type!r}: send text/csv")
@@ -106,10 +106,10 @@ def is_number(cell: str) -> bool:
 
 
 def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
-    """Predict (rows, targets) from inputs (rows, bins).
+    """Return predictions (rows, targets) for inputs (rows, bins).
 
-    The columns are numbered, or named in any order if the model has stored their names, as scikit-learn's do. Raises
-    ValueError if the columns differ from those in training, or a cell is empty.
+    The columns are numbered, or named in any order if the model has stored their names, as scikit-learn's models do.
+    Raises ValueError if the columns differ from the training columns, or a cell is empty.
     """
     trained_names = list(getattr(model, "feature_names_in_", inputs.columns))
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained_names):
@@ -173,7 +173,7 @@ def main() -> None:
 def hold_out(
     inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return the prediction of each row by a model fitted without the row's group: (rows, targets)."""
+    """Return predictions (rows, targets). Each row is predicted by a model fitted without the row's group."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
     blocks = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
     splits = GroupKFold(min(folds, len(set(blocks)))).split(inputs, groups=blocks)
@@ -188,9 +188,9 @@ def hold_out(
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return the inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings, from a data file.
+    """Return a data file's inputs (rows, bins), targets (rows, targets) and groups (rows,), which are strings.
 
-    Targets are in the order of preprocess.TARGETS or, without it, of preprocess().
+    Targets are in the order of preprocess.TARGETS or, if it is undefined, in preprocess()'s order.
     """
     group = getattr(preprocess, "GROUP", None)
     if group is None:
@@ -215,9 +215,9 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
 
 
 def print_r2(targets: pd.DataFrame, predicted: pd.DataFrame) -> None:
-    """Print R2 of held-out predictions for each target, and the mean over targets.
+    """Print the R2 of held-out predictions for each target, and the mean over targets.
 
-    Metric definitions of a training job can match these lines: the mean with "validation:r2=([-.0-9]+)".
+    Metric definitions of a training job can match these lines; "validation:r2=([-.0-9]+)" matches the mean.
     """
     known = targets.notna() & predicted.notna()
     names = [name for name in targets if known[name].sum() > 1]

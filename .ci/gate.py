@@ -5,10 +5,9 @@
 --first skips the test files listed in the later.txt of a distribution, and --later runs only those files. `make test`
 uses --first, and `make test-tools` uses --later.
 
-If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
-failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.
-At the end, the gate prints how long the tests of each folder and of the slowest files took, and their total CPU
-time.
+If at most three tests fail, they are rerun once, one after the other. If all of them then pass, the gate passes and
+lists them as unstable, with their first failures; the causes must still be found. Otherwise, the exit status is
+pytest's. The gate also prints how long the tests of each folder and of the slowest files took, and the total CPU time.
 """
 
 import argparse
@@ -56,13 +55,13 @@ def main() -> int:
 
 
 def later_files(name: str, content: str) -> list[str]:
-    """Return the test files listed in a later.txt, relative to the repository's root instead of its folder."""
+    """Return the test files listed in a later.txt, relative to the repository's root instead of the later.txt."""
     lines = [line for line in content.splitlines() if line and not line.startswith("#")]
     return [(Path(name).parent / line).as_posix() for line in lines]
 
 
 def run(arguments: list[str]) -> int:
-    """Run pytest, and a few failed tests once more. Return the exit status."""
+    """Run pytest, rerun failed tests if they are few, and return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
@@ -90,7 +89,7 @@ def failures(cache: Path) -> list[str]:
 
 
 def print_seconds(results: Path) -> None:
-    """Print how long the tests of each folder took. With several workers, the sum exceeds the elapsed time."""
+    """Print the seconds that each folder's tests and the slowest files took, added up over pytest's workers."""
     folders: Counter[str] = Counter()
     files: Counter[str] = Counter()
     for case in ElementTree.parse(results).iter("testcase"):

@@ -1,4 +1,4 @@
-"""Fixtures for the template's own tests, which need only what requirements.txt names and pytest."""
+"""Fixtures for the template's own tests, which need only pytest and the packages in requirements.txt."""
 
 from support.surroundings import settle
 
@@ -16,5 +16,5 @@ __all__ = ["project", "public", "sample"]
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), no assays missing."""
+    """Return sample data with 10 holes and 424 channels (60 bins of 7, and 4 left over). No assay is missing."""
     return make_once(tmp_path_factory, "sample", make_sample)

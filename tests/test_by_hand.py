@@ -15,7 +15,7 @@ HEADING = "## Without tools/"
 
 
 def printed_commands(page: str) -> list[str]:
-    """Return the commands of the section, except those of blocks tagged `self`, which install packages or run tests."""
+    """Return the section's commands outside blocks tagged `self`, which install packages or run tests."""
     section = page.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```console\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]

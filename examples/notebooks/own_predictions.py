@@ -1,8 +1,8 @@
-"""Predict a data file with a submission's functions, without a server, for comparison with the containers.
+"""Predict a data file's rows with a submission's functions, without a server, for comparison with the containers.
 
     python own_predictions.py model.tar.gz private.csv.gz predictions.csv
 
-model.tar.gz: the archive of the model container, which contains the submission.
+model.tar.gz is the model container's archive, which contains the submission.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def predict(archive: str, data_file: str) -> str:
-    """Return CSV as train.py writes it, one line per row of the data file."""
+    """Return the predictions as CSV with one line per row of the data file."""
     model_dir = tempfile.mkdtemp()
     shutil.unpack_archive(archive, model_dir)
     sys.path.insert(0, f"{model_dir}/code/submission")

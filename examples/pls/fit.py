@@ -1,4 +1,4 @@
-"""fit() for train.py: partial least squares (PLS). `recore new FOLDER --model pls` copies it there."""
+"""fit() for train.py: partial least squares (PLS). `recore new FOLDER --model pls` copies it to train.py."""
 
 from typing import Any
 

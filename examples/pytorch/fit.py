@@ -17,8 +17,8 @@ torch.set_num_threads(1)  # so that the result does not depend on the number of 
 class NetworkRegressor(RegressorMixin, BaseEstimator):
     """A neural network with one hidden layer that predicts all targets at once.
 
-    It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019), in double
-    precision, so that a row's prediction does not depend on the other rows, except for the last digits.
+    It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019). With double
+    precision, a row's prediction does not depend on the other rows, except for the last digits.
     """
 
     def __init__(self, hidden: int, epochs: int, learning_rate: float, weight_decay: float, seed: int) -> None:
@@ -43,7 +43,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return predictions (rows, targets); NaN for a target that was never measured."""
+        """Return predictions (rows, targets), with NaN for targets that were never measured."""
         inputs = torch.as_tensor(np.asarray(X, dtype=float))
         network = self._make_network(inputs.shape[1], len(self.scaler_.mean_))
         network.load_state_dict({name: torch.as_tensor(weights) for name, weights in self.weights_.items()})

@@ -1,4 +1,4 @@
-"""fit() for train.py: gradient-boosted trees (XGBoost). `recore new FOLDER --model xgboost` copies it there."""
+"""fit() for train.py: gradient-boosted trees (XGBoost). `recore new FOLDER --model xgboost` copies it to train.py."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def fit(
     max_depth: int = 3,
     learning_rate: float = 0.1,
 ) -> Any:
-    """Fit boosted trees for each target to principal components of the bins, on the rows where it is measured."""
+    """For each target, fit boosted trees to principal components of the bins, on the rows where it was measured."""
     # One thread per model, because several threads cost more than they save on so few data.
     components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
     trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)

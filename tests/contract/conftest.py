@@ -1,7 +1,7 @@
 """Fixtures for tests of any submission, which is packed as on the platform and trained once on generated data.
 
-The submission is the folder above tests/, or the one in the environment variable SUBMISSION. Only pytest and
-packages that the submission itself needs are imported, so these tests run wherever the submission runs.
+The submission is the folder above tests/, or the folder that the environment variable SUBMISSION names. Only pytest
+and packages that the submission needs are imported, so these tests run wherever the submission runs.
 """
 
 import importlib.util
@@ -80,9 +80,9 @@ def host() -> Path:
 
 @pytest.fixture(scope="session")
 def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with only the uploaded files: setup.py is run as the Unearthed CLI runs it.
+    """Run setup.py as the Unearthed CLI does, and return a folder with only the uploaded files.
 
-    Without setuptools, the folder has all files of the submission; tests of which are uploaded are then skipped.
+    Without setuptools, the folder has all files of the submission, and tests of the upload are skipped.
     """
     code = tmp_path_factory.mktemp("shipped") / "code"
     if importlib.util.find_spec("setuptools") is None:
@@ -174,9 +174,9 @@ def preprocess(
 def predict(
     artifact: TrainedSubmission, preprocess: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
-    """Return a function that returns the predictions (rows, targets) of private rows, sent in one of four ways.
+    """Return a function that returns the predictions (rows, targets) for private rows sent in one of four ways.
 
-    One process responds to all requests.
+    A single process responds to all requests.
     """
     folder = tmp_path_factory.mktemp("serving")
     header, *lines = preprocess("private")
@@ -200,7 +200,7 @@ def predict(
 
 
 def platform(folder: Path, code: Path | None = None) -> Path:
-    """Create a folder whose ml/ stands for /opt/ml, with the code and an empty folder for the model."""
+    """Create a folder with the code and an empty folder for the model in ml/, which stands for /opt/ml."""
     (folder / "ml/model").mkdir(parents=True)
     if code:
         shutil.copytree(code, folder / "ml/code")
@@ -208,7 +208,7 @@ def platform(folder: Path, code: Path | None = None) -> Path:
 
 
 def run(folder: Path, *command: object, **variables: str) -> str:
-    """Run Python in a folder without this process's import paths. If it fails, the test fails with its output."""
+    """Run Python in a folder without this process's import paths. If it fails, fail the test with Python's output."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }

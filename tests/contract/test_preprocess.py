@@ -13,7 +13,7 @@ TARGETS = list(runpy.run_path(str(Path(__file__).parents[2] / "score.py"))["TARG
 
 
 def read(lines: list[str]) -> pd.DataFrame:
-    """Return the inputs in the output of step 2. Targets, which may be in it too, are not sent to the model."""
+    """Return the inputs in the output of step 2, without the targets, which are not sent to the model."""
     table = pd.read_csv(io.StringIO("".join(lines)), index_col=0)
     return table.drop(columns=TARGETS, errors="ignore")
 

@@ -29,7 +29,7 @@ def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -
 
 @needs_setuptools
 def test_requirements_are_uploaded_if_a_third_party_module_is_imported(upload_folder: Path) -> None:
-    """Only the container's packages, and those that requirements.txt names, are available on the platform."""
+    """The platform has only the container's packages and the packages in requirements.txt."""
     modules = {path.stem for path in upload_folder.glob("*.py")} | {
         path.name for path in upload_folder.iterdir() if path.is_dir()
     }

@@ -1,7 +1,7 @@
 """The scores of the default model, compared with a computation of each step in plain numpy.
 
-The data are the sample and the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if RECORE_YAMSYS names a folder with
-public.csv.gz, private.csv.gz and private_actual.csv.gz.
+The data are the sample and, if RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and
+private_actual.csv.gz, the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869).
 """
 
 import os
@@ -50,7 +50,7 @@ def run(folder: Path, script: str, *arguments: object) -> None:
 
 
 def expected_scores(public: pd.DataFrame, private: pd.DataFrame, actual: pd.DataFrame) -> dict[str, float]:
-    """Return the scores of both files. Every target that is measured is measured in every row."""
+    """Return the scores of both files. Each target must be measured in all rows or in none."""
     weights = {name: weight for name, weight in score.WEIGHTS.items() if public[name].notna().all()}
     inputs = {"public": expected_bins(public), "private": expected_bins(private)}
     first, second = (ridge(kernels, public[[*weights]].to_numpy()) for kernels in (linear(inputs), similarity(inputs)))
@@ -68,7 +68,7 @@ def linear(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def similarity(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the RBF kernel of scaled slopes of SNV bins, which is exact: there are no more than 300 public rows."""
+    """Return the RBF kernel of scaled slopes of SNV bins. Up to 300 public rows, the model does not approximate it."""
     slopes = {}
     for name, rows in inputs.items():
         snv = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
@@ -80,9 +80,9 @@ def similarity(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def ridge(kernels: dict[str, np.ndarray], assays: np.ndarray) -> dict[str, np.ndarray]:
-    """Predict each file's rows from their kernel with the public rows, whose assays are given: (rows, targets).
+    """Predict the rows of each file by kernel ridge regression with an intercept, from kernels with the public rows.
 
-    This is kernel ridge regression with an intercept. Each target has the alpha of its least leave-one-out error.
+    assays: the public assays (rows, targets). Each target's alpha minimises its leave-one-out error.
     """
     means = kernels["public"].mean(axis=0)
     centred = {

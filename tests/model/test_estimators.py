@@ -1,4 +1,4 @@
-"""estimators.py: scikit-learn's checks, and what each class promises, compared with an independent computation."""
+"""The classes in estimators.py pass scikit-learn's checks and match independent computations."""
 
 from collections.abc import Callable
 from typing import Any

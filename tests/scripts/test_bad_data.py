@@ -1,6 +1,6 @@
-"""Invalid data and requests: each is rejected in one line with its location and reason, and no output is written.
+"""Invalid data and requests are rejected with the location and the reason in one line, and no output is written.
 
-The scripts run in this process. test_interrupted.py shows that a process ends in the same way.
+The scripts run in this process. test_interrupted.py shows that a separate process exits in the same way.
 """
 
 import gzip
@@ -50,7 +50,7 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 
 
 def error_of(script: str, source: Path, folder: Path, script_error_here) -> str:
-    """Return the line with which a script rejects a data file, and check that it writes no output."""
+    """Return the line with which a script rejects a data file, and check that the script writes no output."""
     output = folder / "out" / {"preprocess.py": "public.csv", "train.py": "model.pkl"}[script]
     arguments = {
         "preprocess.py": ("--input", source, "--output", output),
@@ -126,7 +126,7 @@ def test_a_missing_model_is_rejected(sample: Path, tmp_path: Path, script_error_
 def test_other_channels_than_in_training_are_rejected(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
-    """Positions are from the upper end. The first four channels are in no bin, but without one the others move."""
+    """Positions count from the highest wavenumber. The first four channels are in no bin, so one may be missing."""
     channels = [name for name in public if name.isdigit()]
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=channels[position]).iloc[:5])
     output = tmp_path / "o.csv"
@@ -171,7 +171,7 @@ def model(project: Path) -> object:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_random_request_raises_an_error_with_a_reason(seed: int, model: object) -> None:
-    """All such requests are rejected, because they are too short to contain the model's bins."""
+    """All these requests are rejected, because they are too short to contain the model's bins."""
     random = np.random.default_rng(seed)
     for body in (random_content(random), random.bytes(random.integers(0, 81))):
         with pytest.raises(ValueError, match=r"\w"):
@@ -180,7 +180,7 @@ def test_a_random_request_raises_an_error_with_a_reason(seed: int, model: object
 
 @pytest.mark.parametrize("seed", range(30))
 def test_any_cells_are_predicted_or_raise_an_error(seed: int, model: object) -> None:
-    """One cell of each row is chosen at random. All other cells are numbers."""
+    """One cell in each row is chosen at random. All other cells are numbers."""
     random = np.random.default_rng(seed)
     rows = [
         (random.integers(60), random.choice([*NUMBERS, random.random(), *NON_NUMBERS])) for _ in range(1 + seed % 4)

@@ -1,4 +1,4 @@
-"""The scripts' default folders: the folders that the Unearthed CLI mounts, or those of this repository."""
+"""By default, the scripts use the folders that the Unearthed CLI mounts, or this repository's folders."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ STEPS = {
 
 
 def run_in_container(project: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a project's script without arguments, with only the folders in /opt/ml that the client mounts for it."""
+    """Run a project's script without arguments. It sees only the /opt/ml folders that the CLI mounts for it."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
     for host, container_folder in mounts.items():
@@ -68,7 +68,6 @@ def test_the_default_folders_in_the_container_produce_the_same_results(
 
 
 def test_all_scripts_choose_the_default_folders_in_the_same_way() -> None:
-    """predict.py imports the function from train.py."""
 
     def source(name: str) -> str:
         code = (ROOT / name).read_text()

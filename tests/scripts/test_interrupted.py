@@ -18,7 +18,7 @@ from support.checkout import ROOT, environment, full_disk_environment
 def test_a_signal_while_writing_keeps_the_older_output(
     script: str, name: str, signum: signal.Signals, sample: Path, tmp_path: Path
 ) -> None:
-    """The partial output is a pipe that nobody empties, so that the script cannot end before the signal."""
+    """The partial output is a pipe that is never read, so the script cannot exit before the signal."""
     output, partial = tmp_path / name, tmp_path / f"{name}.part"
     output.write_text("older")
     os.mkfifo(partial)

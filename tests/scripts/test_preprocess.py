@@ -38,7 +38,7 @@ def all_lines(public: pd.DataFrame, lines_of: Lines) -> list[str]:
 
 
 def spectra(rows: int, channels: int) -> pd.DataFrame:
-    """Return raw data of random spectra, from 4000 downwards, some values of which are negative."""
+    """Return raw data of random spectra with some negative values. The channels descend from 4000."""
     values = np.random.default_rng(channels).normal(1, 1, (rows, channels)).round(6)
     return pd.DataFrame(values, columns=[str(4000 - channel) for channel in range(channels)])
 
@@ -75,7 +75,7 @@ def test_missing_assays_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
 @template_only
 @pytest.mark.parametrize("channels", [7, 30, 424, 2400])
 def test_bins_equal_those_of_the_documented_recipe(channels: int, tmp_path: Path) -> None:
-    """The edges, which do not normalise a spectrum, are 0, 1, 21 and 100 channels wide."""
+    """Normalisation ignores the edges of a spectrum, which are 0, 1, 21 and 100 channels wide here."""
     data = spectra(6, channels)
     inputs, _ = preprocess.preprocess(write_csv(tmp_path / "public.csv.gz", data))
     np.testing.assert_allclose(inputs, expected_bins(data), atol=1.1e-5)  # a unit of the last decimal

@@ -1,4 +1,4 @@
-"""score.py: the result equals the official score to the last digit; omissions and invalid input."""
+"""score.py computes the official score to the last digit, reports omissions and rejects invalid input."""
 
 import json
 from collections.abc import Callable
@@ -20,14 +20,14 @@ WEIGHTS |= {"AuPPM": 0.04, "CuPPM": 0.35}
 
 
 def frames(seed: int, rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return complete assays and predictions of them, (rows, 49) each."""
+    """Return assays without gaps and predictions of them, (rows, 49) each."""
     random = np.random.default_rng(seed)
     actual = pd.DataFrame(random.lognormal(2, 1.5, (rows, 49)), columns=score.TARGETS)
     return actual, pd.DataFrame(actual.to_numpy() * random.normal(1, 0.3, (rows, 49)))
 
 
 def run_score(folder: Path, actual: pd.DataFrame, predicted: pd.DataFrame) -> str:
-    """Run score.py on both frames, and return what it prints. It writes score.txt and score.json to the folder."""
+    """Run score.py on both frames and return its output. The script writes score.txt and score.json to the folder."""
     write_csv(folder / "actual.csv.gz", actual)
     predicted.to_csv(folder / "predicted.csv", header=False, index=False)
     arguments = ("--actual", folder / "actual.csv.gz", "--predicted", folder / "predicted.csv")
@@ -68,7 +68,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
 
 
 def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -> None:
-    """Such rows do not count. Such a target, which was never measured in the training data, scores 0 and is listed."""
+    """Rows without an assay do not count. A target without predictions scores 0 and is listed."""
     actual, predicted = frames(3, 12)
     actual.iloc[1:, 0] = np.nan  # silver has a single assay, so it is not scored
     actual.loc[::3, "AuPPM"] = np.nan
@@ -89,7 +89,7 @@ def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -
 
 @pytest.fixture
 def error_of(tmp_path: Path, script_error_here: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that returns the error of score.py for the contents of two files; None for valid ones."""
+    """Return a function that returns score.py's error for the contents of two files. None stands for valid contents."""
 
     def reject(actual: str | None, predicted: str | bytes | None) -> str:
         frame, predictions = frames(2, 6)

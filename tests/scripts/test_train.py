@@ -1,7 +1,7 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The fixture `project` runs the scripts in separate processes. The fixture `fork` is a submission with a fast fit(), and
-is trained in this process.
+The fixture `project` runs the scripts in separate processes. The fixture `fork`, a submission with a fast fit(), is
+trained in this process.
 """
 
 import re
@@ -101,7 +101,7 @@ def test_the_log_contains_r2_of_the_held_out_predictions(project: Path, public: 
 def test_each_row_is_predicted_by_a_model_that_was_not_fitted_to_its_hole(
     holes: int, fork: Path, some_rows: pd.DataFrame
 ) -> None:
-    """The predictions are the means of the other folds. If there is a single hole, rows are held out."""
+    """Each prediction is the mean of the other folds. With a single hole, individual rows are held out."""
     data = some_rows.assign(SiteID=some_rows["SiteID"] % holes)
     output = train_fork(fork, data, "--folds", 4)
     assert output.count("fitting without fold") == 4
@@ -158,7 +158,7 @@ def test_hyperparameters_are_arguments_with_the_type_of_their_default(fork: Path
 
 
 def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
-    """If train.py is run as a script, its module is __main__, which is another module in the server."""
+    """As a script, train.py is the module __main__; in the server, __main__ is a different module."""
     train_fork(fork, some_rows, "--folds", 0)
     with modules_of(fork):
         import train

@@ -1,4 +1,4 @@
-"""This checkout: its folder, its scripts run as processes, and copies of it."""
+"""Locate this checkout, run its scripts as processes, and copy it."""
 
 import ast
 import os
@@ -28,7 +28,7 @@ def full_disk_environment() -> dict[str, str]:
 
 
 def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder. timeout: in seconds. variables: additional environment variables."""
+    """Run Python in a folder. timeout: the time limit in seconds. variables: additional environment variables."""
     arguments = [sys.executable, *map(str, command)]
     return subprocess.run(
         arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=timeout

@@ -1,4 +1,4 @@
-"""Fixtures for tests of the template and of tools/, which make their `sample` each in their own way."""
+"""Fixtures for tests of the template and of tools/. Each of these two groups defines its own `sample`."""
 
 import shutil
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def make_project(folder: Path, sample: Path, **variables: str) -> None:
 
 @pytest.fixture
 def script_error(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs a script, which must fail without output, and returns its one error line."""
+    """Return a function that runs a script and returns its only error line. The script must fail without output."""
 
     def run_script(*command: object, output: Path | None = None) -> str:
         return reason_of(run(*command, cwd=tmp_path), output)

@@ -1,4 +1,4 @@
-"""Folders that are made once for all processes of pytest-xdist, if there are several."""
+"""Create folders only once, even if pytest-xdist runs several processes."""
 
 import fcntl
 import os

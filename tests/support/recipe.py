@@ -1,11 +1,11 @@
-"""The inputs of the default model, computed from raw data with pandas as docs/model.md describes them."""
+"""The default model's inputs, computed from raw data with pandas as docs/model.md describes."""
 
 import numpy as np
 import pandas as pd
 
 
 def expected_bins(data: pd.DataFrame) -> np.ndarray:
-    """Return bins (rows, bins) of raw data: clipped, divided by the maximum, summed over seven channels, rounded."""
+    """Clip raw spectra, divide by their maximum, sum over seven channels, and round. Return the bins (rows, bins)."""
     channels = sorted((name for name in data if name[0].isdigit()), key=float)
     edge = min(100, len(channels) * 5 // 100)
     window = data[channels[edge : len(channels) - edge]]

@@ -1,4 +1,4 @@
-"""Sample data for the template's own tests: small, in the challenge's schema, with spectra that carry the assays."""
+"""Small sample data for the template's own tests, in the challenge's schema. The spectra can predict the assays."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ PRIVATE_HOLES = np.arange(HOLES) % 3 == 2  # whether a hole's rows are private: 
 
 
 def make_sample(folder: Path) -> None:
-    """Write public, private and actual data below a folder. They are the same each time, and share no drill hole.
+    """Write public, private and actual data below a folder, the same each time. The splits share no drill hole.
 
-    A row is a mixture of minerals. Each adds its bands to the spectrum, and its content of each element to the assays.
+    A row is a mixture of minerals. Each mineral adds its bands to the spectrum and its elements to the assays.
     """
     data = simulate(np.random.default_rng(7))
     private = PRIVATE_HOLES[pd.factorize(data["SiteID"])[0]]

@@ -1,6 +1,6 @@
-"""The submission's scripts, run in this process as `python SCRIPT` would run them, but with libraries imported already.
+"""Run the submission's scripts in this process as `python SCRIPT` would, but with libraries already imported.
 
-Behaviour that only a process shows, such as signals, is tested with `run` in support/checkout.py.
+Behaviour that needs a separate process, such as signals, is tested with `run` in support/checkout.py.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from support.checkout import ROOT, SCRIPTS, environment
 
 
 def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a folder, with arguments and additional environment variables; return its status and output."""
+    """Run a script in a folder, with additional environment variables, and return its exit status and output."""
     command = [str(script), *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -35,7 +35,7 @@ def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> s
 
 
 def exit_status(script: Path) -> int:
-    """Run a script to its end as the interpreter does; print the message of sys.exit() or a traceback."""
+    """Run a script as the interpreter does, print sys.exit()'s message or a traceback, and return the exit status."""
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as end:
@@ -51,7 +51,7 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Let the block import a submission's own modules, and then restore earlier modules that have the same names."""
+    """Import a submission's own modules within the block. Afterwards, restore earlier modules with the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).stem for name in SCRIPTS}
 
@@ -73,7 +73,7 @@ def modules_of(folder: Path) -> Iterator[None]:
 
 
 def reason_of(result: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
-    """Return the only line on stderr of a script that failed, and check that it left no output."""
+    """Return the only line on stderr of a script that failed, and check that the script wrote no output."""
     assert result.returncode == 1, result.stdout + result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert output is None or not list(output.parent.glob(output.name + "*"))

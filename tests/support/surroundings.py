@@ -1,4 +1,4 @@
-"""The environment of a test process, however it was started: OpenBLAS settings, and signals that are not ignored."""
+"""Make test processes independent of how they were started: set OpenBLAS's options, and stop ignoring signals."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
-"""Detect whether the submission in this checkout is the template's, or was changed, as in a fork.
+"""Detect whether the submission in this checkout is the template's or was changed, as in a fork.
 
-Tests of the default model, and figures printed in the README, apply only to the template's submission: with another
-one, they are skipped, and tests/contract/ applies. After changing the template itself, run:
+Tests of the default model and of figures printed in the README apply only to the template's submission. In a fork,
+they are skipped, and tests/contract/ applies. After changing the template itself, run:
 
     python tests/support/template.py
 """
@@ -18,7 +18,7 @@ DIGEST_FILE = Path(__file__).with_suffix(".sha256")
 
 
 def digest() -> str:
-    """Return a digest of the code of the submission's files, without comments; missing files count as empty."""
+    """Return a digest of the submission's code without comments. Missing files count as empty."""
     code = [ast.dump(ast.parse(path.read_text())) if (path := ROOT / name).is_file() else "" for name in FILES]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
@@ -29,7 +29,7 @@ template_only = pytest.mark.skipif(not IS_TEMPLATE, reason=SKIP_REASON)
 
 
 def skip_module_in_forks() -> None:
-    """Skip the test module that calls this, before it imports what a fork may lack."""
+    """In a fork, skip the calling test module before it imports anything that may be missing."""
     if not IS_TEMPLATE:
         pytest.skip(SKIP_REASON, allow_module_level=True)
 

@@ -1,7 +1,7 @@
 """Add copies of the template's files, which are outside this folder, to wheels and source distributions.
 
-recore/distribution.py uses them. An editable installation uses the files of the checkout. A wheel can also be built
-from a source distribution, which already contains the copies.
+An installed package uses the copies; an editable installation uses the checkout's files. A wheel can also be built from
+a source distribution, which already contains the copies.
 """
 
 import runpy
@@ -12,10 +12,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class TemplateFiles(BuildHookInterface):  # type: ignore[type-arg]
-    """Build hook of hatchling, which finds it by the name of this file."""
+    """The build hook, which hatchling finds by the name of this file."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the files, unless the version is "editable"."""
+        """Add the files, unless the version is "editable" or the source contains them."""
         package = Path(self.root, "src/recore")
         settings = runpy.run_path(str(package / "distribution.py"))
         copies = settings["COPIES"]

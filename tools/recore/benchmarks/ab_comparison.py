@@ -1,17 +1,17 @@
-"""How often `recore production compare` gives a false verdict on equal variants, and finds a better variant.
+"""Estimate how often `recore production compare` gives a false verdict on equal variants, and finds a better variant.
 
     python tools/recore/benchmarks/ab_comparison.py --count 2000
 
-Assays are log-normal, and the errors of two variants grow with them, are alike within a drill hole, and are correlated
-between the 49 targets and between the variants. The constants below give the errors of the template's model and of PLS
-on held-out drill holes of the sample data: correlated by 0.85 to 0.98, squares with a standard deviation of 2.4 times
-their mean, and sums of a hole that vary 12 to 18 times as much as those of independent samples would.
+Assays are log-normal. The errors of two variants grow with the assays, are alike within a drill hole, and are
+correlated between the 49 targets and between the variants. The constants below reproduce the errors of the template's
+model and of PLS on held-out drill holes of the sample data. Their correlation is 0.85 to 0.98, the standard deviation
+of their squares is 2.4 times the mean, and sums over a hole vary 12 to 18 times as much as with independent samples.
 
-The first table has the share of comparisons of equal variants with any false verdict, on any target or on the score,
-and the same share if samples count as independent. In its last row the variants have the same RMSE, but one has smaller
-errors at low grades and larger ones at high grades. For the second table, one variant's errors are multiplied by 0.9.
-A first comparison estimates how many more samples it needs for one target; these are added, and the difference is found
-if the second comparison confirms it.
+The first table has the percentage of comparisons of equal variants with any false verdict, on a target or on the score,
+and the percentage if samples count as independent. In its last row, the variants have the same RMSE, but one has
+smaller errors at low grades and larger errors at high grades. For the second table, one variant's errors are multiplied
+by 0.9. A first comparison estimates how many more drill holes are needed to decide on one target. They are added, and
+the better variant counts as found if a second comparison confirms it.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def print_row(*cells: object) -> None:
 def compare_equal(
     holes: int, size: int, correlation: float, growth: tuple[float, float], seed: int
 ) -> tuple[float, float]:
-    """Return whether a comparison of equal variants has a verdict, by drill hole and by sample."""
+    """Return 1 if comparing equal variants gives a verdict, otherwise 0, first by drill hole and then by sample."""
     random = np.random.default_rng([seed, holes, size])
     hole, assays, errors = draw(random, holes, size, correlation, growth)
     predictions = dict(zip("AB", assays + errors, strict=True))
@@ -98,7 +98,7 @@ def compare_equal(
 
 
 def compare_better(holes: int, size: int, correlation: float, seed: int) -> tuple[float, float, float]:
-    """Return the numbers of samples and holes needed for one target, and whether the comparison then finds B better."""
+    """Return the numbers of samples and holes needed for one target, and whether a comparison then finds B better."""
     random = np.random.default_rng([seed, holes, size])
     target = seed % COUNT
     parts = [draw(random, holes, size, correlation)]
@@ -121,9 +121,9 @@ def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Co
 def draw(
     random: np.random.Generator, holes: int, size: int, correlation: float, growth: tuple[float, float] = GROWTH
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the hole of each sample, assays (samples, targets) and the errors (2, samples, targets) of two variants.
+    """Return each sample's hole, the assays (samples, targets) and the errors (2, samples, targets) of two variants.
 
-    size: mean number of samples per hole. The errors of both variants have the same RMSE.
+    size: the mean number of samples per hole. Both variants have the same RMSE.
     """
     hole = np.repeat(np.arange(holes), 1 + random.poisson(random.gamma(3, (size - 1) / 3, holes)))
     logarithms = DEVIATION * draw_normal(random, hole, ASSAYS_BY_HOLE)
@@ -138,7 +138,7 @@ def draw(
 
 
 def draw_normal(random: np.random.Generator, hole: np.ndarray, by_hole: float) -> np.ndarray:
-    """Return standard normal numbers (samples, targets), correlated between targets and within holes."""
+    """Return standard normal numbers (samples, targets), correlated between targets and, by `by_hole`, within holes."""
 
     def draw_rows(count: int) -> np.ndarray:
         common = random.standard_normal((count, FACTORS), np.float32) @ LOADINGS

@@ -1,19 +1,19 @@
-"""The accuracy of our model, compared with the field's usual methods, on real spectra.
+"""Compare the accuracy of our model and of the field's usual methods on real spectra.
 
 Examples:
     python tools/recore/benchmarks/accuracy.py --limesoda
     python tools/recore/benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
 
---limesoda: the 15 sets of soil spectra of LimeSoDa (Schmidinger et al. 2025), with organic carbon or organic matter, pH
-and clay. `make setup-dev` installs them; they are not a part of this project (CC BY-SA 4.0). The score of a set is the
-mean R2 of the three targets on the held-out rows of the package's own ten folds.
+--limesoda selects the 15 sets of soil spectra in LimeSoDa (Schmidinger et al. 2025), whose targets are organic carbon
+or organic matter, pH and clay. `make setup-dev` installs the sets, which are not a part of this project (CC BY-SA 4.0).
+The score of a set is the mean R2 of the three targets on the held-out rows of the package's own ten folds.
 
-Files: the score is the challenge's, with its weights rescaled to the targets that were measured. The rows of a site are
-predicted by a model trained on the other sites (with more than ten sites, a fifth of them is held out in turn), and the
-private rows by a model trained on the public rows.
+For files, the score is the challenge's, with its weights rescaled to the targets that were measured. Each site (or,
+with more than ten sites, each fifth of them) is predicted by a model trained on the other sites. The private rows are
+predicted by a model trained on the public rows.
 
-Methods choose their parameters within the training rows. The table ends with the mean of the rows, and the mean and
-lowest difference between our model and each other method.
+Methods choose their parameters within the training rows. The table ends with the mean of its rows, and with the mean
+and lowest difference in score between our model and each other method.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def parse() -> argparse.Namespace:
 
 
 def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
-    """Yield the name, data and folds of each set."""
+    """Yield the name, data and folds of each LimeSoDa set."""
     import LimeSoDa
 
     for name in names or SETS:
@@ -105,7 +105,7 @@ def make_splits(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Fold
 
 
 def hold_out(data: Data, folds: Folds, peers: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the predictions of each method, with data.targets' rows and columns, NaN where nothing was predicted."""
+    """Return each method's predictions with data.targets' rows and columns. Rows that were not predicted are NaN."""
     predicted: dict[str, pd.DataFrame] = {}
     for training, held_out in folds:
         for name, values in predict(data.take(training), data.take(held_out), peers).items():

@@ -1,25 +1,26 @@
-"""Drift that `recore production monitor` detects, and errors of predictions for samples outside the domain.
+"""Measure when `recore production monitor` detects drift, and prediction errors outside the applicability domain.
 
 Example:
     python tools/recore/benchmarks/drift.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz
 
-The files are soils of several landscapes (SiteID), each sample a separate drill hole; without files, the benchmark uses
-simulated drill holes only. In each repeat, the soils of a landscape arrive in a different random order, and different
-drill holes are simulated.
+The files contain soils of several landscapes (SiteID). Each sample counts as a separate drill hole. Without files, the
+benchmark uses simulated drill holes only. In each repeat, the soils of a landscape arrive in a different random order,
+and different drill holes are simulated.
 
-Landscapes: each in turn is left out of the training data and then sent: whether drift is found, after how many soils,
-and the rate of false alarms if half of the other soils are the training data and the other half is sent.
+Landscapes: each one in turn is left out of the training data and then sent. The table shows whether drift is found,
+after how many soils, and the rate of false alarms if half of the other soils are the training data and the other half
+is sent.
 
-Errors of the template's model on samples outside and inside its applicability domain: the traffic is a landscape that
-is not in the training data, with other soils of the training landscapes (each fifth of them in turn); or drill holes
-with a rock that is not in the training data. An error is the mean over the targets of absolute errors, each in units of
-its target's mean. Distances are those of the applicability domain.
+Errors: the template's model predicts samples outside and inside its applicability domain. The traffic is a landscape
+that is not in the training data, with held-out soils of the other landscapes, or drill holes with a rock that is not in
+the training data. Absolute errors are divided by their target's mean and averaged over the targets. Distances are
+computed as for the domain.
 
-A foreign rock: the traffic is 50 samples a week of drill holes that contain the rock.
+Foreign rocks: the traffic is 50 samples a week from drill holes that contain the rock.
 
 Slow changes: a baseline grows by 1% of the training data's absorbance a week, with 50 samples a week. `monitor` runs at
-the end of each week. Errors are computed for all samples with the baseline at the end of the week, in units of their
-mean without it; they have grown by 10% if the mean over the targets has.
+the end of each week. Errors are computed for all samples with the baseline at the end of the week, and divided by each
+target's mean error without it. They have grown if the mean of these ratios is at least 1.1.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def print_table(titles: Sequence[str], rows: Iterator[list[object]]) -> None:
 
 
 def format_found(numbers: Sequence[int | None]) -> list[object]:
-    """Return the number of repeats in which drift was found, and the median and range of the numbers."""
+    """Return the number of repeats in which drift was found, and the median and range of `numbers` without None."""
     found = [number for number in numbers if number is not None]
     spread = f"{np.median(found):g} ({min(found)} to {max(found)})" if found else "-"
     return [f"{len(found)} of {len(numbers)}", spread]
@@ -102,7 +103,7 @@ def format_found(numbers: Sequence[int | None]) -> list[object]:
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
 def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterator[list[object]]:
-    """Yield, for each landscape, the number of soils until drift was found, and the false alarms without it."""
+    """Yield, for each landscape, after how many soils drift is found, and the other landscapes' false-alarm rate."""
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
@@ -141,14 +142,14 @@ def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
 
 
 def average_known(values: np.ndarray) -> np.ndarray:
-    """Return the mean of the values along the first axis that are not NaN, or NaN if there are none."""
+    """Return the mean of `values` along the first axis, ignoring NaN, or NaN where all values are NaN."""
     mask = np.isfinite(values)
     counts = mask.sum(axis=0)
     return np.where(mask, values, 0).sum(axis=0) / np.where(counts, counts, np.nan)
 
 
 def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
-    """Return the ratio of errors (rows, targets) outside and inside the domain, and their correlation with distance."""
+    """Return cells for ERROR_TITLES. errors: (rows, targets). distances: (rows,), greater than 1 outside the domain."""
     error = average_known((errors / average_known(errors)).T)
     rows = np.isfinite(error)
     distances, error = distances[rows], error[rows]
@@ -160,9 +161,9 @@ def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
 
 # ---- Simulated drill holes -------------------------------------------------------------------------------
 def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield, for each rock missing in the training data, errors on drill holes with it, and when drift is found.
+    """Yield, for each rock missing from the training data, errors on drill holes with it, and when drift is found.
 
-    Errors are divided by the errors with training data that contain all rocks.
+    The last error is relative to a model trained on all rocks.
     """
     usual: np.ndarray | None = None
     for rock in (None, *ROCK_SHARES):
@@ -180,7 +181,7 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield, for each baseline, the weeks in which drift is found and in which errors have grown."""
+    """Yield, for each baseline, the week in which drift is found and the week in which errors have grown."""
     for name, baseline in BASELINES.items():
         weeks, error_weeks = [], []
         for repeat in range(repeats):
@@ -195,7 +196,7 @@ def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def find_growth(training: Samples, traffic: Samples, weekly: np.ndarray) -> int | None:
-    """Return the first week at whose end the errors on the traffic have grown, or None if there is none.
+    """Return the first week at the end of which errors on the traffic have grown, or None if they never grow.
 
     weekly: (channels,), the amount added to each spectrum per week.
     """

@@ -1,4 +1,4 @@
-"""Samples for the drift benchmark (from files or simulated), model errors, and results of `monitor`."""
+"""Create samples for the drift benchmark, and compute model errors and drift."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Samples:
     """Samples with assays.
 
     wavenumbers: (channels,), cm-1, descending. spectra: (rows, channels). targets: (rows, 49), NaN if not measured.
-    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), which `monitor` ranks.
+    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), the drill holes.
     """
 
     wavenumbers: np.ndarray
@@ -45,17 +45,17 @@ class Samples:
         return len(self.spectra)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return some of the rows, by number or by mask."""
+        """Return the samples that row numbers or a mask select."""
         return replace(self, **{name: getattr(self, name)[rows] for name in ROW_ATTRIBUTES})
 
     def shuffle(self, random: np.random.Generator) -> Self:
-        """Return the samples hole by hole, the holes in random order."""
+        """Return the samples hole by hole, with the holes in random order."""
         names, codes = np.unique(self.holes, return_inverse=True)
         return self.take(np.argsort(random.permutation(len(names))[codes], kind="stable"))
 
 
 def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
-    """Read files of soils, which have no drill holes: each sample is a separate hole, and a SiteID is a landscape.
+    """Read files of soils. Each sample counts as a separate drill hole, and the SiteID is its landscape.
 
     Raises DataError if there are too few samples or landscapes.
     """
@@ -75,10 +75,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
 
 
 def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
-    """Simulate drill holes without gaps in the assays. seed: part of their names. without: rock to exclude.
-
-    The drill holes are both sites and holes.
-    """
+    """Simulate drill holes, which are also the sites, with all assays. without: the name of a rock to exclude."""
     plan = Plan(HOLE_SAMPLES * holes, holes, CHANNELS, seed, missing=0, without=without)
     parts = []
     for _, inputs, assays in simulate_rows(plan):
@@ -92,7 +89,7 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
 
 # ---- Errors and drift of samples -------------------------------------------------------------------------
 def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
-    """Return the absolute errors (rows, targets) of train.py's model with its defaults on each traffic."""
+    """Train train.py's default model, and return its absolute errors (rows, targets) on each traffic."""
     known, held_out = (
         Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
         for part in (training, concatenate(traffic))
@@ -103,7 +100,7 @@ def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.nda
 
 
 def summarise(training: Samples) -> TrainingSummary:
-    """Return the training summary that a version trained on these samples would have."""
+    """Return the training summary of a model version trained on these samples."""
     header = ["index", *IDS, *map(str, training.wavenumbers.tolist())]
     return make_training_summary(header, fit_reference(training.wavenumbers, training.spectra, training.holes))
 
@@ -114,15 +111,15 @@ def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndar
 
 
 def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
-    """Return the distance of each sample (rows,). A sample with a distance over 1 is outside the domain."""
+    """Return each sample's distance (rows,) to the training data. Distances over 1 are outside the domain."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.snv(traffic.spectra))
     return np.maximum(t2, q)
 
 
 def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> int | None:
-    """Return how many soils, each a separate hole, arrived until drift was found, or None if it was not found.
+    """Return how many soils, each a separate hole, arrived until drift was found, or None if it was never found.
 
-    statistics: (soils, statistics), in the order in which they arrived.
+    statistics: (soils, statistics), in the order in which the soils arrived.
     """
     times = [START + timedelta(minutes=number) for number in range(len(statistics))]
     holes = [f"soil {number}" for number in range(len(statistics))]
@@ -131,7 +128,7 @@ def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> in
 
 
 def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
-    """Return the first week at whose end `monitor` finds drift, with SAMPLES_A_WEEK each week, or None."""
+    """Return the first week at the end of which `monitor` finds drift, or None. SAMPLES_A_WEEK arrive each week."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / WEEK_SAMPLES) for row in range(len(holes))]
     for week in range(1, len(holes) // WEEK_SAMPLES + 1):

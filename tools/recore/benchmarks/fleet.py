@@ -1,11 +1,11 @@
-"""Calculate (not measure) the duration and cost of a round of submissions, by the number that run at a time.
+"""Calculate (not measure) the duration and cost of a round of submissions, by the number of submissions run at a time.
 
     python tools/recore/benchmarks/fleet.py --submissions 400 --price 0.23
 
-Each submission has one training job; preprocessing, prediction and scoring jobs for public and private data, which run
-in parallel; and the score of held-out rows. SageMaker bills each job from the start of its instance to its end; every
-job starts its own instance, which takes some minutes that are not billed. On your own machine no instance starts, and
-the machine is paid for all the time. Submissions are assigned to free slots in order.
+Each submission has a training job; preprocessing, prediction and scoring jobs for public and private data, which run in
+parallel; and a job that scores held-out rows. On SageMaker, each job starts its own instance, which takes some minutes
+that are not billed; the rest of the job is billed. Your own machines start no instances, and are paid for during the
+entire round. Submissions are assigned to free slots in order.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def elapsed_minutes(training: float, start: float, step: float) -> float:
-    """Return the minutes from the start of a submission to its end; public and private jobs run in parallel."""
+    """Return the minutes that a submission takes. Its jobs for public and private data run in parallel."""
     return start + training + JOBS_PER_SPLIT * (start + step)
 
 

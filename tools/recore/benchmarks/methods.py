@@ -38,12 +38,12 @@ class Data:
         return len(self.spectra)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return some of the rows, by number or by mask."""
+        """Return the samples that row numbers or a mask select."""
         return replace(self, spectra=self.spectra[rows], targets=self.targets.iloc[rows], sites=self.sites[rows])
 
 
 def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Namespace:
-    """Parse arguments with the options of `read_files`. data: the parser, or its group, to which --public is added."""
+    """Parse arguments, including options for `read_files`. data: the parser, or the group that gets --public."""
     data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
     parser.add_argument("--private", type=Path, metavar="FILE", help="data file without assays; requires --actual")
     parser.add_argument("--actual", type=Path, metavar="FILE", help="assays of the private file's rows")
@@ -54,7 +54,7 @@ def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Nam
 
 
 def read_data(inputs: Path, actual: Path | None = None) -> Data:
-    """Read a data file, whose assays may be in a separate file. Raises preprocess.DataError or score.DataError."""
+    """Read a data file. actual: a separate file with its assays. Raises preprocess.DataError or score.DataError."""
     data = read(str(inputs))
     if "SiteID" not in data:
         raise DataError(f"{inputs}: the column 'SiteID', by which rows are held out, is missing")
@@ -83,7 +83,7 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
 
 
 def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Fit our model and some of PEERS to `training`, and return the predictions of each for `held`, (rows, targets).
+    """Fit our model and the named PEERS to `training`, and return each method's predictions (rows, targets) for `held`.
 
     Targets with fewer than MIN_MEASURED measured training rows are left out.
     """
@@ -114,9 +114,9 @@ def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
 def recipe_bins(spectra: np.ndarray) -> np.ndarray:
     """Return the features of the submission that won the challenge.
 
-    Spectra are clipped to the minimum and maximum of all but the last 300 channels of the file, and divided by that
-    maximum. Every seventh rolling sum of seven channels is kept, so that the first feature is a single channel. Files
-    with fewer than 600 channels are not in the challenge; for them, a tenth of the channels is left out of the window.
+    Each spectrum is clipped to the minimum and maximum of a window, all channels except the last 300, and divided by
+    that maximum. Every seventh rolling sum of seven channels is kept, so the first feature is a single channel. With
+    fewer than 600 channels, which do not occur in the challenge, the window excludes the last tenth.
     """
     channels = spectra.shape[1]
     window = spectra[:, : channels - (300 if channels >= 600 else channels // 10)]
@@ -126,12 +126,12 @@ def recipe_bins(spectra: np.ndarray) -> np.ndarray:
 
 
 def snv() -> FunctionTransformer:
-    """Return a transformer to standard normal variates (Barnes, Dhanoa and Lister 1989)."""
+    """Return a transformer to the standard normal variate (Barnes, Dhanoa and Lister 1989)."""
     return FunctionTransformer(scale, kw_args={"axis": 1})
 
 
 def pls() -> GridSearchCV:
-    """Return a PLS regression; the number of components, 1 to 15, is chosen by cross-validation."""
+    """Return a PLS regression whose number of components, 1 to 15, is chosen by cross-validation."""
     components = {"n_components": range(1, 16)}
     folds = KFold(5, shuffle=True, random_state=0)
     return GridSearchCV(PLSRegression(scale=False), components, scoring="neg_mean_squared_error", cv=folds)

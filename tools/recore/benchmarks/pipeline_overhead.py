@@ -1,14 +1,14 @@
-"""The pipeline's overhead: `recore run` compared with running the four scripts directly, in turns, on the same files.
+"""Measure the pipeline's overhead: alternate `recore run` with running the four scripts directly on the same files.
 
     python tools/recore/benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
 
---rows is the approximate number of public rows; private rows are added in the sample's proportion. Directly means
-train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run
+--rows is the approximate number of public rows; private rows are added in the sample's proportion. "Directly" means
+train.py, and then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run
 processes public and private data in parallel. The scripts write no report, so the ratio uses a run with --no-report.
 
-Seconds are measured for entire processes, including start and imports. Memory is the peak RSS of a process and its
-descendants together, sampled ten times a second, so a page that several processes share counts more than once. All
-numbers are medians. Machines differ; compare the ratios.
+Seconds are measured for entire processes, including start and imports. Memory is the peak RSS of a process together
+with its descendants, sampled ten times a second; shared pages count more than once. All numbers are medians. Machines
+differ, so compare the ratios.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
 
 
 def memory(process: psutil.Process) -> int:
-    """Return the bytes of memory of a process and its descendants."""
+    """Return the memory in bytes of a process and its descendants."""
     total = 0
     with contextlib.suppress(psutil.Error):
         for each in (process, *process.children(recursive=True)):
@@ -73,7 +73,7 @@ def memory(process: psutil.Process) -> int:
 
 
 def compare(rows: int, repeats: int) -> list[object]:
-    """Run both on data of one size, and return table cells with the medians."""
+    """Run the pipeline and the scripts on the same data, and return table cells with medians."""
     rounds = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

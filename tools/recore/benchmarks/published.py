@@ -1,16 +1,16 @@
-"""Repeat the experiments published by the winner of the challenge on the sample data.
+"""Repeat, on the sample data, the experiments that the winner of the challenge published.
 
 Example:
     python tools/recore/benchmarks/published.py
     python tools/recore/benchmarks/published.py --seed 1
 
-The sample is regenerated with these options of `recore sample`; its public rows are used. Each experiment is a ridge
-regression on 4 shuffled folds with each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
-(github.com/mlisovyi/total_recore_part1). A score is the challenge's; the number after +- is its standard deviation over
-the 20 folds. Differences are from the first experiment, on the same folds.
+The public rows are generated as by `recore sample` with --seed. Each experiment is a ridge regression on 4
+shuffled folds with each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
+(github.com/mlisovyi/total_recore_part1). Scores are computed as in the challenge; the number after +- is the standard
+deviation over the 20 folds. Differences are from the first experiment's score, on the same folds.
 
 The exit status is 1 if a score or a difference deviates from the published value by more than its bound, or if copper
-is the easiest target. docs/dataset.md explains what a match proves. It takes about two minutes on two cores.
+is the easiest target. docs/dataset.md explains what a match proves. A run takes about two minutes on two cores.
 """
 
 import argparse
@@ -39,10 +39,10 @@ SCORE_BOUND = 0.04  # maximum deviation of our score from the published one
 class Experiment:
     """An experiment of the winner.
 
-    published: the score. window: positions of the channels to which a spectrum is clipped and normalised, or None for
-    neither. n: channels summed into a bin. ids: whether hole and depths are inputs. share: of a fold's training rows
-    that is used. bound: maximum deviation of our difference from the first experiment, which must have the sign of the
-    published difference; None if it is not checked.
+    published: the score. window: the slice of channels whose range is used to clip and normalise a spectrum; None for
+    neither. n: channels summed into a bin. ids: whether hole and depths are inputs. share: the fraction of a fold's
+    training rows that is used. bound: by how much our difference from the first experiment may deviate from the
+    published difference, with the same sign; None if it is not checked.
     """
 
     published: float
@@ -110,7 +110,7 @@ def public_data(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return R2 of the targets in an experiment (REPEATS * FOLDS, 49)."""
+    """Return the R2 of each fold and target (REPEATS * FOLDS, 49)."""
     inputs = features(experiment, spectra, ids)
     r2 = []
     for seed in range(REPEATS):
@@ -124,7 +124,7 @@ def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets
 
 
 def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return the winner's features of spectra, rotated if there are more columns than rows.
+    """Return the winner's features of spectra. They are rotated if there are more columns than rows.
 
     A rotation does not change the predictions of a ridge regression.
     """
@@ -145,7 +145,7 @@ def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
 
 
 def show(r2: list[np.ndarray]) -> list[str]:
-    """Print published and our scores, from R2 (folds, 49) of each experiment, and return which are out of bounds."""
+    """Print the published scores and ours, and return the problems. r2: an array (folds, 49) for each experiment."""
     problems = []
     scores = [of_experiment @ [*WEIGHTS.values()] for of_experiment in r2]
     print(f"{'':36}{'score':^25}{'difference':^20}")

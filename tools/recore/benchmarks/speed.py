@@ -1,11 +1,11 @@
-"""Time and peak memory of the four steps with plain pandas and with our code, in turns, and the time of one fit.
+"""Measure time and peak memory of the four steps with plain pandas and with our code, and the time of one fit.
 
     python tools/recore/benchmarks/speed.py --rows 1344 3000 --repeats 3
 
-plain: plain/, the simplest code for the same steps; its model is one ridge regression. Entire processes are measured,
-including start and imports, on the public file of a sample with about this many rows. The fit is measured in a separate
-process, with all assays, and with 3% of them removed at random, so that each target is fitted on different rows. All
-numbers are medians. Compare the ratios, because machines differ and are busy.
+plain/ contains the simplest code for the same steps; its model is one ridge regression. The versions alternate. Entire
+processes are measured, including start and imports, on the public file of a sample with about --rows rows. The fit is
+measured in a separate process, with all assays and with 3% of them removed at random, so that each target is fitted on
+different rows. All numbers are medians. Compare the ratios, because machines differ and are busy.
 """
 
 import argparse
@@ -76,13 +76,13 @@ def measure(command: list[object]) -> tuple[float, float, float]:
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
-    """Call a function in a new process. The current process must stay small: its size counts in children's peaks."""
+    """Call a function in a new process, so that this process stays small: its size counts in its children's peaks."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def time_fit(data: Path, missing: float) -> float:
-    """Return the CPU seconds of a fit. missing: share of the assays to remove."""
+    """Return the CPU seconds of a fit. missing: the fraction of the assays to remove."""
     sys.path.insert(0, str(ROOT))
     import numpy as np
     import train
@@ -125,7 +125,7 @@ def compare(rows: int, repeats: int) -> Iterator[list[object]]:
 
 
 def format_cells(versions: list[list[float]]) -> list[str]:
-    """Return the cells of a step, from seconds, CPU seconds and MiB of each version."""
+    """Return table cells with the seconds, CPU seconds and MiB of each version."""
     seconds, cpu, memory = zip(*versions, strict=True)
     return [f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1], *cpu)] + [f"{each:.0f}" for each in memory]
 

@@ -1,9 +1,9 @@
-"""The life cycle of a model in production, from sample data to deletion, on a dedicated simulator.
+"""Run the life cycle of a model in production, from sample data to deletion, on a dedicated simulator.
 
     python tools/recore/examples/production_demo.py [FOLDER]
 
-FOLDER, a new folder for the data and the predictions, is by default named after the time. Each step prints a command
-and runs it; tools/recore/docs/serve.md explains the commands. The simulator stops when the demo ends.
+FOLDER is a new folder for the data and the predictions, by default named after the time. Each step prints a command and
+runs it; tools/recore/docs/serve.md explains the commands. The simulator stops when the demo ends.
 """
 
 import gzip
@@ -32,13 +32,13 @@ SAMPLE = ("--rows", "600", "--holes", "60", "--channels", "424")
 
 
 class Demo:
-    """Run the steps and record their times."""
+    """A demo that runs steps and records their times."""
 
     def __init__(self, folder: Path):
         self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
 
     def step(self, title: str, *arguments: object, output: Path | None = None) -> None:
-        """Print and run one command; exit if it fails. output: file to write its output to."""
+        """Print and run a command, and exit if it fails. output: the file for the command's output."""
         words = [str(argument) for argument in arguments]
         redirection = f" > {shlex.quote(str(output))}" if output else ""
         print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
@@ -65,7 +65,7 @@ class Demo:
 
 
 class LoadGenerator:
-    """Clients that send requests continuously. They count responses by variant, and lost requests."""
+    """Clients that send requests continuously, count the responses of each variant, and list lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
         self.responses, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
@@ -112,7 +112,7 @@ def write_assays(folder: Path) -> Path:
 
 
 def join_assays(folder: Path) -> Path:
-    """Write a data file with the public rows and the private rows, with all assays."""
+    """Write a data file with the public and the private rows and all their assays."""
     public, private, actual = (
         pd.read_csv(folder / f"{name}.csv.gz", index_col=0, dtype=str)
         for name in ("public/public", "private/private", "private/actual")

@@ -18,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return environment variables with which `recore` is installed, and bubblewrap, Docker and browsers fail."""
+    """Return the environment of an installed `recore`, in which bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)

@@ -1,6 +1,6 @@
 """The real Makefile, pip and uv create environments for a project whose packages are small wheels in a folder.
 
-Only pip's configuration specifies the folder, and no index, so packages can only be installed if it was used.
+Only pip's configuration specifies this folder, so packages can be installed only if the configuration is used.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ def test_bare_make_prints_help_about_every_target_but_internal_ones() -> None:
     ],
 )
 def test_missing_tools_are_named(tools: dict[str, int], message: str, advice: str, tmp_path: Path) -> None:
-    """tools: the value 0 stands for a Python 3.12 with venv, 1 for a program that always fails."""
+    """tools: for each name, 0 for a Python 3.12 with venv, or 1 for a program that always fails."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
@@ -157,7 +157,7 @@ class Project:
         self.require("alpha==1.0")
 
     def require(self, *lines: str) -> None:
-        """Rewrite requirements.txt as if the last build had been a minute ago."""
+        """Rewrite requirements.txt, so that it is newer than the last build."""
         earlier_time = time.time() - 60
         for stamp in self.folder.glob(".venv/ready*"):
             os.utime(stamp, (earlier_time, earlier_time))

@@ -97,7 +97,6 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
-    """The tests run with `make test-submission` in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(train_with(PLS))
     replace("preprocess.py", "BIN = 7 ", "BIN = 11 ", "EDGE = 100 ", "EDGE = 20 ")(fork)
@@ -112,7 +111,6 @@ def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path:
 @template_only
 @pytest.mark.parametrize("model", MODELS)
 def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
-    """The new submission also passes its own tests."""
     folder = tmp_path / "mine"
     write_submission(folder, model)
     public = sample / "public/public.csv.gz"

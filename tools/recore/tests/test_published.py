@@ -1,6 +1,6 @@
-"""Submissions written like those that participants in the real challenge published run here.
+"""Submissions like the ones that participants in the real challenge published run here.
 
-submissions/published combines their habits; RECORE_PUBLIC_SUBMISSIONS is a folder with clones of real submissions.
+submissions/published combines their habits. RECORE_PUBLIC_SUBMISSIONS names a folder with clones of real submissions.
 """
 
 import json

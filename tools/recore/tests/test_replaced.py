@@ -1,4 +1,4 @@
-"""Participants replace the template's files: preprocess.py in plain pandas, fit() with different models."""
+"""Participants can replace the template's files: preprocess.py with plain pandas, fit() with different models."""
 
 import json
 import shutil

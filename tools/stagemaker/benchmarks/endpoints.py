@@ -1,10 +1,10 @@
-"""Compare endpoints and Batch Transform on the simulator with the container's server alone and with no server.
+"""Compare the simulator's endpoints with the container's server alone and with no server, and time Batch Transform.
 
     python tools/stagemaker/benchmarks/endpoints.py --duration 5 --repeats 3
 
 One model returns its input; the other is a forest, which receives one row of inputs. Requests come from 1 and from 32
-clients in a separate process. The setups alternate; all numbers are medians. `in process` calls the script's hooks one
-after the other, without a server. Batch Transform splits files of input rows by line.
+clients in a separate process. The setups alternate; all numbers are medians. `in process` calls the forest's script
+repeatedly, without a server. Batch Transform splits files of input rows by line.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 class ModelFolder:
-    """A model as in a container (a folder with the files that model_fn reads and the script in code/) and a request."""
+    """A model's folder as in a container, with the files that model_fn reads and the script in code/, and a request."""
 
     def __init__(self, folder: Path, program: str, line: bytes):
         self.folder, self.program, self.line = folder, program, line
@@ -157,7 +157,7 @@ class Simulated:
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
 
     def make_endpoint(self, name: str, model: str, captures: bool) -> str:
-        """Create an endpoint that is in service, and return the address for its invocations."""
+        """Create an endpoint, wait until it is in service, and return the URL for invocations."""
         variant = {"VariantName": "one", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         capture = {
             "EnableCapture": captures,
@@ -196,7 +196,7 @@ class Simulated:
 
 @contextlib.contextmanager
 def server_alone(model: ModelFolder) -> Iterator[str]:
-    """Serve a model with the container's server, without the simulator, and return the address for its invocations."""
+    """Serve a model with the container's server, without the simulator, and yield the URL for its invocations."""
     port = 18_000 + os.getpid() % 10_000
     variables = {
         "SAGEMAKER_BASE_DIR": str(model.folder.parent),

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def measure(sagemaker: Any, count: int, repeats: int) -> None:
-    """Print a row of the table."""
+    """Print the table's row for `count` steps."""
     plain_arn, cached = (create(sagemaker, count, cached=cached) for cached in (False, True))
     execute(sagemaker, cached)
     job_times, execution_times, hit_times = [], [], []

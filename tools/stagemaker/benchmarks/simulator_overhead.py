@@ -1,4 +1,4 @@
-"""Measure the simulator's overhead: jobs against the same commands run directly, outputs against copies of files.
+"""Measure the simulator's overhead: compare jobs with the same commands run directly, and outputs with copied files.
 
     python tools/stagemaker/benchmarks/simulator_overhead.py --repeats 5
 

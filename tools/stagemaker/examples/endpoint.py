@@ -3,7 +3,7 @@
     python endpoint.py model.tar.gz inputs.csv --bucket BUCKET --role ARN
 
 The archive contains the script with the hooks (model_fn, input_fn, predict_fn and output_fn) in code/. The example uses
-only boto3. Its calls go to AWS, or to the simulator that AWS_ENDPOINT_URL names. On AWS an instance costs money from
+only boto3. Its calls go to AWS, or to the simulator at AWS_ENDPOINT_URL. On AWS an instance costs money from
 create_endpoint until delete_endpoint.
 """
 

@@ -104,7 +104,7 @@ def mount_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def write_metadata(folder: Path, *requirements: str) -> None:
-    """Write metadata of this distribution to a folder. Python finds it first if the folder is on its path."""
+    """Write this distribution's metadata to a folder. Python finds this metadata first if the folder is on its path."""
     folder = folder / "stagemaker-1.0.dist-info"
     folder.mkdir()
     lines = ["Metadata-Version: 2.1", "Name: stagemaker", "Version: 1.0"]

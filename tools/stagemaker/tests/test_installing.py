@@ -1,4 +1,4 @@
-"""The set-up's settings for uv: pip's settings, and the requirements of packages that uv would otherwise build."""
+"""The settings for uv: pip's settings, and the requirements of packages that uv would otherwise build."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_pip_settings_are_passed_on_to_uv() -> None:
 
 
 def test_the_bytecode_of_all_imports_of_a_job_is_written() -> None:
-    """A job cannot store bytecode, so each job would compile any missing bytecode again."""
+    """A job cannot store bytecode, so each job would recompile modules whose bytecode is missing."""
     modules = "sagemaker_training.trainer, sagemaker_inference.transformer, gunicorn.app.base, sklearn.linear_model"
     code = f"import {modules}, sys; print(*[name for name, module in sys.modules.items() if '.' not in name"
     code += " and 'site-packages' in (path := getattr(module, '__file__', None) or '') and path.endswith('.py')])"

@@ -1,4 +1,4 @@
-"""The fixtures that the distribution provides for users' tests, in a separate pytest."""
+"""The fixtures that the distribution provides for users' tests, in a separate run of pytest."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""stagemaker in the oldest and in newer Pythons, with the lowest and the highest versions of its requirements.
+"""stagemaker with the oldest and newer versions of Python, and the lowest and highest versions of its requirements.
 
 README.md's example trains, deploys and predicts as printed. The tests that are run again cover the parts that rely on
 the internals of libraries, on SQLite, processes and files.

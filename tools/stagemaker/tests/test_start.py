@@ -136,7 +136,7 @@ def test_variables_replace_no_other_file(tmp_path: Path) -> None:
 
 
 def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Path) -> None:
-    """Importing moto takes a second, which `stagemaker start` does not wait for. Here two requests arrive together."""
+    """Importing moto takes a second, for which `stagemaker start` does not wait. Here, four requests arrive at once."""
     program = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

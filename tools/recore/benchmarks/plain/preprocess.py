@@ -1,4 +1,4 @@
-"""The plain pandas way to preprocess: everything read at once, one expression after the other."""
+"""The plain pandas way to preprocess, which reads the entire file at once."""
 
 import sys
 

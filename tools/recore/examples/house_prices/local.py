@@ -1,4 +1,4 @@
-"""Trains the house-price model locally, and predicts the price of a house.
+"""Train the house-price model locally, and predict the price of a house.
 
 Run it with the folder of the code on the path: PYTHONPATH=src python local.py
 """

@@ -1,8 +1,8 @@
-"""The challenge's own model as a class: it is trained on instrument files, and predicts the assays of spectra.
+"""A model class for the challenge. It is trained on instrument files, and predicts assays from spectra.
 
-Put this file, job.py and score.py, which defines the targets, next to the scripts of any submission, such as the
-template: the class uses only the functions that every train.py and preprocess.py has. tools/recore/docs/models.md shows
-how.
+Put this file, job.py and score.py, which defines the targets, next to the scripts of a submission, such as the
+template. Any submission works, because the class uses only the functions that every train.py and preprocess.py has.
+tools/recore/docs/models.md shows how.
 """
 
 import csv
@@ -48,7 +48,7 @@ Spectrum = dict[float, float]  # absorbances by wavenumber in cm-1, descending
 
 
 class AssayDatasetGenerator(ModelDatasetGenerator):
-    """Imports instrument files and an assay table as `recore import` does."""
+    """A generator that imports instrument files and assays as `recore import` does."""
 
     IMPORT_OPTIONS: ClassVar[dict[str, Any]] = {}  # of ImportOptions, such as {"replicates": "mean"}
 
@@ -85,7 +85,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
                 self.s3_client.download_file(bucket, key, str(folder / key.removeprefix(prefix)))
 
     def _import(self, sources: Path, data_file: Path, address: str) -> None:
-        """Import the sources. Messages refer to them by their addresses on S3."""
+        """Import the sources. Messages contain the sources' S3 addresses instead of local paths."""
         try:
             options = ImportOptions((sources,), data_file, sources / ASSAY_TABLE, **self.IMPORT_OPTIONS)
             with activate(CHALLENGE):
@@ -103,13 +103,13 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
 
 
 class AssayTrainer(ModelTrainer):
-    """Trains the submission's model as its train.py does, and reports the expected errors of its predictions."""
+    """A trainer that runs the submission's train.py, and computes the expected errors of the model's predictions."""
 
     def train(self) -> None:
         """Run train.py on public.csv.gz, and write expected_error.json next to the model if drill holes were held out.
 
-        Hyperparameters are those of the submission's fit(). The expected error of a target is the root mean square of
-        the differences between held-out predictions and assays, in the target's unit, or null if there are none. Raises
+        The hyperparameters are the parameters of the submission's fit(). The expected error of a target is the RMSE of
+        its held-out predictions, in the target's unit, or null if none can be compared with an assay. Raises
         ConfigError if a hyperparameter is invalid, JobError if train.py fails.
         """
         import train  # not at the top: the dataset is generated without the submission
@@ -134,10 +134,10 @@ class AssayTrainer(ModelTrainer):
 
 
 class AssayPredictor(ModelPredictor):
-    """Predicts the assays of spectra with the submission's preprocess() and the hooks of its train.py."""
+    """A predictor of assays that uses the submission's preprocess() and the hooks of its train.py."""
 
     def setup(self) -> None:
-        """Load the model and, if this class trained it, its expected errors."""
+        """Load the model, and its expected errors if AssayTrainer wrote them."""
         import train  # not at the top: the dataset is generated without the submission
         from preprocess import preprocess
 
@@ -151,13 +151,13 @@ class AssayPredictor(ModelPredictor):
     def result(self, data: Any) -> dict[str, Any]:
         """Return the assays of one spectrum, with their units and expected errors.
 
-        data: {"wavenumbers": [...], "absorbances": [...]}, in cm-1 and in any order. Raises ClientError if the spectrum
-        is invalid, or if the submission rejects it, for example because it was trained on different channels.
+        data: {"wavenumbers": [...], "absorbances": [...]}, wavenumbers in cm-1, in any order. Raises ClientError if the
+        spectrum is invalid, or if the submission rejects it, for example because it was trained on different channels.
         """
         return self._predict([read_spectrum(data, "the spectrum")])[0]
 
     def batch_result(self, data: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the assays of several spectra, as result() does, with one call of the model.
+        """Return the assays of several spectra, each as result() returns them, with one call of the model.
 
         Raises ClientError if a spectrum is invalid, or if its wavenumbers differ from the first spectrum's.
         """
@@ -194,7 +194,7 @@ class AssayPredictor(ModelPredictor):
 
 
 class CoreAssays(Model):
-    """The assays of drill core from its spectra."""
+    """A model that predicts drill core's assays from spectra."""
 
     DATASET_GENERATOR = AssayDatasetGenerator
     TRAINER = AssayTrainer
@@ -204,7 +204,7 @@ class CoreAssays(Model):
 def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any]) -> list[str]:
     """Return hyperparameters as arguments of train.py, which checks their types.
 
-    Allowed are the parameters of fit() after inputs, targets and groups whose defaults are numbers, strings or
+    The parameters of fit() after inputs, targets and groups are allowed if their defaults are numbers, strings or
     booleans. Raises ConfigError if a name is not allowed, or a value has the wrong type.
     """
     parameters = list(inspect.signature(fit).parameters.values())[3:]

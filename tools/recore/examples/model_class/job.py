@@ -1,4 +1,4 @@
-"""The script of the plain scikit-learn container: trains and serves CoreAssays."""
+"""The script that trains and serves CoreAssays in the plain scikit-learn container."""
 
 from core_assays import CoreAssays
 

@@ -1,4 +1,4 @@
-"""`python -m recore`, and the `recore` command of an installed package."""
+"""The entry point of `python -m recore` and of the installed `recore` command."""
 
 import sys
 

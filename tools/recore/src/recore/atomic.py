@@ -10,11 +10,11 @@ from stagemaker import interrupts, locked
 
 @contextlib.contextmanager
 def replace_paths(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each file or folder to write. When the context ends, these replace `paths`.
+    """Yield a temporary path for each of `paths`. When the context ends, the files and folders there replace `paths`.
 
     After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a
-    file is replaced in one step, but a folder is first moved away, and interrupts are deferred until both renames are
-    done. Missing parent folders are created, and temporary files left by killed processes are removed.
+    file is replaced in one step, but a folder must first be moved away. Interrupts are deferred during the replacement.
+    Missing parent folders are created, and temporary files of killed processes are removed.
     """
     parent = paths[0].absolute().parent
     parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The challenge: its targets, weights, units and IDs, as the host's score.py defines them.
 
-The script is parsed but never run, because it may be untrusted. A fork of the template has its own challenge; anywhere
-else, the template's challenge applies.
+The script is parsed but never run, because it may be untrusted. If the working folder's score.py defines no challenge,
+the template's challenge applies.
 """
 
 import ast
@@ -35,9 +35,9 @@ NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  
 class Challenge:
     """A challenge, as its score.py defines it.
 
-    weights: the weight of each target, in the order of predictions. units: units of targets whose names contain none.
-    ids: the columns that identify a sample. group: the ID whose rows are held out together; group_name: the noun for
-    one group, such as drill hole. subject: a description of the data, such as spectra of soils.
+    weights: the weight of each target, in the order of predictions. units: the units of targets whose names contain
+    none. ids: the columns that identify a sample. group: the ID by which rows are held out together. group_name: the
+    noun for one group, such as drill hole. subject: a description of the data, such as spectra of soils.
     """
 
     weights: Mapping[str, float]
@@ -79,11 +79,11 @@ class Challenge:
         return self.units.get(target, UNITS_IN_NAMES.get(target[-3:], ""))
 
     def unknown_columns(self, names: Iterable[str]) -> list[str]:
-        """Return the names that are neither an ID, a target nor a wavenumber."""
+        """Return the names that are not an ID, a target or a wavenumber."""
         return [name for name in names if name not in self.columns and not is_wavenumber(name)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the challenge as a dict for JSON, from which `Challenge(**content)` creates an equal one."""
+        """Return the challenge as a dict for JSON, from which `Challenge(**content)` creates the challenge again."""
         return asdict(self)
 
 
@@ -91,7 +91,7 @@ _current: Challenge | None = None
 
 
 def challenge() -> Challenge:
-    """Return the current challenge: set by `activate`, or read from the working folder's or the template's score.py.
+    """Return the current challenge: the one set by `using` or `set_challenge`, otherwise the one in score_script().
 
     Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
@@ -106,7 +106,7 @@ def set_challenge(new_challenge: Challenge) -> None:
 
 @contextlib.contextmanager
 def activate(new_challenge: Challenge) -> Iterator[None]:
-    """Use a challenge within the context."""
+    """Make a challenge current within the context."""
     global _current
     earlier, _current = _current, new_challenge
     try:
@@ -116,7 +116,7 @@ def activate(new_challenge: Challenge) -> Iterator[None]:
 
 
 def reword(message: str) -> str:
-    """Return a message with "drill hole" replaced with the challenge's noun for its groups."""
+    """Replace "drill hole" in a message with the challenge's noun for its groups."""
     try:
         name = challenge().group_name
     except (ValueError, OSError):  # the command itself reports this
@@ -135,7 +135,7 @@ def reword(message: str) -> str:
 
 
 def score_script() -> Path:
-    """Return the path of the score.py in the working folder if it defines a challenge, or else in the template."""
+    """Return the path of score.py in the working folder if it defines a challenge, otherwise in the template."""
     script = Path(SCORE_SCRIPT)
     with contextlib.suppress(OSError):
         status = script.stat()
@@ -160,7 +160,7 @@ def read_script(path: Path) -> bytes:
 
 
 def parse_challenge(content: bytes, location: Path | str = SCORE_SCRIPT) -> Challenge:
-    """Parse the contents of a score.py. Raises ValueError if invalid; the message begins with the location."""
+    """Parse a score.py's contents. Raises ValueError if they are invalid; the message begins with the location."""
     values = _read_values(content, location)
     if "WEIGHTS" not in values:
         raise ValueError(f"{location}: WEIGHTS, a dictionary of targets and weights, is not defined")
@@ -212,7 +212,7 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 
 def is_column_name(name: str) -> bool:
-    """Return whether a target or an ID can have this name: printable, no commas or quotes, not a wavenumber."""
+    """Return whether a target or ID can have this name: printable, no commas or quotes, not a number, not RESERVED."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
@@ -258,7 +258,7 @@ def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
 
 
 def _modified_name(statement: ast.stmt) -> str:
-    """Return the name in NAMES that a statement modifies without an assignment, as in WEIGHTS |= ... or del UNITS."""
+    """Return the name in NAMES that a statement modifies other than by assignment, as in del UNITS, or ""."""
     changed: list[ast.expr] = [statement.target] if isinstance(statement, ast.AugAssign) else []
     changed += statement.targets if isinstance(statement, ast.Delete) else []
     if isinstance(statement, ast.Assign):

@@ -1,8 +1,8 @@
-"""Runs of channels with exactly the same value in a spectrum, which indicate filled, clipped or cut out channels.
+"""Find runs of channels with exactly the same value, which indicate filled, clipped or cut out channels in a spectrum.
 
-No instrument measures the same value many times, but rounding causes short runs: in the YAMSYS soils, 6 channels with
-four decimals, 24 with three and 90 with two. Rounding differs from filled channels in two ways: at the ends of a run,
-the spectrum changes by one unit of the last decimal, and there are also runs of other values.
+No instrument measures the same value many times, but rounding causes short runs: in the YAMSYS soils, runs of 6
+channels with four decimals, 24 with three and 90 with two. Rounding differs from filled channels in two ways: at the
+ends of a run, the spectrum changes by one unit of the last decimal, and there are also runs of other values.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ class ConstantRun:
 
 
 def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
-    """Return the longest run in each spectrum (channels,) that has one. Flat spectra are left out."""
+    """Return the longest run in each spectrum (channels,) that has one, except in flat spectra."""
     runs = (_longest_run(row, values) for row, values in enumerate(spectra))
     return [run for run in runs if run]
 

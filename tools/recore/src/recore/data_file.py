@@ -1,4 +1,4 @@
-"""Open data files, which are CSV or gzipped CSV regardless of their name. For other files, report their kind."""
+"""Open data files, which are CSV or gzipped CSV whatever their names. Errors report the kind of any other file."""
 
 import codecs
 import contextlib
@@ -46,7 +46,7 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class DataFile:
-    """An open data file. file: its bytes on disk. is_packed: whether they are gzipped.
+    """An open data file. file: the bytes on disk. is_packed: whether they are gzipped.
 
     All methods read from the beginning, and raise ValueError if the file is invalid.
     """
@@ -79,9 +79,9 @@ class DataFile:
         return names
 
     def check_lines(self) -> None:
-        """Raise ValueError if a second line is a header, or if numbers in the first row have decimal commas.
+        """Raise ValueError if a later line repeats a header, or if numbers in the first row have decimal commas.
 
-        After `cat day1.csv day2.csv`, the wavenumbers would be read as a spectrum. Each file is checked only once.
+        After `cat day1.csv day2.csv`, the second header would be read as a spectrum. Valid files are checked only once.
         """
         status = os.fstat(self.file.fileno())
         version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
@@ -105,7 +105,7 @@ class DataFile:
 
     @property
     def positions(self) -> dict[str, int]:
-        """The position of each column except the index, by name; for duplicate names, that of the first column."""
+        """The position of each column except the index, by name; for duplicate names, the first position."""
         return {name: position for position, name in reversed(list(enumerate(self.header))) if position}
 
     def read(self, types: "Mapping[int, pa.DataType]") -> "pa.Table":
@@ -167,7 +167,7 @@ class DataFile:
 
     @contextlib.contextmanager
     def open_compressed(self) -> Iterator[BinaryIO]:
-        """Yield the path of the gzipped content for jobs: the file itself or a temporary copy."""
+        """Yield an open file with the gzipped content: the data file itself or a temporary copy."""
         if self.is_packed:
             with self._raw_bytes() as content:
                 yield content
@@ -180,7 +180,6 @@ class DataFile:
 
     @contextlib.contextmanager
     def _unpacked_bytes(self) -> Iterator[BinaryIO]:
-        """Yield the unpacked bytes."""
         with self._one_line_errors(), self._raw_bytes() as content:
             if self.is_packed:
                 with gzip.open(content, "rb") as unpacked:
@@ -190,7 +189,6 @@ class DataFile:
 
     @contextlib.contextmanager
     def _raw_bytes(self) -> Iterator[BinaryIO]:
-        """Yield the bytes on disk from the beginning."""
         with open(os.dup(self.file.fileno()), "rb") as content:  # a duplicate descriptor, because pyarrow closes it
             content.seek(0)
             yield content
@@ -270,7 +268,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def _normalise(line: bytes) -> bytes:
-    """Return a line in lower case, without the byte-order mark, quotes, spaces and line end, which programs vary."""
+    """Return a line in lower case without byte-order mark, quotes, spaces and line break, which programs vary."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 
 

@@ -1,7 +1,7 @@
-"""The installation of recore: the template's files, the command's name, and the repository it came from.
+"""The installation of recore: the template's files, the command's name, and the source repository.
 
-A checkout has the template's files at its root. A wheel contains copies of the files that recore uses: hatch_build.py,
-which adds them, reads the list from here.
+A checkout has the template's files at its root. A wheel contains copies of the files that recore uses; hatch_build.py
+reads the list from here and adds the copies.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def shell_program() -> str:
 
 
 def setup_command(*names: str, extra: str = "") -> str:
-    """Return the command that installs packages or an extra for this Python, by default all missing packages."""
+    """Return the command that installs packages, an extra or, by default, all missing packages for this Python."""
     from stagemaker.installation import missing_packages, pip_command, required_packages
 
     if not INSTALLED:
@@ -56,7 +56,7 @@ def setup_command(*names: str, extra: str = "") -> str:
 
 
 def install_command(origin: str | None, *options: str) -> str:
-    """Return a pip command that installs recore and stagemaker on any computer. origin: from find_origin()."""
+    """Return a pip command that installs recore and stagemaker on any computer. origin: find_origin()'s result."""
     folders = [f'"{origin or "git+ADDRESS"}#subdirectory=tools/{name}"' for name in reversed(PACKAGES)]
     return " ".join(["pip install", *options, *folders])
 
@@ -84,7 +84,7 @@ def find_origin() -> str | None:
 
 
 def _recorded_origin() -> dict[str, Any]:
-    """Return the contents of the installed package's direct_url.json, or {} if there is no such file."""
+    """Return the contents of the installed package's direct_url.json, or {} if the file does not exist."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

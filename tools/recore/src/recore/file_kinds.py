@@ -52,7 +52,7 @@ def is_utf_16(head: bytes) -> bool:
 
 
 def detect_foreign(head: bytes) -> str | None:
-    """Return the kind of a file that no command reads and what to do, or None if it can be a text table."""
+    """Return the kind of a file that no command reads, with advice, or None if the file may be a text table."""
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):
@@ -73,7 +73,7 @@ def detect_foreign(head: bytes) -> str | None:
 
 
 def detect_non_csv(head: bytes) -> str | None:
-    """Return the kind of a file that is not CSV and what to do, or None if it can be CSV."""
+    """Return the kind of a file that is not CSV, with advice, or None if the file may be CSV."""
     if kind := detect_foreign(head):
         return kind
     if is_utf_16(head):

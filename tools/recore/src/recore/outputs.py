@@ -5,9 +5,9 @@ from pathlib import Path
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError if no file or folder can be written to a path. Its parent folders may be missing.
+    """Raise OSError if no file or folder can be created at a path, whose parent folders may be missing.
 
-    A temporary file is created in the nearest existing folder, because mode and owner are not sufficient to tell.
+    A temporary file is created in the nearest existing folder, because the folder's mode and owner are not conclusive.
     """
     try:
         folder = next(parent for parent in path.absolute().parents if parent.exists())

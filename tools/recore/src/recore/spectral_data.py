@@ -30,10 +30,10 @@ FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value co
 
 @dataclass(frozen=True)
 class SpectralData:
-    """The contents of a data file, by descending wavenumber. Cells that are not finite numbers are NaN.
+    """The contents of a data file, with descending wavenumbers. Cells that are not finite numbers are NaN.
 
-    index, hole: (rows,) strings. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows,
-    channels) absorbance. assays: a column for each target in the file. problems: a sentence about each problem.
+    index, hole: (rows,), strings. depth_from, depth_to: (rows,), in m. wavenumbers: (channels,), in cm-1. spectra:
+    (rows, channels), absorbance. assays: a column for each target in the file. problems: a sentence about each problem.
     """
 
     path: Path
@@ -94,7 +94,7 @@ def snv(spectra: Floats) -> Floats:
 def read_data(path: Path) -> SpectralData:
     """Read a data file. Invalid cells and columns are reported in `problems`.
 
-    Raises ValueError or OSError if it is not a CSV file with a header, at least one row and one channel.
+    Raises ValueError if it is not CSV with a header, a row and a channel, OSError if it cannot be read.
     """
     with open_data(path) as file:
         return _read_data(path, file)
@@ -143,7 +143,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
 
 
 def _report_repeated(names: list[str], positions: Collection[str]) -> list[str]:
-    """Report duplicate columns: those with the same name, or with the suffix that pandas adds (.1)."""
+    """Report duplicate columns, whose names are equal or differ by a suffix that pandas adds (.1)."""
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
     repeated |= {name for name in challenge().unknown_columns(positions) if _is_repeated(name, positions)}
     columns = count(len(repeated), "duplicate column")
@@ -156,7 +156,7 @@ def _is_repeated(name: str, positions: Collection[str]) -> bool:
 
 
 def _report_unknown(positions: Collection[str]) -> list[str]:
-    """Report columns that are not in the schema. Known names with a unit appended have a separate sentence."""
+    """Report columns that are not in the schema. A separate sentence lists known names with a unit appended."""
     unknown = sorted(name for name in challenge().unknown_columns(positions) if not _is_repeated(name, positions))
     known = challenge().columns
     with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
@@ -172,7 +172,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
 
 
 def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Read the columns at these positions, and return (order in `numeric`, problem) for columns with invalid cells."""
+    """Read columns by position. Return the table, and (order in `numeric`, problem) for columns with invalid cells."""
     types = dict.fromkeys(textual, pa.string())
     try:
         return file.read(types | dict.fromkeys(numeric, pa.float64())), []

@@ -8,7 +8,7 @@ ELLIPSIS = " ... "
 
 
 def format_unusual(message: str) -> str:
-    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", or "" if none is."""
+    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", otherwise ""."""
     bad_letter = next((letter for letter in message if not letter.isascii() and not letter.isalpha()), "")
     if not bad_letter:
         return ""
@@ -25,7 +25,7 @@ def plain(text: str, width: int = 600) -> str:
 
 
 def is_utf_8(message: str) -> bool:
-    """Whether a string, such as the name of a file, can be encoded as UTF-8."""
+    """Return whether a string, such as the name of a file, can be encoded as UTF-8."""
     try:
         message.encode()
     except UnicodeEncodeError:

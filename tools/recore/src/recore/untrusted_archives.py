@@ -41,10 +41,10 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
 
 
 def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
-    """Return the contents of the regular files with the given names in an archive, the last file of each name.
+    """Return the contents of an archive's regular files with the given names. If a name repeats, the last file counts.
 
-    problem: start of error messages, by default with the path. Raises ValueError if the archive is invalid or any of
-    the files has more than `max_bytes` bytes.
+    problem: the start of error messages, by default with the path. Raises ValueError if the archive is invalid or one
+    of the files has more than `max_bytes` bytes.
     """
     files = {}
     with open_archive(path, problem=problem) as members:

@@ -24,7 +24,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 @contextmanager
 def prefix_errors(source: object, problem: str = "") -> Iterator[None]:
-    """Convert a ValueError or OverflowError to a ValueError that begins with the JSON's source and a problem."""
+    """Convert a ValueError or OverflowError to a ValueError whose message begins with `source` and `problem`."""
     try:
         yield
     except (ValueError, OverflowError) as error:
@@ -63,7 +63,7 @@ def get(content: Any, path: str, *types: type) -> Any:
 
 
 def get_number(content: Any, path: str) -> float:
-    """Return the finite number at a dotted path. Raises ValueError."""
+    """Return the finite number at a dotted path. Raises ValueError if there is none."""
     try:
         number = float(get(content, path, int, float))
     except OverflowError:
@@ -79,7 +79,7 @@ def get_optional_number(content: Any, path: str) -> float | None:
 
 
 def get_numbers(content: Any, path: str, shape: tuple[int | None, ...] = (None,)) -> list[Any]:
-    """Return the (nested) list of finite numbers at a dotted path. shape: its lengths; None allows any but 0."""
+    """Return the (nested) list of finite numbers at a dotted path. shape: the lengths; None allows any but 0."""
     numbers: list[Any] = get(content, path, list)
     if not _has_shape(numbers, shape):
         sizes = " x ".join("any" if size is None else str(size) for size in shape)

@@ -49,5 +49,5 @@ def data(files: list[Path]) -> Data:
 
 @pytest.fixture(scope="module")
 def options(files: list[Path]) -> list[object]:
-    """Return the options of a command that reads the files."""
+    """Return the options with which a command reads the files."""
     return [word for pair in zip(("--public", "--private", "--actual"), files, strict=True) for word in pair]

@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/ab_comparison.py as a command: its tables."""
+"""The tables that the command tools/recore/benchmarks/ab_comparison.py prints."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(("count", "max_false", "min_found"), [(20, 10, 70), (300, 7, 80)])
 def test_the_command_prints_its_tables(count: int, max_false: float, min_found: float, tmp_path: Path) -> None:
-    """The random number generator is seeded, so the shares are the same in every run."""
+    """The random number generator is seeded, so the percentages are the same in every run."""
     program = ROOT / "tools/recore/benchmarks/ab_comparison.py"
     result = run(program, "--count", count, cwd=tmp_path, timeout=600)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/accuracy.py as a command: its tables, its arguments, and its scores of real spectra."""
+"""The command tools/recore/benchmarks/accuracy.py: its tables, its arguments, and its scores on real spectra."""
 
 import os
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_the_score_equals_an_independent_computation() -> None:
 
 
 def test_a_target_with_few_training_rows_is_not_predicted(data: Data) -> None:
-    """Holes b and c have 15 rows each with iron assays: without one of them, there are too few to learn iron."""
+    """Only holes b and c have iron assays, 15 each. If one of them is held out, too few remain to learn iron."""
     iron = data.targets["AlPPM"].where(np.isin(data.sites, ["b", "c"]))
     data = replace(data, targets=data.targets.assign(FePCT=iron))
     folds = [(np.flatnonzero(data.sites != site), np.flatnonzero(data.sites == site)) for site in "abcd"]

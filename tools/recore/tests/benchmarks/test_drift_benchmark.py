@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/drift.py as a command, and its measurements of samples with known results."""
+"""The command tools/recore/benchmarks/drift.py, and its measurements on samples with known results."""
 
 import os
 from dataclasses import replace
@@ -20,14 +20,14 @@ COMMAND = ROOT / "tools/recore/benchmarks/drift.py"
 
 
 def read_tables(stdout: str) -> list[list[list[str]]]:
-    """Return the cells of the rows of each table."""
+    """Return each table's rows of cells, without the header."""
     tables = [block.strip().splitlines()[2:] for block in stdout.strip().split("\n\n")]
     return [[line.strip("| ").split(" | ") for line in table] for table in tables]
 
 
 @pytest.fixture
 def soils() -> Samples:
-    """Return 60 soils of the landscapes a, b and c, of which only c has a third band; two targets are measured."""
+    """Return 60 soils from the landscapes a, b and c, with two measured targets. Only c has a third band."""
     random = np.random.default_rng(5)
     positions = np.arange(140)
     bands = np.exp(-((positions - np.array([[30], [70], [110]])) ** 2) / 50)

@@ -1,4 +1,4 @@
-"""The model of a fleet: the page for hosts quotes the program's output."""
+"""The fleet model, whose output the page for hosts quotes."""
 
 import pytest
 from support.checkout import ROOT

@@ -1,4 +1,4 @@
-"""tools/recore/benchmarks/speed.py as a command, and the equivalence of its plain pandas and step 2."""
+"""The command tools/recore/benchmarks/speed.py, whose plain pandas code computes the same bins as step 2."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""setup.py runs with Python 3.8, in the image of `unearthed build`, if the Docker engine has it."""
+"""setup.py runs with Python 3.8, in the image of `unearthed build`, if the Docker engine has this image."""
 
 import shutil
 from pathlib import Path

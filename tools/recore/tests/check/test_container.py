@@ -1,4 +1,4 @@
-"""The rules know the container's packages, and requirements.txt pins the same versions."""
+"""The rules list the container's packages, and requirements.txt pins the same versions."""
 
 from importlib.metadata import distribution, packages_distributions
 
@@ -20,7 +20,7 @@ def read_pinned_versions() -> dict[str, str]:
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Return these names and the names of all direct and indirect dependencies."""
+    """Return the names of these packages and all their direct and indirect dependencies."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for line in distribution(name).requires or []:

@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> PublicData:
 
 
 def finish(data: PublicData, results: dict[str, Any], folder: Path) -> Experiments:
-    """Return finished experiments. results: results or failures, by the names of the methods."""
+    """Return finished experiments. results: the result or exception of each method, by name."""
     submission = SubmissionFiles(folder, {"train.py": b"", "preprocess.py": b""})
     services: Services = None  # type: ignore[assignment] - no job is started
     settings: RunSettings = None  # type: ignore[assignment]
@@ -58,7 +58,7 @@ def inputs(names: list[str]) -> bytes:
 
 
 def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
-    """Return held-out predictions with the wrong sign. claim: computes the submission's own from the assays."""
+    """Return held-out predictions with wrong signs. claim: a function from assays to the submission's predictions."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
     return HeldOut(claim(measured) if claim else None, -measured, failed)
 

@@ -30,7 +30,7 @@ MAX_CPU_SECONDS = 20  # checking one of these files takes at most 2
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that only read files. They must be fast, and their results printable."""
+    """Return the results of all rules that only read files. Check that the rules are fast and the results printable."""
     start = time.process_time()
     results = check_source(folder)
     assert time.process_time() - start < MAX_CPU_SECONDS

@@ -1,6 +1,6 @@
-"""Pickles are scanned without loading them: the names that benign models need, and every command of a malicious one.
+"""Pickles are scanned without loading them. Benign models pass, and every command of a malicious pickle is found.
 
-Each attack is also loaded and then creates a folder, so that the table contains only attacks that work.
+Each attack is also loaded and must then create a folder, so the table contains only attacks that work.
 """
 
 import bz2
@@ -190,12 +190,12 @@ def assemble(opcodes: bytes) -> bytes:
 
 
 def frame(first: bytes, array_bytes: bytes, tail: bytes) -> bytes:
-    """Return a pickle whose frame contains the first part and the rest, followed by bytes of an array."""
+    """Return a pickle with `first` and `rest` in its frame, and the bytes of an array after the frame."""
     return b"\x80\x04\x95" + (len(first + tail)).to_bytes(8, "little") + first + tail + array_bytes + b"."
 
 
 def pad_command(length: int) -> bytes:
-    """Return the command as a complete pickle, padded to the size of an array in bytes."""
+    """Return the command as a complete pickle, padded to `length`, the size of an array in bytes."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
 
@@ -378,7 +378,7 @@ LIMIT_CASES = {
 
 @pytest.mark.parametrize(("limit", "content"), LIMIT_CASES.values(), ids=LIMIT_CASES)
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
-    """The remaining files are not read, so the model is an error, whatever the names of its files."""
+    """The remaining files are not read, so an error is reported for the model, whatever its files are named."""
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(archive_of(**{f"{index}.txt": content for index in range(40)}))
     assert not any(map(judge, read_pickles(archive)))

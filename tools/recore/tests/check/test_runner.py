@@ -16,14 +16,14 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Create rules and experiments, and record each call to a rule and each use of the experiments."""
+    """A source of rules and experiments that records each call to a rule and each use of experiments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
         self.open_count = self.close_count = 0
 
     def rule(self, code: str, *details: Finding | str) -> Rule:
-        """Return a rule that runs the submission if its code is above RC3. details: its findings and needs."""
+        """Return a rule. Rules above RC3 run the submission. details: the rule's findings and the rules it needs."""
 
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))

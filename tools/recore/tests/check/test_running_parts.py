@@ -186,7 +186,7 @@ def one_hot(rows: list[Row]) -> Iterator[Row]:
 
 
 def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], list[dict[str, Any]]]:
-    """Return a preprocess that writes one input. value: computes the input of a row from the row and all rows."""
+    """Return a preprocess with one input. value: the function that computes a row's input from the row and all rows."""
     return lambda rows: [{"id": row["id"], "a": value(row, rows)} for row in rows]
 
 
@@ -204,7 +204,7 @@ def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], 
 def test_the_variations_whose_inputs_differ_reveal_the_cause(
     preprocess: Callable[[list[Row]], Iterable[Row]], some: str, assays: str, holes: str, reversed_: str, tmp_path: Path
 ) -> None:
-    """preprocess: called with a file's rows; an exception is a failed job."""
+    """preprocess: a function of a file's rows. Its exceptions count as failed jobs."""
     rows = "".join(f"{n},h{n * 3 // 60},{n * n},{n}\n" for n in range(60))
     (tmp_path / "full.csv.gz").write_bytes(gzip.compress(f"id,SiteID,4000,CuPPM\n{rows}".encode()))
     plan = TrainingPlan(PublicData(tmp_path / "full.csv.gz", ("CuPPM",)), "", thorough=False)
@@ -312,7 +312,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> SpectralData:
 
 
 def make_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
-    """Return bins of ten channels, which are clipped at the ends, and other columns."""
+    """Return bins of ten channels, and other columns. The first and the last bin equal their neighbours."""
     bins = data.spectra.reshape(data.rows, -1, 10).sum(axis=2)
     bins[:, [0, -1]] = bins[:, [1, -2]]
     return pd.DataFrame(bins, columns=[f"bin_{index}" for index in range(10)]).assign(**columns)

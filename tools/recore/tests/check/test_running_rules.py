@@ -1,4 +1,4 @@
-"""Rules that run a submission: a broken submission is flagged only by the rule that it breaks, a sound one by none."""
+"""Of the rules that run a submission, only the broken rule flags a broken submission, and none flags a sound one."""
 
 import graphlib
 import io

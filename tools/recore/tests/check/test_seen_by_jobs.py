@@ -1,4 +1,4 @@
-"""To a submission, the jobs of a run and of a check look the same: variables, arguments, files and user."""
+"""A submission cannot tell a run's jobs from a check's by their variables, arguments, files or user."""
 
 import json
 import re

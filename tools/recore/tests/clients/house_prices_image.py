@@ -3,7 +3,7 @@
     .venv/bin/python house_prices_image.py PROJECT NAME
 
 PROJECT: a copy of examples/house_prices, to which the code archive is written. NAME: the image's name. The exit status
-is 3 if no engine responds and 1 if the image cannot be built; then the last line of stderr is the reason.
+is 3 if no engine responds and 1 if the image cannot be built. The last line of stderr then gives the reason.
 """
 
 import json

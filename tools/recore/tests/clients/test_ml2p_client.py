@@ -1,7 +1,7 @@
 """ML2P's unmodified command line runs the house prices project; only variables connect it to the simulator.
 
 ML2P's jobs specify an image that contains the code, and no script. Such images only run with `--engine docker`, so the
-test of the entire project needs a Docker engine. Commands that run none of the project's code do not need one.
+test of the entire project needs a Docker engine.
 """
 
 import json

@@ -3,7 +3,7 @@
 The SDK's environment does not have the project's packages, so this file is also a program that prints the project's
 definition in a separate process.
 
-For version 3, the training step sets the hyperparameters that start a script in AWS's framework images, because its
+For version 3, the training step sets the hyperparameters that start a script in AWS's framework images. Otherwise,
 ModelTrainer would start the script with its own command, without the image's toolkit.
 """
 
@@ -82,7 +82,7 @@ def train_v2(session: Any, instance_type: Any, data: Any) -> Any:
 
 
 def chain_v2(session: Any, containers: list[tuple[str, str, Any]]) -> tuple[Any, Any]:
-    """Return functions that register and create a model. containers: each one's script, image and archive."""
+    """Return functions that register and create a model. containers: each container's script, image and archive."""
     from sagemaker import Model, PipelineModel
 
     members = {"role": ROLE, "sagemaker_session": session}
@@ -159,7 +159,7 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
     def process(name: str, inputs: dict[str, Any], files: dict[str, str], output: str, **members: Any) -> Any:
         """Return a step that runs the script of the same name on `inputs` and keeps one output.
 
-        files: the script's options, each with the input file that it passes.
+        files: the input file to pass for each of the script's options.
         """
         paths = {option: f"{PROCESSING}/input/{file}" for option, file in files.items()}
         paths["--output"] = f"{PROCESSING}/output/{output}"
@@ -260,7 +260,7 @@ DEFAULTS = {
 
 
 def normalise(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return an SDK's values, by path, as the project would write them."""
+    """Return an SDK's values, by path, in the form that the project would write."""
     result = {}
     for path, value in definition.items():
         pattern = re.sub(r"/\d+(?=/|$)", "/#", path)

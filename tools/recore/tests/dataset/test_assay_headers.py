@@ -1,4 +1,4 @@
-"""Headers of assay columns: elements, compounds, units and unknown words; factors are computed manually."""
+"""Assay column headers: elements, compounds, units and unknown words. The expected factors are computed manually."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Codes in assay columns are found among other values, but not if such numbers can be contents."""
+"""Codes among the values of assay columns are found, unless such numbers can be concentrations."""
 
 from pathlib import Path
 

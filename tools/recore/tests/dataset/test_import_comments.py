@@ -1,4 +1,4 @@
-"""The effects of lines above a header, titles and options on the reading of text files."""
+"""How lines above a header, titles, and options affect the reading of text files."""
 
 import time
 from pathlib import Path

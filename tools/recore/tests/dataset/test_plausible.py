@@ -1,4 +1,4 @@
-"""Suspected units: real rocks, ores and detection limits cause no warning, but wrong units do."""
+"""Wrong units cause a warning; real rocks, ores and detection limits do not."""
 
 import numpy as np
 import pytest

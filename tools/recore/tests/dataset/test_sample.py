@@ -1,4 +1,4 @@
-"""Sample data: its schema, identical files for identical seeds, and realistic assay and spectrum statistics."""
+"""Sample data: the schema, identical files for identical seeds, and realistic statistics of assays and spectra."""
 
 import gzip
 import hashlib
@@ -49,7 +49,6 @@ def test_the_files_follow_the_schema(sample: Path) -> None:
 
 
 def test_the_default_sample_has_the_form_of_the_real_data() -> None:
-    """One row per hole and seven channels are enough to show this."""
     for _, inputs, assays in simulate_rows(Plan(rows=24)):
         assert list(inputs)[4:] == [str(wavenumber) for wavenumber in range(4000, 349, -1)]
         assert inputs["SiteID"].dtype.kind == "i"

@@ -1,4 +1,4 @@
-"""`recore split`: one table becomes the files of a challenge, by entire drill holes and with unchanged digits."""
+"""`recore split` divides one table by entire drill holes into a challenge's files, without changing a digit."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""`--engine aws` sends the same requests as a run in local processes; the tests record them at a simulator."""
+"""`--engine aws` sends the same requests as a run in local processes. The tests record both runs at a simulator."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ class Session:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return two runs: one with --keep and no AWS options, and one with AWS options."""
+    """Return two runs: `local`, with --keep and no AWS options, and `aws`, with AWS options."""
     simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
     folder = stub(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
@@ -82,7 +82,7 @@ def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[s
 
 
 def comparable_requests(session: Session) -> set[str]:
-    """Return the distinct requests as strings, because the number of requests for a status depends on timing."""
+    """Return the requests as strings without duplicates, because the number of status requests depends on timing."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     lines = set()
     for service, operation, request in session.requests:

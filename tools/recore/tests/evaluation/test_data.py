@@ -75,7 +75,7 @@ def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
     ],
 )
 def test_a_repeated_header_is_rejected_with_its_line(header: str, is_packed: bool, tmp_path: Path) -> None:
-    """Two files were joined, and the second file's header can have different quotes or marks."""
+    """Two files were joined. The second file's header can have different quotes or a byte-order mark."""
     path = tmp_path / "public.csv"
     for content in (PUBLIC, PUBLIC + header):  # the same file, before and after
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())
@@ -91,7 +91,7 @@ def test_a_repeated_header_is_rejected_with_its_line(header: str, is_packed: boo
 @pytest.mark.parametrize("name", ["public.csv", "public.csv.gz"])
 @pytest.mark.parametrize("is_packed", [False, True], ids=["text", "gzipped"])
 def test_a_data_file_is_read_by_its_content(name: str, is_packed: bool, mark: str, tmp_path: Path) -> None:
-    """All methods read both kinds in the same way, also repeatedly; files for jobs are gzipped and named .csv.gz."""
+    """All functions read text and gzipped files alike, even repeatedly. Files for jobs are gzipped as .csv.gz."""
     content = f"{mark}{PUBLIC}".replace("\n", "\r\n").encode()
     path = tmp_path / name
     path.write_bytes(gzip.compress(content) if is_packed else content)

@@ -1,4 +1,4 @@
-"""`recore judge --engine aws`: its requests, its policies, and a round that is killed and continues."""
+"""`recore judge --engine aws`: its requests, its policies, and the continuation of a killed round."""
 
 import fnmatch
 import json
@@ -54,7 +54,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorder:
-    """Recorder of the requests (operation and members) that clients send if they are created within the context."""
+    """A recorder of the requests (operation and members) of all clients that are created within the context."""
 
     def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []

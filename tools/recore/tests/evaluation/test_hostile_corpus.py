@@ -1,4 +1,4 @@
-"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no assay."""
+"""Each hostile submission ends with a clear message, keeps no process running, changes no file and reveals no assay."""
 
 import contextlib
 import ctypes
@@ -40,7 +40,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """line: a pattern for a line on stderr. status: 0 completed, 1 failed, 2 rejected. seconds: time limit of jobs."""
+    """A run's expected end. line: a pattern for a stderr line. status: the exit status. seconds: a job's time limit."""
 
     line: str
     status: int = 1
@@ -108,7 +108,7 @@ def test_every_submission_in_the_corpus_has_an_expected_outcome() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a sample with one assay that makes a leak recognisable."""
+    """Return a sample with one distinctive assay, which makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)
@@ -143,7 +143,7 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects. folder_named: stderr names the simulator's folder."""
+    """Forbidden effects. folder_named: whether stderr mentions the simulator's folder."""
 
     secrets_visible: bool = False
     folder_named: bool = False
@@ -154,9 +154,9 @@ class Effects:
 
 @contextlib.contextmanager
 def watch_orphans() -> Iterator[list[str]]:
-    """When the block ends, list the commands of processes that it started and that still run, and kill the processes.
+    """When the block ends, list the commands of processes that it started and that are still running, and kill them.
 
-    In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
+    In the block, a process whose parent exits becomes a child of this process, even in a separate session. Linux only.
     """
     prctl, this_process, commands = ctypes.CDLL(None, use_errno=True).prctl, psutil.Process(), list[str]()
     assert prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

@@ -38,9 +38,9 @@ def port() -> Iterator[int]:
 
 
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Return the run, and its steps in order of end time.
+    """Run a submission that searches for private assays. Return the run, and its steps in order of end time.
 
-    The public transform job waits until the private data are scored. Arguments and environment name the private assays.
+    The public transform job waits for the private score. Arguments and environment variables name the private assays.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("this test needs two cores: one job waits while others run")

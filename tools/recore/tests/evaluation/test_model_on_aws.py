@@ -1,6 +1,6 @@
 """A run's model starts on AWS, where the container has no network and installs the submission with pip first.
 
-AWS's image copies code/, adds a setup.py if there is none, and runs `pip install .`; so do the tests.
+Like AWS's image, the tests copy code/, add a setup.py if it is missing, and run `pip install .`.
 """
 
 import shutil
@@ -27,7 +27,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment that replaces the image. It has this environment's packages."""
+    """A virtual environment that replaces AWS's image and has this environment's packages."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
@@ -52,7 +52,7 @@ class Image:
         return subprocess.run(command, cwd=code, env=env, capture_output=True, text=True, timeout=120)
 
     def run(self, program: str) -> str:
-        """Return the output of a program outside this checkout."""
+        """Run a program outside this checkout, and return its output."""
         return subprocess.check_output([self.python, "-c", program], cwd="/", env={}, text=True).strip()
 
 

@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Return a process in the middle of a run, which lasts until the process's stdin closes, and the run's folder."""
+    """Start a run that lasts until the stdin of its process closes. Return the process and the run's folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING_CODE, target],
         cwd=ROOT,

@@ -84,7 +84,7 @@ for folder in sys.argv[1:]:
 
 
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, except those that the client removes."""
+    """Return the files that setuptools packs, except files that the Unearthed CLI removes."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(index))) for index, (name, folder) in enumerate(folders.items())
     }

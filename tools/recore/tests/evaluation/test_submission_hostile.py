@@ -37,7 +37,7 @@ except ValueError as error:
 
 
 def read_error(seconds: int, path: Path) -> str:
-    """Return the error for a submission that is rejected within 1 GB of memory and limited CPU time."""
+    """Return the error for a submission that must be rejected within 1 GB of memory and `seconds` of CPU time."""
     command = [sys.executable, "-c", READ_PROGRAM, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1

@@ -70,7 +70,7 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
 
 @pytest.fixture
 def sleeping_run(make_run: MakeRun) -> EvaluationRun:
-    """Return a run whose training takes a minute; the objects that its job reads are kept."""
+    """Return a run whose training takes a minute and whose objects on S3 are kept."""
     return make_run(keep=True, names=("public",), train=SLEEP + TRAIN)
 
 
@@ -89,7 +89,7 @@ def storage(services: Services) -> Storage:
 
 
 def reject(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
-    """Reject the first requests for an operation, and return a list to which each rejected request is added."""
+    """Reject the first requests for an operation. Return a list to which each rejected request is added."""
     rejected_calls: list[object] = []
 
     def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -172,7 +172,7 @@ def test_a_job_that_was_rejected_is_not_stopped(services: Services, sleeping_run
 
 
 def interrupt_training(rejected_stops: list[object]) -> Callable[[Step], None]:
-    """Return an observer that sends SIGINT during training until a request to stop is rejected."""
+    """Return an observer that sends SIGINT during training until a request to stop the job is rejected."""
 
     def interrupt(step: Step) -> None:
         if step.state == "Training" and not rejected_stops:
@@ -327,7 +327,7 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
 def read_log(
     services: Services, job: str, folder: Path, arrive: Callable[[int], object], to_end: bool = True
 ) -> tuple[list[str], list[float]]:
-    """Return the lines in a job's log, and the pauses while it was read. arrive: called in each, with its number."""
+    """Return a job's log lines, and the pauses in reading them. arrive: a function called with each pause's number."""
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -341,7 +341,7 @@ def read_log(
 
 @pytest.mark.parametrize("to_end", [False, True])
 def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, services: Services, tmp_path: Path) -> None:
-    """On AWS lines may arrive one by one."""
+    """On AWS, lines may arrive one by one."""
     lines = ["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"]
 
     def arrive(pause_count: int) -> None:

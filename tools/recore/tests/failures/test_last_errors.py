@@ -1,6 +1,6 @@
 """Training jobs, the simulator and recore/failures find the same error in a script's output.
 
-The simulator and the program of training jobs import no other package of recore, so each has its own function.
+The simulator and the training jobs' program do not import recore/failures, so each has its own function.
 """
 
 import re
@@ -58,7 +58,7 @@ def error_of_training_job() -> Callable[[str], str]:
 
 
 def run(script: str) -> str:
-    """Return the stderr of a failing script."""
+    """Run a script that must fail, and return its stderr."""
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     return result.stderr.rstrip()

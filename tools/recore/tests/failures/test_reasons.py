@@ -1,4 +1,4 @@
-"""Why a job failed and how to fix it, from the platform's failure reason and the log."""
+"""The cause and the fix of a job's failure, found in the platform's failure reason and the log."""
 
 import io
 import os

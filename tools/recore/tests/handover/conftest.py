@@ -1,4 +1,4 @@
-"""Fixtures: a run and its handover, created once."""
+"""Fixtures for a run and its handover, created once."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def template_public(many_holes: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def template_run(tmp_path_factory: pytest.TempPathFactory, many_holes: Path) -> Path:
-    """Return the folder of a run of the template's submission with its handover. Do not write to it."""
+    """Return the folder of a run of the template's submission with its handover. Do not write to the folder."""
 
     def make(folder: Path) -> None:
         result = run_recore(ROOT, *file_options(many_holes), "--no-report", "--out", folder / "run")

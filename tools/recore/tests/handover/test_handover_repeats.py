@@ -1,4 +1,4 @@
-"""A handover, followed as printed, reproduces the predictions of its run."""
+"""The commands of a handover, run as printed, reproduce its run's predictions."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def readers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
 
 
 def check_results(folder: Path, run: Path) -> None:
-    """Compare the files that the commands wrote with the run itself, not with its copy in the handover."""
+    """Check that the files that the commands wrote match the run itself, not its copy in the handover."""
     for name, split in (("public", "public"), ("private", "private"), ("again", "public")):
         expected = pd.read_csv(run / f"predictions/{split}.csv.out", header=None).to_numpy()
         results = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()

@@ -62,7 +62,7 @@ HEADERLESS = PREPROCESS.replace('"index,first,others\\n"', '""')
 
 
 def hand_over(files: dict[str, str | bytes], sample: Path, folder: Path) -> Path:
-    """Run a submission, hand it over, and follow the README as printed. Return the handover."""
+    """Run a submission, create its handover, and follow the README as printed. Return the handover's folder."""
     public = folder / "public.csv"
     public.write_bytes(gzip.decompress((sample / "public/public.csv.gz").read_bytes()))
     run = run_submission(stub(folder / "mine", files), folder / "run", "--public", public)

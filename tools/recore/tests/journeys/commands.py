@@ -1,4 +1,4 @@
-"""Command lines that a user would type, run by a shell in a fresh environment. Nothing of this project is imported."""
+"""Run command lines as a user would type them, in a shell with a fresh environment. This project is not imported."""
 
 import os
 import signal
@@ -69,7 +69,7 @@ def interrupt(process: subprocess.Popen[str], signum: int = signal.SIGINT) -> No
 
 
 def finish(process: subprocess.Popen[str], status: int = 0, timeout: float = TIMEOUT) -> str:
-    """Wait for a command to end; check its exit status and that it prints no traceback. Return its output."""
+    """Wait for a command to exit; check its exit status and that it prints no traceback. Return its output."""
     assert with_timeout(process, timeout), f"still running after {timeout:.0f} s: {process.args}\n{output(process)}"
     printed = output(process)
     assert process.returncode == status, f"exit status {process.returncode}, not {status}: {process.args}\n{printed}"

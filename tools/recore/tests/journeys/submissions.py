@@ -1,4 +1,4 @@
-"""Submissions as participants write them: `recore new`, then edits of train.py."""
+"""Write submissions as participants do: run `recore new`, then edit train.py."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ LOAD_JOBLIB = """\
 
 @dataclass
 class Model:
-    """The bodies of a model's fit() and, if they differ, save_model() and model_fn(), and its requirement, if any."""
+    """The bodies of a model's functions and its requirement, if any. An empty body keeps the template's function."""
 
     fit: str = RIDGE
     save: str = ""

@@ -1,4 +1,4 @@
-"""A partner's week: receive a handover from a run, predict spectra with it, and run its model in production."""
+"""A partner's week: receive a run's handover, predict spectra with it, and run its model in production."""
 
 import csv
 import gzip
@@ -15,7 +15,7 @@ SETUP = ". ./variables.sh;"  # the variables that direct `recore production` to 
 
 
 def hand_over(folder: Path, rows: int, holes: int) -> None:
-    """Take the author's steps: create data and a submission, run it, and give the partner a copy of the handover."""
+    """Do the author's part: create data and a submission, run it, and copy its handover for the partner."""
     run(f"recore sample --out author/data --rows {rows} --holes {holes} --channels 120 --seed 3", folder)
     run("recore new mine", folder / "author")
     run("recore run mine --public data/public/public.csv.gz --no-report --out run", folder / "author")

@@ -44,7 +44,7 @@ def run_simulator(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def check_first_model(folder: Path) -> None:
-    """Register a model through the pipeline, deploy it, and ask for three predictions."""
+    """Register a model through the pipeline, deploy it, and request three predictions."""
     printed = run(f"{SETUP} python pipeline.py 4.0", folder)
     for line in ("Process Succeeded", "Train Succeeded", "Evaluate Succeeded", "IsGoodEnough Succeeded True"):
         assert line in printed

@@ -18,7 +18,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture
 def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Return the client after making boto3 use its simulator, also in child processes."""
+    """Return the client after making boto3 use its simulator, even in child processes."""
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
     return client
@@ -26,7 +26,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Set environment variables; None removes one."""
+    """Return a function that makes a SageMakerEnv from variables; None removes a variable."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {
@@ -42,13 +42,13 @@ def make_env(tmp_path: Path) -> MakeEnv:
 
 @pytest.fixture(scope="session")
 def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Do not write to it."""
+    """Return a folder with OPUS files and assays. Do not write to it."""
     return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
 
 
 @pytest.fixture(scope="session")
 def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Do not write to it."""
+    """Return a folder with the model class and a submission. Do not write to it."""
     return support.write_code(tmp_path_factory.mktemp("code") / "code")
 
 

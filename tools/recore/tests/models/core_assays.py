@@ -81,7 +81,7 @@ def core_assays() -> Any:
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
-    """Copy the class, its script and a submission's files (by default, this checkout's)."""
+    """Copy the model class, its script and a submission's files, by default this checkout's."""
     if submission is None:
         copy_scripts(folder, *UPLOADED_FILES)
     else:
@@ -137,7 +137,7 @@ def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[s
 
 
 def spectra_of(data_file: Path) -> list[dict[str, Any]]:
-    """Return the rows of a data file as a client sends them."""
+    """Return the spectra in a data file as a client sends them."""
     with gzip.open(data_file, "rt") as file:
         frame = pd.read_csv(file, index_col=0, float_precision="round_trip")
     channels = [name for name in frame.columns if name[0].isdigit()]

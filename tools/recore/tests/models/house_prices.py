@@ -1,4 +1,4 @@
-"""A model class for tests: with the container's program in separate processes, and as jobs of a simulator."""
+"""A model class that tests run in separate processes with the container's program, and as jobs of a simulator."""
 
 import http.client
 import json
@@ -154,7 +154,7 @@ class ServedModel:
     port: int
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
-        """Return the response's status, content type and JSON."""
+        """Send a request; return the response's status, content type and JSON."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
@@ -214,7 +214,7 @@ def url_of(project: str) -> str:
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """The session token is omitted: it is too long for a job's request."""
+    """Return the variables for S3 without the session token, which is too long for a job's request."""
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 

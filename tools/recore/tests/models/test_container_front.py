@@ -109,7 +109,7 @@ def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_command(ml: Path, command: str, model: str | None, **variables: str) -> tuple[Result, str]:
-    """Return the result, and the reason of its failure that SageMaker reads."""
+    """Run a command. Return its result and the failure reason that SageMaker reads."""
     options = ["--ml-folder", str(ml), *(["--model", f"front_parts.{model}"] if model else []), command]
     result = CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
     return result, (ml / "output/failure").read_text()

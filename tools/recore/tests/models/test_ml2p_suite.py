@@ -1,7 +1,6 @@
-"""ML2P's own tests, run on this package from the copy of ML2P's repository that RECORE_ML2P names.
+"""Run ML2P's own tests on this package, from the copy of ML2P's repository that RECORE_ML2P names.
 
-A plugin replaces ML2P's modules with ours, and lets the fake clock of its tests accept the time zone that botocore
-passes.
+A plugin replaces ML2P's modules with ours, and makes the tests' fake clock accept the time zone that botocore passes.
 """
 
 import os
@@ -45,7 +44,6 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 @pytest.mark.machine
 @pytest.mark.skipif(not ML2P_COPY, reason="RECORE_ML2P is not set; it must name a copy of ML2P's repository")
 def test_ml2ps_own_tests_pass_except_for_tracebacks(tmp_path: Path) -> None:
-    """Two of 115 expect a file of ML2P's in a traceback."""
     tests = Path(ML2P_COPY or "", "tests")
     (tmp_path / "tests").mkdir()
     for name in (*TEST_FILES, "__init__.py", "fixtures.py"):

@@ -94,7 +94,7 @@ def test_a_script_environment_uses_sagemakers_variables(tmp_path: Path, monkeypa
 
 @pytest.mark.slow
 def test_every_worker_of_the_plain_container_writes_records(client: Client, tmp_path: Path) -> None:
-    """A worker may end before all records are written."""
+    """A worker may exit before all its records are written."""
     with served_script(
         tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"
     ) as server:

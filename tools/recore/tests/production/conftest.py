@@ -24,7 +24,7 @@ __all__ = ["chromium", "files", "tab"]
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Return a client of one simulator."""
+    """Return a client of the simulator that the tests share."""
     with Simulator() as simulator:
         yield Client(simulator)
 
@@ -94,7 +94,7 @@ def trained_model(trainings: Path) -> support.TrainedModel:
 def project(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProductionCommands]:
     """Return the commands of a project with two approved versions of the template's model. Do not change the versions.
 
-    They differ in a hyperparameter. A third version is equal to the second, but not approved.
+    The two versions differ in a hyperparameter. A third version equals the second, but is not approved.
     """
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(trainings / "state", folder / "state")

@@ -1,4 +1,4 @@
-"""Events of data capture as the simulator writes them, and as other programs could write them."""
+"""Data capture events as the simulator writes them, and as other programs could write them."""
 
 import json
 from collections import Counter

@@ -40,7 +40,7 @@ def training() -> TrainingSummary:
 
 
 def read(training: TrainingSummary, *events: tuple[str, int, np.ndarray, str]) -> ClientSpectra:
-    """Return the samples of events, each with an ID, minutes, a spectrum and a drill hole."""
+    """Return the samples in events. events: each event's ID, time in minutes, spectrum and drill hole."""
     reader = SpectraReader(training, Counter())
     for event_id, minutes, spectrum, hole in events:
         ids = dict.fromkeys(IDS, "") | {"SiteID": hole}

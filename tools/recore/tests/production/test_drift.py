@@ -34,7 +34,7 @@ def test_false_alarms_are_not_more_frequent_than_stated() -> None:
 
 
 def test_holes_of_unequal_size_are_compared_by_equal_numbers_of_samples() -> None:
-    """The scatter within a hole is large, so the mean of one sample is often extreme among means of twenty."""
+    """The scatter within a hole is large, so a single sample is often extreme among means of twenty samples."""
     alarms = 0
     for seed in range(100):
         random = np.random.default_rng(seed)
@@ -100,7 +100,7 @@ def test_ranks_are_uniform_whatever_the_distribution() -> None:
 @examples(30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_bets_are_fair(ranks: list[float]) -> None:
-    """The mean of the next evidence over all ranks is the current evidence, or slightly less."""
+    """Averaged over all ranks, the next evidence equals the current evidence or is slightly less."""
     steps = (np.arange(2000) + 0.5) / 2000
     low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks near 0 and 1, where bets change steeply
     path_ranks = np.array(ranks)[:, None]

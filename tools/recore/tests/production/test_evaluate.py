@@ -1,4 +1,4 @@
-"""The program that scores held-out predictions gives exactly a run's score, and rejects files that cannot be scored."""
+"""The program that scores held-out predictions gives exactly a run's score, and rejects unusable files."""
 
 import json
 import re

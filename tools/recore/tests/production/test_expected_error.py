@@ -26,7 +26,7 @@ from recore.production.containers.expected_error import (
 
 
 def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibrated: np.ndarray) -> float:
-    """Calibrate on some holes, and return the covered share of the other holes' assays, averaged over targets."""
+    """Calibrate on some holes. Return the intervals' coverage of the other holes' assays, averaged over targets."""
     rows = np.isin(holes, calibrated)
     calibration = json.loads(json.dumps(calibrate(held_out[rows], assays[rows], holes[rows], TARGETS)))
     shares = []
@@ -57,7 +57,7 @@ def test_intervals_cover_ninety_per_cent_of_the_assays_of_other_holes(plan: Plan
 
 
 def make_errors(holes: int, rows: int, hole_fraction: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a target's predictions, assays and holes. share: of the errors' variance, between holes."""
+    """Return a target's predictions, assays and holes. share: the between-hole fraction of the errors' variance."""
     random = np.random.default_rng(0)
     names = np.repeat(np.arange(holes).astype(str), rows)
     errors = np.repeat(random.normal(0, np.sqrt(hole_fraction), holes), rows)
@@ -139,7 +139,7 @@ def test_few_rows_have_no_expected_error() -> None:
 
 
 def test_quantiles_are_corrected_for_the_number_of_errors() -> None:
-    """With a probability of 1 in 20 each, a new error is below the smallest of 19 errors, or above the largest."""
+    """A new error is below the smallest of 19 errors, or above the largest, with a probability of 1 in 20 each."""
     errors = np.random.default_rng(0).permutation(np.arange(19.0))
     quantiles = np.transpose(conformal_quantiles(errors, np.array([0.05, 0.1, 0.13, 0.0])))
     assert quantiles.tolist() == [[0, 18], [1, 17], [1, 17], [0, 18]]

@@ -1,4 +1,4 @@
-"""The features container's program: valid and invalid requests of all forms, and the job that packs its archive."""
+"""The features container's program: valid and invalid requests in all forms, and the job that packs its archive."""
 
 import csv
 import functools

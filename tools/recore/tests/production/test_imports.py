@@ -1,4 +1,4 @@
-"""Commands that only read load few packages, because pandas, scipy and pyarrow take more than a second."""
+"""Read-only commands import few packages, because pandas, scipy and pyarrow take more than a second to import."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`invoke` with unreadable files; test_endpoint.py has the other tests."""
+"""`invoke` rejects unreadable files. test_endpoint.py has the other tests of `invoke`."""
 
 import gzip
 from pathlib import Path

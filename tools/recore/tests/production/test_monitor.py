@@ -31,8 +31,7 @@ class Monitored:
         self.name, self.begin = description["EndpointName"], description["LastModifiedTime"].astimezone(UTC)
 
     def capture(self, samples: pd.DataFrame, hours: float = 0.0, interval: float = 0.0, **metadata: str) -> None:
-        """Capture a request for each sample. hours: from the endpoint's change to the first one. every: hours between
-        them."""
+        """Capture one request per sample, `every` hours apart, beginning `hours` after the endpoint's last change."""
         lines = []
         for i, (index, row) in enumerate(samples.iterrows()):
             body = io.StringIO()
@@ -84,7 +83,7 @@ class Monitored:
         return client.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
 
     def monitor(self, *options: object, status: int = 0) -> dict[str, Any]:
-        """Run the command, and return its JSON output."""
+        """Run `recore production monitor`, and return its JSON output."""
         completed = self.commands.run("monitor", "--json", *options)
         assert completed.returncode == status, (completed.stdout, completed.stderr)
         return json.loads(completed.stdout)
@@ -95,7 +94,7 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def add_curve(samples: pd.DataFrame, height: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: the curve's height relative to the 95% quantile of absorbances."""
+    """Return samples with a curved baseline. share: the curve's height as a fraction of absorbance's 95% quantile."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
     changed[names] += height * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
@@ -103,7 +102,7 @@ def add_curve(samples: pd.DataFrame, height: float) -> pd.DataFrame:
 
 
 def assign_holes(samples: pd.DataFrame, name: str = "new") -> pd.DataFrame:
-    """Return the samples in new drill holes, two in each."""
+    """Return the samples, assigned in pairs to new drill holes."""
     return samples.assign(SiteID=[f"{name}-{index // 2}" for index in range(len(samples))])
 
 
@@ -214,7 +213,7 @@ def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFra
 def test_retraining_with_changed_spectra_ends_the_drift(
     commands: ProductionCommands, small_sample: Path, samples: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """All spectra from clients are changed, and some of the new training spectra."""
+    """All spectra from clients and some of the new training spectra are changed."""
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", ROOT, "--public", public)
     commands.succeed("approve", 1)

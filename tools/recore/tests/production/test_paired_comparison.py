@@ -1,4 +1,4 @@
-"""The comparison of variants: intervals, verdicts, numbers of samples, and their sentences."""
+"""The comparison of variants: intervals, verdicts, numbers of samples, and sentences about them."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ def make_data(
 ) -> Any:
     """Return holes, assays with gaps, and predictions of the variants A and B; B's errors are multiplied by `ratio`.
 
-    correlation: between the errors of both variants. by_hole: the share of the errors' variance that is between holes.
+    correlation: the correlation of the variants' errors. by_hole: the between-hole fraction of the errors' variance.
     """
     random = np.random.default_rng(seed)
     hole = np.repeat(np.arange(holes), random.integers(1, 2 * size, holes))
@@ -57,7 +57,7 @@ def reference_t(errors: Any, sizes: Any, ratio: float = 1.0) -> float:
 
 @pytest.mark.parametrize("by_hole", [True, False])
 def test_the_ends_of_an_interval_are_where_t_is_critical(by_hole: bool) -> None:
-    """All intervals have the same critical value, which the maximum |t| after random exchanges rarely exceeds."""
+    """All intervals share a critical value, which the maximum |t| rarely exceeds after random exchanges of variants."""
     hole, assays, predictions = make_data(1, ratio=0.9)
     comparison = compare(1, by_hole, ratio=0.9)
     units = hole if by_hole else np.arange(len(hole))

@@ -1,4 +1,4 @@
-"""`predict` joins batch predictions to the input; they are equal to the predictions of the submission's scripts."""
+"""The batch predictions that `predict` joins to the input match the predictions of the submission's scripts."""
 
 from pathlib import Path
 

@@ -49,14 +49,14 @@ def read_model(commands: ProductionCommands, version: dict[str, Any]) -> bytes:
 
 
 def load_model(content: bytes) -> Any:
-    """Load a model.pkl. PyTorch's environment has a different patch version of scikit-learn."""
+    """Load a model.pkl without the warning that PyTorch's environment has another patch version of scikit-learn."""
     with warnings.catch_warnings(action="ignore"):
         return NumpyUnpickler(io.BytesIO(content)).load()
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The commands of a project with the example's settings, its submission and public data, and its version 1."""
+    """A project with the example's settings: its commands, its submission, its public data, and its version 1."""
 
     commands: ProductionCommands
     submission: Path

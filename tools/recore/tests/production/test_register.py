@@ -46,7 +46,6 @@ def test_a_registered_run_makes_the_same_predictions(
 def test_a_hand_over_is_registered_without_the_hosts_data(
     commands: ProductionCommands, finished_run: Path, tmp_path: Path
 ) -> None:
-    """The handover and its run are the same version."""
     handover = tmp_path / "handed over"
     result = recore("handover", finished_run, "--out", handover, "--isolation", "off")
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Notes about rows between the containers, and isolation of bad rows."""
+"""Notes about rows, passed between the containers, and the isolation of bad rows."""
 
 from collections.abc import Sequence
 from typing import Any

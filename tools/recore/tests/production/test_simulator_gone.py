@@ -1,4 +1,4 @@
-"""If a simulator is killed while a command waits for it, the command ends at once; repeated, it continues."""
+"""If a simulator is killed while a command waits for it, the command exits at once. When run again, it continues."""
 
 import signal
 import subprocess

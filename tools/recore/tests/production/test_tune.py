@@ -118,7 +118,6 @@ def test_an_interrupt_stops_the_tuning_job_and_waits(
 
 
 def test_a_running_tuning_job_is_waited_for(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
-    """A tuning job can still be running if a command was killed."""
     arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)
@@ -158,7 +157,7 @@ def test_wrong_use_is_rejected_in_one_line(
 def test_failures_have_a_reason_and_other_projects_tuning_jobs_are_kept(
     commands: ProductionCommands, public: Path, tmp_path: Path
 ) -> None:
-    """Job names contain only the beginning of the group's name, so other groups' tuning jobs can be similar."""
+    """Job names contain only the beginning of the group's name, so other groups' jobs can have similar names."""
     other_commands = ProductionCommands(commands.client, tmp_path, f"{commands.name[:24]}-other")
     submission = make_tunable(tmp_path / "theirs", {"train.py": FAILING})
     for each in (commands, other_commands):

@@ -1,4 +1,4 @@
-"""The web page of an endpoint in headless Chromium, against an endpoint of the simulator."""
+"""The web page of an endpoint in headless Chromium, with an endpoint of the simulator."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Failures of the web page in headless Chromium: files, the endpoint, limits, the browser's storage."""
+"""Failures of the web page in headless Chromium, caused by files, the endpoint, limits or browser storage."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`recore web` serves other clients while some send nothing, too little, slowly, or files that are slow to read."""
+"""`recore web` serves clients while others send nothing, incomplete or slow requests, or files slow to read."""
 
 import contextlib
 import selectors

@@ -1,4 +1,4 @@
-"""Requests of the web page to its endpoint, and responses. An HTTP server stands in for the endpoint."""
+"""The web page's requests to its endpoint, and the responses. An HTTP server stands in for the endpoint."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ RESPONSE = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An endpoint. response: sent to every request; None to hang. requests: pairs of an inference ID and a body."""
+    """An endpoint. response: the response to each request; None to hang. requests: pairs of inference ID and body."""
 
     daemon_threads = True
     block_on_close = False

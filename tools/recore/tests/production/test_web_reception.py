@@ -1,4 +1,4 @@
-"""Uploads that the web page keeps in memory: the slowest unfinished ones are cancelled, complete ones are limited."""
+"""Of the uploads in the web page's memory, the slowest unfinished ones are cancelled, and complete ones are limited."""
 
 import asyncio
 import contextlib

@@ -67,7 +67,7 @@ def true_assays(sample: Sample) -> list[float]:
 
 
 def as_csv(*samples: Sample) -> str:
-    """Return raw spectra as CSV with a header. Its columns are not in the usual order."""
+    """Return raw spectra as CSV with a header. The columns are in an unusual order."""
     lines = ["index,DepthTo,4000.0,SiteID,DepthFrom,3998.0"]
     lines += [f"{index},{end},0.1,{hole},{start},0.2" for index, (hole, start, end) in enumerate(samples)]
     return "\n".join(lines) + "\n"
@@ -80,7 +80,9 @@ def as_json(sample: Sample) -> dict[str, Any]:
 
 
 def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str) -> Path:
-    """Write a CSV file with all targets. rows: for each row, its key cells, joined by commas, and its assays."""
+    """Write a CSV file with all targets. keys: the names of the key columns. rows: pairs of key cells and assays.
+
+    Names and cells are joined by commas."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*keys.split(","), *TARGETS])
@@ -138,7 +140,7 @@ class ABTestEndpoint:
     def send(
         self, body: str | dict[str, Any], variant: str | None = None, accept: str = "text/csv", **members: str
     ) -> str:
-        """Invoke the endpoint, by default without choosing the variant, and return the response."""
+        """Invoke the endpoint, by default without choosing a variant, and return the response's body."""
         is_json = isinstance(body, dict)
         members |= {"ContentType": "application/json" if is_json else "text/csv", "Accept": accept}
         if variant:

@@ -27,7 +27,7 @@ ALIASES = {"argparse.": "argparse", "click.": "click", "json.": "json", "np.": "
 
 
 def write_train(code: str, imports: str = "") -> Change:
-    """Return a change that writes a short train.py: two hooks and `code`, with imports of the libraries it uses."""
+    """Return a change that writes a short train.py with two hooks, `code`, and the imports that `code` needs."""
     imports += "".join(f"import {module}\n" for name, module in ALIASES.items() if name in code)
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, HOOKS, code) if part))

@@ -25,7 +25,7 @@ IS_SEEN = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/s
 
 
 def flaw(message: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw that a rule finds by running. message: part of it. file: the file in a finding for a host."""
+    """Return a flaw found by running the submission. text: part of the message. file: the file in a host's finding."""
     return Case(chain(*changes), file, level=level, message=message, runs=True)
 
 
@@ -42,7 +42,7 @@ def add_import(name: str) -> Change:
 
 
 def fit_with(*lines: str) -> Change:
-    """Replace the body of fit() with lines; it returns the value of the last one."""
+    """Return a change to the body of fit(), which then returns the last line's value."""
     return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
@@ -51,7 +51,7 @@ def predict_with(*lines: str) -> Change:
 
 
 def add_at_end(*lines: str) -> Change:
-    """Insert lines before the last line of the training."""
+    """Return a change that inserts lines before the last line of the training."""
     return train(LAST_LINE, "".join(f"    {line}\n" for line in lines) + LAST_LINE)
 
 
@@ -60,17 +60,17 @@ def start_with(*lines: str) -> Change:
 
 
 def edit_rows(*lines: str) -> Change:
-    """Insert lines after preprocess.py has read the rows."""
+    """Return a change that inserts lines after preprocess.py has read the rows."""
     return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    channels =")
 
 
 def edit_bins(*lines: str) -> Change:
-    """Insert lines before preprocess.py returns the bins."""
+    """Return a change that inserts lines before preprocess.py returns the bins."""
     return insert("preprocess.py", "".join(f"    {line}\n" for line in lines), before="    return [")
 
 
 def save_held_out(rows: str) -> Change:
-    """Save held-out predictions. rows: an expression for the predicted assays of each row."""
+    """Return a change that saves held-out predictions. rows: an expression for each row's predicted assays."""
     return train(
         SAVE_CALL,
         'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'

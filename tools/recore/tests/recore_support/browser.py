@@ -55,7 +55,7 @@ class OpenReport:
         return ""
 
     def read_by_keyboard(self, name: str) -> str:
-        """Step through a figure's points and series with the keyboard; return what a screen reader would say."""
+        """Step through a figure's points and series with the keyboard; return the text for screen readers."""
         self.tab.locator(f"#{name} .plot").first.focus()
         labels = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
@@ -76,7 +76,7 @@ class OpenReport:
 
 
 def print_from_shell(page: Path, *options: str) -> bytes:
-    """Print a page with Chromium's command line, which prints as soon as it has loaded. Return the PDF."""
+    """Print a page from Chromium's command line, as soon as the page has loaded. Return the PDF."""
     printed = page.with_suffix(".pdf")
     command = [find_chromium(), "--headless", "--no-sandbox", *options, f"--print-to-pdf={printed}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -119,7 +119,7 @@ def assert_sound(report: OpenReport, page: Path) -> None:
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Check, too, that figures have labels for mouse and keyboard users, legends work, and the page can be printed."""
+    """Check that a report is sound and printable, that legends work and that figures have mouse and keyboard labels."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)

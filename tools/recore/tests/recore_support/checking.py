@@ -24,7 +24,7 @@ def running_rules() -> dict[str, Rule]:
 def open_experiments(
     simulator: Simulator, submission: Path, public: Path, folder: Path, seconds: int | None = None
 ) -> Experiments:
-    """Open experiments. seconds: the time limit for each training job, by default the platform's."""
+    """Return experiments. seconds: the time limit for each training job, by default the platform's."""
     services, weights = Services(simulator.client), dict(CHALLENGE.weights)
     settings = RunSettings(
         unique_name(), BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced, training_seconds=seconds

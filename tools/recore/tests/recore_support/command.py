@@ -1,4 +1,4 @@
-"""`python -m recore` in this process, which takes milliseconds, or in a separate one, whose imports take seconds.
+"""Run `python -m recore` in this process, which takes milliseconds, or in a separate one, whose imports take seconds.
 
 At least one test of each command runs it in a separate process, in which nothing has been imported yet.
 """

@@ -1,6 +1,6 @@
 """Edited submissions, and the findings that `recore check` must report in them.
 
-An edit raises ValueError if the text that it replaces is missing, so that no edit silently has no effect.
+An edit raises ValueError if the text that it replaces is missing, so no edit can silently have no effect.
 """
 
 import shutil
@@ -24,8 +24,8 @@ class Case:
     """A row in the table of edits. Its name begins with the code of the rule under test.
 
     file, line, level, message: the only finding's file, line content ("" for the entire file), level and part of its
-    message. is_reported: False if no rule may find anything. runs: whether the rule runs the submission; if so,
-    `change` edits SOUND, otherwise GOOD, which is shorter.
+    message. is_reported: whether a rule must find the edit. runs: whether the rule runs the submission; if so, `change`
+    edits SOUND, otherwise GOOD, which is shorter.
     """
 
     change: Change
@@ -45,7 +45,7 @@ def make(case: Case, folder: Path) -> Path:
 
 
 def chain(*changes: Change) -> Change:
-    """Make several changes, one after another."""
+    """Return a change that makes these changes in order."""
 
     def change(folder: Path) -> None:
         for edit in changes:
@@ -55,7 +55,7 @@ def chain(*changes: Change) -> Change:
 
 
 def replace(file: str, *replacements: str) -> Change:
-    """Replace strings that must appear once in a file. replacements: each old string, followed by the new one."""
+    """Return a change that replaces strings that occur once in a file. replacements: alternate old and new strings."""
 
     def change(folder: Path) -> None:
         content = (folder / file).read_text()
@@ -69,12 +69,12 @@ def replace(file: str, *replacements: str) -> Change:
 
 
 def insert(file: str, lines: str, before: str) -> Change:
-    """Insert lines before the first line that begins with `before`."""
+    """Return a change that inserts lines before the first line beginning with `before`."""
     return replace(file, f"\n{before}", f"\n{lines}{before}")
 
 
 def write(*files: str) -> Change:
-    """Add files, or replace them completely. files: each name, followed by the file's content."""
+    """Return a change that writes entire files. files: each name, followed by the file's content."""
 
     def change(folder: Path) -> None:
         for name, content in zip(files[::2], files[1::2], strict=True):
@@ -85,7 +85,7 @@ def write(*files: str) -> Change:
 
 
 def require(requirements: str) -> Change:
-    """Add a requirements.txt, and a MANIFEST.in that includes it in the upload."""
+    """Return a change that adds a requirements.txt and includes it in MANIFEST.in."""
     return write("MANIFEST.in", "include requirements.txt\n", "requirements.txt", requirements)
 
 

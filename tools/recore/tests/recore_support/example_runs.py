@@ -25,7 +25,7 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
     """Write sample data in which two assays are missing in up to 20 rows of each file.
 
-    Both are missing in the same rows, because the model fits targets measured on the same rows together.
+    Both are missing in the same rows, because the model fits targets with the same rows together.
     """
     make_sample(folder, Plan(rows=rows, holes=holes, channels=424, seed=7, missing=0))
     for path in (folder / "public/public.csv.gz", folder / "private/actual.csv.gz"):

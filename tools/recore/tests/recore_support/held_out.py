@@ -9,7 +9,7 @@ from recore.evaluation.held_out import ACTUAL, PREDICTED, write_scored
 
 
 class ScoreFailed(Exception):
-    """score.py failed; the message is the last line of its stderr."""
+    """Raised if score.py fails, with the last line of its stderr."""
 
 
 def score_held_out(predictions: Path, public: Path, script: Path, output: Path) -> None:

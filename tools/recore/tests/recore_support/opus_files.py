@@ -25,7 +25,7 @@ SERIES = (3, 3, 0, 4, 0, 2)
 
 @dataclass
 class Block:
-    """A spectrum: its kind, first and last x, values, and parameters to replace the correct ones."""
+    """A spectrum: its kind, first and last x values, values, and parameters that override the correct ones."""
 
     kind: str
     first: float

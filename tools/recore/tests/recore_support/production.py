@@ -1,4 +1,4 @@
-"""Run `recore production` against one simulator that several tests share, each with separate names."""
+"""Run `recore production` against a simulator that tests share. Each test uses separate names."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from recore_support.command import recore
 
 
 class ProductionCommands:
-    """Run `recore production` in a folder whose config.json contains a unique name for all resources."""
+    """The commands of `recore production` in a folder whose config.json has a unique name for all resources."""
 
     def __init__(self, client: Client, folder: Path, name: str):
         self.client, self.folder, self.name = client, folder, name

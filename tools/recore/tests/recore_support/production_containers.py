@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def load_program(name: str) -> ModuleType:
-    """Import a container's program as a job does: it imports its neighbouring modules without a package."""
+    """Import a container's program as a job does: it imports its neighbouring modules as top-level modules."""
     spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
@@ -37,7 +37,7 @@ def load_program(name: str) -> ModuleType:
 
 
 def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
-    """Return a container definition that serves with a program from its model archive."""
+    """Return the definition of a container that serves with a program in its archive."""
     variables = {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     uri = client.put(f"production-models/{next(counter)}/model.tar.gz", archive)
     return {"Image": IMAGE, "ModelDataUrl": uri, "Environment": ENVIRONMENT | variables}
@@ -55,18 +55,18 @@ def create_model(client: Client, features: bytes, model: bytes) -> str:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The default model, trained by the pipeline. folder: contains its files."""
+    """The default model, trained by the pipeline. folder: the folder with its files."""
 
     folder: Path
 
     @property
     def data_file(self) -> Path:
-        """The training data."""
+        """The path of the training data."""
         return self.folder / "data/public/public.csv.gz"
 
     @property
     def archive(self) -> Path:
-        """The training job's model.tar.gz."""
+        """The path of the training job's model.tar.gz."""
         return self.folder / "model.tar.gz"
 
     @property
@@ -76,12 +76,12 @@ class TrainedModel:
 
     @property
     def features(self) -> Path:
-        """The model.tar.gz of the features container."""
+        """The path of the features container's model.tar.gz."""
         return self.folder / "features.tar.gz"
 
     @property
     def evaluation(self) -> Path:
-        """The evaluation.json of the pipeline."""
+        """The path of the pipeline's evaluation.json."""
         return self.folder / "evaluation.json"
 
     @property
@@ -108,7 +108,7 @@ class TrainedModel:
 
 
 def read_csv(body: str) -> np.ndarray:
-    """Return CSV without a header as an array. Empty cells become NaN."""
+    """Return the numbers in CSV without a header. Empty cells become NaN."""
     return pd.read_csv(io.StringIO(body), header=None, float_precision="round_trip").to_numpy(float)
 
 

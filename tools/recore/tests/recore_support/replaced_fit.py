@@ -1,4 +1,4 @@
-"""The template's train.py with a different fit(), as a participant would write it to replace the model."""
+"""Replace fit() in the template's train.py, as a participant would to replace the model."""
 
 from support.checkout import ROOT
 

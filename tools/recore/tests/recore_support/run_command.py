@@ -1,4 +1,4 @@
-"""`python -m recore run` as a process that runs to completion, is watched while it runs, or has a terminal."""
+"""Run `python -m recore run` in a separate process: to completion, under observation, or on a terminal."""
 
 import os
 import pty
@@ -21,7 +21,7 @@ from stagemaker.isolation.bubblewrap import sandbox_works
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
     """Return the options that pass the sample's files. names: the files to pass, by default all three.
 
-    allow_unsandboxed: if bubblewrap does not work, turn isolation off, which allows private assays without a sandbox.
+    allow_unsandboxed: whether to turn isolation off, so that private assays are allowed, if bubblewrap does not work.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if allow_unsandboxed and not sandbox_works() else []
@@ -82,7 +82,7 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the run to end; return its exit status and leftover temporary files. If it hangs, print stacks."""
+        """Wait for the run to exit; return its exit status and leftover temporary files. If it hangs, print stacks."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)

@@ -93,7 +93,7 @@ class WebPage:
         return response["error"]
 
     def post_line(self, line: str) -> tuple[int, str]:
-        """Submit the HTML form with a line; return the status and the HTML."""
+        """Submit the HTML form with a line; return the response's status and HTML."""
         status, headers, body = self.request("line", urllib.parse.urlencode({"line": line}).encode())
         assert headers.get_content_type() == "text/html"
         return status, body.decode()

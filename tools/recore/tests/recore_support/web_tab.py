@@ -39,7 +39,7 @@ class Tab:
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page, and wait as `add_files` does. zeros: send this many zero bytes instead."""
+        """Drop files on the page, and wait as `add_files` does. zeros: if set, each file is this many zero bytes."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP_SCRIPT, encoded)
         self.wait()
@@ -88,7 +88,7 @@ def open_tab(
 
 
 def is_rejection(message: Any) -> bool:
-    """Return whether the browser's message reports that the API rejected a file, as the page does."""
+    """Return whether a browser message only reports that the API rejected a file."""
     return "Failed to load resource" in message.text and "/api/assays?" in message.location["url"]
 
 
@@ -103,7 +103,7 @@ def tab(chromium: Any, web_page: WebPage) -> Iterator[Tab]:
 
 @pytest.fixture
 def files(few_rows: Path) -> dict[str, bytes]:
-    """Return a CSV of five samples and two OPUS files."""
+    """Return the contents, by name, of a CSV of five samples and two OPUS files."""
     rows = read_rows(few_rows)
     opus = {f"DD00{number}_53.0": opus_file(rows, number) for number in (1, 2)}
     return {"few.csv": gzip.decompress(few_rows.read_bytes()), **opus}

@@ -35,7 +35,7 @@ def channels(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the channels that are compared: all but 5% at either end."""
+    """Return the channels that are compared: all but 5% at each end."""
     return channels(data).iloc[:, 21:-21]
 
 
@@ -213,7 +213,7 @@ def set_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd
 
 
 def insert_run(value: float, rows: int, count: int) -> Callable[[pd.DataFrame], None]:
-    """Return a change that writes a value into neighbouring channels of the first rows."""
+    """Return a change that writes a value into `number` adjacent channels of the first rows."""
 
     def change(data: pd.DataFrame) -> None:
         names = channels(data).columns[5 : 5 + count]

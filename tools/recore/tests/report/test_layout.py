@@ -36,7 +36,7 @@ def read_with_long_names(sample: Path) -> pd.DataFrame:
 
 
 def make_long_names_report(folder: Path, sample: Path) -> None:
-    """Write a report with long hole names, which are markup, and few targets, one with values of zero."""
+    """Write a report with few targets, one of which has values of zero, and long hole names that contain markup."""
     data = read_with_long_names(sample)
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
     data.loc[data.index[:5], "CuPPM"] = 0

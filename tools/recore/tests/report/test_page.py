@@ -123,7 +123,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
-    """WCAG 2.1: a contrast of at least 3:1."""
+    """WCAG 2.1 requires a contrast of at least 3:1."""
     for background in ("#ffffff", "#14171c"):
         low, high = sorted((luminance(colour), luminance(background)))
         assert (high + 0.05) / (low + 0.05) >= 3

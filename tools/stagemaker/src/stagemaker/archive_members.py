@@ -1,4 +1,4 @@
-"""Read the members of untrusted tar archives; no header, size or sparse map can exhaust memory."""
+"""Read the members of untrusted tar archives, whose headers, sizes and sparse maps cannot exhaust the memory."""
 
 import contextlib
 import errno
@@ -28,9 +28,9 @@ ARCHIVE_ERRORS = (
 def read_members(
     archive: Path, check: Callable[[], None] = lambda: None, read_to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a plain or gzip-compressed tar archive. Read each member before requesting the next one.
+    """Yield the members of a plain or gzip-compressed tar archive. Callers must read each member before the next one.
 
-    read_to_end: also read the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
+    to_end: whether to read to the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -72,7 +72,7 @@ def remove_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. Call `check` before each chunk: a million empty gzip members fit into 17 MB."""
+    """Open a gzip file for reading. `check` is called before each chunk, because a small file can take long to read."""
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: limits the size of headers that tarfile reads."""
+    """The content of an archive, read in order. bytes_left: the number of bytes that tarfile may still read."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check
@@ -112,7 +112,7 @@ class CheckedReader:
         self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, or an error from `check`."""
+        """Read the next bytes. Raises OSError if the file has become shorter, and any error that `check` raises."""
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:

@@ -1,4 +1,4 @@
-"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and the commands for a running one."""
+"""The command line: `stagemaker start`, `exec`, `doctor`, `setup` and `clean`, and commands for a running simulator."""
 
 import contextlib
 import functools
@@ -177,14 +177,13 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
 
 
 def _next(signals: "SimpleQueue[int]", seconds: float) -> int | None:
-    """Return the next signal, or None if none arrives in time."""
     with contextlib.suppress(Empty):
         return signals.get(timeout=seconds)
     return None
 
 
 def _has_terminal() -> bool:
-    """Return whether this process and the command that it runs both receive a terminal's Ctrl-C."""
+    """Return whether a terminal's Ctrl-C reaches both this process and the command that it runs."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)  # stdin may be a file
     except OSError:
@@ -197,7 +196,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQueue[int]"]]:
-    """Run a simulator, and yield it with a queue of the signals that ask to stop it."""
+    """Run a simulator. Yield the simulator and a queue of the signals that request its end."""
     from stagemaker import Simulator
 
     tmpdir, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
@@ -213,7 +212,6 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
 
 
 def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
-    """Print the simulator's address, its isolation and who can run code here to stderr."""
     isolation = "none (jobs' files are not at /opt/ml)"
     if simulator.isolation_enforced:
         access = "can call this simulator" if settings["jobs_can_call"] else "have no network"

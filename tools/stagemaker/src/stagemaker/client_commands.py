@@ -20,10 +20,10 @@ EXECUTION = "/execution/"  # part of the name of each pipeline execution
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource that runs.
+    """A kind of resource: one of the kinds of jobs, or endpoints.
 
     operation: the kind's name in boto3's methods. member: the prefix of its response members. stop: the method that
-    stops a resource. group: the log group, if any.
+    stops or deletes a resource. group: the log group, if any.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
                 }
 
     def describe(self, sagemaker: Any, name: str) -> dict[str, Any] | None:
-        """Return the response of Describe, or None if there is no such resource."""
+        """Return the response of Describe, or None if the resource does not exist."""
         from botocore.exceptions import ClientError
 
         try:
@@ -75,7 +75,7 @@ endpoint_option = click.option(
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """If a request in the context fails, raise ValueError, which the command line prints in one line."""
+    """Convert the error of a failed request to ValueError, which the command line prints in one line."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -85,7 +85,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def client(service: str, endpoint: str | None) -> Any:
-    """Return a client of a running simulator. Raises ValueError if there is no address."""
+    """Return a client for a running simulator. Raises ValueError if `endpoint` is empty."""
     if not endpoint:
         raise ValueError(
             "AWS_ENDPOINT_URL is not set: run `stagemaker start` and the commands that it prints, or pass --endpoint"
@@ -173,8 +173,8 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
 class LogEvents:
     """The log events of a job or an endpoint, each returned once.
 
-    Events of several streams arrive up to a second late, with the time at which they were printed; the last part of a
-    long output arrives when the output ends.
+    An event has the time at which it was printed. Events of several streams may arrive up to a second late, and the
+    last part of a long output arrives when the output ends.
     """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):
@@ -230,7 +230,7 @@ def stop(name: str, endpoint: str | None) -> None:
 def find(sagemaker: Any, reference: str, with_log: bool = False) -> tuple[Kind, str, dict[str, Any]]:
     """Return the kind, name and description of the resource `KIND/NAME` or `NAME`.
 
-    with_log: prefer resources that have a log. Raises ValueError unless exactly one matches.
+    with_log: whether to prefer resources that have a log. Raises ValueError unless exactly one resource matches.
     """
     if EXECUTION in reference:
         raise ValueError(f"{reference} has no log; choose a job of one of its steps from `stagemaker ls jobs`")

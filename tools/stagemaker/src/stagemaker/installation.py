@@ -1,4 +1,4 @@
-"""Required packages of a distribution, and the pip command for missing ones. Uses only the standard library."""
+"""Required packages of a distribution, and the pip command for missing packages. Uses only the standard library."""
 
 import contextlib
 import re
@@ -24,7 +24,7 @@ def pinned_versions(content: str) -> Iterator[tuple[str, str | None]]:
 
 
 def required_packages(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str | None]:
-    """Return the packages that installed distributions require without an extra, with their pinned versions."""
+    """Return the packages that installed distributions require without extras, and their pinned versions, if any."""
     return dict(pinned_versions("\n".join(line for line in _requirements(distributions) if ";" not in line)))
 
 
@@ -40,7 +40,7 @@ def installed_version(name: str) -> str | None:
 
 
 def pip_command(*names: str, extra: str = "", distributions: Iterable[str] = DISTRIBUTIONS) -> str:
-    """Return the command that installs packages, or the packages of an extra, at the distributions' versions.
+    """Return the command that installs packages, or an extra's packages, at the versions that the distributions pin.
 
     If several distributions require a package, the last one determines its version.
     """

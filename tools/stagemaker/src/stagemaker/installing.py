@@ -1,8 +1,8 @@
 """Create or update a virtual environment: `python3.12 -m stagemaker.installing .venv ./package requirements.txt`.
 
-It may run before anything is installed, so it and its imports use only the standard library. pip installs a pinned uv,
-which installs the packages in a quarter of pip's time, with pip's mirrors and certificates. If uv does not work, a line
-says so, and pip installs the packages.
+This file may run before anything is installed, so it and its imports use only the standard library. pip installs a
+pinned uv, which uses pip's mirrors and certificates and takes a quarter of pip's time. If uv does not work, a line says
+so, and pip installs the packages.
 """
 
 import argparse
@@ -55,9 +55,9 @@ def set_up(
 ) -> None:
     """Create the environment if it is missing, broken or for a different Python, and install the sources in order.
 
-    sources: requirements files, and package folders (with extras in brackets), which are installed as editable; a later
-    source may replace the packages of an earlier one. imports: comma-separated modules to compile with their imports,
-    instead of IMPORTS. python: the Python that creates the environment. constraints: versions for package folders.
+    sources: requirements files, and package folders (with extras in brackets) to install in editable mode; a later
+    source may replace earlier packages. imports: comma-separated modules to compile with their imports, instead of
+    COMPILED. python: the Python that creates the environment. constraints: a constraints file for package folders.
     """
     environment = Environment(folder, python)
     if not environment.is_usable():
@@ -82,7 +82,7 @@ class Environment:
         self.uv = folder / "bin/uv"
 
     def is_usable(self) -> bool:
-        """Return whether its Python runs and has the right version, and no installation was interrupted."""
+        """Return whether the environment is complete, and its Python runs and has the right version."""
         code = "import sys; print(sys.version_info[:2])"
         version = _output(self.base, "-c", code)
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code) == version != ""
@@ -90,7 +90,7 @@ class Environment:
     def make(self) -> None:
         """Create an empty environment, replacing an earlier one.
 
-        Its pyvenv.cfg contains the real path of Python, because a sandbox does not show a link to it.
+        Its pyvenv.cfg contains Python's real path, because a link to Python would not exist in a sandbox.
         """
         self._run_venv("--clear", "--without-pip")
 
@@ -101,7 +101,7 @@ class Environment:
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """pip for this environment: the base's or, if it has none, a new pip, whose installation takes seconds."""
+        """The pip command for this environment. It uses the base Python's pip or, if that is missing, installs pip."""
         base_pip = [self.base, "-m", "pip", "--python", str(self.python)]
         if _output(*base_pip, "--version"):
             return base_pip
@@ -155,14 +155,14 @@ class Environment:
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
     def compile_imports(self, modules: str) -> None:
-        """Write the bytecode of modules and their imports. Raises SetUpError."""
+        """Write the bytecode of modules and their imports. Raises SetUpError if an import fails."""
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
             raise SetUpError(f"{self.folder} does not work; the reason is above")
 
 
 def pip_settings(pip: Sequence[str]) -> dict[str, str]:
-    """Return pip's configuration from its files and variables, by option. pip: the command."""
+    """Return the options that pip's configuration files and environment variables set. pip: pip's command."""
     settings: dict[str, str] = {}
     lines = _output(*pip, "config", "list").splitlines()
     matches = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(.*)", line))]
@@ -172,9 +172,9 @@ def pip_settings(pip: Sequence[str]) -> dict[str, str]:
 
 
 def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return variables that configure uv like pip, except those that `environ` sets.
+    """Return the variables that configure uv like pip, except variables that `environ` already sets.
 
-    Several values are separated by spaces, but by commas for --find-links.
+    Several values are separated by commas for --find-links, otherwise by spaces.
     """
     variables = {}
     for option, name in VARIABLES.items():

@@ -1,7 +1,7 @@
-"""Make SIGINT, SIGTERM and SIGHUP interrupt a command: it cleans up, and ends with one line and status 130.
+"""Make SIGINT, SIGTERM and SIGHUP interrupt a command, which cleans up, prints one line and exits with status 130.
 
-An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in another,
-`defer` and `allow` do nothing. This file imports no slow module, because a command imports it first.
+An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in other threads,
+`deferred` and `allowed` do nothing. This file imports no slow module, because a command imports it first.
 """
 
 import atexit
@@ -53,9 +53,9 @@ def end_at_once(program: str) -> None:
 def handle_with(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Within the context, let a function handle the signals, including one that `raise_on_signal` defers.
+    """Within the context, let a function handle the signals, including a signal that `raised` has deferred.
 
-    ignored: signals that are handled even if they were ignored.
+    ignored: the signals to handle even if they were ignored before.
     """
     handlers = {signum: signal.signal(signum, handler) for signum in {*_active_signals(), signal.SIGALRM, *ignored}}
     try:
@@ -67,10 +67,10 @@ def handle_with(
 
 @contextmanager
 def raise_on_signal(notice: str = "") -> Iterator[None]:
-    """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
+    """Within the context, raise KeyboardInterrupt when a signal arrives or, during an import, after the import.
 
-    notice: a line for stderr if the context does not end soon. An interrupted import may end with a different
-    exception, or lack some of its imports.
+    An interrupted import could end with a different exception, or without some of its own imports. notice: the line for
+    stderr if the context does not end soon.
     """
     global _notice, _end_lock
     _notice, _end_lock = notice, allocate_lock()
@@ -93,7 +93,7 @@ def defer() -> AbstractContextManager[None]:
 
 
 def allow() -> AbstractContextManager[None]:
-    """Raise interrupts within a `defer` context, including one that arrived earlier."""
+    """Allow interrupts in a `deferred` context, and raise an interrupt that was deferred."""
     return _set_deferring(False)
 
 
@@ -146,7 +146,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _print_notice(notice: str, end_lock: LockType) -> None:
-    """Print a line unless the command has stopped. This runs in a thread: a signal handler may interrupt a print."""
+    """Print a line unless the command stops soon. Runs in a thread, because the signal may have interrupted a print."""
     if not end_lock.acquire(timeout=NOTICE_SECONDS):
         with suppress(OSError, ValueError):  # nobody reads stderr any more
             print(notice, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Folders that are locked while their process lives, so that folders of killed processes are recognised."""
+"""Folders that are locked while the process that created them runs, so that abandoned folders are recognised."""
 
 import contextlib
 import fcntl
@@ -14,9 +14,9 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class FolderLock:
-    """A folder's lock, held unless another process holds it; the kernel releases it when the process ends.
+    """A lock on a folder, held unless another process holds it. The kernel releases it when the process exits.
 
-    is_unsupported: whether the file system lacks locks.
+    unsupported: whether the file system lacks locks.
     """
 
     _descriptor = -1
@@ -48,7 +48,8 @@ class FolderLock:
 def temporary_folder(prefix: str) -> Iterator[str]:
     """Yield a new folder for temporary files, and remove it at the end.
 
-    prefix: begins with the program's name. All folders of the program's killed processes are removed first.
+    prefix: the folder name's prefix, which begins with the program's name. All folders of the program's killed
+    processes are removed first.
     """
     parent = Path(tempfile.gettempdir())
     remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
@@ -61,7 +62,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, FolderLock]:
-    """Create a locked folder, after removing matching folders whose processes have ended."""
+    """Create a locked folder, after removing matching folders whose processes have exited."""
     remove_abandoned(parent, f"{prefix}*{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
@@ -74,7 +75,7 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, FolderLock]:
 
 
 def remove_abandoned(parent: Path, pattern: str) -> None:
-    """Remove this user's folders whose names match a pattern and whose processes have ended."""
+    """Remove this user's folders whose names match a pattern and whose processes have exited."""
     for folder in parent.glob(pattern):
         with contextlib.suppress(OSError):  # another process may remove it at the same time
             if folder.lstat().st_uid == os.geteuid():

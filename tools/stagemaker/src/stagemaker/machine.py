@@ -1,4 +1,4 @@
-"""The local CPU, cores, memory and system, and checks of the working directory and of full disks.
+"""The local CPU, cores, memory and system, and checks for a removed working directory and a full disk.
 
 It uses only the standard library, because the doctor imports it.
 """
@@ -47,7 +47,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def require_working_directory() -> None:
-    """Raise ValueError if the working directory was removed; later errors from relative paths would be obscure."""
+    """Raise ValueError if the working directory was removed: relative paths would cause obscure errors later."""
     try:
         os.getcwd()
     except FileNotFoundError:

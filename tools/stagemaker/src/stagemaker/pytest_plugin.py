@@ -1,6 +1,6 @@
-"""Fixtures for users' tests: a simulator, its clients, and the environment that sends boto3 to it.
+"""Fixtures for users' tests: a simulator, its clients, and the environment that directs boto3 to it.
 
-pytest imports this module at every start, because it is an entry point of the distribution, so it imports little.
+pytest imports this module at every start, because the module is an entry point. It therefore imports little.
 """
 
 from collections.abc import Iterator

@@ -22,8 +22,8 @@ OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jo
 class RequirementLine:
     """A line that is neither empty nor a comment.
 
-    number: its line number, or the first number if lines are joined. spec: a requirement, path or URL; empty if the
-    line has only options. options: the options, such as `--hash=sha256:...`.
+    number: the line number; for joined lines, the first number. spec: a requirement, path or URL; empty if the line has
+    only options. options: the options, such as `--hash=sha256:...`.
     """
 
     number: int
@@ -45,7 +45,7 @@ class RequirementLine:
 
     @property
     def applies(self) -> bool:
-        """Whether its markers match this platform and Python, which jobs also use."""
+        """Whether the requirement's markers match this platform and Python, which jobs also use."""
         if self.requirement is None or self.requirement.marker is None:
             return True
         try:
@@ -55,7 +55,7 @@ class RequirementLine:
 
     @cached_property
     def kind(self) -> str:
-        """One of package (a name on the index), path, address (URL of a file or a repository), option, or invalid."""
+        """The kind: package (a name on the index), path, address (URL of a file or repository), option or invalid."""
         if not self.spec:
             return "option"
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)
@@ -73,7 +73,7 @@ class RequirementLine:
 
     @property
     def unsupported_options(self) -> list[str]:
-        """The options that jobs do not support. A package's line may have only --hash; others need separate lines."""
+        """The unsupported options. A package's line may have only --hash; other options need separate lines."""
         if self.kind == "package":
             return [option for option in self.options if not option.startswith(HASH)]
         return [option for option in self.options if self.spec or option not in OPTION_LINES]
@@ -83,7 +83,7 @@ class RequirementLine:
 
 
 def read_requirements(content: bytes) -> list[RequirementLine]:
-    """Return the lines with requirements or options. Variables such as ${NAME} are kept, as jobs do not define any."""
+    """Return the lines with requirements or options. Variables such as ${NAME} are kept, because jobs define none."""
     lines = []
     for number, line in _join_lines(_decode(content).splitlines()):
         words = COMMENT.sub("", line).strip().split(" ")

@@ -114,9 +114,9 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start the simulator. It handles requests once an earlier simulator's records have been restored, and requests
-        to other services once its S3 objects have been restored (`_prepare`).
+        """Start the simulator.
 
+        It handles requests after it has restored an earlier simulator's records. `_prepare` restores S3 objects later.
         Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
         """
         port, isolation, engine = self._settings
@@ -179,7 +179,7 @@ class Simulator:
     def _prepare(self) -> None:
         """Restore S3 objects, and create a bucket and a role, before the first request to another service.
 
-        Not done at the start, because importing moto takes a second. Raises OSError if a file is missing.
+        `_start` does not call this method, because importing moto takes a second. Raises OSError if a file is missing.
         """
         if self._prepared:
             return
@@ -228,7 +228,7 @@ class Simulator:
 
     @property
     def console_address(self) -> str | None:
-        """The address of the console, or None if it is off or the host is not local: browsers would not run it."""
+        """The console's address, or None if it is off or if browsers would not run it because the host is not local."""
         is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
         return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
@@ -245,7 +245,8 @@ class Simulator:
     def _internal_client(self, service: str) -> Any:
         """Return a client for jobs and orchestration.
 
-        S3 must not be called within a transaction of the store: its restoration needs one, too, and may be under way.
+        Within a transaction of the store, S3 must not be called: a thread that is restoring S3 may wait for the
+        transaction.
         """
         client = self._make_client(service, INTERNAL_CONFIG)
         call_directly(client, self._handle)
@@ -254,7 +255,7 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        Requests to it bypass proxies. The credentials belong to a role session, since programs with the SDK ask for it.
+        Requests to the simulator bypass proxies. The credentials are a role session's: SDK programs ask for their role.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         url = urlsplit(self.endpoint)
@@ -302,7 +303,7 @@ class Simulator:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen on an address. The IPv6 wildcard address includes IPv4, if the system supports it."""
+    """Return a socket that listens on an address. The IPv6 wildcard address includes IPv4 if the system supports it."""
     is_dual = host == "::" and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=is_dual)
@@ -342,7 +343,7 @@ class ResponseBody(io.BytesIO):
 def call_directly(client: Any, application: Wsgi) -> None:
     """Make an internal client call the application without a connection.
 
-    Its requests need no thread of the HTTP server, because all of them may be busy, and work before the server starts.
+    Its requests do not need a thread of the HTTP server, so they work while all threads are busy or not yet started.
     """
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:

@@ -1,4 +1,4 @@
-"""Check that a program supports the platform and the Python. Every Python since 3.8 must be able to parse this file."""
+"""Check that a program supports the platform and the Python version. Python 3.8 must be able to parse this file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FIRST_VERSION = (3, 11)
 def require_supported(
     program: str, set_up: str, first: tuple[int, int] = FIRST_VERSION, last: tuple[int, int] | None = None
 ) -> None:
-    """Exit with one line and status 2 on Windows, and if Python is too old or too new.
+    """On Windows, or if Python is too old or too new, print one line and exit with status 2.
 
-    set_up: how to get a supported Python. first, last: the supported versions; None means all later ones.
+    set_up: how to get a supported Python. first, last: the supported versions; without `last`, all later versions.
     """
     if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
         problem = "Windows is not supported: use Linux, macOS, or Windows with WSL 2, which `wsl --install` in "

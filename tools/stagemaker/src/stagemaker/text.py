@@ -1,4 +1,4 @@
-"""Strings: printable characters, numbers and sizes."""
+"""String functions for printable characters, numbers and sizes."""
 
 import math
 
@@ -11,7 +11,7 @@ def printable(text: str) -> str:
 def parse_float(string: str) -> float | None:
     """Return the number that a string contains, possibly NaN or infinite, or None if it is not a number.
 
-    `1_0` and digits of other scripts, which only Python accepts, are not numbers.
+    `1_0` and non-ASCII digits, which Python accepts, are not numbers.
     """
     string = string.strip()
     try:
@@ -26,7 +26,7 @@ def parse_number(string: str) -> float | None:
 
 
 def reject_constant(name: str) -> None:
-    """Reject NaN and Infinity, which Python's JSON parser accepts. Used as its `parse_constant`."""
+    """Raise ValueError. Python's JSON parser calls this function for NaN and Infinity, as its `parse_constant`."""
     raise ValueError(f"{name} is not valid JSON")
 
 

@@ -14,10 +14,10 @@ MAX_LENGTH = 1 << 20  # characters that are read
 
 
 class VariablesFile:
-    """A file that is written atomically when its simulator is ready, and removed when it ends, unless it is killed.
+    """A file that is written atomically when its simulator is ready, and removed when the simulator ends normally.
 
-    The simulator locks the file. Entering the context removes an abandoned file. It raises OSError if a running
-    simulator uses the file, or if it has other contents.
+    The simulator locks the file. Entering the context removes an abandoned file, or raises OSError if a running
+    simulator uses the file or if the file has other contents.
     """
 
     def __init__(self, path: Path):

@@ -1,7 +1,7 @@
-"""Tests with clients of the simulator. `make test-sdk` runs them once per client, in a separate environment.
+"""Tests that use clients of the simulator. `make test-sdk` runs them once per client, in a separate environment.
 
-A test file's name begins with the clients that run it: v2 or v3 (versions of SageMaker's SDK), sdk (both), xgboost and
-notebooks (versions 1 and 2), airflow.
+A test file's name states the clients that run it: v2 or v3 (versions of SageMaker's SDK), sdk (both of them),
+xgboost and notebooks (versions 1 and 2), or airflow.
 """
 
 import importlib

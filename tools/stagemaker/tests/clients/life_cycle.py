@@ -1,9 +1,9 @@
 """The life cycle of a model with version 1 or 2 of the SDK: `python life_cycle.py FOLDER RESULTS SETTINGS`.
 
-FOLDER contains train.csv and validation.csv, with the label first, and test.csv, without labels; none has a header.
-The program trains, tunes and deploys an XGBoost model, compares it with a linear model on one endpoint, and finally
-sends all requests to the linear model. It writes the predictions of each step to the JSON file RESULTS. SETTINGS: the
-XGBoost model's hyperparameters, as JSON.
+FOLDER contains train.csv and validation.csv, whose first column is the label, and test.csv, which has no labels. No
+file has a header. The program trains, tunes and deploys an XGBoost model, compares it with a linear model on one
+endpoint, and finally sends all requests to the linear model. It writes the predictions of each step to the JSON file
+RESULTS. SETTINGS: the XGBoost model's hyperparameters, as JSON.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Version 2 of SageMaker's SDK: its classes for pipelines, and how its steps and jobs are created."""
+"""Version 2 of SageMaker's SDK: its pipeline classes, and functions that create steps and jobs."""
 
 # ruff: noqa: F403 - the classes have the same names in versions 2 and 3
 
@@ -44,7 +44,7 @@ VERSION = "1.2-1"
 
 
 class Steps:
-    """Create arguments of steps. data: the URI of a model's archive. metric: a metric's name and regular expression."""
+    """Creates steps' arguments. data: the URI of a model's archive. metric: a metric's name and regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -87,7 +87,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the URI for the models, by default in the default bucket."""
+        """output: the URI under which models are stored, by default in the default bucket."""
         estimator = self.estimator(script, settings, metric, output_path=output)
         return HyperparameterTuner(estimator, metric[0], ranges, estimator.metric_definitions, **members)
 
@@ -102,19 +102,19 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Start jobs immediately, in the session that the SDK creates."""
+    """Starts jobs immediately, in the SDK's default session."""
 
     def __init__(self) -> None:
         self.session = None
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs of a URI and a folder. The folder's last part is the input's name."""
+    """inputs: pairs (URI, folder). The last part of the folder's path is the input's name."""
     return [ProcessingInput(uri, folder, input_name=Path(folder).name) for uri, folder in inputs]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples of a name, a folder, and a URI or None."""
+    """outputs: triples (name, folder, URI or None)."""
     return [ProcessingOutput(output_name=name, source=folder, destination=uri) for name, folder, uri in outputs]
 
 
@@ -127,13 +127,13 @@ def start_tuning(tuner: HyperparameterTuner, channels: dict[str, Any], **members
 
 
 def wait_for_tuning(tuner: HyperparameterTuner) -> str:
-    """Return the job's name."""
+    """Wait for a tuning job, and return the job's name."""
     tuner.wait()
     return tuner.latest_tuning_job.name
 
 
 def register(script: Path, **members: Any) -> str:
-    """Register a model that needs no data, and return the version's ARN."""
+    """Register a model that needs no model data, and return the model package's ARN."""
     return Jobs().register(script, None, **members).model_package_arn
 
 

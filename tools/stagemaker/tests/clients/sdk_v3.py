@@ -1,4 +1,4 @@
-"""Version 3 of SageMaker's SDK: its classes for pipelines, and how its steps and jobs are created."""
+"""Version 3 of SageMaker's SDK: its pipeline classes, and functions that create steps and jobs."""
 
 # ruff: noqa: F403 - the classes have the same names in versions 2 and 3
 
@@ -51,7 +51,7 @@ counter = itertools.count()
 
 
 class Steps:
-    """Create arguments of steps. data: the URI of a model's archive. metric: a metric's name and regular expression."""
+    """Creates steps' arguments. data: the URI of a model's archive. metric: a metric's name and regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -91,7 +91,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the URI for the models, by default in the default bucket."""
+        """output: the URI under which models are stored, by default in the default bucket."""
         output_config = {} if output is None else {"output_data_config": OutputDataConfig(s3_output_path=output)}
         metrics = [{"Name": metric[0], "Regex": metric[1]}]
         return HyperparameterTuner(
@@ -113,21 +113,21 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Start jobs immediately, in the session that the SDK creates."""
+    """Starts jobs immediately, in the SDK's default session."""
 
     def __init__(self) -> None:
         self.session = None
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs of a URI and a folder. The folder's last part is the input's name."""
+    """inputs: pairs (URI, folder). The last part of the folder's path is the input's name."""
     files = {"s3_data_type": "S3Prefix", "s3_input_mode": "File", "s3_data_distribution_type": "FullyReplicated"}
     sources = [ProcessingS3Input(s3_uri=uri, local_path=folder, **files) for uri, folder in inputs]
     return [ProcessingInput(input_name=Path(source.local_path).name, s3_input=source) for source in sources]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples of a name, a folder, and a URI or None."""
+    """outputs: triples (name, folder, URI or None)."""
     processing_outputs = []
     for name, folder, uri in outputs:
         uri = f"s3://{BUCKET}/processed/{next(counter)}/output/{name}" if uri is None else uri
@@ -145,13 +145,13 @@ def start_tuning(tuner: HyperparameterTuner, channels: dict[str, Any], **members
 
 
 def wait_for_tuning(tuner: HyperparameterTuner) -> str:
-    """Return the job's name."""
+    """Wait for a tuning job, and return the job's name."""
     tuner.latest_tuning_job.wait(poll=1)
     return tuner.latest_tuning_job.hyper_parameter_tuning_job_name
 
 
 def register(script: Path, **members: Any) -> str:
-    """Register a model that needs no data, and return the version's ARN."""
+    """Register a model that needs no model data, and return the model package's ARN."""
     builder = Jobs()._builder(script, upload_archive(none=""))
     builder.build(model_name=f"built-{next(counter)}")
     return builder.register(**members)

@@ -1,11 +1,11 @@
-"""Third-party notebooks for versions 1 and 2 of the SDK, cell by cell.
+"""Third-party notebooks for versions 1 and 2 of the SDK, run cell by cell.
 
-Each variable below is the path of a repository's copy; if it is not set, the repository's tests are skipped. IPython
-runs the cells in a process that has only the simulator's environment variables.
+Each variable below is the path of a repository's local copy; if it is not set, the repository's tests are skipped.
+IPython runs the cells in a process whose only AWS variables are the simulator's.
 
 - Version 1, RECORE_SAGEMAKER_DEPLOYMENT: the Boston Housing notebooks of udacity/sagemaker-deployment. Only the
   first cell, which installs the SDK, is replaced: scikit-learn has removed load_boston, so the replacement adds a
-  function of this name that returns generated data of the same shape. The notebooks about IMDB's reviews are not run,
+  function of this name that returns generated data of the same shape. The notebooks about IMDB reviews are not run,
   because they download the reviews and NLTK's stop words.
 - Version 2, RECORE_SERIAL_INFERENCE: the notebooks of aws-samples/
   amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. There are two changes: the data file is put into a
@@ -59,7 +59,7 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
 
 
 def run_notebook(notebook: Path, replacements: dict[int, str]) -> None:
-    """Run all cells of a notebook. replacements: the code to run instead of a cell's code, by the cell's number."""
+    """Run all cells of a notebook. replacements: the code that replaces a cell's code, by the cell's number."""
     words = [f"{number}={content}" for number, content in replacements.items()]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # for the AWS CLI
     process = subprocess.run(
@@ -85,9 +85,9 @@ def test_a_notebook_of_version_1_runs(name: str, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def row_count(variables: dict[str, str]) -> int:
-    """Put the notebooks' data file into a bucket with the name of AWS's public bucket, and return its number of rows.
+    """Put the notebooks' data file into a bucket named like AWS's public bucket, and return the file's number of rows.
 
-    The repository contains the rows only in the form that the notebooks write: with a header and a scaled target.
+    The repository contains only the file that the notebooks write, which has a header and a scaled target.
     """
     rows = pandas.read_csv(Path(SAMPLES, "sklearn-demo/housing_data/raw/raw_data_all.csv"))
     content = rows.assign(medianHouseValue=500_000 * rows["medianHouseValue"]).to_csv(header=False, index=False)

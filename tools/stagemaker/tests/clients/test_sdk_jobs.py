@@ -1,4 +1,4 @@
-"""Processors and the model registry, as versions 2 and 3 of the SDK use them."""
+"""Processing jobs and the model registry, used through versions 2 and 3 of the SDK."""
 
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +29,7 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("with_requirements", [False, True], ids=["script", "folder"])
 def test_a_processor_runs_a_script(with_requirements: bool, sdk: ModuleType, tmp_path: Path, s3: Any) -> None:
-    """A folder's requirements.txt lists a package that is on no index, and the job has no network."""
+    """A folder's requirements.txt lists a package that is not on any index, and the job has no network."""
     source, data, name = tmp_path / "source", tmp_path / "data", f"sums-{with_requirements}"
     source.mkdir()
     data.mkdir()
@@ -62,7 +62,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_versions_of_a_model_are_registered_and_approved(sdk: ModuleType, script: Path) -> None:
-    """The newest approved version is the one that was approved last, until it is rejected."""
+    """Approved versions are listed, newest first. A version that is then rejected is no longer listed."""
     client, group = boto3.client("sagemaker"), "versions"
 
     def describe(arn: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_versions_of_a_model_are_registered_and_approved(sdk: ModuleType, script
 
 
 def test_a_package_can_be_registered_without_a_group(sdk: ModuleType, script: Path) -> None:
-    """The SDK sends an approval status even for such a package."""
+    """The SDK sends an approval status even for a package without a group."""
     arn = sdk.register(script, model_package_name="alone", **FORMATS, **INSTANCES)
     assert arn.endswith("model-package/alone")
     description = boto3.client("sagemaker").describe_model_package(ModelPackageName="alone")

@@ -1,4 +1,4 @@
-"""Pipelines with all types of steps, conditions, functions and references that versions 2 and 3 of the SDK write."""
+"""Pipelines that versions 2 and 3 of the SDK define, with all simulated steps, conditions, functions and references."""
 
 import itertools
 import json
@@ -73,7 +73,7 @@ def outcome(step: dict[str, Any]) -> str:
 
 
 def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any], list[Any]]:
-    """Return parameters, steps of each type that creates a resource, and a condition for each kind of reference."""
+    """Return parameters, and steps: one or more of each type that creates a resource, and one per kind of reference."""
     variables, script, makes = sdk.ExecutionVariables, scripts["model"], sdk.Steps()
     parameters = [
         sdk.ParameterFloat("Factor", default_value=2.5),
@@ -173,7 +173,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
 
 @pytest.fixture(scope="module")
 def executions(sdk: ModuleType, scripts: dict[str, Path], sandbox: None) -> list[Any]:
-    """Run a pipeline twice, uploading its sources each time. The second execution ends in the step Refuse."""
+    """Run a pipeline twice, uploading its sources each time. The second execution fails in the step Refuse."""
     parameters, steps = make_every_step(sdk, scripts)
     executions = []
     for minimum in (0.2, 0.8):
@@ -239,7 +239,7 @@ def test_the_best_models_of_a_tuning_job_are_used(executions: list[Any], s3: Any
 
 
 def test_a_second_execution_has_cache_hits_and_fails_with_its_message(executions: list[Any]) -> None:
-    """Caching is enabled for Train, too, but its hyperparameters contain the execution's ID."""
+    """Train has caching enabled, but is never a cache hit: its hyperparameters contain the execution's ID."""
     first, second = map(steps_of, executions)
     assert not any("CacheHitResult" in step for step in first.values())
     hits = {name: step["CacheHitResult"] for name, step in second.items() if "CacheHitResult" in step}
@@ -275,7 +275,6 @@ def test_every_condition_has_the_expected_outcome(sdk: ModuleType) -> None:
 
 
 def test_a_pipeline_is_updated_fails_with_its_message_and_is_deleted(sdk: ModuleType) -> None:
-    """Neither branch runs a job, so the executions end immediately."""
     mode = sdk.ParameterString("Mode", default_value="quick")
     reject = sdk.FailStep("Refuse", error_message=sdk.Join(on=" ", values=["not good enough:", mode]))
     decide = check(sdk, "Check", sdk.ConditionEquals(left=mode, right="full"), else_steps=[reject])

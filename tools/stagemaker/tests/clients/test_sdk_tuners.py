@@ -1,4 +1,4 @@
-"""Tuners of versions 2 and 3 of the SDK: jobs are run, stopped, deployed, attached, analysed and warm-started."""
+"""Versions 2 and 3 of the SDK run, stop, analyse, warm-start and attach to tuning jobs, and deploy the best model."""
 
 from pathlib import Path
 from types import ModuleType
@@ -37,7 +37,7 @@ SCORE = ("score", "score=(.*?);")
 
 
 class Tuners:
-    """Creates tuners for a script. The SDK appends the time to the names of their jobs."""
+    """Creates tuners for a script. The SDK appends the time to each tuning job's name."""
 
     def __init__(self, sdk: ModuleType, folder: Path):
         (folder / "fit.py").write_text(TUNED_SCRIPT)

@@ -1,4 +1,4 @@
-"""Version 2 of the SDK: a model is trained, analysed, attached, deployed, updated, registered, and transforms data."""
+"""The life cycle of a model with version 2 of the SDK, from training to deployment, transform jobs and registration."""
 
 import io
 import json
@@ -98,7 +98,7 @@ def estimator(session: Session, source: Path) -> SKLearn:
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """Return a model that serves the estimator's artifacts with a script. Its default role is in the settings."""
+    """Return a model that serves an estimator's artifacts with a script. The default role is in the SDK's settings."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,
@@ -201,13 +201,13 @@ def test_a_model_is_deployed_and_updated(estimator: SKLearn, source: Path, sessi
 
 @pytest.fixture(scope="module")
 def rows(session: Session) -> str:
-    """Upload a file with rows and return its address."""
+    """Upload a file with rows, and return the file's URI."""
     content = "".join(f"{first},{second}\n" for first, second in ROWS)
     return S3Uploader.upload_string_as_file_body(content, f"s3://{BUCKET}/v2/in/rows.csv", sagemaker_session=session)
 
 
 def transform(model: Any, name: str, rows: str, session: Session, **members: Any) -> numpy.ndarray:
-    """Return the output of a transform job as rows of numbers."""
+    """Run a transform job, and return its output as an array with one row per line."""
     output = f"s3://{BUCKET}/v2/{name}"
     transformer = model.transformer(
         1, INSTANCE, strategy="MultiRecord", assemble_with="Line", accept="text/csv", output_path=output
@@ -251,7 +251,7 @@ def test_the_failure_reason_mentions_a_model_that_does_not_load(
 def test_a_registered_version_is_changed_deployed_and_replaced(
     estimator: SKLearn, source: Path, session: Session
 ) -> None:
-    """Deploying a version also approves it. Then the endpoint is updated to a different version."""
+    """Deploying a version also approves it."""
     client = session.sagemaker_client
 
     def register(entry_point: str, **members: Any) -> Any:

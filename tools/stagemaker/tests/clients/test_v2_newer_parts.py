@@ -1,4 +1,4 @@
-"""Version 2 of the SDK: runs of experiments, multi-model and serverless endpoints, and selective executions."""
+"""Version 2 of the SDK: experiment runs, multi-model and serverless endpoints, and selective executions."""
 
 import tarfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A pipeline that uses deprecated classes of the SDK's version 2. Many programs still use them."""
+"""A pipeline that uses deprecated classes of version 2 of the SDK, which many programs still use."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""ModelTrainer and ModelBuilder without a session, role or bucket, and resource classes for pipelines and versions."""
+"""ModelTrainer and ModelBuilder without a session, role or bucket; resources for pipelines and model versions."""
 
 import json
 import tarfile
@@ -43,7 +43,7 @@ def make_trainer(source: Path, **members: Any) -> ModelTrainer:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a folder whose requirements list a package that is not in the container."""
+    """Return a source folder whose requirements list a package that the container does not have."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "fit.py").write_text(SCRIPT)
@@ -65,7 +65,6 @@ def artifacts(trainer: ModelTrainer, s3: Any) -> dict[str, bytes]:
 def test_a_model_is_trained_built_and_deployed(
     source: Path, tmp_path: Path, s3: Any, sdk: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The test waits for the endpoint as long as the SDK does by default."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data/numbers.csv").write_text("1,2,3")
     settings = {"rate": 0.1, "n": 3, "on": True, "list": [1, 2], "deep": {"a": 1}, "word": "abc", "path": "a b"}

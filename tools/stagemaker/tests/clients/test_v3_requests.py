@@ -1,4 +1,4 @@
-"""Version 3 of the SDK: sagemaker-core's resource classes, one for each kind."""
+"""Version 3 of the SDK: sagemaker-core's resource classes, one for each kind of resource."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MAPS = ("HyperParameters", "StaticHyperParameters", "Environment")  # members wh
 
 
 def snake_case(value: Any) -> Any:
-    """Return a request with its members renamed as in the SDK."""
+    """Return a request whose members' names are in snake case, as in the SDK."""
     if isinstance(value, list):
         return [snake_case(item) for item in value]
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""A program with version 1 or 2 of the SDK, from a first model to an update of an endpoint: life_cycle.py.
+"""life_cycle.py, a program for version 1 or 2 of the SDK that trains a model and finally updates an endpoint.
 
-Its predictions are identical to predictions of xgboost in a separate process with the same hyperparameters.
+The program's predictions equal predictions of xgboost in a separate process with the same hyperparameters.
 """
 
 import collections
@@ -58,7 +58,7 @@ def results(folder: Path, variables: dict[str, str]) -> dict[str, Any]:
 
 
 def predictions(folder: Path, **settings: Any) -> list[float]:
-    """Return the predictions for test.csv of xgboost in the project's environment, trained with these settings."""
+    """Train xgboost in the project's environment with these settings, and return the predictions for test.csv."""
     command = [PYTHON, "-c", XGBOOST_PROGRAM, folder, json.dumps(SETTINGS | settings)]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 

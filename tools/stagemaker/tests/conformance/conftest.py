@@ -1,7 +1,7 @@
-"""Run each case against servers for its module's submission: our process and our container, or the server at a URL.
+"""Run each case against servers of its module's submission: our process and our container, or the server at a URL.
 
-Each folder of submissions/ becomes the /opt/ml/model/code of a server, and its environment.txt the server's variables.
-No submission was run on AWS's image. This command runs a submission's cases against a server that already serves it:
+Each folder in submissions/ becomes a server's /opt/ml/model/code, and its environment.txt sets the server's variables.
+No submission has been run on AWS's image. To run a submission's cases against a server that already serves it:
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
 """
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """If a URL is set, keep only the cases for its submission."""
+    """If CONFORMANCE_URL is set, keep only the cases for CONFORMANCE_SUBMISSION."""
 
     def needs_other_submission(item: pytest.Item) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}

@@ -60,7 +60,7 @@ class Server:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, is_running: Callable[[], bool]) -> None:
-        """Wait until the server itself (not a proxy in front of it) responds, or has ended, which is allowed."""
+        """Wait until the server itself (not a proxy in front of it) responds or has exited. Neither is an error."""
         deadline = time.monotonic() + 120
         while is_running():
             try:

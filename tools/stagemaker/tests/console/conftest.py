@@ -1,4 +1,4 @@
-"""Simulators with the console, and tabs in a headless browser that show it."""
+"""Simulators with the console, and headless browser tabs that show the console."""
 
 from collections.abc import Iterator
 from typing import Any

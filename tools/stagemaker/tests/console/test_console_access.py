@@ -1,4 +1,4 @@
-"""Access to the console: read-only by default, by keyboard and on a phone; pages of other origins have none."""
+"""The console is read-only by default, works by keyboard and on a phone, and is closed to pages of other origins."""
 
 import http.server
 import threading
@@ -41,7 +41,7 @@ ATTACK = """async ([address, bucket]) => {
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """Return the address of a different local server."""
+    """Return the URL of a local server, which is a different origin."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Load on the console: ten thousand jobs are shown quickly, and many open consoles hardly slow others down."""
+"""Load on the console: ten thousand jobs are shown quickly, and many open consoles hardly slow down other clients."""
 
 import http.client
 import random
@@ -34,7 +34,7 @@ Request = tuple[str, dict[str, str]]  # body and headers
 
 @contextmanager
 def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
-    """Run a simulator with `jobs` failed jobs, and eight more that are running or waiting."""
+    """Run a simulator with `jobs` failed jobs, and eight other jobs that are running or waiting."""
     with running("--state", state) as simulator:
         name = Client(simulator).train("raise ValueError('no copper')")["TrainingJobName"]
         simulator.end()
@@ -56,7 +56,7 @@ def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    """Return a simulator with its users' jobs."""
+    """Return a simulator with the jobs of all its users."""
     with simulator_with(CROWD_JOBS, tmp_path_factory.mktemp("state")) as simulator:
         yield simulator
 
@@ -69,7 +69,7 @@ def send(connection: http.client.HTTPConnection, body: str, headers: dict[str, s
 
 @dataclass(frozen=True)
 class Poll:
-    """The requests that a page sends to update itself. seconds: the time between polls."""
+    """The requests with which a page polls for changes. seconds: the time between polls."""
 
     requests: list[Request]
     seconds: float
@@ -77,7 +77,7 @@ class Poll:
 
 @pytest.fixture(scope="module")
 def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
-    """Return the polls of two pages: the first page, and the page of a job that prints metrics."""
+    """Return the polls of two pages: the start page, and the page of a job that prints metrics."""
     origin = {"Origin": simulator.endpoint, "Sec-Fetch-Site": "same-origin"}
     jobs = simulator.client("sagemaker").list_training_jobs(StatusEquals="InProgress", SortOrder="Ascending")
     job, polls = jobs["TrainingJobSummaries"][0]["TrainingJobName"], []
@@ -112,7 +112,7 @@ def test_ten_thousand_jobs_are_shown_quickly(chromium: Any, tmp_path: Path) -> N
 
 
 def list_jobs(simulator: SimulatorProcess, user: int) -> list[float]:
-    """List jobs each second, like a user who waits for a job; return the time in seconds that each list took."""
+    """List jobs once a second, like a user who waits for a job; return each request's duration in seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", simulator.port)
     headers = {"X-Amz-Target": "SageMaker.ListTrainingJobs", "Content-Type": "application/x-amz-json-1.1"}
     headers |= {"Authorization": "Credential=x/20260101/us-east-1/sagemaker/aws4_request"}
@@ -134,7 +134,7 @@ def percentile_of_lists(simulator: SimulatorProcess) -> float:
 
 @contextmanager
 def open_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> Iterator[None]:
-    """Let each user's console poll; half of the consoles show each page."""
+    """Run one polling console per user. Half of the consoles show each of the two pages."""
     stopping = threading.Event()
 
     def keep_polling(poll: Poll) -> None:

@@ -20,7 +20,7 @@ CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P1D"}
 
 @pytest.fixture
 def endpoint(client: Client) -> Iterator[str]:
-    """Return an endpoint of two variants, one of which fails each request."""
+    """Return the name of an endpoint with two variants, one of which fails every request."""
     endpoints = Endpoints(client)
     good_model, bad_model = endpoints.named("good"), endpoints.model(FAILING_SCRIPT.format(name="bad"))
     yield endpoints.create(endpoints.config(variant(good_model, "good", weight=3), variant(bad_model, "bad", weight=1)))

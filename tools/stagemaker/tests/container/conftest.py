@@ -1,4 +1,4 @@
-"""A copy of only stagemaker/container, as in an image, and servers and training jobs that run from this copy."""
+"""Servers and training jobs that run from a copy of only stagemaker/container, as in an image."""
 
 import http.client
 import json

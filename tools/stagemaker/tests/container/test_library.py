@@ -38,7 +38,7 @@ Run = Callable[..., list[str]]
 def run(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a function that runs a script that can import the package, as in a container.
 
-    It returns the script's output, or the last line of stderr if the script must fail.
+    The function returns the script's output, or the last line of stderr if the script must fail.
     """
     base = str(tmp_path_factory.mktemp("ml"))
 

@@ -1,4 +1,4 @@
-"""Training jobs from the configuration files to the exit code and failure reason, with scripts that end differently."""
+"""Training jobs from configuration files to exit codes and failure reasons. The scripts end in different ways."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, paths, limits, workers, shutdown, and errors of hooks."""
+"""The server that runs the hooks: loading, paths, limits, workers, shutdown, and errors in hooks."""
 
 import os
 import re
@@ -158,7 +158,7 @@ def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> No
 
 
 def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that are loading the model are killed, and gunicorn may or may not report their end."""
+    """Processes that are still loading the model are killed, and gunicorn may or may not report that they exited."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "output").mkdir()
     server = ModelServer("unix:socket")

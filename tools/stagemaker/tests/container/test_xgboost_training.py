@@ -1,4 +1,4 @@
-"""SageMaker's built-in XGBoost algorithm: the training program that XGBoost images run if there is no script."""
+"""SageMaker's built-in XGBoost algorithm: the training program that XGBoost images run if the job has no script."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def make_job_folder(
 
 @pytest.fixture
 def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Train:
-    """Return a function that trains in this process in the same way as the image of a given version."""
+    """Return a function that trains in this process, as an image of the given version does."""
 
     def run(
         settings: dict[str, str], channels: dict[str, Any], content_type: str = "text/csv", version: str | None = None

@@ -35,7 +35,7 @@ def unsandboxed_client() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`. They use up instances and folders, so they are deleted when the module ends."""
+    """Return the endpoints of `client`, which are deleted at the end because they use up instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
@@ -72,7 +72,7 @@ def any_endpoints(any_client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture
 def platform(client: Client, tmp_path: Path) -> Iterator[Platform]:
-    """Return a platform with a separate queue and records, for parts of a simulator that a test starts itself."""
+    """Return a platform with its own queue and records, for parts of a simulator that a test starts itself."""
     simulator = client.simulator
     queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
     folders = tmp_path, sockets

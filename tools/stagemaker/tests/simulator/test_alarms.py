@@ -1,4 +1,4 @@
-"""An alarm is evaluated when its state is read, from the metric's data points, as CloudWatch's guide describes."""
+"""When an alarm's state is read, the metric's data points are evaluated as CloudWatch's guide describes."""
 
 import datetime
 from types import SimpleNamespace

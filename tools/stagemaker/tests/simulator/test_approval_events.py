@@ -1,4 +1,4 @@
-"""Each change of a model package's approval status is an event that EventBridge delivers to the targets of rules."""
+"""Each change in a model package's approval status is an event, which EventBridge delivers to rules' targets."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from stagemaker.resources.model_package import StateChanges
 
 
 class History:
-    """The events of a group's versions. A rule delivers them to a log group, and an archive stores them."""
+    """The events of a model package group. A rule delivers them to a log group, and an archive stores them."""
 
     def __init__(self, client: Client, group: str):
         self.group, self.logs, self.client = group, client.logs, client.simulator.client("events")

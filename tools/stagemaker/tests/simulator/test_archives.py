@@ -29,7 +29,7 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB; can be repeated, b
 
 
 def bomb(head: bytes, size: int, block: bytes = ZEROS) -> bytes:
-    """Return an archive with `head` and about `size` bytes of repeated, highly compressed data."""
+    """Return an archive that begins with `head` and unpacks to about `size` bytes of highly compressible data."""
     return gzip.compress(head, mtime=0) + block * (size // (16 * MIB))
 
 

@@ -90,7 +90,7 @@ def sagemaker(aws: Callable[..., str]) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def rejection(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
-    """Return a function that runs a SageMaker operation that the service rejects, and returns its message."""
+    """Return a function that runs a SageMaker operation, which must be rejected, and returns the error message."""
 
     def run(*words: str) -> str:
         result = subprocess.run(**command("sagemaker", *words), capture_output=True, timeout=60)
@@ -101,7 +101,7 @@ def rejection(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
 
 
 class CommandLine:
-    """Commands that pass the API's requests as JSON. The CLI's waiters sleep for a long time, so they start late."""
+    """Sends the API's requests with the CLI. The CLI's waiters poll rarely, so they start after the work has ended."""
 
     def __init__(self, aws: Callable[..., str], client: Client, folder: Path):
         self._aws, self._client, self._folder = aws, client, folder

@@ -1,4 +1,4 @@
-"""Models with several containers: each container's output is the next one's input; errors name their container."""
+"""Models with several containers: each container's output is the next one's input, and errors name the container."""
 
 import json
 import os
@@ -126,7 +126,6 @@ def test_the_failing_container_is_named_with_its_error(any_client: Client, scrip
 
 
 def test_all_containers_share_one_time_limit(client: Client) -> None:
-    """Each container takes less time than the limit, but together they exceed it."""
     scripts = [
         "import time\n" + reporting_script("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 3.5)
@@ -203,7 +202,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 def test_a_chain_waits_for_a_failure_reason_that_is_being_written(
     chain: Callable[..., Chain], server_ends: bool
 ) -> None:
-    """The failure file is empty until the container writes the reason, and stays empty if there is none."""
+    """The failure file is empty until the container writes the reason, and stays empty if the server exits first."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -230,7 +229,6 @@ def start_allocating_command(size: int, path: Path, instance: Instance) -> Super
 
 
 def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -> None:
-    """Each command alone fits into memory; together they need more than is available."""
     instance = Instance(130_000_000, 1, memory_use=tmp_path / "memory")
     large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)

@@ -21,7 +21,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def ask(simulator: Simulator, path: str = "/", body: str | None = None, **headers: str | None):
-    """Send a request; return the status, headers and body. headers: None omits a header."""
+    """Send a request; return the status, headers and body. headers: a header whose value is None is not sent."""
     headers = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
     request = urllib.request.Request(simulator.endpoint + path, body and body.encode(), headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

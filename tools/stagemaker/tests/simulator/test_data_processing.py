@@ -307,7 +307,7 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
 def test_the_number_of_parts_of_a_record_is_limited(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parsers cannot be interrupted and need many times a record's size in memory."""
+    """Parsers cannot be interrupted, and use much more memory than the record itself."""
     monkeypatch.setattr(data_processing, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not valid {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)

@@ -1,4 +1,4 @@
-"""Default members in responses, and the empty lists of kinds that are not simulated."""
+"""Default members in responses, and the empty lists of kinds of resources that are not simulated."""
 
 import pytest
 from botocore import xform_name

@@ -165,7 +165,7 @@ def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint
 
 @pytest.mark.slow
 def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both fleets' instances count during an update and the termination wait; a failed endpoint's instances do not."""
+    """Both fleets' instances count until the termination wait ends. A failed endpoint's instances do not count."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used_instances = sum(
         item["CurrentInstanceCount"]

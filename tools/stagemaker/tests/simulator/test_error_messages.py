@@ -143,7 +143,7 @@ UNDOCUMENTED_ERRORS = [
 
 
 def error(client: Client, operation: str, code: str, request: Request) -> None:
-    """Send a request that must fail with one of the operation's modelled errors."""
+    """Send a request that must fail with `code`: one of the operation's errors, or the error for invalid requests."""
     message = rejection(getattr(client.sagemaker, xform_name(operation)), code=code, **request)
     assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}, message
 

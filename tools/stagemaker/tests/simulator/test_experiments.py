@@ -1,4 +1,4 @@
-"""Experiments: their trials and components, metrics, and the components of jobs."""
+"""Experiments: trials, trial components, including the components of jobs, and metrics."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Feeding:
-    """A feed to a server that echoes its requests. bodies: the requests' bodies."""
+    """A server that echoes requests, and a feed to this server. bodies: the bodies of the requests."""
 
     def __init__(self, folder: Path):
         self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()

@@ -1,4 +1,4 @@
-"""Instances of a variant that cannot be started, lose connections, or end during an invocation."""
+"""A variant's instances that cannot be started, lose connections, or exit during an invocation."""
 
 import threading
 import time

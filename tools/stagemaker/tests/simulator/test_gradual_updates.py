@@ -206,7 +206,7 @@ def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(target: Target)
 
 
 def test_an_update_that_takes_too_long_is_rolled_back(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test moves the deadline up."""
+    """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test shortens the remaining time."""
     updates, initialize = [], GradualUpdate.__init__
 
     def initialize_and_record(self: GradualUpdate, *arguments: Any) -> None:

@@ -45,7 +45,7 @@ MISBEHAVIOURS = {
 
 
 def assert_ends(run, script, reason, **members):
-    """Check that a job ends with a failure reason, or completes, and leaves nothing behind."""
+    """Check that a job fails for this reason, or completes if `reason` is None, and leaves nothing behind."""
     mark = Mark()
     variables = members.pop("Environment", {}) | mark.environment
     job = run(f"import os, shutil, signal, subprocess, time\n{script}", Environment=variables, **members)
@@ -61,7 +61,7 @@ def test_a_job_that_misbehaves_ends_and_leaves_nothing_behind(any_client, monkey
 
 
 def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
-    """Without a sandbox, the job can kill its supervisor; the remaining process is killed nevertheless."""
+    """Without a sandbox, the job can kill its supervisor; the job's other process is killed nevertheless."""
     is_enforced = any_client.simulator.isolation_enforced
     script = "subprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\n"
     script += "os.kill(-1, 9)" if is_enforced else "time.sleep(300)"

@@ -1,4 +1,4 @@
-"""Environments of images: each is created once, for the first job. They run models of three scikit-learn versions."""
+"""Each image's environment is created once, for the first job. Models run with three versions of scikit-learn."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Image families: the family that an image belongs to, and errors with advice for all other images."""
+"""Image families: the family that an image belongs to, and errors with advice for images without a family."""
 
 import re
 from dataclasses import replace

@@ -256,9 +256,9 @@ def test_a_request_without_a_content_length_is_accepted(endpoints: Endpoints, co
 
 @pytest.fixture(scope="module")
 def invoked(endpoints: Endpoints) -> str:
-    """Return an endpoint of three instances that had 14 invocations, two of them client errors and two server errors.
+    """Return an endpoint with three instances and 14 invocations, including two client errors and two server errors.
 
-    Before the last invocations, one invocation ended its server, was repeated, and ended a second server.
+    Before the last three invocations, one invocation killed its server, was repeated, and killed a second server.
     """
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=3)))
     for body in (*(f"number {index}" for index in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):

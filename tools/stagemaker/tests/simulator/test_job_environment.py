@@ -76,7 +76,7 @@ def test_a_null_byte_in_an_environment_variable_is_rejected(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder outside the sandbox to which VARIABLES refer. A program in it would create a file."""
+    """Return the folder outside the sandbox to which VARIABLES refer. It contains a program that must not run."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -86,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return a job's environment, and the environments of the simulator's processes outside its sandbox.
+    """Return a job's environment, and the environments of the simulator's processes outside the job's sandbox.
 
     The job is started with all VARIABLES, which its program ignores.
     """

@@ -1,4 +1,4 @@
-"""Jobs can reach only the simulator, if it was started with jobs_can_call and the job has no network isolation."""
+"""Jobs can reach only the simulator, and only with jobs_can_call and without network isolation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ print(os.path.exists("/run/simulator"))
 
 @contextmanager
 def simulator_client(isolation: str) -> Iterator[Client]:
-    """Return a client of a simulator that jobs can call, or skip the test if it needs a Docker engine."""
+    """Return a client of a simulator that jobs can call, or skip the test if a required Docker engine is missing."""
     if isolation == "docker":
         engine()
     settings = {"engine": "docker"} if isolation == "docker" else {"isolation": isolation}

@@ -1,4 +1,4 @@
-"""The job queue: the order of jobs, many concurrent jobs, missing threads, and stops at the last moment."""
+"""The job queue: the order of jobs, many concurrent jobs, threads that cannot start, and stops at the last moment."""
 
 import os
 import threading

@@ -89,7 +89,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Interrupt one start after another, each one line later. During each start, a pipeline execution resumes."""
+    """Interrupt a simulator's starts, each one line later than the last one. A pipeline execution resumes each time."""
     with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))

@@ -81,7 +81,7 @@ def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
 
 
 def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
-    """On other endpoints, a module without an input_fn gets a 1-D array."""
+    """On single-model endpoints, a module without an input_fn receives such a list as a 1-D array."""
     hooks = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return list(data.shape)\n"
     prefix = f"models-{next(counter)}"
     put_model(endpoints.client, f"{prefix}/a.tar.gz")

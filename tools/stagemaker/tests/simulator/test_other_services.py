@@ -80,7 +80,7 @@ def exchange(
 
 
 def send(port: int, path: str, service: str = "", **request: Any) -> int:
-    """Send a request unchanged, and return the response's status."""
+    """Send a request exactly as given, and return the response's status."""
     return exchange(port, path, service, **request)[0].status
 
 
@@ -152,7 +152,6 @@ def subscribe(simulator: SimulatorProcess, url: str) -> None:
 
 
 def test_no_request_makes_the_simulator_connect_to_another_server(tmp_path: Path) -> None:
-    """The simulator connects neither to an address in the request nor to Docker."""
     with socket.create_server(("127.0.0.1", 0)) as trap:
         address = f"127.0.0.1:{trap.getsockname()[1]}"
         variables = {"DOCKER_HOST": f"tcp://{address}", "MOTO_EVENTS_INVOKE_HTTP": "true"}

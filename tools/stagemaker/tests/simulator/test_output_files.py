@@ -38,7 +38,7 @@ def uri() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[OutputFolder]:
-    """Return a folder of output data, which is this process's current folder during the test."""
+    """Return an output data folder, which is this process's working directory during the test."""
     folder = OutputFolder((tmp_path / "ml").resolve(), DATA)
     folder.path.mkdir(parents=True)
     cwd = os.getcwd()
@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
 
 
 def assert_states_a_reason(reason: str, folder: Path) -> None:
-    """Assert that the reason of a failure is one line without a local path."""
+    """Assert that a failure reason is one line without a local path."""
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
     assert reason.isprintable(), reason
     assert str(folder) not in reason
@@ -74,7 +74,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
 
 
 def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
-    """Return two errors: why a folder cannot be packed, and why it cannot be uploaded."""
+    """Return two error messages: why a folder cannot be packed, and why it cannot be uploaded."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as excinfo:

@@ -1,4 +1,4 @@
-"""Transfers of files end on a stop request, a time limit or simulator shutdown, and fail if the disk is full."""
+"""File transfers end on a stop request, at a time limit or at simulator shutdown, and fail if the disk is full."""
 
 import json
 import time
@@ -69,7 +69,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
 def start_job(client: Client, script: str, model: dict[str, str] | None = None, **members: Any) -> tuple[dict, str]:
     """Start a job that writes to an output folder; return its description and the URI of its output.
 
-    model: how a training job's model is saved. If it is None, a processing job is started.
+    model: members of a training job's OutputDataConfig. If it is None, a processing job is started.
     """
     uri = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     if model:

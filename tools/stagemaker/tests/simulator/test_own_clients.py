@@ -1,6 +1,6 @@
 """The simulator's own clients, which ignore proxies and the caller's AWS configuration, and the clients of users.
 
-The sitecustomize module that the simulator puts on PYTHONPATH redirects clients with an AWS address.
+The sitecustomize module that the simulator puts on PYTHONPATH redirects clients with an AWS address to the simulator.
 """
 
 import json
@@ -114,7 +114,7 @@ def test_a_proxy_a_broken_configuration_and_a_local_service_model_have_no_effect
 
 
 def test_threads_get_the_same_exception_classes() -> None:
-    """botocore creates the classes on first use; two threads at once would each create separate ones."""
+    """By default, botocore creates the classes on first use, and two concurrent threads create different classes."""
     with (
         Simulator(isolation="off") as simulator,
         patch.object(ClientExceptionsFactory, "_create_client_exceptions") as make,

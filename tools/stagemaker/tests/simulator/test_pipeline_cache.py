@@ -23,7 +23,7 @@ Step = dict[str, Any]
 
 
 class CachedPipeline:
-    """A pipeline whose definition can change; `hits` runs it and returns the names of the steps with cache hits."""
+    """A pipeline whose definition can change. `hits` runs it and returns the names of the steps with cache hits."""
 
     def __init__(self, pipelines: Pipelines, *steps: Step):
         self.pipelines, self.name = pipelines, pipelines.create(*steps)
@@ -104,9 +104,9 @@ def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pi
 
 @pytest.mark.slow
 def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
-    """Archives are compared by their files, and training jobs by their models.
+    """Archives are equal if their files are equal. A transform step depends on the model, not on its training job.
 
-    A cache hit in one step makes a cache hit in the next step possible.
+    A cache hit in the training step makes a cache hit in the transform step possible.
     """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"

@@ -1,4 +1,4 @@
-"""Pipeline definitions are checked completely, and errors state the step and the reason."""
+"""Every part of a pipeline definition is checked, and errors state the step and the reason."""
 
 import contextlib
 import json

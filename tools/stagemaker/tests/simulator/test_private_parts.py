@@ -1,4 +1,4 @@
-"""Only one module relies on the internals of each package; it must be reviewed when the package's version changes."""
+"""Only one module relies on each package's internals. The module must be reviewed when the version changes."""
 
 import re
 import subprocess

@@ -116,7 +116,7 @@ def test_the_newest_events_of_the_most_recently_written_streams_are_kept() -> No
 
 
 def test_a_log_stream_that_takes_too_much_memory_loses_its_oldest_events(client: Client) -> None:
-    """A clean-up runs after every 32 MB, so one runs after the 64 MB that are kept, wherever the count starts."""
+    """A clean-up runs after every 32 MB and keeps 64 MB of a stream, so every stream of 96 MB is shortened."""
     logs, group = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}"}
     logs.create_log_group(**group)
     time = int(1000 * datetime.datetime.now(datetime.UTC).timestamp())

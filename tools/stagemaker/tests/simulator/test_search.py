@@ -118,7 +118,7 @@ def condition(name: str, comparison: str | None = None, value: Any = None) -> di
 
 
 class Recorded(Resource):
-    """Stored resources of one kind, which are described unchanged, and searches for them."""
+    """Resources of one kind, described by their stored records. `search` returns the indices of matching records."""
 
     arn_type = "recorded"
 

@@ -1,9 +1,9 @@
 """The requests of AWS's serial inference notebooks, replayed with boto3 alone.
 
 recorded/ contains the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
-aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. Their scripts are replaced by FEATURES
-and MODEL, and the scikit-learn image 1.2-1 by the newest one, whose packages the tests' environment has. The target is
-an exact function of the features: a row and its prediction are joined correctly if and only if they are equal.
+aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. FEATURES and MODEL replace their scripts,
+and the newest scikit-learn image, whose packages the tests' environment has, replaces the image 1.2-1. The target is an
+exact function of the features: it equals the prediction if and only if rows and predictions are joined correctly.
 """
 
 import io

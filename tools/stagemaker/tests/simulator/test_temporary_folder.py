@@ -94,7 +94,7 @@ def test_the_next_simulator_removes_folders_of_a_killed_one(
 
 
 def run_simulator() -> None:
-    """Start and end a simulator in a separate process: simulators in this process share a temporary folder."""
+    """Start and end a simulator in a separate process, because simulators in one process share a temporary folder."""
     subprocess.run(
         [sys.executable, "-c", SIMULATOR_PROGRAM], cwd=ROOT, env=environment(), input="", text=True, check=True
     )

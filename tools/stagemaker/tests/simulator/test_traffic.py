@@ -25,7 +25,7 @@ def make_traffic(weights: dict[str, float]) -> Traffic:
 
 
 def assert_shares(draws: list[Any], shares: dict[Any, float]) -> None:
-    """Check each item's share of the draws. The tolerance is Hoeffding's bound for ERROR_PROBABILITY."""
+    """Check that each item has its share of the draws, within Hoeffding's bound for ERROR_PROBABILITY."""
     counts = Counter(draws)
     assert counts.keys() <= shares.keys()
     for item, share in shares.items():

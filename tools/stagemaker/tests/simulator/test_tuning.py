@@ -50,7 +50,7 @@ def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[st
 
 @pytest.fixture(scope="module")
 def grid_search(tuning: Tuning, picky_source: str) -> dict[str, Any]:
-    """Run a grid search and return its description. The third value is the best; the job with the second one fails."""
+    """Run a grid search and return its description. The third value is the best, and the second value's job fails."""
     request = grid(picky_source, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
@@ -244,7 +244,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client, tuning: Tun
 def test_a_deleted_tuning_job_keeps_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
-    """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
+    """This test comes last, because other tests use the tuning job that it deletes."""
     jobs = tuning.jobs(grid_search[NAME])
     first = {"TrainingJobName": jobs[0]["TrainingJobName"]}
     message = rejection(tuning.sagemaker.delete_training_job, **first)

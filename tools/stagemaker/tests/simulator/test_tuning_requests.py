@@ -137,7 +137,7 @@ def test_rejected_requests_create_nothing(sagemaker: Any, request_: dict[str, An
 
 
 def test_a_script_in_the_image_of_an_algorithm_has_no_pipe_mode(client: Client) -> None:
-    """The script is named in StaticHyperParameters, not in a training job's HyperParameters."""
+    """The script is specified in StaticHyperParameters, not in a training job's HyperParameters."""
     algorithm = {"TrainingImage": XGBOOST, "TrainingInputMode": "Pipe"}
     request = with_definition(AlgorithmSpecification=algorithm, InputDataConfig=[channel("train", SOURCE)])
     request = change_config(request, HyperParameterTuningJobObjective=OBJECTIVE | {"MetricName": "validation:rmse"})

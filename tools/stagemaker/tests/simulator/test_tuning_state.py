@@ -54,7 +54,7 @@ class RestartableSimulator:
         self.tuning = Tuning(self.client.sagemaker)
 
     def poll(self, name: str, accepts: Callable[[list[str]], bool]) -> list[str]:
-        """Wait until `accepts` is true of the statuses of a tuning job's training jobs; return these statuses."""
+        """Wait until `accepts` returns True for the statuses of a tuning job's training jobs; return these statuses."""
         return self.tuning.poll(lambda: statuses(self.tuning, name), accepts)
 
 
@@ -96,7 +96,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """One job's time limit expires while no simulator is running, a second is being stopped, and a third continues."""
+    """One job's time limit expires while no simulator runs, a second job is being stopped, and a third continues."""
     source = restartable.client.source(job=ENDLESS_SCRIPT)
     late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600

@@ -1,4 +1,4 @@
-"""axe-core, which finds barriers for people with disabilities on a page. npm installs it once per machine."""
+"""axe-core, which finds accessibility barriers on a page. npm installs it once per machine."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ SERIOUS_IMPACTS = ("serious", "critical")
 
 
 def find_axe() -> str:
-    """Return axe-core's script. Skips the test with a reason if axe-core cannot be installed."""
+    """Return axe-core's script, or skip the test with a reason if axe-core cannot be installed."""
     script = FOLDER / "node_modules/axe-core/axe.min.js"
     if not script.exists():
         npm = shutil.which("npm")
@@ -27,7 +27,7 @@ def find_axe() -> str:
 
 
 def find_barriers(tab: Any) -> list[str]:
-    """Return the serious findings of axe on a page that is open in Playwright."""
+    """Return the serious barriers that axe-core finds on a page that is open in Playwright."""
     tab.evaluate(find_axe() + "; null")
     results = tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [

@@ -15,15 +15,15 @@ def environment() -> dict[str, str]:
 
 
 def full_disk_environment() -> dict[str, str]:
-    """Return an environment for a process on a full disk, in which Python writes no compiled modules.
+    """Return an environment for a process whose disk is full: Python writes no compiled modules.
 
-    Otherwise, Python would leave a partly written module that no later process could import.
+    Otherwise, Python would write part of a module, which no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with the arguments in `command`. timeout: in seconds. variables: additional environment variables."""
+    """Run Python with the arguments in `command`. timeout: the limit in seconds. variables: additional variables."""
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""Hooks and fixtures of every conftest.py: short names of tests, and a folder for sockets."""
+"""Hooks and fixtures of both packages' tests: short test names, and a folder for sockets."""
 
 import tempfile
 from collections.abc import Iterator

@@ -14,10 +14,10 @@ SLOW_MS = 90_000  # the maximum wait for a job to start or to end
 
 @dataclass
 class ConsoleTab:
-    """A tab with the console. problems: messages of the browser. requests: the requested URLs.
+    """A tab with the console. problems: the browser's messages. requests: the requested URLs.
 
-    rejected: the operations and paths that were rejected. expected: the rejections that a test expects; a job has no
-    log before its first line.
+    rejected: the operations and paths that were rejected. expected: the rejections that a test expects, by default
+    of DescribeLogStreams, because a job has no log before its first line.
     """
 
     page: Any
@@ -40,7 +40,7 @@ class ConsoleTab:
             self.rejected.add(target.rpartition(".")[2] if target else urlsplit(response.url).path)
 
     def open(self, *parts: str, query: str = "") -> "ConsoleTab":
-        """Open a page, and wait until it is drawn."""
+        """Open a page, and wait until it has been rendered."""
         hash_ = "/".join(quote(part, safe="") for part in parts)
         self.page.goto(f"{self.address}#/{hash_}{query}")
         self.page.wait_for_function(TITLE, arg=" - ".join((*reversed(parts), "stagemaker")))

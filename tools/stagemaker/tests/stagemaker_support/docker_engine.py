@@ -30,7 +30,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of the containers that simulators of a process, or of all processes, have not yet removed."""
+    """Return the names of containers not yet removed by the simulators of a process, by default of all processes."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 

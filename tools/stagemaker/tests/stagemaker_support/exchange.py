@@ -1,4 +1,4 @@
-"""A program with which a job sends one bit to another job by all means that the kernel offers, or tries to receive it.
+"""A program with which a job tries to send a bit to another job, or to receive it, by every means the kernel offers.
 
     ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats the repeatable means until it is stopped
     ROLE=receive TOKEN=... python exchange.py     prints a JSON list of the means by which the bit arrived

@@ -1,7 +1,7 @@
 """The number of generated examples: a few constant ones, or RECORE_FUZZ times as many random ones.
 
 The project's gate must give the same result every time, so its examples depend only on the tests. `make test-fuzz`
-sets RECORE_FUZZ to search further. A failure is printed with the setting that reproduces it.
+sets RECORE_FUZZ to try more examples. A failure is printed with the setting that reproduces it.
 """
 
 import os
@@ -31,7 +31,7 @@ if TIMES == 1:
 
 
 def examples(count: int) -> settings:
-    """Return a decorator that runs a test with this number of examples, and with more if RECORE_FUZZ is set."""
+    """Return a decorator that runs a test with this number of examples, multiplied by RECORE_FUZZ if it is set."""
     return settings(max_examples=count * TIMES)
 
 

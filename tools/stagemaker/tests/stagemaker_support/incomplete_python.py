@@ -9,7 +9,7 @@ import click
 
 
 def make_incomplete_python(folder: Path, **sources: Path) -> Path:
-    """Return a Python that has only click and the distributions in `sources`, which maps their names to folders."""
+    """Create a Python with only click and the distributions in `sources` (folders by name), and return its path."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     target = next((folder / "lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]

@@ -1,9 +1,9 @@
-"""The fenced commands of pages, run as printed.
+"""Run the fenced commands of documentation pages as printed.
 
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
-are their output, in which `...` matches any text. Other tags: `self`, the commands that run these tests;
-`login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
-bubblewrap. A block tagged `diff` is applied, one tagged `yaml` is not run.
+are their output, in which `...` matches any text. A tag `self` marks the commands that run these tests. Other tags
+state a requirement of the commands: `login` and `aws`, an account; `docker`, an engine; `sandbox`, bubblewrap. A block
+tagged `diff` is applied; a block tagged `yaml` is not run.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def is_independent(tags: set[str]) -> bool:
 def run_script(
     script: str, folder: Path, variables: dict[str, str], background: contextlib.ExitStack
 ) -> tuple[int, str, str]:
-    """Run a script in bash; return its exit status, stdout and stderr. background: kills remaining processes."""
+    """Run a bash script; return its exit status, stdout and stderr. background: a stack that ends other processes."""
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
     # files and not pipes, which a program in the background would keep open
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
@@ -81,7 +81,7 @@ def run_blocks(
     is_selected: Callable[[set[str]], bool] = is_independent,
     checks_output: bool = True,
 ) -> None:
-    """Run the pages' blocks that have selected tags, in order, and check their output."""
+    """Run the pages' blocks whose tags are selected, in order, and check their output."""
     with contextlib.ExitStack() as background:  # later blocks may use processes of earlier ones
         for page, (tags, block) in ((each, block) for each in pages for block in blocks(each)):
             if not is_selected(set(tags)):

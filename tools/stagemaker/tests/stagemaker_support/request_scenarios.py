@@ -1,9 +1,9 @@
-"""Scenarios of clients that send the API's own requests: resources of SDK 3, operators of Airflow, the AWS CLI.
+"""Scenarios for clients that send the API's own requests: SDK 3's resources, Airflow's operators, and the AWS CLI.
 
 A test module imports all names and defines two module-scoped fixtures: `services`, a function that returns a boto3
-client, and `builder`, which sends requests in its client's way: create(kind, request), which also waits until a job has
-ended or an endpoint is in service; fails(), a context in which creating a job must raise the client's error;
-update_endpoint(request); invoke(endpoint, body, variant); delete(kind, name).
+client, and `builder`, whose methods send requests through the client: create(kind, request) also waits until a job has
+ended or an endpoint is in service; fails() returns a context in which creating a job must raise the client's error; the
+others are update_endpoint(request), invoke(endpoint, body, variant) and delete(kind, name).
 """
 
 from collections.abc import Callable

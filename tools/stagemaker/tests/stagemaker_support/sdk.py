@@ -1,4 +1,4 @@
-"""Run clients as an outside user does: with a simulator in another process and only its environment variables.
+"""Run clients as a user does, with a simulator in another process and only the simulator's environment variables.
 
 `make test-sdk` runs these tests in one environment for each client, without any of the project's packages.
 """
@@ -46,7 +46,7 @@ CLIENTS = {"sagemaker-train": "v3", "sagemaker": "v", "ml2p": "ml2p", "apache-ai
 
 
 def installed_client() -> str:
-    """Return the client that is installed in this environment: v1, v2 or v3 of the SDK, ml2p, airflow, or none."""
+    """Return the installed client: v1, v2 or v3 of the SDK, ml2p, airflow, or "" for none."""
     for package, client in CLIENTS.items():
         try:
             version = importlib.metadata.version(package)
@@ -111,7 +111,7 @@ def s3(variables: dict[str, str]) -> Any:
 
 
 def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
-    """Wait for an execution's end, and return its description. The SDK's wait does not support the status Stopped."""
+    """Wait until an execution has ended; return its description. The SDK's wait does not support the status Stopped."""
     deadline = time.monotonic() + seconds
     while (description := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
         assert time.monotonic() < deadline, description
@@ -120,7 +120,7 @@ def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps by name; version 2 adds the kind to some names. The SDK's own method returns only ten steps."""
+    """Return all steps by name, without the kind that version 2 adds. The SDK's method returns only ten steps."""
     import boto3
 
     paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")

@@ -61,7 +61,7 @@ def running(*options: object, **variables: str) -> Iterator[SimulatorProcess]:
 
 @contextmanager
 def simulator_process(state: Path | None = None, **variables: str) -> Iterator[SimulatorProcess]:
-    """Run a simulator that allows resets; raise AssertionError if it ends early or with an error."""
+    """Run a simulator that allows resets. Raises AssertionError if it exits early or with an error."""
     with running("--allow-reset", *(["--state", state] if state else []), **variables) as simulator:
         yield simulator
         assert simulator.process.poll() is None, f"it ended early, with exit status {simulator.process.returncode}"

@@ -1,4 +1,4 @@
-"""Writes a table of houses and their prices, the training data of tools/recore/docs/models-tutorial.md."""
+"""Write a table of houses and their prices, the training data for tools/recore/docs/models-tutorial.md."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ ROWS = 500
 
 
 def write_house_prices(path):
-    """Write areas (m2), rooms, ages (years) and distances to the centre (km) of houses, and prices (1,000 euros)."""
+    """Write a CSV file of houses: area (m2), rooms, age (years), distance to the centre (km), price (1,000 euros)."""
     random = np.random.default_rng(0)
     houses = pd.DataFrame(
         {

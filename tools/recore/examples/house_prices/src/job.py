@@ -1,4 +1,4 @@
-"""The script of the plain scikit-learn container: trains and serves HousePrices."""
+"""The script that trains and serves HousePrices in the plain scikit-learn container."""
 
 from model import HousePrices
 

@@ -1,4 +1,4 @@
-"""A model of house prices, written to ML2P's interface."""
+"""A model of house prices with ML2P's interface."""
 
 import json
 import tempfile

@@ -24,7 +24,7 @@ class BackendError(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """boto3 clients, each created at first use; they determine where a run happens.
+    """The boto3 clients, which determine where a run happens. Each client is created at first use.
 
     make_client: creates the client of a service. log_delay: seconds until a job's last lines are in its log. patience:
     seconds to wait while AWS throttles or the account's quota is full.
@@ -73,8 +73,8 @@ class BackendSettings:
 class Backend:
     """An open backend.
 
-    isolation: a description for users. has_ml: whether jobs have a folder /opt/ml; processes without a sandbox do not.
-    scoring_role: role of scoring jobs, if different.
+    isolation: a description for users. has_ml: whether jobs have a folder /opt/ml, which processes without a sandbox
+    lack. scoring_role: the role of scoring jobs, if different.
     """
 
     services: Services

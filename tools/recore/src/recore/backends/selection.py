@@ -33,7 +33,7 @@ LOG_DELAY = 5.0  # seconds after which a job's last lines are in CloudWatch Logs
 
 
 def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> AbstractContextManager[Backend]:
-    """Return a context manager for the backend that the settings choose. show: called with progress lines.
+    """Return a context manager for the backend that the settings choose. show: a callback for progress lines.
 
     Raises BackendError if the settings contradict each other, or do not define a usable backend.
     """
@@ -45,10 +45,9 @@ def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> Abst
 
 
 def choose_isolation(option: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
-    """Return the isolation of jobs: the user's choice, or by default "required" for a host, otherwise "auto".
+    """Return the isolation of jobs: the user's choice or, by default, "required" for a host and "auto" for other users.
 
-    A host is a user who passes private assays (actual) with a submission that is not the user's own, or who checks
-    with for_host.
+    A host is a user who passes private assays (actual) with someone else's submission, or for whom for_host is true.
     """
     is_judging = actual is not None and not is_own(submission)
     return option or ("required" if for_host or is_judging else "auto")
@@ -71,7 +70,7 @@ def is_third_party(submission: Path, actual: Path | None, folder: Path = Path())
 
 
 def _connect(settings: BackendSettings) -> Backend:
-    """Raise BackendError if the user's AWS settings are incomplete or invalid."""
+    """Return the backend at AWS or AWS_ENDPOINT_URL. Raises BackendError if its settings are invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client, patience=settings.patience)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
@@ -131,7 +130,7 @@ def _make_client(service: str) -> Any:
 
 
 def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
-    """Raise SimulatorGoneError, because boto3 would try for minutes to connect to a stopped simulator."""
+    """Raise SimulatorGoneError if the connection failed; boto3 would retry for minutes."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(caught_exception, EndpointConnectionError):
@@ -165,7 +164,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _check_connection(endpoint: str) -> None:
-    """Raise BackendError if no local server responds, because boto3 would try for minutes."""
+    """Raise BackendError if the endpoint is local and nothing responds; boto3 would retry for minutes."""
     if not _is_loopback(endpoint):
         return
     parts = urlsplit(endpoint)
@@ -189,9 +188,9 @@ def _fetch_isolation(endpoint: str) -> tuple[str, bool | None]:
 
 @contextmanager
 def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Iterator[Backend]:
-    """Run a simulator during the context. Docker's default image is built from the template's files.
+    """Run a simulator within the context. Docker's default image is built from the template's files.
 
-    show: called with each line of the build. Raises OSError if isolation is required but not available.
+    show: a callback for each line of the build. Raises OSError if isolation is required but not available.
     """
     image = settings.image
     if settings.engine == "docker" and image is None:

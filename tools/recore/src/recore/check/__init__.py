@@ -1,4 +1,4 @@
-"""The upload check: rules that read a submission's source, and rules that run it in the simulator's sandbox."""
+"""The upload check: rules that read a submission's source, and rules that run the submission in a sandbox."""
 
 from recore.check.local_simulator import open_experiments
 from recore.check.output import explain, is_negative, list_rules, summarise, to_github, to_json, to_lines, to_text

@@ -1,4 +1,4 @@
-"""Modules that a submission can import: from the container's Python and packages, or from requirements.txt."""
+"""The modules that a submission can import, because the container or requirements.txt provides them."""
 
 import sys
 from importlib.metadata import packages_distributions

@@ -1,4 +1,4 @@
-"""Run the experiments' jobs and endpoints, each with a separate name, log and S3 objects."""
+"""Run the experiments' jobs and endpoints. Each has its own name, log and S3 objects."""
 
 import contextlib
 import json
@@ -46,7 +46,7 @@ Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 @dataclass
 class ExperimentJobs:
-    """Run jobs for a submission. folder: for results and logs. watch: called when a step changes."""
+    """Runs a submission's jobs. folder: for results and logs. watch: a function called with each changed step."""
 
     services: Services
     settings: RunSettings
@@ -63,14 +63,14 @@ class ExperimentJobs:
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Delete all objects, endpoints and models, except those that cannot be deleted, such as starting endpoints."""
+        """Delete the created objects, endpoints and models. Skip what cannot be deleted, such as starting endpoints."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
     def allocate(self) -> tuple[RunSettings, Storage]:
-        """Return the settings and storage of a new experiment. Its name does not reveal the experiment to its jobs."""
+        """Return a new experiment's settings and storage. Jobs cannot tell from its name which experiment they run."""
         settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
@@ -80,7 +80,7 @@ class ExperimentJobs:
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
         """Yield a step. Raises ExperimentFailed if the step fails.
 
-        name: ends with the name of the step in a run. data: see Step.
+        name: ends with the name of the corresponding step in a run. data: see Step.
         """
         step = Step(name, kind, data=data)
         try:
@@ -146,7 +146,7 @@ class ExperimentJobs:
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, ServedResponse]:
-        """Send requests and return the responses. Stop after a late response: the next ones would also be late."""
+        """Send requests and return the responses. After a late response, count the remaining requests as late, too."""
         responses: dict[str, ServedResponse] = {}
         for request in planned:
             late = any(response.late for response in responses.values())
@@ -179,7 +179,7 @@ class ExperimentJobs:
         storage.download(key, target)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
-        """Run a program from programs/ as a processing job. Return the folder with its output `results`.
+        """Run a program from programs/ as a processing job. Return the folder with the job's output `results`.
 
         sources: the files in each input.
         """
@@ -194,9 +194,9 @@ class ExperimentJobs:
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
-        """Run a program from programs/ as the script of a training job. Return the folder with its output.
+        """Run a program from programs/ as the script of a training job. Return the folder with the job's output.
 
-        channels: the files in each channel. files: further files next to the program.
+        channels: the files in each channel. files: additional files next to the program.
         """
         settings, storage = self.allocate()
         files = files | {file: (PROGRAMS / file).read_bytes() for file in (program, "step_environment.py")}
@@ -216,7 +216,7 @@ class ExperimentJobs:
         return folder
 
     def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
-        """Read a report by a program. Raises ExperimentFailed if the submission removed or changed the report."""
+        """Return a program's JSON report, converted. Raises ExperimentFailed if the report is missing or invalid."""
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -233,7 +233,7 @@ class ExperimentJobs:
                     storage.upload(content, (folder, name))
 
     def _download_results(self, settings: RunSettings, folder: Path) -> Path:
-        """Download the files with plain names from the output `results` of a processing job, up to a size limit."""
+        """Download the output `results` up to a size limit, without files with unusual names."""
         prefix = settings.key("results", "")
         folder.mkdir()
         items = list_objects(self.services.s3, settings.bucket, prefix)
@@ -247,7 +247,7 @@ class ExperimentJobs:
 
 
 def _unpack_files(archive: Path, folder: Path) -> None:
-    """Unpack files with plain names from a job's archive, up to a size limit. Raises StepFailed if it is invalid."""
+    """Unpack an archive up to a size limit, without files with unusual names. Raises StepFailed if it is invalid."""
     folder.mkdir()
     remaining = MAX_RESULT_BYTES
     try:

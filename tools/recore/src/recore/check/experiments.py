@@ -1,11 +1,11 @@
-"""Run a submission's steps, and variations of them, as jobs. Each runs at most once, when a rule first requests it.
+"""Run a submission's steps and other experiments as jobs. Each runs at most once, when a rule first requests it.
 
 All of the submission's code runs in jobs and endpoints, which are created with the same requests as in `recore run`, on
 the clients' backend. The steps run as in `recore run`, and so does preprocess.py with each variation of the data. An
-endpoint receives requests that Batch Transform would not send. The other jobs run programs/: hold_out.py trains without
-some drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all steps for a host. Most of them
-run in training jobs, because processing jobs do not install requirements.txt. Rules only read results. A job's output
-is untrusted: it is read with limits and never unpickled.
+endpoint receives requests that Batch Transform would not send. The other jobs run the programs in programs/:
+hold_out.py trains without some drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all
+steps for a host. Most of these programs run in training jobs, because processing jobs do not install requirements.txt.
+Rules only read the results. A job's output is untrusted: it is read with limits and never unpickled.
 """
 
 import contextlib
@@ -62,14 +62,14 @@ VARIATIONS = ("private", "some", "reversed", "single")
 class Experiments(SharedResults):
     """The experiments with one submission. On exit, this context manager stops their jobs and deletes their objects.
 
-    services: boto3 clients, which determine the backend. settings: settings for the requests; each job gets a different
+    services: boto3 clients, which determine the backend. settings: the settings for requests; each job gets a different
     name. submission: the submission's files. data: public data. weights: the targets' weights in the score. folder: an
-    existing empty folder for results and logs, which the caller removes. watch: called when a step changes. builder:
-    clients and settings for the job that runs setup.py, if its backend is different. thorough: whether to repeat
-    training with many rows. show: called with a line about the required time. by_hand: path of the data if the user can
-    run the scripts with this file, without a sandbox.
+    existing empty folder for results and logs, which the caller removes. watch: called with each changed step. builder:
+    the clients and settings for the job that runs setup.py, if its backend is different. thorough: whether to repeat
+    training with many rows. show: called with a line about the time required. by_hand: the data file with which the
+    user can run the scripts without a sandbox, if any.
 
-    Each method waits for its experiment and raises ExperimentFailed if the experiment, or one that it needs, failed.
+    Each method waits for its experiment and raises ExperimentFailed if this experiment, or one that it needs, failed.
     Methods may be called from several threads.
     """
 
@@ -110,7 +110,7 @@ class Experiments(SharedResults):
     def start_all(self, for_host: bool = False) -> None:
         """Start all experiments in parallel. Without this call, each starts when a rule requests it.
 
-        for_host: include the experiments for the rules RC8xx.
+        for_host: whether to include the experiment for the rules RC8xx.
         """
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
         starting += [self._first_part, self._second_part, self.predictions, self.held_out]
@@ -139,7 +139,7 @@ class Experiments(SharedResults):
         return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentError]:
-        """Return the failures of train, preprocess and predict, except failures that an earlier step caused."""
+        """Return the failures of train, preprocess and predict, unless an earlier step caused them."""
         failed: dict[str, ExperimentError] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
@@ -193,14 +193,14 @@ class Experiments(SharedResults):
 
     @experiment
     def preprocessing(self) -> Path:
-        """Run step 2 with all data. Return its CSV without targets, as it is sent to the model."""
+        """Run step 2 with all data. Return the CSV without targets, which is sent to the model."""
         output = self._preprocess("full", "public", self.data.path, self._by_hand)
         self.targets_written = remove_targets(output)
         return output
 
     @experiment
     def variations(self) -> dict[str, Variation]:
-        """Run step 2 for each variation of the data, in jobs like those in a run. Return the results by name."""
+        """Run step 2 for each variation of the data, in separate jobs. Return the results by name."""
         started = {name: self._pool.submit(self._run_variation, name) for name in VARIATIONS}
         return {name: variation.result() for name, variation in started.items()}
 
@@ -218,7 +218,7 @@ class Experiments(SharedResults):
 
     @experiment
     def differences(self) -> dict[str, str]:
-        """Return how the inputs of each variation differ from the public file's; see find_differences."""
+        """Return how each variation's inputs differ from the inputs of the public file; see find_differences."""
         self._start(self.variations)
         rows = (self.data.subset, self.plan.private_rows)
         differences = find_differences(self.preprocessing(), self.variations(), *rows)
@@ -240,7 +240,7 @@ class Experiments(SharedResults):
 
     @experiment
     def predictions(self) -> Path:
-        """Run step 3, a Batch Transform job, and return the response to step 2's CSV."""
+        """Run step 3, a Batch Transform job with step 2's CSV, and return the file of predictions."""
         self._start(self.preprocessing)
         training, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.allocate()
@@ -265,7 +265,7 @@ class Experiments(SharedResults):
     def serving(self) -> dict[str, ServedResponse]:
         """Return an endpoint's responses to the requests of served_requests.py.
 
-        If the inputs depend on the drill holes in the data, the request `private` contains inputs for other holes.
+        If the inputs depend on the drill holes in the data, a request `private` with inputs for other holes is added.
         """
         self._start(self.preprocessing)
         self._start(self.variations)
@@ -286,7 +286,7 @@ class Experiments(SharedResults):
 
     @experiment
     def claimed_held_out(self) -> Floats | None:
-        """Return the submission's own held-out predictions, or None if there are none."""
+        """Return the submission's own held-out predictions, or None if they are missing or invalid."""
         return read_held_out(self.training().archive, self.data.targets)
 
     @experiment
@@ -296,10 +296,10 @@ class Experiments(SharedResults):
         return None if claimed is None else self.recompute_held_out(claimed)
 
     def recompute_held_out(self, claimed: Floats | None = None) -> HeldOut | None:
-        """Predict each held-out drill hole with a model trained without it. Return None if there are no folds.
+        """Predict each held-out drill hole with a model trained on the others. Return None if there are no folds.
 
-        Models train as in step 1 and predict as in step 3, but all in one job. If `thorough` is set, each fold has a
-        separate job, because train.py can read all data in its job. claimed: the submission's own predictions.
+        Models are trained as in step 1 and predict as in step 3, but all in one job. If `thorough` is set, each fold
+        has a separate job, because train.py can read all data in its job. claimed: the submission's own predictions.
         """
         if not self.plan.folds:
             return None
@@ -345,7 +345,7 @@ class Experiments(SharedResults):
 
     @experiment
     def by_hand(self) -> ScriptResult:
-        """Predict the few rows with predict.py."""
+        """Run predict.py with a few rows."""
         folder = self._write_variations()
         channels: dict[str, Files] = {
             "models": {"full.tar.gz": self.training().joined},
@@ -357,9 +357,9 @@ class Experiments(SharedResults):
 
     @experiment
     def observations(self) -> dict[str, Observation]:
-        """Run preprocess, train and predict once more. Return their observed actions by step.
+        """Run preprocess, train and predict once more. Return the observations by step.
 
-        They run with all data, as in a run, unless training takes a long time.
+        The steps use all data, as in a run, unless training takes a long time.
         """
         public = self._write_part()
         with contextlib.suppress(ExperimentError):

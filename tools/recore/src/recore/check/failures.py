@@ -16,7 +16,8 @@ MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 class ExperimentError(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: the remedy. location: position in the submission, if known. outside: whether the cause lies outside it.
+    fix: the remedy. location: the position in the submission, if known. outside: whether the cause lies outside the
+    submission.
     """
 
     def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):
@@ -54,7 +55,7 @@ def find_failure(experiment: Callable[[], object], problem: str) -> Findings:
 
 
 def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentError:
-    """Convert a failed step to an exception. submission: path of the folder or archive."""
+    """Convert a step's failure to an exception. submission: the path of the folder or archive."""
     frame = step.exception.location if step.exception else None
     location = Location(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"{GENERAL_FIX} {find_place(step)}"

@@ -36,7 +36,7 @@ PATH_FUNCTIONS = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "
 
 @dataclass(frozen=True)
 class FileUse:
-    """A call that reads or writes a file. path: as in the source, with `*` for unknown parts."""
+    """A call that reads or writes a file. path: the path in the source, with `*` for each unknown part."""
 
     path: str
     writes: bool
@@ -56,7 +56,7 @@ def relative_to_submission(path: str) -> str | None:
 
 
 def is_local_path(path: str) -> bool:
-    """Return whether a path exists only locally: above the submission, or in a folder that is never uploaded."""
+    """Return whether a path exists only locally: outside the submission, or in a folder that is never uploaded."""
     top, inside, _ = (relative_to_submission(path) or "").partition("/")
     return bool((top in LOCAL_ONLY and inside) or ABSOLUTE.fullmatch(path) or path.startswith("../"))
 
@@ -148,7 +148,6 @@ def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
 
 
 def _is_path(node: ast.expr, script: Script) -> bool:
-    """Return whether an expression is known to be a pathlib.Path."""
     for _ in range(MAX_DEPTH):
         if isinstance(node, ast.BinOp):
             node = node.left

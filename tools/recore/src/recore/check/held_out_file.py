@@ -16,7 +16,7 @@ MAX_REASON_LENGTH = 10_000  # characters that are read from a reason
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A fold that failed. step: train, predict, or own (training on the rows of all folds; `rows` is then empty)."""
+    """A failed fold. step: train or predict; or own for training on all folds' rows, in which case `rows` is empty."""
 
     step: str
     reason: str
@@ -25,9 +25,9 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The submission's own and the recomputed predictions (rows, targets) for held-out rows. Missing ones are NaN.
+    """The submission's own and the recomputed predictions (rows, targets) for held-out rows. Missing values are NaN.
 
-    claimed: the submission's own, or None if train.py wrote none. failed: failed folds, not skipped ones.
+    claimed: the submission's own predictions, or None if train.py wrote none. failed: the failed folds.
     """
 
     claimed: Floats | None
@@ -45,7 +45,7 @@ def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
 
 
 def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
-    """Parse held_out.csv as an array (rows, targets), or None if it is invalid or empty."""
+    """Return held_out.csv as an array (rows, targets), or None if it is invalid or empty."""
     try:
         evaluation.check_size(content)
         lines = csv.reader(content.decode("utf-8", "replace").splitlines())
@@ -87,6 +87,6 @@ def _read_failure(path: Path, step: str, fold: list[int]) -> list[FailedFold]:
 
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
-    """Return the sum of weight x R2; each R2 is computed from the rows with both an assay and a prediction."""
+    """Return the weighted sum of the targets' R2, each computed from the rows with both an assay and a prediction."""
     columns = zip(targets, predicted.T, measured.T, strict=True)
     return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)

@@ -34,7 +34,7 @@ class InputRow:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A CSV of model inputs. problem: the reason why it could not be read, or ""."""
+    """A CSV of model inputs. problem: why the CSV could not be read, or ""."""
 
     header: list[str]
     rows: list[InputRow]
@@ -49,9 +49,9 @@ class Inputs:
 
 
 def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
-    """Read a CSV without interpreting its cells. An index may be quoted.
+    """Read a CSV without interpreting its cells. The index may be in quotation marks.
 
-    cells_of: the rows whose cells are kept, counted from 0; all by default.
+    cells_of: the rows, counted from 0, whose cells are kept; by default, all rows.
     """
     if path.stat().st_size > MAX_BYTES:
         return Inputs([], [], f"the file is larger than {MAX_BYTES >> 30} GiB")
@@ -68,7 +68,7 @@ def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
 
 
 def first_difference(expected: InputRow, row: InputRow) -> int | None:
-    """Return the number (from 1) of the first cell in which two rows differ by more than rounding, or None."""
+    """Return the number (from 1) of the first cell that differs by more than rounding, or None if the rows agree."""
     if expected.cells == row.cells:
         return None
     first, second = expected.values, row.values
@@ -87,7 +87,7 @@ def _close(one: str, other: str) -> bool:
 
 
 def _is_rounded_differently(one: str, other: str) -> bool:
-    """Return whether numbers with six or more digits differ by one in the last digit, like sums in different orders."""
+    """Return whether two numbers with at least six digits differ by one in the last digit, as reordered sums may."""
     parts = [DECIMAL.fullmatch(one), DECIMAL.fullmatch(other)]
     decimals = max(len(part[2]) if part else 0 for part in parts)
     units = [int(part[1] + part[2].ljust(decimals, "0")) for part in parts if part]
@@ -105,11 +105,11 @@ def read_columns(path: Path) -> pd.DataFrame:
 def find_differences(
     public: Path, variations: Mapping[str, Variation], subset: Sequence[int], private: Sequence[int]
 ) -> dict[str, str]:
-    """For each variation, return how its inputs differ from the public file's, or "" if they agree.
+    """For each variation, return how its inputs differ from the public file's inputs, or "" if they agree.
 
-    public: the output of preprocess.py for the public file. few, private: the rows in the small variations and in
-    `private`. Small variations without assays are compared with the same rows with assays. The variation `untargeted`
-    is required only if both `private` and `reversed` differ.
+    public: the output of preprocess.py for the public file. few: the rows in the small variations. private: the rows in
+    the variation `private`. Small variations without assays are compared with the same rows with assays. The variation
+    `untargeted` is required only if `private` and `reversed` both differ.
     """
     expected = read_inputs(public, {*subset, *private})
     rows, as_private = (

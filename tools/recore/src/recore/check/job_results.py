@@ -13,10 +13,10 @@ SHOWN = 20  # findings of one rule
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The result of a training job. archive: model.tar.gz. joined: the archive with the submission added under code/.
+    """The result of a training job. archive: model.tar.gz. joined: a copy with the submission added under code/.
 
-    rows: number of rows in the data. seconds: duration of training. cpu_seconds: CPU time of all processes. memory:
-    peak, in per cent of the instance's memory. Unknown values are None.
+    rows: the number of rows in the data. seconds: the duration of training. cpu_seconds: the CPU time of all processes.
+    memory: the peak, as a percentage of the instance's memory. Unknown values are None.
     """
 
     archive: Path
@@ -37,8 +37,8 @@ class Variation:
 
 @dataclass(frozen=True)
 class ServedResponse:
-    """A model server's response. status: HTTP status, or 0 without a response. body: only if successful. error: the
-    error message, or why there is no response. late: whether the endpoint's time limit was exceeded.
+    """A model server's response. status: the HTTP status, or 0 without a response. body: None after a failure. error:
+    the error message, or why there is no response. late: whether the endpoint's time limit was exceeded.
     """
 
     status: int
@@ -49,7 +49,7 @@ class ServedResponse:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The result of setup.py. files: SHA-256 of the archived files by name. error: why the archive is invalid."""
+    """The result of setup.py. files: the SHA-256 of each archived file, by name. error: why the archive is invalid."""
 
     status: int
     files: dict[str, str]
@@ -67,7 +67,7 @@ class BuildResult:
 class ScriptResult:
     """The result of predict.py: its exit status, output and predictions, if any.
 
-    statuses: exit statuses of all runs, as predict.py is run again if it fails.
+    statuses: the exit statuses of all runs, because predict.py is run again if it fails.
     """
 
     status: int
@@ -85,9 +85,9 @@ class ScriptResult:
 
 @dataclass(frozen=True)
 class Event:
-    """An action of a step. kind: network, files, processes or native. name: name of Python's audit event.
+    """An action of a step. kind: network, files, processes or native. name: the name of Python's audit event.
 
-    detail: the event's arguments. location: position in the submission.
+    detail: the event's arguments. location: the position in the submission.
     """
 
     kind: str
@@ -106,7 +106,7 @@ class Observation:
 
 
 def read_observations(report: Any) -> dict[str, Observation]:
-    """Read the report of observe.py by step. Raises KeyError, TypeError or ValueError if it is invalid."""
+    """Return observe.py's observations by step. Raises KeyError, TypeError or ValueError if `report` is invalid."""
     return {str(step): _read_observation(entry) for step, entry in report.items()}
 
 
@@ -121,7 +121,7 @@ def _read_observation(entry: dict[str, Any]) -> Observation:
 def find_events(
     observations: Mapping[str, Observation], kind: str, action: str, fix: str, level: Level = Level.ERROR
 ) -> Findings:
-    """Yield a finding for each location with events of this kind. action: completes "the submission ..."."""
+    """Yield a finding for each different event of this kind. action: the text after "the submission"."""
     seen: set[tuple[str, Location | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:

@@ -1,4 +1,4 @@
-"""Open experiments with data, a dedicated simulator, and the host's targets and weights."""
+"""Open experiments on a dedicated simulator, with the host's targets and weights."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -31,10 +31,10 @@ def open_experiments(
 ) -> Iterator[Experiments]:
     """Open experiments with a submission on a dedicated simulator, which stops when the context exits.
 
-    public: data with assays; by default the file in data/, or sample data if it is missing. parallel: start all
-    experiments at once, including those for hosts if `for_host` is set. run_setup_py: whether to run setup.py. show:
-    called with lines about the data and the simulator. progress: a context manager around the experiments that returns
-    a function to call with each changed step. thorough: see Experiments.
+    public: data with assays; by default, the file in data/, or sample data if it is missing. parallel: whether to start
+    all experiments at once, including those for hosts if `for_host` is set. run_setup_py: whether setup.py will run.
+    show: called with lines about the data and the simulator. progress: a context manager around the experiments that
+    returns a function to call with each changed step. thorough: see Experiments.
     """
     weights = dict(challenge().weights)
     files = read_submission(submission)
@@ -59,7 +59,7 @@ def open_experiments(
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
-    """Open a backend that runs setup.py in the image of `unearthed build`, or return None if it is not available."""
+    """Open a backend that runs setup.py in the image of `unearthed build`, or return None if this is not possible."""
     try:
         from stagemaker import docker_client, image_exists
 

@@ -36,7 +36,7 @@ def explain(rules: Sequence[Rule]) -> str:
 
 
 def is_negative(results: Sequence[RuleResult]) -> bool:
-    """Return whether a rule found an error, or could not be run because of one."""
+    """Return whether a rule found an error or was not run."""
     return not all(result.passed for result in results)
 
 
@@ -57,10 +57,10 @@ def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
 
 
 def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
-    """Return a list of the rules that were not run, then the numbers of rules that were run and of findings.
+    """Return a text with the rules that were not run, and the numbers of rules that were run and of findings.
 
-    verbose: list each rule that was not run, with the reason, instead of only their number. They are always listed if
-    no error explains why they were not run.
+    verbose: whether to list each rule that was not run, with the reason, instead of only their number. Without errors,
+    these rules are always listed.
     """
     lines = []
     not_run = [result for result in results if result.not_run]
@@ -72,7 +72,7 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """Return a JSON object with the findings, the rules that were not run, and the number of each.
+    """Return a JSON object with the findings, their number by level, and the rules that were not run.
 
     The SHA-256 is computed from the uploaded files, as in run.json; it is null if these files cannot be determined.
     """

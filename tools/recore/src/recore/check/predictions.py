@@ -55,7 +55,7 @@ def _parse_cell(cell: str, line: int) -> float:
 def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     """Return the row and column (from 0) in which two arrays of the same shape differ most, or None if they agree.
 
-    NaN equals NaN. Differences are relative to the larger of the value and a millionth of its column's maximum.
+    NaN equals NaN. Differences are relative to the value, or to a millionth of its column's maximum if this is larger.
     """
     scale = np.nan_to_num(np.maximum(np.abs(first), np.abs(second)), posinf=1.0)
     floor = 1e-6 * scale.max(axis=0, initial=0.0)
@@ -77,7 +77,7 @@ def read_response(response: ServedResponse) -> Floats:
 
 
 def compare(expected: Floats, targets: Sequence[str], *responses: ServedResponse) -> str:
-    """Return how responses together differ from the expected predictions (rows, targets), or "" if they agree."""
+    """Return how concatenated responses differ from the expected predictions (rows, targets), or "" if they agree."""
     try:
         tables = [read_response(response) for response in responses]
     except InvalidPredictions as error:
@@ -111,7 +111,7 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
 
 
 def r2(predicted: Floats, measured: Floats) -> float:
-    """Return R2 over the rows that have both values, or 0 if all measured values are equal."""
+    """Return R2, computed from the rows with both values, or 0 if all measured values are equal."""
     mask = np.isfinite(predicted) & np.isfinite(measured)
     actual, estimate = measured[mask], predicted[mask]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0

@@ -22,7 +22,7 @@ SUBSET_SIZE = 24  # rows of a small variation
 
 @dataclass(frozen=True)
 class PublicData:
-    """A data file with assays. targets: names of the assays, in the order of predictions.
+    """A data file with assays. targets: the assays' names, in the order of the predictions.
 
     All members raise ValueError or OSError if the file is invalid.
     """
@@ -88,7 +88,7 @@ class PublicData:
 
     @cached_property
     def subset(self) -> list[int]:
-        """The indices of some rows, spread evenly over the file."""
+        """The indices of a few rows, evenly spaced."""
         return pick_subset(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
@@ -97,10 +97,11 @@ class PublicData:
             file.writelines(self._select_lines(rows))
 
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
-        """Write variations of the data, each as NAME.csv.gz.
+        """Write these variations of the data, each as NAME.csv.gz.
 
-        private: the rows `private` without assays and with renamed drill holes. some: a few rows. untargeted: the same
-        rows without assays. reversed: these rows without assays in reverse order. single: one row without assays.
+        private: the rows in the argument `private`, without assays and with renamed drill holes. some: a few rows.
+        untargeted: `some` without assays. reversed: the rows of `untargeted` in reverse order. single: one row of
+        `untargeted`.
         """
         header, *rows = csv.reader(self._select_lines(self.subset))
         inputs = [number for number, name in enumerate(header) if number == 0 or name not in self.targets]
@@ -139,7 +140,7 @@ def pick_subset(rows: Sequence[int]) -> list[int]:
 
 
 def rename_holes(names: Sequence[str]) -> dict[str, str]:
-    """Map drill holes to unused names in the same format that end in different numbers.
+    """Map drill holes to unused names in the same format with different numbers at the end.
 
     The empty name, for rows without a hole, does not change.
     """

@@ -10,7 +10,7 @@ from typing import Any
 class Level(StrEnum):
     """The severity of a finding.
 
-    error: the submission fails on the platform or gets a wrong score. warning: look at it. note: may be due to chance.
+    error: a failure on the platform, or a wrong score. warning: a possible problem. note: a possible effect of chance.
     """
 
     ERROR = "error"
@@ -48,9 +48,9 @@ Inspect = Callable[[Any], Findings]
 class Rule:
     """A rule of the check.
 
-    code: stable, such as RC102. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
-    must find no error before this one can run. inspect: yields findings; takes `Experiments` if the rule runs the
-    submission, otherwise a `SubmissionSource`. documentation: printed by `--explain`.
+    code: a stable code, such as RC102. name: in lower case with hyphens. summary: one line. needs: the codes of the
+    rules that must find no error before this rule can run. inspect: a function that yields findings from `Experiments`
+    if the rule runs the submission, otherwise from a `SubmissionSource`. documentation: the text for `--explain`.
     """
 
     code: str
@@ -63,7 +63,7 @@ class Rule:
 
 
 def rule(summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
-    """Turn the function `inspect` of a module into a rule with the module's name and docstring.
+    """Return a decorator that turns `inspect` into a rule with the name and docstring of its module.
 
     The module's name consists of the rule's code and name, as in rc304_training_time.
     """

@@ -1,6 +1,6 @@
-"""Run rules in order: first the source rules, and each rule only if the rules that it needs have passed.
+"""Run the source rules first, and each rule only if the rules that it needs have passed.
 
-Rules that run the submission start only if the source rules find no error, because errors in the source come first.
+Rules that run the submission start only if the source rules find no error: errors in the source must be fixed first.
 """
 
 import difflib
@@ -55,7 +55,7 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
 
 
 def _similarity(code: str, other: str) -> tuple[int, float]:
-    """Return the similarity of two codes: the length of their common prefix, then the share of equal characters."""
+    """Return the similarity of two codes: the length of their common prefix, then the ratio of difflib."""
     equal = [*(one == another for one, another in zip(code, other, strict=False)), False]
     return equal.index(False), difflib.SequenceMatcher(None, code, other).ratio()
 
@@ -84,14 +84,14 @@ def run_rules(
     open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
     show: Show = lambda results: None,
 ) -> list[RuleResult]:
-    """Run the chosen rules and the rules that they need. Return the results of the chosen ones, sorted by code.
+    """Run the chosen rules and the rules that they need. Return the chosen rules' results, sorted by code.
 
     If a chosen source rule finds an error, no rule that runs the submission is run. Rules that run the submission run
     in parallel, because most of them wait for a job. Exceptions from rules and open_experiments are not caught.
 
-    open_experiments: opens the experiments for rules that run the submission; called at most once, before the first of
-    them. None excludes these rules. show: called with the chosen results as they arrive, first with all results of
-    source rules, then with one result at a time.
+    open_experiments: opens the experiments for the rules that run the submission. It is called at most once, before the
+    first of these rules; None excludes them. show: called with the chosen rules' results as they arrive, first with all
+    results of source rules.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
     due = {code: by_code[code] for code in _add_needs(chosen_codes & by_code.keys(), by_code)}
@@ -156,7 +156,7 @@ def _list_needs(rule: Rule) -> tuple[str, ...]:
 
 
 def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
-    """Return why a rule cannot be run, naming the first needed rule that has not passed, or ""."""
+    """Return a reason not to run a rule, with the first needed rule that has not passed, or ""."""
     for code in _list_needs(rule):
         result = results.get(code)
         if result and not result.passed:
@@ -166,7 +166,7 @@ def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
 
 
 def _first_error(codes: set[str], results: dict[str, RuleResult]) -> str:
-    """Return why the submission is not run, naming the first chosen source rule that found an error, or ""."""
+    """Return a reason not to run the submission, with the first chosen source rule that found an error, or ""."""
     for code, result in sorted(results.items()):
         if code in codes and not result.rule.runs and not result.passed:
             return f"the submission is run only if {code} ({result.rule.name}) finds no error"

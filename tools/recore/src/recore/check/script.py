@@ -50,7 +50,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
+    """An import. module: the absolute name, or "" if a relative import leads out of all packages.
 
     names: the names in `from module import ...`.
     """
@@ -94,7 +94,7 @@ class Script:
         return [(node, context) for node, context in self.nodes if isinstance(node, ast.Call)]
 
     def executes(self, context: Context) -> bool:
-        """Return whether a job executes code in this context; only scripts that jobs start pass their main guard."""
+        """Return whether a job runs code in this context; a main guard is passed only in scripts that jobs start."""
         return not context.main or self.file in ENTRY_POINTS
 
     @cached_property
@@ -139,7 +139,7 @@ class Script:
     def name_of(self, node: ast.expr) -> str:
         """Return the dotted name of an expression, with imported names in full: `pandas.read_csv` for `pd.read_csv`.
 
-        It begins with a dot for methods of other expressions, as in `.to_csv`, and is empty if there is no name.
+        The name begins with a dot for methods of other expressions, as in `.to_csv`, and is empty if there is no name.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -210,14 +210,14 @@ def parse_script(file: str, content: bytes) -> Script:
 
 
 class Scripts:
-    """The scripts among a submission's files, train.py first. files: contents by name."""
+    """The scripts among a submission's files, with train.py first. files: the contents by name."""
 
     def __init__(self, files: Mapping[str, bytes]):
         names = sorted((name for name in files if name.endswith(".py")), key=lambda name: (name != "train.py", name))
         self._parsed = [parse_script(name, files[name]) for name in names]
 
     def locate(self, *names: str) -> Location:
-        """Return the location of the first of these functions or classes that a script defines, or else train.py."""
+        """Return the location of the first of these functions or classes that exists, or by default of train.py."""
         for name in names:
             for script in self._parsed:
                 if definition := script.definitions.get(name):
@@ -246,7 +246,7 @@ def line_of(node: ast.AST) -> int:
 
 
 def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, Context]]:
-    """Yield the nodes of a module in source order, with their contexts. Not recursive, because trees can be deep."""
+    """Yield a module's nodes in source order, with their contexts. Recursion is avoided, because trees can be deep."""
     stack: list[tuple[ast.AST, Context]] = [(tree, Context())]
     while stack:
         node, context = stack.pop()

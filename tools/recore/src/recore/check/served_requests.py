@@ -1,4 +1,4 @@
-"""Requests to the server in addition to Batch Transform's, built from lines of step 2's CSV."""
+"""The requests that the check sends to an endpoint, built from lines of step 2's CSV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MAX_LINE_LENGTH = 16 << 20  # bytes
 
 @dataclass(frozen=True)
 class Request:
-    """A request. name: identifies its response."""
+    """A request. name: the key of its response."""
 
     name: str
     body: bytes
@@ -44,7 +44,7 @@ def make_mixed_order(count: int) -> list[int]:
 
 
 def read_lines(inputs: Path, rows: Sequence[int]) -> list[bytes]:
-    """Return the header of step 2's CSV and the lines of these rows, which are sorted and counted from 0."""
+    """Return the header of step 2's CSV and these rows' lines, in the file's order. rows: row numbers, from 0."""
     with open(inputs, "rb") as file:
         header = file.readline(MAX_LINE_LENGTH)
         row_set = set(rows)

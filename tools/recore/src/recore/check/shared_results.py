@@ -14,7 +14,7 @@ THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
 def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T]:
-    """Run a method once, in its own thread, when it is first called. Each call waits for its result."""
+    """Make a method run once, in its own thread, when it is first called. Each call waits for the result."""
 
     @wraps(method)
     def wait_for_result(experiments: S) -> T:
@@ -28,7 +28,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
 
 
 class SharedResults:
-    """Base class of classes with experiments, which may be called from several threads."""
+    """Base class for classes whose methods are experiments. Several threads may call the methods."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(THREADS, "experiment")

@@ -19,7 +19,7 @@ SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
 @dataclass(frozen=True)
 class SetupFile:
-    """A parsed setup.py: the calls to setup(), and by name, the lines of modules, packages and unreadable arguments."""
+    """A parsed setup.py: the calls to setup(), and the line of each module, package and unreadable argument by name."""
 
     script: Script
     calls: list[ast.Call]
@@ -29,7 +29,7 @@ class SetupFile:
 
     @property
     def line(self) -> int:
-        """The line of the argument py_modules, or of the call to setup() if there is none."""
+        """The line of the argument py_modules, or of the call to setup() without this argument."""
         return keywords_of(self.calls[0]).get("py_modules", self.calls[0]).lineno if self.calls else 0
 
 
@@ -65,7 +65,7 @@ MAX_SCRIPTS = 500  # that are read
 
 
 class SubmissionSource:
-    """A submission that is read but not executed. targets: their names, in the order of predictions.
+    """A submission that is read but not executed. targets: the targets' names, in the order of predictions.
 
     Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
     """
@@ -84,8 +84,8 @@ class SubmissionSource:
         return self._scripts[file]
 
     def find_module(self, dotted: str) -> str | None:
-        """Return the file of a module, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package without
-        __init__.py, or None if the module is not part of the submission.
+        """Return the path of a module, or None if it is not part of the submission. The path is `a/b.py`,
+        `a/b/__init__.py`, or the folder `a/b` of a package without __init__.py.
         """
         path = dotted.replace(".", "/")
         for file in (f"{path}/__init__.py", f"{path}.py"):
@@ -97,7 +97,7 @@ class SubmissionSource:
         return None
 
     def find_other_case(self, module: str) -> str | None:
-        """Return the file or folder at the top level whose name differs from a module's only in case."""
+        """Return the top-level file or folder whose name differs from a module's only in case, or None."""
         files = [name for name in self.tree.list_folder("") if name.endswith(".py")]
         return module_in_other_case(module, [*files, *self._module_folders])
 
@@ -156,7 +156,7 @@ class SubmissionSource:
 
     @cached_property
     def setup(self) -> SetupFile | None:
-        """The parsed setup.py, or None if it cannot be read or the submission is an archive, which has none."""
+        """The parsed setup.py, or None if it cannot be read. An archive has no setup.py."""
         script = self.script("setup.py")
         return read_setup_file(script, self.tree.path) if script else None
 
@@ -174,7 +174,7 @@ class SubmissionSource:
 
     @property
     def known_uploads(self) -> dict[str, int]:
-        """`uploads`, or an empty dict if they cannot be determined."""
+        """`uploads`, or an empty dict if the files cannot be determined."""
         with suppress(ValueError, OSError):
             return self.uploads
         return {}

@@ -27,7 +27,7 @@ class UnreadableFile(ValueError):
 class SubmissionTree:
     """The files in a submission, by POSIX path. A submission is a folder or the src.tar.gz of `unearthed build`.
 
-    Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
+    Raises FileNotFoundError if the submission does not exist, and ValueError if an archive is invalid.
     """
 
     def __init__(self, path: Path):

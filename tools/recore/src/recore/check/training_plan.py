@@ -1,7 +1,7 @@
 """Plan the training jobs after the first one: their rows, and the time that they will take.
 
-They use few rows. Held-out rows are every n-th row of some entire drill holes: if a model benefits from the similarity
-of neighbouring rows in a hole, it must also do so with these rows.
+These jobs use few rows. The held-out rows are every n-th row of some drill holes. A model that benefits from the
+similarity of neighbouring rows in a hole must also benefit from it with these rows.
 """
 
 import math
@@ -32,7 +32,7 @@ Measurement = tuple[int, float]  # a number of rows, and the quantity measured w
 class TrainingPlan:
     """A plan of the training jobs in a check.
 
-    train: the source of train.py. thorough: use many rows, and up to an hour, which is a job's time limit.
+    train: the source of train.py. thorough: whether to use many rows, and up to an hour, a job's time limit.
     """
 
     data: PublicData
@@ -47,7 +47,7 @@ class TrainingPlan:
 
     @cached_property
     def private_rows(self) -> list[int]:
-        """The indices of the rows that serve as private data: `part` without one drill hole, so fewer remain."""
+        """The indices of the rows that serve as private data: `part`, without one drill hole if there are several."""
         hole = self.data.hole
         return [row for row in self.part if self.data.holes > 1 and hole[row] != hole[-1]] or self.part
 
@@ -64,10 +64,10 @@ class TrainingPlan:
 
     @cached_property
     def folds(self) -> list[tuple[list[int], list[int]]]:
-        """The rows of `held_out` as (training rows, held-out rows); each drill hole is held out once.
+        """The folds of `held_out`, each as (training rows, held-out rows); each drill hole is held out once.
 
-        The folds are the same as in train.py, so that both predict a row with models trained on the same rows. Empty if
-        there are fewer than two drill holes.
+        The folds are the same as in train.py, so that train.py and the check predict a row with models trained on the
+        same rows. Empty if there are fewer than two drill holes.
         """
         if not self.data.holes:
             return []
@@ -77,7 +77,7 @@ class TrainingPlan:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The arguments for train.py when a fold is held out: it then needs no held-out predictions."""
+        """The arguments that make train.py skip its own held-out predictions when a fold is held out."""
         return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
 
     @property
@@ -87,11 +87,11 @@ class TrainingPlan:
 
     @property
     def seconds(self) -> float:
-        """The time in seconds after which no further fold is started."""
+        """The time in seconds after which no more folds are started."""
         return math.inf if self.thorough else SECONDS
 
     def estimate(self, trained: TrainingResult) -> float:
-        """Estimate the seconds that a check needs after training with all rows."""
+        """Estimate the remaining seconds of a check after training with all rows."""
         fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
         fold_fit = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * (JOB_S + fit * len(self.part))
@@ -102,8 +102,8 @@ class TrainingPlan:
 def extrapolate(full: Measurement, parts: Sequence[Measurement], noise: float = 0.0) -> float | None:
     """Extrapolate a quantity linearly to REAL_ROWS rows, unless it was measured with at least as many.
 
-    full: measured with all rows. parts: measured with part of the rows, the same number each time. noise: differences
-    up to this value, or up to the difference between parts, do not count as growth. Return None if no part is smaller.
+    full: the measurement with all rows. parts: measurements with the same, smaller number of rows. noise: changes up to
+    this value, or up to the difference between parts, do not count as growth. Return None if no part is smaller.
     """
     rows, value = full
     if rows >= REAL_ROWS:

@@ -35,7 +35,7 @@ class OneLineError(click.ClickException):
 
 
 class OneLineErrors(click.Group):
-    """A group whose commands report invalid input with a one-line message, or with --debug the traceback."""
+    """A group whose commands report invalid input with a one-line message or, with --debug, with the traceback."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:
@@ -78,7 +78,7 @@ class OneLineErrors(click.Group):
 
 
 def _find_temporary_folder() -> None:
-    """Find the temporary folder with interrupts deferred, because an interrupted test of it would leave a file."""
+    """Find the temporary folder. Interrupts are deferred, because an interrupted search would leave a file in it."""
     with interrupts.defer(), contextlib.suppress(OSError):  # code that needs the folder reports the error
         tempfile.gettempdir()
 
@@ -104,7 +104,7 @@ def _usage_message(error: click.UsageError, command: str) -> str:
 @click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Predict assays from infrared spectra: the tools around a submission.
+    """Predict assays from infrared spectra, and test submissions.
 
     Exit status: 0 success, 1 a negative result, 2 usage error or invalid input.
 

@@ -1,4 +1,4 @@
-"""Options, cost estimate and confirmation for `recore judge --engine aws`, before any job starts."""
+"""The options, the cost estimate and the confirmation of `recore judge --engine aws`."""
 
 import json
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class AwsRound:
 
     @property
     def backend_settings(self) -> dict[str, Any]:
-        """Return keyword arguments for the backend's settings."""
+        """The keyword arguments for the backend's settings."""
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
@@ -89,11 +89,11 @@ class AwsRound:
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
     def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
-        """Return whether the held-out scores of tied submissions can be recomputed within --at-most after `ran`."""
+        """Return whether running `ran` and recomputing the held-out scores of `tied` stays within --at-most."""
         return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
     def _costs(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
-        """Return the maximum cost of submissions and tied submissions. entries: those whose packages are fetched."""
+        """Return the maximum cost of these numbers of submissions. entries: submissions whose packages are fetched."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 
@@ -107,7 +107,6 @@ def _format_bound(bound: "Bound") -> str:
 
 
 def _format_quotas(settings: Any, at_a_time: dict[str, int]) -> list[str]:
-    """Return lines that compare the account's quotas with the number of instances used at a time."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""Argument types, output and the help formatter, which several commands share."""
+"""Argument types, output functions and the help formatter that several commands share."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Comma
 
 
 class RegularFile(click.Path):
-    """A file that may be missing. Pipes are rejected, because they can block forever and be read only once."""
+    """A regular file, which may be missing. Pipes are rejected, because they can block and can be read only once."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
@@ -41,7 +41,7 @@ class RegularFile(click.Path):
 
 
 class FiniteNumber(click.FloatRange):
-    """A number in a range. Rejects NaN, which no range excludes, and formats that are specific to Python."""
+    """A number in a range. Rejects NaN, which no range excludes, and number formats that are specific to Python."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:
@@ -55,7 +55,7 @@ def show_line(line: str) -> None:
 
 
 def table_console() -> "Console":
-    """Return a console for tables. In a file or a pipe, each row is a single line of any length."""
+    """Return a console for tables. If the output is a file or a pipe, each row is a single line."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -70,9 +70,9 @@ def show_json(value: Any) -> None:
 
 
 def use_challenge_of(folder: Path) -> None:
-    """Use the challenge of a run or handover if the folder contains one.
+    """Use the challenge of the run or handover in a folder, if there is one.
 
-    Raises ValueError or OSError if the folder's record or its score.py is invalid.
+    Raises ValueError or OSError if the folder's run.json or score.py is invalid.
     """
     from recore.evaluation import read_challenge_of, read_record
 
@@ -81,7 +81,7 @@ def use_challenge_of(folder: Path) -> None:
 
 
 class ChallengeHelp(click.HelpFormatter):
-    """Help texts that use the current challenge's terms."""
+    """A formatter of help texts that uses the current challenge's terms."""
 
     def getvalue(self) -> str:
         return reword(super().getvalue())

@@ -31,8 +31,8 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without them, and private/actual.csv.gz with the
-    assays of the private rows. The same options give the same files on every computer. The template's targets are
-    contents of minerals in simulated drill core; any other target is a mixture of them without meaning.
+    assays of the private rows. The same options produce the same files on every computer. The template's targets are
+    computed from the minerals in simulated drill core; any other target is a meaningless mixture of these minerals.
 
     \b
     Example:

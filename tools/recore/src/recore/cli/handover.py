@@ -36,10 +36,10 @@ def handover(
 ) -> None:
     """Write the winner's deliverables for the partner.
 
-    RUN is the folder of a completed run. The handover contains a model card, the commands that repeat the run, the
-    code and the model, exact versions, hashes, an example request with its response, and open licence questions. Two
-    jobs compute the response, as in the run; it must match the run's predictions. An earlier handover in the folder is
-    replaced.
+    RUN is the folder of a completed run. The handover contains a model card, the commands that repeat the run, the code
+    and the model, exact package versions, hashes, an example request with its response, and open licence questions. As
+    in the run, two jobs compute the response, which must match the run's predictions. An earlier handover in the folder
+    is replaced.
 
     Exit status: 0 written, 1 the model failed or its predictions differ from the run's, 2 usage error or invalid input.
 

@@ -30,7 +30,7 @@ TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
 class ShareType(click.ParamType["tuple[int, int]"]):
-    """A part of a whole, such as 1/4: the first of four parts."""
+    """A part of a whole, such as 1/4 for the first of four parts."""
 
     name = "part"
 
@@ -42,7 +42,7 @@ class ShareType(click.ParamType["tuple[int, int]"]):
 
 
 def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
-    """Return the submissions in a part: every n-th of the sorted names, possibly none."""
+    """Return the submissions in a part: every n-th name in sorted order. The part may be empty."""
     part, parts = share
     return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
 
@@ -84,20 +84,20 @@ def judge(
 ) -> None:
     """Run submissions, and rank them by the private score.
 
-    Each of SUBMISSIONS is a folder with setup.py or a src.tar.gz. Its jobs run in the sandbox. Failed submissions are
+    SUBMISSIONS are folders with setup.py or src.tar.gz files. Their jobs run in the sandbox. Failed submissions are
     listed with the reason. When the command is repeated, a submission is skipped if its files, the data and score.py
-    have not changed since an earlier run, unless that run failed for a reason outside the submission. To judge it
-    again, remove the run's folder. Ctrl-C stops the jobs and keeps completed runs.
+    have not changed since an earlier run, unless that run failed for a reason outside the submission. To judge a
+    submission again, remove its run's folder. Ctrl-C stops the jobs and keeps completed runs.
 
     With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each with a separate --out;
     `recore board` with all of these folders ranks them together.
 
     With --engine aws, submissions run as jobs on AWS, with one role for their jobs and another for scoring;
-    --print-policies prints the policies of both. Before any job starts, the command prints the maximum cost of the
-    round and asks for confirmation. It stops jobs left running by an earlier, killed call with the same --out.
+    --print-policies prints the policies of both roles. Before any job starts, the command prints the maximum cost of
+    the round and asks for confirmation. It also stops jobs that an earlier, killed call with the same --out started.
 
-    Ties in the private score are broken by the held-out score. For tied submissions it is recomputed by training
-    without the predicted drill holes, because their own scores cannot be trusted.
+    Ties in the private score are broken by the held-out score. For tied submissions, it is recomputed by training
+    without the predicted drill holes, because the submissions' own scores cannot be trusted.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or must be rerun, 2 usage error,
     130 interrupted.
@@ -161,7 +161,7 @@ class _RoundJudge:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
     def announce(self) -> None:
-        """Print the unreadable submissions, and how many submissions were judged before or are to be run."""
+        """Print the unreadable submissions, and the numbers of submissions judged before and still to be run."""
         for line in self.round.invalid:
             show_line(f"judge: {line}; the submission will be rerun")
         for entry in self.entries:
@@ -171,7 +171,7 @@ class _RoundJudge:
         show_line(f"judge: {count(len(self.entries), 'submission')}, {done} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
-        """Run the submissions without a run, and recompute the held-out scores that break ties."""
+        """Run the submissions that have not been run, and recompute the held-out scores that break ties."""
         from recore.evaluation import Pace, make_context
 
         folder = Path.cwd()  # the current folder may no longer exist once the backend is open

@@ -46,13 +46,13 @@ def predict(
     """Predict the assays of your own spectra.
 
     MODEL is the folder of a handover, or of a run that `recore run` wrote. FILES are as for `recore import`: Bruker
-    OPUS files, text files of two columns, tables with one spectrum per line, folders of such files, and patterns.
+    OPUS files, text files with two columns, tables with one spectrum per line, folders of such files, and patterns.
     Assays are not needed; assays in a table are ignored.
 
-    The output has a row for each sample: name, IDs, domain and assays. "outside" in the column domain means that the
-    spectrum is unlike the training spectra, so its assays are unreliable. With --intervals, measured assays lie between
-    "TARGET low" and "TARGET high" with 90% probability. A sample that cannot be predicted has no assays, and stderr
-    shows the reason.
+    The output has a row for each sample: name, IDs, domain and assays. The value "outside" in the column domain means
+    that the spectrum is unlike the training spectra, so its assays are unreliable. With --intervals, measured assays
+    lie between "TARGET low" and "TARGET high" with 90% probability. A sample that cannot be predicted has no assays,
+    and stderr shows the reason.
 
     The model runs locally, in a sandbox if one is available.
 

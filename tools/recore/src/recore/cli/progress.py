@@ -1,4 +1,4 @@
-"""Progress of long commands on stderr: updated in place on a terminal, otherwise a few plain lines.
+"""The progress of long commands on stderr: updated in place on a terminal, otherwise printed as a few lines.
 
 Commands report their progress; only `_changes_in_place` decides how it is shown.
 """
@@ -36,7 +36,7 @@ MARKS = {
 
 
 def _changes_in_place() -> bool:
-    """Return whether stderr is a terminal that can rewrite a line. Forced colours, as in CI, do not make it one."""
+    """Return whether stderr is a terminal that can rewrite a line. Forced colours, as in CI, are not enough."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -107,7 +107,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
 def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
     """Show the running steps in one line on a terminal. Yields a function to call with each step that changes.
 
-    every_step: without a terminal, print a line about each change.
+    every_step: whether to print each change if there is no terminal.
     """
     if not _changes_in_place():
         with _print_steps(command, _format_names, every_step) as watch:
@@ -126,7 +126,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
 
 
 def _update_running(running: "dict[str, Step]", step: "Step") -> None:
-    """Add a running step or remove a completed one. Threads share the dictionary, but each key has only one thread."""
+    """Add a running step or remove a completed one. Threads share the dictionary, but not the keys."""
     if step.seconds is None:
         running[step.name] = step
     else:
@@ -192,7 +192,6 @@ def _print_regularly(command: str, describe: Callable[[float], str]) -> Iterator
 
 
 def _print(line: str) -> None:
-    """Print a line to stderr, and ignore errors if it is closed."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 

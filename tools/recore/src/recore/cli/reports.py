@@ -78,11 +78,11 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **settings: Any) -> None:
     """Cross-validate a submission on held-out drill holes.
 
-    Writes an HTML report, and its numbers to a folder next to it. SUBMISSION is a folder with preprocess.py and
-    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code that
-    you trust, and use `recore run` for other code. The first folds are the same as in the template's train.py: the
-    score is compared with the score of the submission's runs in `runs`, and replaces it on the board. Individual rows
-    are also held out.
+    Writes an HTML report, and its numbers to a folder next to the report. SUBMISSION is a folder with preprocess.py and
+    train.py, by default the current one. These scripts run without a sandbox, as `python train.py` does: validate only
+    code that you trust, and use `recore run` for other code. The first folds are the same as in the template's
+    train.py. Their score is compared with the score of the submission's runs in `runs`, and replaces it on the board.
+    Individual rows are also held out.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 usage error or invalid input.
 
@@ -115,10 +115,10 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
 @click.option("--public", type=FILE, help="Public data file, if it has moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def report(folder: Path, public: Path | None, as_json: bool) -> None:
-    """Write the report of a run, report.html in its folder.
+    """Write the report of a run to report.html in its folder.
 
     FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
-    runs, predictions and steps. `recore run` also writes this report; rewrite it to include later runs.
+    runs, predictions and steps. `recore run` also writes this report; write it again to include later runs.
 
     \b
     Example:

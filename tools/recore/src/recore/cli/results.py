@@ -56,12 +56,12 @@ def scores(folder: Path, as_json: bool) -> None:
 def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
     """List runs, the best held-out score first.
 
-    FOLDERS contain runs or output of judge; by default, runs.
+    FOLDERS, by default `runs`, contain runs or the output of judge.
 
     A held-out score with * was computed by the submission itself and is not verified; these runs are listed after runs
     whose held-out score was recomputed by `recore validate`. Runs without a held-out score come last, the best private
-    score first. The public score is ignored, because the model was trained on these rows. Scores on different data or
-    from different versions of score.py are not comparable and have separate tables.
+    score first. The public score is ignored, because the model was trained on the public rows. Scores on different data
+    or from different versions of score.py are not comparable and have separate tables.
 
     \b
     Example:

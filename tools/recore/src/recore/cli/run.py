@@ -135,7 +135,6 @@ def _parse_instances(job: str, value: str) -> "Instances":
 
 
 def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
-    """Print the backend, the data and, for AWS, the maximum cost before anything starts."""
     from recore.evaluation import format_limits
 
     lines = [
@@ -150,7 +149,7 @@ def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "Dat
 
 
 def _write_report(folder: Path) -> None:
-    """Write the report. An error in it affects neither the run nor the exit status."""
+    """Write the report. An error in the report affects neither the run nor the exit status."""
     try:
         from recore.report import write_report
 

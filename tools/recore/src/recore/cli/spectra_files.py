@@ -1,4 +1,4 @@
-"""Options that the commands that read spectra share, and lines about the files that were read."""
+"""The options that commands for reading spectra share, and messages about the files that were read."""
 
 import re
 from collections import Counter
@@ -38,7 +38,7 @@ reading_options = add_options(
 
 
 def take_reading(options: dict[str, Any]) -> "ReadingOptions":
-    """Remove and return the reader's options among a command's options, except --replicates and --interpolate.
+    """Remove the options for reading files from a command's options, and return them.
 
     Raises ValueError if an option is invalid.
     """
@@ -50,7 +50,7 @@ def take_reading(options: dict[str, Any]) -> "ReadingOptions":
 
 
 def show_remarks(result: "ImportResult") -> None:
-    """Print remarks, suspected units and problems to stderr, a line each. One in several files is printed once."""
+    """Print each remark, suspected unit and problem on a line to stderr. A problem of several files is printed once."""
     lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.message}" for unit in result.suspected]
     reasons: dict[str, dict[str, list[str]]] = {}  # the sources of problems, by reason and file
     for problem in result.problems:

@@ -103,7 +103,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     build` packs; setup.py and MANIFEST.in are read but not run; neither Docker nor the Unearthed CLI is needed. The
     rules of `check --source-only` are applied first: if they find an error, nothing is written.
 
-    The same files produce the same archive, so its SHA-256 identifies the version; run.json contains it, too.
+    The same files produce the same archive, so its SHA-256 identifies the version; run.json also contains it.
 
     Exit status: 0 the archive was written, 1 an error was found in the submission, 2 usage error or invalid input.
 

@@ -1,4 +1,4 @@
-"""Read assay tables: one row per sample with its drill hole, depths and assays, validated cell by cell."""
+"""Read and check assay tables, which have a row per sample with its drill hole, depths and assays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,8 +35,8 @@ Cells = list[tuple[int, str]]  # cells in one column, with their line numbers
 class AssayTable:
     """The rows of an assay table, in order.
 
-    identity: the ID columns, by name. assays: the columns of all targets, by name, with NaN where nothing was measured;
-    empty if the table has no target. suspected: columns that are probably not in the schema's unit.
+    identity: the ID columns, by name. assays: the columns of all targets, by name, with NaN for missing assays; an
+    empty dict if the table has no target. suspected: columns that are probably not in the schema's unit.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class AssayTable:
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """The row of each sample, by name."""
+        """The row number of each sample, by sample name."""
         return {sample: row for row, sample in enumerate(self.samples)}
 
 
@@ -64,9 +64,9 @@ def read_assays(
 ) -> AssayTable:
     """Read an assay table.
 
-    columns: the table's columns by name in the schema; others are found by name. content_unit: the unit of assays whose
-    column states none. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels.
-    Raises ValueError with the path and the first errors, or Ambiguity, without the path, if the table is ambiguous.
+    columns: the columns that the user chose, by name in the schema. content_unit: the unit of assays whose column
+    states no unit. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels. Raises
+    ValueError with the path and the first errors, or Ambiguity, without the path, if the table is ambiguous.
     """
     try:
         if path.exists() and not path.is_file():
@@ -99,7 +99,7 @@ def read_assays(
 
 
 def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
-    """Return the column names by position and the rows, both without channels, and the errors in lines.
+    """Return the column names by position, the rows, and the errors. The names exclude channels, whose cells are empty.
 
     Raises ValueError if there is no row.
     """
@@ -124,7 +124,7 @@ def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str
 
 
 def holds_assays(path: Path) -> bool:
-    """Whether a file is a table of spectra with the drill holes, depths or assays of its samples."""
+    """Return whether a file is a table of spectra that also contains drill holes, depths or assays."""
     ids = challenge().ids
     try:
         text_table = open_table(path, "point")  # the decimal mark does not matter for the header
@@ -185,7 +185,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
-    """Return the cells of a column. If another column contains their signs, prepend these, as in <5."""
+    """Return the cells of a column, preceded by their signs, as in <5, if these are in another column."""
     if source.signs is None:
         return [(line, cells[source.position]) for line, cells in rows]
     position, name = source.signs
@@ -202,7 +202,7 @@ def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
 
 
 def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
-    """Return the source for each line, with the unit from a column of units, if any, or None if it is invalid."""
+    """Return the source for each line, with the unit in the column of units, if any; None if the unit is invalid."""
     if source.units is None:
         return [source] * len(rows)
     position, name = source.units
@@ -222,7 +222,6 @@ def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]
 
 
 def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
-    """Return the cells of a column of unique names."""
     first_line: dict[str, int] = {}
     for line, cell in cells:
         if cell in EMPTY:
@@ -257,7 +256,7 @@ def _assay(
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """Return the assay in a cell in the target's unit, or NaN if missing or invalid. maximum: 100% of the sample."""
+    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid. maximum: the value of 100%."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
@@ -288,7 +287,7 @@ def _assay(
 
 
 def _scale(value: float, factor: float) -> float:
-    """Convert a value, rounded so that 5.3 g/kg becomes 5300 mg/kg and not 5300.000000000001."""
+    """Convert a value, and round it so that 5.3 g/kg becomes 5300 mg/kg and not 5300.000000000001."""
     return value if factor == 1 else float(f"{value * factor:.12g}")
 
 

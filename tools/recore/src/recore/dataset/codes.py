@@ -1,6 +1,6 @@
-"""Find codes among the numbers of assay columns: 9999 for a missing or over-range assay, 0 for not measured.
+"""Find codes in assay columns, such as 9999 for a missing or over-range assay, or 0 for no assay.
 
-Numbers are compared within their column: 999 can be a zinc content, but not if the next lower value is 41.
+Numbers are compared within their column: 999 can be a concentration, but not if the next lower value is 41.
 """
 
 import re
@@ -23,7 +23,7 @@ SIZE = 3  # times smaller or larger
 
 @dataclass(frozen=True)
 class SuspectedCode:
-    """A number that is probably a code. rows: the positions of its rows. message: a sentence with the remedy."""
+    """A number that is probably a code. rows: the positions at which it occurs. message: a sentence with the remedy."""
 
     column: str
     value: float
@@ -37,7 +37,7 @@ class SuspectedCode:
 
 
 def suspected_codes(assays: Mapping[str, ArrayLike]) -> list[SuspectedCode]:
-    """Find probable codes in columns of contents, column by column, zeros first. Missing values are NaN."""
+    """Find probable codes in assay columns, in which NaN means missing. Within each column, zeros come first."""
     columns = {name: np.asarray(content, dtype=float) for name, content in assays.items()}
     return [_report(name, values, code) for name, values in columns.items() for code in _codes(values)]
 
@@ -60,7 +60,6 @@ def _codes(values: NDArray[np.float64]) -> list[float]:
 
 
 def _is_code_above(distinct: NDArray[np.float64], counts: NDArray[np.int64]) -> bool:
-    """Whether the highest value is a code."""
     value, next_lower, is_repeated = distinct[-1], distinct[-2], bool(counts[-1] > 1)
     if not is_repeated and counts[:-1].sum() < MIN_OTHERS:
         return False

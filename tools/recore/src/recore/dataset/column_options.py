@@ -17,9 +17,9 @@ def required_columns() -> list[str]:
 
 
 def parse_columns(options: Iterable[str]) -> dict[str, str]:
-    """Parse options such as `CuPPM=Cu_pct` to a dict of the table's columns by their names in the schema.
+    """Parse options such as `CuPPM=Cu_pct` to a dict from names in the schema to columns of the table.
 
-    Raises ValueError.
+    Raises ValueError if an option is invalid.
     """
     columns: dict[str, str] = {}
     for option in options:
@@ -62,7 +62,7 @@ def likely_name(column: str) -> str | None:
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
-    """Return the target and unit that a name with a mistyped unit means, such as CuPMM, CuPTC or Cu_pp."""
+    """Return the target and unit meant by a mistyped name such as CuPMM, CuPTC or Cu_pp, or None."""
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())

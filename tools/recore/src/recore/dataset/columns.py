@@ -35,7 +35,7 @@ def find_columns(
 
     header: column names by position. columns: the columns that the user chose. cells: returns the cells of the column
     at a position. with_spectra: whether the first column contains the sample names if no header says so. Raises
-    Ambiguity if the header is ambiguous, ValueError if it is invalid.
+    Ambiguity if the header is ambiguous, and ValueError if it is invalid.
     """
     if unnamed := [position + 1 for position, name in header.items() if not name and position and any(cells(position))]:
         raise ValueError(f"column {unnamed[0]} has no name")
@@ -59,7 +59,7 @@ def find_columns(
 
 
 def _check_one_line_per_sample(header: Mapping[int, str], targets: Collection[str], cells: Cells) -> None:
-    """Raise ValueError if a column contains several elements, or one that the user has not chosen."""
+    """Raise ValueError if a column contains names of elements, unless all are the same and the user chose a target."""
     words = {position: separate_words(name) for position, name in header.items()}
     if not any(RESULT.search(name) for name in words.values()):
         return
@@ -97,7 +97,7 @@ def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """Find the columns of `sample`, `index` and the IDs that are not known yet. Raises Ambiguity if several fit."""
+    """Find the columns of `sample`, `index` and IDs that are not `known`. Raises Ambiguity if several columns fit."""
     positions: dict[str, int] = {}
     if "index" not in known:
         positions.update(("index", position) for position, name in columns.items() if name == "index")
@@ -126,7 +126,7 @@ def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, wit
 
 
 def _set_depth_units(sources: dict[str, Source], depth_unit: str | None, unused: dict[int, str], cells: Cells) -> None:
-    """Set the unit of depths: the user's, otherwise the unit in the headers or in a column of units, otherwise metres.
+    """Set the unit of depths: the user's, otherwise the one in the headers or in a column of units, otherwise metres.
 
     Raises ValueError if different units are stated.
     """
@@ -202,7 +202,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
 
 
 def _conversion(name: str, source: Source) -> str:
-    """Format a conversion: KPPM = 8301.5 x K2O (%), DepthTo = 0.3048 x to (ft), SiteID = hole."""
+    """Format a conversion, as in KPPM = 8301.5 x K2O (%) (pct K2O), DepthTo = 0.3048 x to_ft (ft), SiteID = hole."""
     if source.factor == 1:
         return f"{name} = {source.column}"
     stated = parse_assay_header(source.column).unit or depth_unit_in(source.column)

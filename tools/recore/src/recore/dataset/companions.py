@@ -23,9 +23,9 @@ Sources = Mapping[str, Source]
 
 
 def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
-    """Return the sources of targets, with the columns that contain their signs and units added.
+    """Add columns of signs and units to the sources of the targets to which they belong. Return the sources.
 
-    unused: the names of the other columns by position. Raises ValueError if it is unclear to which column one belongs.
+    unused: the names of the other columns by position. Raises ValueError if it is unclear where a column belongs.
     """
     if not targets:
         return {}
@@ -66,7 +66,7 @@ def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, ma
 
 
 def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> None:
-    """Raise ValueError if an unused column repeats an imported one with signs: `>10000` next to `10000`."""
+    """Raise ValueError if an unused column repeats an imported column with signs, as in `>10000` next to `10000`."""
 
     def are_equal(number: str, other: str) -> bool:
         return number == other or None is not marks.parse(number) == marks.parse(other)
@@ -99,15 +99,15 @@ def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str
 
 
 def _contains_units(name: str, values: list[str]) -> bool:
-    """Whether all cells of a column are units of contents, or some of them if its name says so."""
+    """Return whether all cells of a column are units of concentration, or some of them if its name mentions units."""
     units = map(unit_of_cell, values)
     return any(units) if UNIT_WORD.search(name) else bool(values) and all(units)
 
 
 def _contains_signs(name: str, values: list[str], is_named: bool, marks: Marks) -> bool:
-    """Whether all cells of a column are signs, or its name says so and its only numbers are 0 and 1.
+    """Return whether all cells of a column are signs, or its name mentions signs and its only numbers are 0 and 1.
 
-    is_named: whether it is named after an imported column, so that one sign among other words suffices.
+    is_named: whether the column is named after an imported column; one sign among other words then suffices.
     """
     sign_flags = [is_plain_sign(cell) for cell in values]
     if any(sign_flags) and (all(sign_flags) or is_named):
@@ -117,7 +117,7 @@ def _contains_signs(name: str, values: list[str], is_named: bool, marks: Marks) 
 
 
 def _owners(rest: str, targets: Sources) -> list[str]:
-    """Return the targets whose column a companion is named after. rest: its name without words for signs or units."""
+    """Return the targets whose column matches this name. rest: a companion's name without words for signs or units."""
     contents = parse_assay_header(rest)
     owners = []
     for target, source in targets.items():
@@ -135,7 +135,7 @@ def _mentions_any(name: str, targets: Sources) -> bool:
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
     """Return the targets to which a companion with a different name can belong, and whether this is certain.
 
-    Units belong to all columns without a unit. Signs are certain if there is only one column.
+    Units belong to all targets without a unit. The owner of signs is certain if there is only one target.
     """
     formulas = parse_assay_header(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):

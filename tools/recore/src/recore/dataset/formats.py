@@ -35,7 +35,7 @@ def detect_format(head: bytes) -> str:
 
 
 def reject_factor(preamble: str) -> None:
-    """Raise Ambiguity if the lines above a table specify a factor for its numbers."""
+    """Raise Ambiguity if the lines above a table specify a factor other than 1 for its numbers."""
     for factor in FACTOR.finditer(preamble):
         if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):
             reason = f"the file specifies a scale factor ({factor['name']}), which is not applied; {EXPORT}"

@@ -1,4 +1,4 @@
-"""Simulate drill holes: minerals by depth, in layers of rock overprinted by alteration, weathering and ore."""
+"""Simulate the minerals of drill holes by depth: layers of rock overprinted by alteration, weathering and ore."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Mineral:
 
     @cached_property
     def elements(self) -> dict[str, float]:
-        """The content of each element in ppm by mass, from the formula and the traces."""
+        """The concentration of each element in ppm by mass, from the formula and the traces."""
         import periodictable
 
         fractions = periodictable.formula(self.formula).mass_fraction
@@ -55,7 +55,7 @@ class DrillHole:
 
 
 def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> DrillHole:
-    """Simulate a drill hole of samples that are all 1, 1.5 or 2 m long. skip: a rock to leave out."""
+    """Simulate a drill hole whose samples are all 1 m, all 1.5 m or all 2 m long. without: a rock to omit."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
     minerals = simulate_layers(rows, length, random, skip)
@@ -72,7 +72,7 @@ def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> Dril
 
 
 def simulate_layers(rows: int, length: float, random: Generator, skip: str | None = None) -> NDArray[np.float64]:
-    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. skip: a rock to leave out."""
+    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. without: a rock to omit."""
     shares = {rock: share for rock, share in ROCK_SHARES.items() if rock != skip}
     table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)
@@ -82,19 +82,19 @@ def simulate_layers(rows: int, length: float, random: Generator, skip: str | Non
 
 
 def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:
-    """Convert an assemblage of minerals to mass fractions (minerals,) with sum 1."""
+    """Convert an assemblage of minerals to mass fractions (minerals,) whose sum is 1."""
     return np.array([assemblage.get(mineral, 0.0) for mineral in MINERALS]) / sum(assemblage.values())
 
 
 def alter(
     minerals: NDArray[np.float64], assemblage: dict[str, float], intensity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Replace the share `intensity` (rows,), 0 to 1, of the minerals by the assemblage."""
+    """Replace the fraction `intensity` (rows,) of the minerals with the assemblage."""
     return minerals + intensity[:, None] * (fractions(assemblage) - minerals)
 
 
 def add_noise(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Multiply each mineral of each row by independent lognormal noise, and rescale each row to sum 1."""
+    """Multiply each mineral of each row by independent lognormal noise, and rescale each row to a sum of 1."""
     minerals = minerals * np.exp(SPREAD * random.standard_normal(minerals.shape))
     return minerals / minerals.sum(axis=1, keepdims=True)
 
@@ -110,7 +110,7 @@ def simulate_curve(rows: int, correlation: float, random: Generator) -> NDArray[
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the shares, 0 to 1, whose logits are the values."""
+    """Return the fractions whose logits are the values."""
     with np.errstate(over="ignore"):  # some km below the weathered rock, exp() is infinite and the share is 0
         share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
     return share

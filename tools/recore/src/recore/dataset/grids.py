@@ -20,7 +20,7 @@ GAP = 3  # times the neighbouring steps; a wider step is a gap
 
 @dataclass(frozen=True)
 class Grid:
-    """Descending wavenumbers in cm-1, the names of their columns, and the tolerance for a spectrum's channels."""
+    """Descending wavenumbers in cm-1, the names of their columns, and the tolerance in cm-1 for channels of spectra."""
 
     wavenumbers: Numbers
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ def grid_of(wavenumbers: Numbers) -> Grid:
 
 
 def grid_of_file(path: Path) -> Grid:
-    """Read the grid of a data file in the schema. Raises ValueError or OSError if this fails."""
+    """Read the grid of a data file in the schema. Raises ValueError or OSError if there is no valid grid."""
     names = read_header(path)
     try:
         return grid_of_names(names[1:])
@@ -77,7 +77,7 @@ def _step(wavenumbers: Numbers) -> float:
 
 
 def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
-    """Return the most common grid; with `interpolate`, cut to the range that all spectra cover.
+    """Return the most common grid. With `interpolate`, cut it to the range that all spectra cover.
 
     Spectra that would reduce it to fewer than MIN_CHANNELS channels are ignored; they cannot be put on the grid. Raises
     ValueError if the grid itself has fewer channels.
@@ -97,9 +97,9 @@ def most_common_grid(spectra: list[Spectrum], interpolate: bool) -> Grid:
 def put_on_grid(
     spectra: list[Spectrum], grid: Grid, interpolate: bool, is_fixed: bool = False
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
-    """Put spectra on a grid. Return them, the problems with spectra that do not fit, and remarks on the changes.
+    """Put spectra on a grid. Return the spectra, the problems with spectra that do not fit, and remarks on changes.
 
-    is_fixed: whether the grid does not depend on `interpolate`, which then does not help with spectra that cover less.
+    is_fixed: whether the grid was given; `interpolate` then cannot help with spectra that cover a smaller range.
     """
     on_grid, problems, n_cut, n_interpolated, n_coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
@@ -156,7 +156,7 @@ def explain_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
 
 
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
-    """Interpolate absorbance at the channels of the grid by a cubic spline.
+    """Interpolate absorbance at the channels of the grid with a cubic spline.
 
     Raises ValueError if the grid extends beyond the spectrum by more than its tolerance, or into a gap.
     """

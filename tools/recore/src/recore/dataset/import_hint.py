@@ -17,7 +17,7 @@ UTF_16 = "this is UTF-16 text"
 
 
 def is_foreign(names: Iterable[str]) -> bool:
-    """Whether only `recore import` may support a header: with channels such as 3998 cm-1 or columns without names."""
+    """Return whether a header with channels such as 3998 cm-1 or unnamed columns may need `recore import`."""
     others = [name for name in names if not is_wavenumber(name)]
     return others.count("") > 1 or any(parse_channel(name, Marks(mark)) for name in others for mark in PATTERNS)
 
@@ -25,7 +25,7 @@ def is_foreign(names: Iterable[str]) -> bool:
 def explain_import(path: Path, only_header: bool = False) -> str:
     """Explain why only `recore import` reads a file, or return "" if other commands also read it.
 
-    only_header: report only UTF-16, a title above the header and channels such as 3998 cm-1.
+    only_header: whether to explain only files whose encoding, delimiter, marks, title or header is unusual.
     """
     features = _list_features(path)
     if only_header and not features:
@@ -42,7 +42,6 @@ def explain_import(path: Path, only_header: bool = False) -> str:
 
 
 def _list_features(path: Path) -> list[str]:
-    """List features that only `recore import` supports: UTF-16, other delimiters and marks, a title, units."""
     try:
         table = open_table(path)
         _, names = next(table.lines())

@@ -37,10 +37,11 @@ SHOWN = 5  # samples that a message lists
 class ImportOptions:
     """The options of `recore import`.
 
-    assays: the assay table; by default the only file, if it has assays or IDs. columns: such as "CuPPM=Cu_pct".
+    assays: the assay table; by default the only file, if it has assays or IDs. columns: options such as "CuPPM=Cu_pct".
     content_unit: the unit of assays whose column states none. replicates: "one" (several spectra of a sample are a
-    problem), "mean" or "each". like: a data file whose channels the new file gets. interpolate: interpolate spectra on
-    other grids. only_listed: ignore samples that are not in the table. keep_going: import the rest despite problems.
+    problem), "mean" or "each". like: a data file whose channels the new file gets. interpolate: whether to interpolate
+    spectra on other grids. only_listed: whether to ignore samples that are not in the table. keep_going: whether to
+    import the rest despite problems.
     """
 
     files: tuple[Path, ...]
@@ -84,7 +85,7 @@ class ImportOptions:
 
     @cached_property
     def table(self) -> Path | None:
-        """The assay table: `assays`, or the only file if it has assays or IDs or `columns` specifies some."""
+        """The assay table: `assays`, otherwise the only file if it has assays or IDs, or if `columns` is given."""
         if self.assays is None and len(self.files) == 1 and self.files[0].is_file():
             return self.files[0] if self.columns or holds_assays(self.files[0]) else None
         return self.assays
@@ -125,7 +126,7 @@ class Row:
 def import_files(
     options: ImportOptions, advance: Callable[[str, int, int], None] = lambda stage, done, total: None
 ) -> ImportResult:
-    """Write the data file; if there are problems, only with `keep_going`.
+    """Import the files. If there are problems, write the data file only with `keep_going`.
 
     advance: called with the stage, the number of finished files or rows, and their total. Raises ValueError or OSError
     if the options or the set of files are invalid; other problems and questions are in the result.
@@ -167,7 +168,7 @@ def import_files(
 def read_files(
     paths: list[Path], reading: ReadingOptions, result: ImportResult, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Spectrum], list[str]]:
-    """Return the spectra in files, and all samples in them; add the problems to the result."""
+    """Return the spectra and all sample names in files, and store the problems in the result."""
     items: list[Spectrum | Problem] = []
     for done, path in enumerate(paths):
         advance("reading", done, len(paths))
@@ -204,7 +205,7 @@ def _read_table(options: ImportOptions) -> AssayTable | None:
 
 
 def _exclude_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
-    """Remove the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
+    """Remove the assay table from the files of spectra. Raises ValueError if --out is an input."""
     real = {os.path.realpath(path): path for path in paths}
     inputs = [*real, *(os.path.realpath(path) for path in (options.table, options.like) if path)]
     if os.path.realpath(options.out) in inputs:
@@ -249,7 +250,7 @@ def _keep_listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, 
 
 
 def _drop_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
-    """Return the first spectrum of each sample and replicate; report the others."""
+    """Return the first spectrum of each sample and replicate, and report the others as problems."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
         # a name without a number counts as replicate 0, as in the name of its row
@@ -273,7 +274,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
-    """Return a remark about spectra with the same value in many channels, or nothing if there are no such spectra."""
+    """Return a remark about spectra with the same value in many channels, or an empty list without such spectra."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
@@ -281,7 +282,7 @@ def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
 
 
 def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
-    """Create a row for each sample or, with "each", for each spectrum."""
+    """Create a row for each sample or, with replicates "each", for each spectrum."""
     by_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
         by_sample.setdefault(spectrum.sample, []).append(spectrum)
@@ -309,7 +310,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
 
 
 def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
-    """Sort and name the rows as in the table. unlisted: samples with a spectrum, but without a row in the table."""
+    """Sort and name the rows as in the table. unlisted: samples that have a spectrum but no row in the table."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
         similar = similar_names(missing, unlisted)
@@ -322,7 +323,7 @@ def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], resu
 
 
 def round_off(absorbance: Numbers) -> Numbers:
-    """Round absorbance as in a data file."""
+    """Round absorbance to the precision of data files."""
     return np.asarray(np.round(absorbance, DECIMALS) + 0.0)  # turns -0.0 into 0.0
 
 

@@ -1,4 +1,4 @@
-"""Find columns whose values do not fit their unit: contents in rocks, soils and ores, and depths of drill holes.
+"""Find columns whose values do not fit their unit: concentrations in rocks, soils and ores, and depths of drill holes.
 
 Columns are judged by quantiles of their measured values, because single values of real data can be extreme.
 """
@@ -28,7 +28,7 @@ MAX_DEPTH = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 k
 class SuspectedUnit:
     """A column that is probably not in the unit of the schema.
 
-    unit: the probable unit, "" if none fits. factor: converts from it to the schema's unit.
+    unit: the probable unit, or "" if none fits. factor: the factor that converts this unit to the schema's.
     """
 
     column: str

@@ -1,4 +1,4 @@
-"""Find replicates, several spectra of one sample, by the names of files and samples."""
+"""Find replicates (several spectra of one sample) by the names of files and samples."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -18,7 +18,7 @@ REPLICATE = re.compile(
 
 
 def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
-    """Return the sample and the replicate number in this name, both "" if no sample fits."""
+    """Return the sample and the replicate number in this name. Both are "" if no sample fits."""
     match = REPLICATE.fullmatch(name) if len(name) <= MAX_NAME else None
     if match is None or name in samples or match["sample"] not in samples:
         return "", ""
@@ -26,7 +26,7 @@ def sample_of_replicate(name: str, samples: Collection[str]) -> tuple[str, str]:
 
 
 def match_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks: list[str]) -> list[Spectrum]:
-    """Turn spectra named after a listed sample and a number into its replicates, and add a remark."""
+    """Turn spectra named after a listed sample and a number into replicates of the sample, and add a remark."""
     samples = set(listed)
     result, renamed = list[Spectrum](), dict[str, str]()
     for spectrum in spectra:
@@ -45,7 +45,7 @@ def match_replicates(spectra: Iterable[Spectrum], listed: Iterable[str], remarks
 def remove_ambiguous(
     spectra: list[Spectrum], paths: list[Path], reading: ReadingOptions, problems: list[Problem]
 ) -> list[Spectrum]:
-    """Remove spectra of text files whose names end in a depth or a replicate, such as DH01_12.5.csv; add problems.
+    """Remove spectra of text files such as DH01_12.5.csv, whose name may end in a depth or a replicate; add problems.
 
     Replicates are numbered from 0 or 1, without leading zeros; any other number after a digit can be the decimals of a
     depth or a part of a date.

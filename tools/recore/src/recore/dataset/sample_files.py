@@ -1,4 +1,4 @@
-"""Generate sample data in the challenge's schema from simulated drill holes; public and private holes differ."""
+"""Generate sample data in the challenge's schema from simulated drill holes, which are public or private."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ FORMULA_MASK = np.array([[element not in mineral.traces for element in ELEMENTS]
 
 
 class Laboratory:
-    """The laboratory that analyses the samples of one hole; trace metals in a mineral differ from hole to hole."""
+    """A simulated laboratory for the samples of one hole. The trace metals in a mineral differ between holes."""
 
     def __init__(self, random: Generator):
         self._random = random
@@ -46,7 +46,7 @@ class Laboratory:
     def analyse(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return assays (rows, elements) in the units of DETECTION_LIMITS for mass fractions (rows, minerals).
 
-        They have three significant digits; assays below the limit of detection are half of it.
+        Assays have three significant digits. Below the limit of detection, they are half of the limit.
         """
         shape = (len(minerals), len(ELEMENTS))
         formula = sum_of_minerals(minerals, np.where(FORMULA_MASK, self._contents, 0))
@@ -63,15 +63,15 @@ def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]
 
 
 def mixed_targets() -> list[str]:
-    """Return the targets that are not contents of minerals; their values are mixtures."""
+    """Return the targets that are not element concentrations in minerals; their values come from `mixture`."""
     return [name for name in challenge().targets if name not in DETECTION_LIMITS or unit_of(name) != name[-3:].lower()]
 
 
 def mix_minerals(target: str, minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Return values (rows,) of a target that is not a content of minerals: a smooth function of mass fractions.
+    """Return values (rows,) of a target from `mixed_targets`: a smooth function of mass fractions.
 
-    Their range depends on the target's unit, and the weights on its name, so that a model can learn them from the
-    spectra; they have no meaning.
+    The range of values depends on the target's unit, and the minerals' weights depend on its name. A model can learn
+    the values from spectra, but they have no meaning.
     """
     weights = np.random.default_rng(list(target.encode())).uniform(size=(minerals.shape[1], 1))
     low, high = RANGES.get(unit_of(target), (0.0, 10.0))
@@ -95,9 +95,9 @@ CHUNK = 500  # rows in memory at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of sample data. rows, holes: totals of public and private data. missing: the share of missing assays.
+    """A plan of sample data. rows, holes: totals of public and private data. missing: the fraction of missing assays.
 
-    without: a rock to leave out; by default all rocks occur.
+    without: a rock to omit; by default all rocks occur.
     """
 
     rows: int = 1920
@@ -126,10 +126,10 @@ class Plan:
 def make_sample(
     folder: Path, plan: Plan, overwrite: bool = False, advance: Callable[[int], None] = lambda rows: None
 ) -> dict[Path, int]:
-    """Write the public, private and actual files below `folder`, all or none; return the rows of each file.
+    """Write the public, private and actual files below `folder`, all or none. Return the number of rows in each file.
 
-    Equal plans give equal files. advance: called with numbers of written rows. Raises FileExistsError if one of the
-    files exists, unless `overwrite`.
+    Equal plans produce equal files. advance: called with the number of rows in each written portion. Raises
+    FileExistsError if one of the files exists, unless `overwrite`.
     """
     paths = [folder / name for name in SAMPLE_FILES]
     check_not_existing(paths, overwrite)
@@ -187,7 +187,7 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
 
 
 def hole_sizes(rows: int, holes: int, random: Generator) -> NDArray[np.int_]:
-    """Divide rows among holes (holes,) of mostly similar length, with at least one row each."""
+    """Divide rows among holes at random. Return the number of rows in each hole (holes,), at least 1."""
     shares = random.uniform(0.5, 1.5, holes).cumsum()
     ends = np.round(shares / shares[-1] * (rows - holes)).astype(int)
     sizes: NDArray[np.int_] = np.diff(ends, prepend=0) + 1

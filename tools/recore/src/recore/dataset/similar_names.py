@@ -16,9 +16,9 @@ SHOWN = 5  # groups of names in a sentence
 
 
 def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """Map each name to the other name that differs only in zeros, case, spaces and punctuation, or a final .0.
+    """Map each name to the name in `others` that differs only in zeros, case, spaces, punctuation or a final .0.
 
-    A name that is among the others, or that resembles several of them, is omitted.
+    A name that is in `others`, or that resembles several of them, is omitted.
     """
     known = set(others)
     by_core = _group_by_core(known)

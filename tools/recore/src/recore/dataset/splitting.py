@@ -30,7 +30,7 @@ SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 @dataclass(frozen=True)
 class Split:
-    """A finished split. paths: the public, private and actual files. public, private: the number of rows by hole."""
+    """A finished split. paths: the public, private and actual files. public, private: the numbers of rows by hole."""
 
     paths: tuple[Path, Path, Path]
     public: dict[str, int]
@@ -40,9 +40,9 @@ class Split:
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
     """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
 
-    holes: the private holes, a share such as 30% or 0.3, or names separated by commas. seed: for the random choice.
-    Raises FileExistsError if one of the files exists, unless `overwrite`; ValueError or OSError if the table cannot be
-    split, or one data set would be empty.
+    holes: the private holes, as a fraction such as 30% or 0.3, or names separated by commas. seed: the random seed.
+    Raises FileExistsError if one of the files exists, unless `overwrite`, and ValueError or OSError if the table cannot
+    be split or one data set would be empty.
     """
     paths = (folder / SAMPLE_FILES[0], folder / SAMPLE_FILES[1], folder / SAMPLE_FILES[2])
     check_not_existing(paths, overwrite)
@@ -70,7 +70,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
 
 
 def _check_columns(header: list[str], path: Path) -> None:
-    """Raise ValueError if columns are missing, repeated or unknown, because they would become private inputs."""
+    """Raise ValueError if columns are missing, duplicate or unknown. Unknown columns would become private inputs."""
     targets = challenge().targets
     group = challenge().group
     index, *names = header
@@ -116,7 +116,7 @@ def _count_rows(data: DataFile, position: int) -> Counter[str]:
 
 
 def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[str]:
-    """Choose the private holes. names: all holes, sorted so that the order of rows does not matter."""
+    """Choose the private holes. names: all holes in sorted order."""
     name = challenge().group_name
     if share := SHARE_PATTERN.fullmatch(holes.strip()):
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))

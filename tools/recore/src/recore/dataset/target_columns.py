@@ -42,7 +42,7 @@ SHOWN = 3  # choices that a question lists
 
 @dataclass(frozen=True)
 class Source:
-    """The table's column for a column of the schema. factor: converts its values from `unit` and `formula`.
+    """A table's column for a column of the schema. factor: converts its values to the schema's unit.
 
     signs, units: the position and name of the column with each value's sign or unit.
     """
@@ -57,9 +57,9 @@ class Source:
 
 
 def chosen_source(target: str, column: str, position: int, stated_unit: str) -> Source:
-    """Return the source for the column that the user chose for a target, with the unit `stated_unit` after it, if any.
+    """Return the source for the column that the user chose for a target, with the unit `stated` after it, if any.
 
-    Without a unit, the factor assumes the target's. Raises ValueError if the name of the column is not understood.
+    Without a unit, the target's unit is assumed. Raises ValueError if the name of the column is not understood.
     """
     option = f"--column {target}={column}" + (f":{stated_unit}" if stated_unit else "")
     element, target_unit = element_of(target), unit_of(target)
@@ -85,7 +85,6 @@ def chosen_source(target: str, column: str, position: int, stated_unit: str) -> 
 
 
 def _parse_unit(stated_unit: str, target_unit: str, option: str) -> str:
-    """Parse the unit after a column's name. Raises ValueError if it is unknown."""
     unit = SYNONYMS.get(stated_unit.lower(), stated_unit.lower())
     if stated_unit.lower() == target_unit.lower():
         return target_unit
@@ -99,7 +98,7 @@ def _parse_unit(stated_unit: str, target_unit: str, option: str) -> str:
 
 
 def _choose_formula(target: str, contents: AssayHeader, option: str) -> str:
-    """Return the formula of a chosen column: the target's element, unless the column's name has a compound of it."""
+    """Return the formula of a chosen column: a compound in the column's name, otherwise the target's element."""
     element = element_of(target)
     formulas = [formula for formula in contents.formulas if target in list_targets(formula)]
     others = [formula for formula in contents.formulas if not is_reagent(formula) and len(formula) > 2]
@@ -121,10 +120,10 @@ def find_targets(
     cells: Cells,
     asks: bool = True,
 ) -> dict[str, Source]:
-    """Find targets by the names of columns, except the targets that the user has `chosen_sources`.
+    """Find targets by the names of columns, except the targets that the user has `chosen`.
 
-    columns: names by position. headers: all names in the table. asks: whether to ask about columns without a unit,
-    whose sources have none yet. Raises Ambiguity if several columns contain one target, or a compound contains several
+    columns: names by position. headers: all names in the table. asks: whether to include columns without a unit, about
+    which the user must be asked. Raises Ambiguity if several columns contain one target, or a compound contains several
     targets. Raises ValueError if the unit of a target is ounces per ton.
     """
     options: dict[str, list[Source]] = {}
@@ -177,7 +176,7 @@ def _make_named_source(target: str, unit: str, position: int, column: str) -> So
 def add_factors(targets: Mapping[str, Source], chosen_names: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
-    chosen_names: the targets whose column the user chose; elements without a known unit are in the target's unit.
+    chosen: the targets whose column the user chose; without a unit, elements are in the target's unit.
     """
     result, without_unit = dict(targets), dict[str, Source]()
     for target, source in targets.items():
@@ -199,12 +198,12 @@ def _fixed_unit(target: str) -> str:
 
 
 def _is_open(target: str, source: Source) -> bool:
-    """Whether a chosen column contains a compound of the target's element in an unknown unit."""
+    """Return whether a chosen column contains a compound of the target's element in an unknown unit."""
     return not source.unit and source.formula not in ("", element_of(target))
 
 
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:
-    """Whether cells contain a number. Row numbers below a single letter or SN (serial number) do not count."""
+    """Return whether cells contain a number. Row numbers under a single letter or SN (serial number) do not count."""
     is_element = len(contents.formula) > 1 and name != "SN"
     return any(NUMBER.fullmatch(cell) for cell in cells) and (is_element or not is_filler(cells))
 
@@ -221,7 +220,7 @@ def unit_in_comments(comments: Iterable[str]) -> str:
 
 
 def _parse_header(header: str, headers: Collection[str]) -> AssayHeader:
-    """Parse a header without the .1 that pandas adds to the second of two equal headers."""
+    """Parse a header without the .1 that pandas adds to a duplicate header."""
     first = re.sub(r"\.\d$", "", header)
     return parse_assay_header(first if first in headers else header)
 

@@ -90,7 +90,7 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 
 def _join_cell(line: str, following: Iterator[tuple[int, str]]) -> str:
-    """Join a line with the next ones if it ends within a quoted cell; a cell that is never closed stays open."""
+    """Join a line with the next ones if it ends within a quoted cell. The closing quotation mark may be missing."""
     if line.count('"') % 2 == 0 or line.startswith("#") or not OPEN_CELL.search(line) or DITTO_MARK.search(line):
         return line
     parts, length = [line.rstrip()], len(line)

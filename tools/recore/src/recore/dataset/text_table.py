@@ -35,9 +35,9 @@ Lines = Iterator[tuple[int, list[str]]]
 class TextTable:
     """A text table.
 
-    width: number of cells in a line. first: number of the table's first line. has_row_names: whether the header lacks
-    the name of the first column, as in R. preamble: the lines above the header. units: the line number (0 if there is
-    none) and the cells of the row below the header that states units. name_marks, prefixes: of channel names.
+    width: the number of cells in a line. first: the number of the table's first line. has_row_names: whether the header
+    lacks the name of the first column, as in R. preamble: the lines above the header. units: the line number and cells
+    of a row of units below the header. name_marks, prefixes: the marks and prefixes of channel names.
     """
 
     path: Path
@@ -96,9 +96,9 @@ def open_table(
 ) -> TextTable:
     """Detect the layout of a text file.
 
-    decimal: "point" or "comma", for ambiguous cells. reason: the message for an unknown format. used: more names of
-    columns with numbers. Raises ValueError if it is not a text table, Ambiguity if its decimal mark is ambiguous or its
-    format is not supported.
+    decimal: "point" or "comma", for ambiguous cells. reason: the message for an unknown format. used: additional names
+    of columns with numbers. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
+    ambiguous or its format is not supported.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)
@@ -126,7 +126,7 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
-    """Split a line into stripped cells, at white space if there is no delimiter. Raises ValueError."""
+    """Split a line into stripped cells, at white space if there is no delimiter. Raises ValueError if invalid."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {LONG_CELL}")
@@ -153,7 +153,7 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _names_to_repeat(header: list[str]) -> set[str]:
-    """Return a header's names in lower case, or none if all are numbers, because lines of numbers can equal it."""
+    """Return a header's names in lower case, or an empty set if all are numbers, which other lines can repeat."""
     names = {name.casefold() for name in header if name}
     return set() if all(map(possible_marks, names)) else names
 
@@ -211,7 +211,7 @@ def _split_leniently(number: int, line: str, delimiter: str | None) -> list[str]
 
 
 def _preamble_kind(rows: list[list[str]], width: int) -> str:
-    """Return "comment" or "title" for a line above the header, or "" if the table begins with it.
+    """Return "comment" or "title" for a line above the header, or "" if the table begins with this line.
 
     rows: the cells of the line and of the next one.
     """

@@ -22,7 +22,8 @@ from recore.dataset.writing import Columns, write_data_file
 
 @dataclass(frozen=True)
 class FileSpectra:
-    """The spectra in a file. is_complete: whether the entire file was read. remarks: on changes to the spectra."""
+    """The spectra in a file. is_complete: whether the entire file was read. remarks: notes on changes to the
+    spectra."""
 
     spectra: list[Spectrum]
     problems: list[Problem]
@@ -33,7 +34,7 @@ class FileSpectra:
 def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
     """Read spectra from a file, at most `limit`, and interpolate them to the grid if needed.
 
-    Values are rounded as by `import_files`, except those from a data file in the challenge's schema.
+    Values are rounded as by `import_files`, except values from a data file in the challenge's schema.
     """
     items: Iterator[Spectrum | Problem] = read_file(path, ReadingOptions(only_spectra=False))
     read = list(islice(items, limit))
@@ -53,7 +54,7 @@ def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
 class SampleOptions:
     """Options for reading samples, as in ImportOptions.
 
-    columns: of a table of spectra, such as "SiteID=hole". Raises ValueError if one is neither an ID nor the sample.
+    columns: options such as "SiteID=hole". Raises ValueError if a column is neither an ID nor the sample.
     """
 
     files: tuple[Path, ...]
@@ -74,7 +75,7 @@ class SampleOptions:
 
 
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
-    """Parse columns of IDs by the names in the schema. Raises ValueError for other columns."""
+    """Parse options such as "SiteID=hole", which choose columns of IDs. Raises ValueError for other columns."""
     columns = parse_columns(options)
     if other := next((name for name in columns if name in challenge().targets or name == "index"), None):
         ids = ", ".join(challenge().sample_ids)
@@ -91,8 +92,8 @@ def write_samples(
     """Write a data file with a row for each sample, in the order of the files.
 
     columns: the header of the training file, whose channels the spectra get. advance: as in import_files. A sample
-    without a usable spectrum has a row without values. Nothing is written if there is no other sample or an open
-    question. Raises ValueError or OSError if the options or the set of files are invalid.
+    without a usable spectrum has a row without values. Nothing is written if no sample has a usable spectrum or a
+    question is open. Raises ValueError or OSError if the options or the set of files are invalid.
     """
     grid = grid_of_names(columns[1:])
     paths, remarks = find_files(options.files)

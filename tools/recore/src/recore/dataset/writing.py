@@ -1,4 +1,4 @@
-"""Write data files completely or not at all, and equal files for equal contents."""
+"""Write data files completely or not at all. Equal contents produce equal files."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""Checks of the requirements for `recore run`: stagemaker's checks, and checks of packages that only recore uses.
+"""Checks of the requirements for `recore run`: stagemaker's checks and recore's own.
 
 The package uses only the standard library and click, so that it works in an incomplete environment.
 """

@@ -20,7 +20,7 @@ VARIABLES = (
 
 
 def check_up() -> list[Check]:
-    """Run all checks, and return their results. Data and runs are looked for in the working directory."""
+    """Run all checks, and return their results. Data and runs are expected in the working directory."""
     python, *others = check_up_for_jobs(setup_command, PACKAGES)
     return [
         _check_environment(python),
@@ -67,7 +67,7 @@ def check_data(folder: Path) -> Check:
 
 
 def check_credentials() -> Check:
-    """Look for AWS credentials, but do not use them."""
+    """Check whether AWS credentials are configured, without using them."""
     configured = [name for name in VARIABLES if os.environ.get(name)]
     if os.environ.get("AWS_ENDPOINT_URL"):
         configured.append("AWS_ENDPOINT_URL, to which `run` sends its requests")

@@ -1,4 +1,4 @@
-"""Leaderboard of the runs in a folder, sorted by held-out score, or for a host by private score."""
+"""Leaderboard of the runs in a folder, sorted by held-out score or, for a host, by private score."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record], list[str]]:
-    """Return the runs in folders, best first, and an error message for each invalid record.
+    """Return the runs in the given folders, best first, and an error message for each invalid record.
 
     Runs on the same data with the same score.py are grouped. Raises FileNotFoundError if a folder does not exist.
     """
@@ -41,7 +41,7 @@ def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[
 
 
 def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
-    """Return the runs of one submission on the same data, oldest first. data: SHA-256 by name, such as "public"."""
+    """Return a submission's runs on the same data, oldest first. data: the SHA-256 of each file by name."""
     is_same_data = (
         run
         for run in runs
@@ -70,7 +70,7 @@ def summarise(run: Record) -> dict[str, Any]:
 
 
 def make_tables(runs: list[Record], private_first: bool = False, with_folder: bool = False) -> list["Table"]:
-    """Return a table for each set of data files and each score.py. with_folder: show paths instead of names."""
+    """Return a table for each combination of data and score.py. with_folder: whether to show paths, not names."""
     from rich.table import Table
     from rich.text import Text
 

@@ -34,7 +34,7 @@ def remove_columns(path: Path, names: Collection[str]) -> list[str]:
 
 
 def find_columns(header: bytes, names: Collection[str]) -> dict[int, str]:
-    """Return the position, from 0, and name of each named column in a header, except the first column."""
+    """Return a dictionary {position: name} of the columns that are in `names`, without the first column."""
     try:
         columns = next(csv.reader([header.decode("utf-8", "replace")]), [])
     except csv.Error:

@@ -39,9 +39,9 @@ POLL_SECONDS = 0.5  # seconds between checks for a signal
 class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
-    services: boto3 clients. score_script: the host's score.py. folder: for model.tar.gz, predictions/, scores/ and
-    logs/. keep: whether to keep the run's objects on S3, except the private assays, which are there only during
-    scoring. wheels: packages to add to the model, by name.
+    services: boto3 clients. score_script: the host's score.py. folder: the folder for model.tar.gz, predictions/,
+    scores/ and logs/. keep: whether to keep the run's objects on S3 (except private assays). wheels: packages to add to
+    the model, by name.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class EvaluationRun:
 
     @property
     def simulator_error(self) -> SimulatorGoneError | None:
-        """The error if the simulator stopped during the run."""
+        """The error that shows that the simulator stopped, or None."""
         return self._jobs.gone_error
 
     @property
@@ -88,8 +88,8 @@ class EvaluationRun:
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Run all steps, and keep their states in `steps`.
 
-        After a failure, the remaining steps for the same data are skipped; a failed training job ends the run. watch:
-        called with each step that changes. On KeyboardInterrupt, stop the jobs, clean up, and raise.
+        After a failure, the remaining steps for the same data are skipped; a failed training job ends the run. watch: a
+        function called with each step that changes. On KeyboardInterrupt, stop the jobs, clean up, and raise it again.
         """
         self._jobs.watch = watch
         self.started, self.start_time = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -107,7 +107,7 @@ class EvaluationRun:
             self.seconds = time.monotonic() - self.start_time
 
     def stop(self) -> None:
-        """End `execute`, which runs in another thread."""
+        """Tell `execute`, which runs in another thread, to stop."""
         self._jobs.stopping.set()
 
     def read_scores(self) -> dict[str, Score]:
@@ -173,7 +173,7 @@ class EvaluationRun:
                 self._score(step, split)
 
     def _predict_in_parts(self, step: Step, split: str, size: int) -> None:
-        """Split the inputs into one object per instance, because Batch Transform does not divide an object."""
+        """Predict one part of the inputs per instance, because Batch Transform does not split objects."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             inputs = Path(folder, "inputs.csv")
@@ -236,10 +236,9 @@ class EvaluationRun:
 
 
 def remove_targets_from_object(storage: Storage, key: KeyParts, folder: Path) -> list[str]:
-    """Remove the target columns from a CSV object and return their names. folder: for temporary files.
+    """Remove the target columns from a CSV object and return their names. folder: a folder for temporary files.
 
-    In the challenge, the public file in step 2 probably contains no targets, because submissions that were scored do
-    not expect any.
+    In the challenge, the public file in step 2 probably had no targets: the scored submissions do not expect any.
     """
     with contextlib.closing(storage.open(key)) as body:
         if not find_columns(body.read(MAX_HEADER_BYTES).partition(b"\n")[0], challenge().targets):

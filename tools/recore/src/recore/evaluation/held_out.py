@@ -1,7 +1,6 @@
 """Score the submission's own held-out predictions in held_out.csv, which a training job writes next to its model.
 
-Each row should be predicted by a model that has not seen the row's drill hole, but this is only the submission's claim.
-A job scores the predictions against the public assays, like the predictions of public and private rows.
+Each row should be predicted by a model that has not seen the row's drill hole, but only the submission claims this.
 """
 
 import gzip
@@ -37,7 +36,7 @@ def extract_held_out(model: Path, target: Path) -> None:
 
 
 def read_held_out_bytes(model: Path) -> bytes:
-    """Return held_out.csv from a model.tar.gz, not parsed. Raises NoHeldOutScoreError if it is missing or too large."""
+    """Return the bytes of held_out.csv in a model.tar.gz. Raises NoHeldOutScoreError if it is missing or too large."""
     try:
         content = read_files(model, [HELD_OUT_NAME], MAX_BYTES).get(HELD_OUT_NAME)
     except ValueError as error:

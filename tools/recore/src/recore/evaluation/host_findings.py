@@ -1,6 +1,6 @@
 """Findings for the host about a judged submission: forbidden attempts, false claims and printed data in its run.
 
-Their codes are the rules of `recore check --for-host`, which runs a submission again and examines it more closely.
+Most codes are rules of `recore check --for-host`, which examines a new run of the submission more closely.
 """
 
 import json
@@ -37,7 +37,7 @@ MAX_LENGTH = 200  # characters of a finding
 
 @dataclass(frozen=True)
 class HostFinding:
-    """A finding. code: of a rule, or printed (numbers of private rows), unobserved or unread. text: one line."""
+    """A finding. text: one line. code: the code of a rule, or "printed", "unobserved" or "unread"."""
 
     code: str
     text: str
@@ -66,9 +66,9 @@ def collect_findings(folder: Path, public: Path, private: Path, scores: dict[str
 
 
 def _find_attempts(folder: Path) -> Iterator[HostFinding]:
-    """Yield forbidden attempts from AUDIT_HOOK's lines, each kind once per log.
+    """Yield a finding for each kind of forbidden attempt that AUDIT_HOOK reported in each log.
 
-    Details from a job with private data are omitted, because they can quote the data.
+    Details from a job with private data are omitted, because they may contain the data.
     """
     for name, result in RESULTS.items():
         path = folder / f"logs/{name}.log"
@@ -97,7 +97,7 @@ def _find_attempts(folder: Path) -> Iterator[HostFinding]:
 
 
 def _read_event(line: str) -> dict[str, str] | None:
-    """Return the members of a line that AUDIT_HOOK wrote as strings, or None for any other line."""
+    """Return the members of one of AUDIT_HOOK's lines as strings, or None for any other line."""
     if PREFIX not in line:
         return None
     try:
@@ -125,7 +125,7 @@ def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iter
 
 
 def _share_of_copies(held_out: Path, public: Path) -> float:
-    """Return the share of the predicted values that equal the assays, to nine digits."""
+    """Return the fraction of the predicted values that equal the assays to nine digits."""
     import pyarrow as pa
 
     predicted = read_predictions(held_out)
@@ -143,7 +143,7 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
 
 
 def _find_printed_rows(logs: Path, private: Path) -> Iterator[HostFinding]:
-    """Yield logs that contain many numbers of one private row; a few match by chance in a large file."""
+    """Yield a finding for each log with many numbers of one private row; in a large file, a few match by chance."""
     rows_by_number: dict[str, set[str]] = {}
     for path in sorted(logs.glob("private-*.log")):
         if path.stem.endswith("score"):

@@ -22,10 +22,10 @@ def write_log(
     max_size: int = MAX_LOG_SIZE,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Write a job's output to a file, or a line that says that there is no output.
+    """Write a job's output to a file, or a message if there is no output.
 
-    delay: seconds to wait for the last lines. to_end: whether to repeat until no new lines arrive, because a failure's
-    reason must not depend on timing. max_size: maximum number of characters that are kept of each stream.
+    delay: seconds to wait for the last lines. to_end: whether to read again until no new lines arrive, so that a
+    failure's reason does not depend on timing. max_size: the maximum number of characters of each stream.
     """
     part, size = path.with_suffix(".part"), -1
     for _ in range(MAX_READS if to_end and delay else 1):
@@ -41,9 +41,9 @@ def write_log(
 
 
 def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int = MAX_LOG_SIZE) -> bool:
-    """Write the streams of a log group whose names begin with `prefix` to a file, or the reason why there is no output.
+    """Write to a file the streams of a log group whose names begin with `prefix`, or the reason why there is no output.
 
-    Return whether the log could be read. max_size: maximum number of characters that are kept of each stream.
+    Return whether the log could be read. max_size: the maximum number of characters of each stream.
     """
     path.parent.mkdir(exist_ok=True)
     name = prefix.rstrip("/")
@@ -65,9 +65,9 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int 
 def read_utilization(
     cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
 ) -> float | None:
-    """Return the maximum memory that a job used, in per cent of its instance's, or None if CloudWatch has no value.
+    """Return a job's maximum memory use in per cent of its instance's memory, or None if CloudWatch has no value.
 
-    metric_name: "CPUUtilization" for the CPU, in per cent of one core.
+    metric_name: "CPUUtilization" returns the CPU use, in per cent of one core.
     """
     metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
@@ -97,7 +97,7 @@ def _streams(logs: Any, group: str, prefix: str) -> list[str]:
 
 
 def _lines(logs: Any, group: str, stream: str, max_size: int) -> Iterator[str]:
-    """Yield a stream's lines; if there are too many, those at its beginning and end, up to half of the limit each."""
+    """Yield a stream's lines. If there are too many, yield only its beginning and end, each up to half of max_size."""
     remaining, latest = max_size // 2, 0
     for event in _events(logs, group, stream, from_start=True):
         if remaining < 0 and event["timestamp"] > latest:

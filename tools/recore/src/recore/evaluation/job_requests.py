@@ -1,7 +1,7 @@
 """Requests of a run, as plain dictionaries for boto3, with the keys of the run's objects on S3 and the paths in a job.
 
 Every job runs without a network: a submission is untrusted code, and on AWS its jobs' role could read more than a step
-is allowed to. Code is therefore passed as a channel and as part of the model, instead of downloaded from S3.
+may see. Code is therefore passed in a channel or as part of the model; no job downloads it from S3.
 """
 
 import datetime
@@ -46,13 +46,13 @@ class Instances:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Settings that the requests of one run share. name: unique prefix of the names of jobs and objects.
+    """Settings that the requests of one run share. name: the unique prefix of the names of jobs and objects.
 
-    max_payload: maximum size in MB of a file that is sent to the model in one request; larger files are sent by lines.
-    pass_paths: whether preprocess.py gets its paths as arguments, because the jobs have no /opt/ml. training_seconds:
-    time limit of training and preprocessing jobs, by default the platform's. observed: whether to report the audit
-    events of train.py and preprocess.py (AUDIT_HOOK). scoring_role: role of scoring jobs, if different. wheels: S3 URI
-    of the packages that the submission requires; pip then uses no index. round_id: shared by all runs of a round.
+    max_payload: the maximum size in MB of a file that is sent to the model in one request; larger files are sent by
+    lines. pass_paths: whether preprocess.py gets its paths as arguments, because jobs have no /opt/ml.
+    training_seconds: the time limit of training and preprocessing jobs, by default the platform's. observed: whether
+    AUDIT_HOOK reports the events of train.py and preprocess.py. scoring_role: the role of scoring jobs, if different.
+    wheels: the S3 URI of required packages; pip then uses no index. round_id: part of the names of a round's runs.
     """
 
     name: str
@@ -72,7 +72,7 @@ class RunSettings:
 
     @classmethod
     def make(cls, backend: Backend, **others: Any) -> "RunSettings":
-        """Return the settings of a run on a backend, with a unique name. others: further members."""
+        """Return the settings of a run on a backend, with a unique name. others: other members of RunSettings."""
         name = unique_name(others.get("round_id", ""))
         defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}
         return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
@@ -89,7 +89,7 @@ class RunSettings:
 
 
 def make_round_id(bucket: str, folder: Path) -> str:
-    """Return the part of the name that all runs of a round share, a hash of its bucket and folder."""
+    """Return a hash of a round's bucket and folder, which is part of the name of every run of the round."""
     return hashlib.sha256(f"{bucket} {folder.resolve()}".encode()).hexdigest()[:8]
 
 
@@ -113,7 +113,7 @@ def data_key(split: str) -> KeyParts:
 
 
 def assays_key(split: str) -> KeyParts:
-    """Return the key of a data set's assays, which the public data contain; the private assays are a separate file."""
+    """Return the key of a split's assays, which are in the public data or, for other splits, in a separate file."""
     if split == "private":
         return (HOST, split, "actual", "public.csv.gz")
     return TRAINING if split == "public" else (split, "actual", "public.csv.gz")
@@ -166,7 +166,7 @@ def _audit(settings: RunSettings, folder: str) -> dict[str, str]:
 
 
 def preprocessing_request(settings: RunSettings, split: str) -> Request:
-    """Return the request of step 2: preprocess.py alone, without arguments as on the platform."""
+    """Return the request of step 2: preprocess.py without arguments (as on the platform) unless pass_paths is set."""
     paths = {
         "--input": f"{PROCESSING}/input/public/public.csv.gz",
         "--output": f"{PROCESSING}/output/preprocess/public.csv",
@@ -186,8 +186,8 @@ def preprocessing_request(settings: RunSettings, split: str) -> Request:
 def model_request(settings: RunSettings) -> Request:
     """Return the request of the model that both transform jobs serve, with the submission under code/.
 
-    AWS's image runs `pip install .` there before it serves. pip would fetch setuptools for the build, which fails
-    without a network, so PIP_NO_BUILD_ISOLATION=0 turns build isolation off.
+    AWS's image runs `pip install .` there before it serves. PIP_NO_BUILD_ISOLATION=0 turns build isolation off, because
+    pip cannot fetch setuptools without a network.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -205,7 +205,7 @@ def model_request(settings: RunSettings) -> Request:
 
 
 def transform_request(settings: RunSettings, split: str, size: int) -> Request:
-    """Return the request of step 3, which predicts the model's inputs, a CSV object of `size` bytes per instance."""
+    """Return the request of step 3, the batch transform. size: the bytes of CSV that each instance receives."""
     source = settings.uri(*inputs_key(split))
     if settings.transform.count > 1:
         source = settings.uri(split, "parts") + "/"
@@ -252,7 +252,7 @@ def scoring_request(settings: RunSettings, split: str) -> Request:
 
 
 def format_limits(settings: RunSettings) -> list[str]:
-    """Return, for each type of job, a line about the AWS resources that it may use, which determine its cost."""
+    """Return a line for each type of job about the AWS resources that it may use and that determine its cost."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
@@ -273,7 +273,7 @@ def processing_request(
 ) -> Request:
     """Return the request of a processing job.
 
-    sources: keys by the name of their folder in the job. output: the key; its folder has the same name in the job.
+    sources: input keys by folder name in the job. output: the output's key, whose folder has the same name in the job.
     """
     request = processing_arguments(
         settings.image,
@@ -299,7 +299,7 @@ def training_arguments(
     output: str,
     seconds: int | None = None,
 ) -> Request:
-    """Return the request for a training job, without its name. channels: URIs by name. seconds: time limit."""
+    """Return the request for a training job, without its name. channels: URIs by name. seconds: the time limit."""
     return {
         "RoleArn": role,
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
@@ -329,9 +329,9 @@ def processing_arguments(
     target: Any,
     seconds: int | None = None,
 ) -> Request:
-    """Return the request for a processing job, without its name. script: a file of the input `code`.
+    """Return the request for a processing job, without its name. script: a file in the input `code`.
 
-    inputs: URIs by the name of their folder in the job. output: the name of the folder that is uploaded to `target`.
+    inputs: URIs by the names of their folders in the job. output: the name of the folder that is uploaded to `target`.
     """
     specification: Request = {
         "ImageUri": image,

@@ -38,9 +38,9 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runner of steps. logs: folder for logs. watch: called when a step changes. stopping: event that stops all steps.
+    """Runner of steps. logs: the folder for logs. gone: the error if the simulator has stopped.
 
-    gone: the error if the simulator has stopped.
+    watch: a function called when a step changes. stopping: an event that stops all steps.
     """
 
     def __init__(self, services: Services, logs: Path):
@@ -51,9 +51,9 @@ class JobRunner:
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
-        """Return a context manager that records the state and duration of a step, the body of the context.
+        """Return a context manager that runs its body as a step and records the step's state and duration.
 
-        Raises StepStopped, or StepFailed, also for an AWS or disk error.
+        Raises StepStopped or StepFailed; AWS and disk errors also become StepFailed.
         """
         from boto3.exceptions import Boto3Error
 
@@ -111,7 +111,7 @@ class JobRunner:
         return job
 
     def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
-        """Create a job. If AWS throttles or the quota is full, retry with growing pauses until `patience` ends."""
+        """Create a job. If AWS throttles or a quota is exhausted, retry with growing pauses for `patience` seconds."""
         pause, deadline = MIN_RETRY_PAUSE, time.monotonic() + self.services.patience
         while True:
             try:

@@ -31,9 +31,9 @@ from stagemaker import interrupts
 
 @dataclass
 class Entry:
-    """A submission of a round. files: None if unreadable. record: of its run, if there is one.
+    """A submission in a round. files: its files; None if unreadable. record: the record of its run, if any.
 
-    problem: why it could not be judged, or must be rerun.
+    problem: the reason why it could not be judged or must be rerun.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Entry:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The sort key by private score: entries that were not judged first, the best last."""
+        """The sort key by private score. Entries that were not judged come first, the best entry last."""
         return self.record.rank(private_first=True) if self.record else ()
 
     @property
@@ -68,7 +68,7 @@ class Entry:
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries whose held-out scores decide their order and must be recomputed.
 
-    They have the same private score as another submission, and at least one of them claims a held-out score.
+    They share a private score with another submission, and at least one of these submissions claims a held-out score.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
@@ -88,7 +88,7 @@ def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
 class Round:
     """A round of judging: the data, the host's score.py and the folder for the runs.
 
-    seconds: time limit of train.py and preprocess.py. invalid: errors of unreadable records.
+    seconds: the time limit of train.py and preprocess.py. invalid: error messages about invalid records.
     """
 
     data: DataFiles
@@ -100,7 +100,7 @@ class Round:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def read(self, paths: Sequence[Path]) -> list[Entry]:
-        """Read the submissions, and find the runs of those that were judged before.
+        """Read the submissions, and find the runs of submissions that were judged before.
 
         A run counts if its files, data and score.py are the same and it completed, or failed because of the submission
         but not because of a shorter time limit. Raises ValueError or OSError if the data are invalid.
@@ -131,12 +131,12 @@ class Round:
         ended: Callable[[Entry], None],
         packages: WheelHouse | None = None,
     ) -> None:
-        """Run the entries that have no run; copies of a submission run once.
+        """Run the submissions of entries without a run; copies of a submission run once.
 
-        context: from `make_context`. watch: called with a step, named after the submission, when it begins and ends.
-        ended: called with each entry that was run. packages: source of the packages that submissions require, if the
-        platform does not install them. On KeyboardInterrupt, stop the jobs, and raise when they have ended; only
-        complete runs are kept.
+        context: from `make_context`. watch: called with each step, named after its submission, when it begins and ends.
+        ended: called with each entry that was run. packages: the source of required packages, if the platform does not
+        install them. On KeyboardInterrupt, stop the jobs, and raise it again when they have ended; only complete runs
+        are kept.
         """
         groups: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -162,12 +162,12 @@ class Round:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def make_settings(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
-        """Return the settings of a run of this round. wheels: of the submission. others: members of RunSettings."""
+        """Return the settings of a run of this round. wheels: the submission's wheels. others: other RunSettings."""
         limits = {"training_seconds": self.seconds, "round_id": make_round_id(backend.bucket, self.folder)}
         return RunSettings.make(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
-        """Remove futures as they complete. A signal is handled only between two waits."""
+        """Remove futures as they complete. Signals are handled only between waits."""
         while futures:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
             for future in [each for each in futures if each.done()]:  # wait() never reports cancelled futures

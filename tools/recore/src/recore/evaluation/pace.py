@@ -14,10 +14,10 @@ USABLE_FRACTION = 0.9  # share of the computer's memory
 
 @dataclass
 class Pace:
-    """The pace of a round. jobs: maximum number of submissions at a time.
+    """The pace of a round. jobs: the maximum number of submissions at a time.
 
-    Runs start only if they fit into the computer's memory. Until the first run has ended, each is assumed to need all
-    of its instance's memory; later, as much as any run so far. limited: whether the runs are local.
+    A local run starts only if it fits into the computer's memory. It is assumed to need as much as the largest run so
+    far or, until the first run has ended, all of its instance's memory. limited: whether the runs are local.
     """
 
     jobs: int
@@ -36,7 +36,7 @@ class Pace:
 
     @contextmanager
     def wait_for_turn(self, stopping: threading.Event) -> Iterator[None]:
-        """Wait until another run may start, or the round stops."""
+        """Return a context manager that waits until another run may start, or the round stops."""
         with self._condition:
             while self._running >= self.max_running and not stopping.is_set():
                 self._condition.wait(1)
@@ -55,7 +55,7 @@ class Pace:
             self.seconds.append(seconds)
 
     def format_remaining(self, remaining: int) -> str:
-        """Return a phrase about the time for the remaining submissions, estimated from the mean so far."""
+        """Return a phrase on the time for the remaining submissions, estimated from the mean duration so far."""
         mean = sum(self.seconds) / len(self.seconds)
         wait = mean * remaining / min(self.max_running, remaining)
         time = f"{wait:.0f} s" if wait < 100 else f"{wait / 60:.0f} min" if wait < 6000 else f"{wait / 3600:.1f} h"
@@ -64,7 +64,7 @@ class Pace:
 
 
 def peak_memory(steps: Sequence[Step]) -> float:
-    """Return the peak memory of a run's concurrent jobs, in bytes: the training job, or all later jobs together."""
+    """Return a run's peak memory in bytes: of the training job or, if larger, of all later jobs together."""
     by_split: dict[str, float] = {}
     for step in steps:
         split = step.name.partition(" ")[0]

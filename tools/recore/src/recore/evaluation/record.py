@@ -43,7 +43,7 @@ MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a run. data: path and SHA-256 of each file; None if unreadable. started_in: base of relative paths.
+    """A run's record. data: the path and SHA-256 (None if unreadable) of each file. started_in: base of relative paths.
 
     recomputed_held_out: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
     training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each with its code
@@ -82,12 +82,12 @@ class Record:
 
     @property
     def failed_step(self) -> str | None:
-        """The first step that failed."""
+        """The name of the first step that failed, or None."""
         return next((step.name for step in self.steps if step.state == "Failed"), None)
 
     @property
     def reason(self) -> str | None:
-        """The reason why the first failed step failed."""
+        """The reason why the first failed step failed, or None."""
         return next((step.reason for step in self.steps if step.state == "Failed"), None)
 
     @property
@@ -96,13 +96,13 @@ class Record:
 
     @property
     def has_all_results(self) -> bool:
-        """Whether the run was not stopped and no step with a result failed."""
+        """Whether the run was not stopped and no step except the clean-up failed."""
         return self.state != "Stopped" and self.failed_step in (None, "clean up")
 
     def explain_result(self, with_private: bool = False) -> str:
-        """Return the result with the failed step's reason.
+        """Return the result, with the reason for a failure.
 
-        with_private: include the reason even if the step read private data, which the reason could reveal.
+        with_private: whether to include the reason even if the step read private data, which the reason could reveal.
         """
         if not self.reason or ((self.failed_step or "").startswith("private") and not with_private):
             return self.result
@@ -131,7 +131,7 @@ class Record:
 
     @property
     def held_out_source(self) -> str:
-        """Who computed the held-out score; empty without such a score."""
+        """Who computed the held-out score, or an empty string if there is none."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_claimed else "recore"
@@ -139,9 +139,9 @@ class Record:
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
         """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
 
-        The held-out score decides, and recomputed scores precede claimed ones; then the private score. For a host
-        (private_first) the private score comes first, and claims do not count. The public score says nothing about rows
-        outside the training data, so only its existence counts.
+        The held-out score decides first, and recomputed scores rank above claimed ones; the private score decides
+        second. For a host (private_first), the private score decides first, and claims do not count. The public score
+        says nothing about rows outside the training data, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
         is_recomputed = self.recomputed_held_out is not None
@@ -150,7 +150,7 @@ class Record:
         return (self.has_all_results, is_recomputed, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
-        """Return a score with four digits, marked if only the submission claims it, or "-"."""
+        """Return a score with four decimals, marked if only the submission claims it, or "-" without a score."""
         if name not in self.values:
             return "-"
         return f"{self.values[name]:.4f}{CLAIMED_MARK if name == HELD_OUT and self.held_out_is_claimed else ''}"
@@ -321,7 +321,7 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def read_challenge_of(record: Record) -> Challenge:
-    """Read a run's challenge from the score.py in its folder; without that file, return the current challenge.
+    """Return the challenge in the score.py of a run's folder, or the current challenge if that file is missing.
 
     Raises ValueError if the run was scored with a different file.
     """
@@ -337,7 +337,7 @@ def read_challenge_of(record: Record) -> Challenge:
 def find_public(record: Record, public: Path | None = None) -> Path:
     """Return the path of a run's public data file. public: its current path, if it has moved.
 
-    Raises FileNotFoundError if it is missing, ValueError if it is a different file.
+    Raises FileNotFoundError if the file is missing, ValueError if its content has changed.
     """
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
@@ -349,7 +349,7 @@ def find_public(record: Record, public: Path | None = None) -> Path:
 
 
 def write_note(folder: Path, note: str) -> str:
-    """Replace a run's note, and return the new note; an empty one removes it. Raises the errors of `read_record`."""
+    """Replace a run's note and return the new note; an empty note removes it. Raises the errors of `read_record`."""
     note = clean_note(note)
     _replace(folder, "note", note)
     return note

@@ -26,7 +26,7 @@ INCOMPLETE_SUFFIX = "-without-run.json"  # the suffix of a run whose record coul
 
 
 class RunFolder:
-    """The folder of a run in progress, with a temporary name; it is removed unless it is kept.
+    """The folder of a run in progress, which is removed at the end of the context unless keep() is called.
 
     target: its final path. Raises FileExistsError if the path exists, OSError if it is not writable.
     """
@@ -52,9 +52,9 @@ class RunFolder:
         return self
 
     def finish(self, complete: bool = True) -> Path:
-        """Rename the folder to its final name, with a number if that name exists by now, and return the new path.
+        """Give the folder its final name, with a number if that name is taken by now, and return the new path.
 
-        complete: whether it contains run.json; otherwise the name says so.
+        complete: whether the folder contains run.json; if not, the name says so.
         """
         name = self.target.name if complete else f"{self.target.name}{INCOMPLETE_SUFFIX}"
         for number in itertools.count(1):
@@ -84,8 +84,8 @@ def run_and_keep(
 ) -> tuple[dict[str, Any], bool]:
     """Run the steps, write run.json and keep the folder. Return the record and whether the run was interrupted.
 
-    context: further members of run.json. progress: entered while the steps run; provides a function to call with each
-    step that changes. An interrupt after the steps is deferred until the folder is kept. Raises OSError like
+    context: additional members of run.json. progress: a context manager around the steps; it yields a function to call
+    with each step that changes. An interrupt after the steps is deferred until the folder is kept. Raises OSError like
     `keep_run`.
     """
     interrupted = is_kept = False
@@ -145,8 +145,8 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 def next_command(run: EvaluationRun) -> str | None:
     """Return the most useful next command, or None if the run was stopped or its simulator is gone.
 
-    After success or a failure of the submission, this is `recore check`; after a failure on private data, a command
-    that shows the log; after a failure outside the jobs, `recore doctor`.
+    This is `recore check` after success or a failure of the submission, a command that shows the log after a failure on
+    private data, and `recore doctor` after a failure outside the jobs.
     """
     if run.state == "Stopped" or run.simulator_error:
         return None

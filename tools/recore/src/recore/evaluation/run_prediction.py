@@ -1,4 +1,4 @@
-"""Prediction of a new data file with the model of a finished run: two jobs, no training."""
+"""Predictions for a new data file with the model of a finished run, in two jobs without training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PUBLIC = "public"  # used in the names of jobs and objects, like "public" in a r
 
 @dataclass(frozen=True)
 class RunPrediction:
-    """The files and steps of one prediction. request: the output of preprocess.py, sent to the model."""
+    """The files and steps of one prediction. request: the output of preprocess.py, which is sent to the model."""
 
     request: Path
     response: Path
@@ -32,9 +32,9 @@ def predict_with_run(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> RunPrediction:
-    """Preprocess and predict a data file, and write request.csv, answer.csv and logs/ to a folder.
+    """Preprocess a data file, predict its rows, and write request.csv, answer.csv and logs/ to a folder.
 
-    model: the run's model.tar.gz. script: the run's preprocess.py. instances: by job type, "processing" and
+    model: the run's model.tar.gz. script: the run's preprocess.py. instances: instances by job type, "processing" and
     "transform". Raises StepFailed.
     """
     settings = RunSettings.make(backend, **instances)

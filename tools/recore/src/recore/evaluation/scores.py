@@ -1,7 +1,6 @@
 """Read the score details that score.py writes (held-out, public and private), and compare them in tables.
 
-Until `recore validate` recomputes it, the held-out score comes from the submission's own predictions (held_out.py):
-only the submission claims that each row's model had not seen the row's drill hole.
+The held-out score comes from the submission's own predictions (held_out.py) until `recore validate` recomputes it.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ SHOWN = 5  # number of targets that help most, and of those that hurt most
 
 @dataclass(frozen=True)
 class Score:
-    """A score. r2, weights: by target; R2 is None for a target that was not scored."""
+    """A score. r2, weights: values by target; R2 is None for a target that was not scored."""
 
     value: float
     weights_scored: float
@@ -67,14 +66,14 @@ def read_scores(folder: Path) -> dict[str, Score]:
 def explain_claimed_score(program: str | None) -> str:
     """Return a line that explains the mark of a claimed held-out score.
 
-    program: command that starts recore; None for a third-party submission, because `recore validate` has no sandbox.
+    program: the command that starts recore; None for third-party submissions: `recore validate` has no sandbox.
     """
     remedy = f"; `{program} validate` recomputes it" if program else ""
     return f"{CLAIMED_MARK} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """Return tables of the scores, and of the targets that help and hurt most in the first existing RANKING_SCORES."""
+    """Return tables of the scores, and of the targets that gain and lose most in the first available ranking score."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:

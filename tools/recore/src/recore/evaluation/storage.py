@@ -43,7 +43,7 @@ class Storage:
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
-        """Keep the assays in the bucket within the context. If they cannot be removed, `clear` tries again."""
+        """Return a context manager that keeps the assays in the bucket. If their removal fails, `clear` tries again."""
         with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
@@ -82,7 +82,7 @@ class Storage:
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only the private assays. Raises StepFailed if some remain."""
+        """Remove all objects or, if `keep` is set, only the private assays. Raises StepFailed if some remain."""
         if not self._used:
             return
         errors: list[StepFailed] = []
@@ -120,7 +120,7 @@ class Storage:
 
 
 def remove_version(s3: Any, bucket: str, key: str) -> None:
-    """Remove an object, or its version in a versioned bucket. Raises StepFailed if it remains."""
+    """Remove an object or, in a versioned bucket, its current version. Raises StepFailed if it remains."""
     address = {"Bucket": bucket, "Key": key}
     try:
         version = s3.head_object(**address).get("VersionId")
@@ -131,7 +131,7 @@ def remove_version(s3: Any, bucket: str, key: str) -> None:
 
 
 def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects whose keys begin with a prefix, as S3 describes them. members: further request members."""
+    """Yield the objects whose keys begin with a prefix, as S3 describes them. members: other members of the request."""
     # boto3 requests URL-encoded keys here, because keys from jobs can have characters that XML does not allow
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **members):
         yield from page.get("Contents", [])

@@ -60,7 +60,7 @@ class SubmissionFiles:
 
     @property
     def script(self) -> bytes:
-        """The only file that the preprocessing jobs receive."""
+        """The content of preprocess.py, the only file that preprocessing jobs receive."""
         return self.files["preprocess.py"]
 
     @property
@@ -75,7 +75,7 @@ class SubmissionFiles:
     def join(self, model: Path, target: Path, wheels: Mapping[str, Path] = {}) -> None:
         """Write a model.tar.gz with the submission under code/ and its packages under wheels/.
 
-        The server needs them there because it has no network. Raises ValueError like `extend_archive`.
+        The server has no network to fetch them. Raises ValueError like `extend_archive`.
         """
         files: dict[str, bytes | Path] = {f"code/{name}": content for name, content in self.files.items()}
         files |= {f"wheels/{name}": path for name, path in wheels.items()}
@@ -87,8 +87,8 @@ def extend_archive(
 ) -> None:
     """Write a reproducible model.tar.gz with additional files.
 
-    Members are copied, never unpacked. files: by name; each replaces the top-level member of the same name. moved: new
-    names of top-level folders. problem: prefix of messages. Raises ValueError if the archive is invalid or empty.
+    Members are never unpacked. files: the files by name; each replaces the top-level member of the same name. moved:
+    new names of top-level folders. problem: prefix of messages. Raises ValueError if the archive is invalid or empty.
     """
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True
@@ -141,7 +141,7 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes | Path]) -> None:
 def read_submission(path: Path) -> SubmissionFiles:
     """Read the files to upload from a folder, or from a src.tar.gz that `unearthed build` wrote. Nothing is executed.
 
-    Raises FileNotFoundError, or ValueError, also for links to paths outside the folder.
+    Raises FileNotFoundError, or ValueError if files are invalid or links lead outside the folder.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: the submission does not exist")
@@ -158,7 +158,7 @@ def read_submission(path: Path) -> SubmissionFiles:
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and contents of the files, except files that the client's build drops.
+    """Yield the name and content of each file, except files that the client's build drops.
 
     Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
     """
@@ -235,7 +235,7 @@ def _is_dropped(name: str) -> bool:
 
 
 def _check_name(name: str, submission: Path) -> None:
-    """Raise ValueError if a file name is not UTF-8: records and tables could not contain it."""
+    """Raise ValueError if a file name is not UTF-8, because records and tables could not contain it."""
     if not is_utf_8(name):
         start = f"{submission}: " if is_utf_8(str(submission)) else ""
         raise ValueError(f"{start}the file name {name!a} is not UTF-8; rename the file")

@@ -41,7 +41,7 @@ MARGIN = re.compile(r"^ +(?:\| ?|\+ )", re.M)
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a traceback. name: file name within the submission, empty for a library's file."""
+    """A frame of a traceback. name: the file's name in the submission, or "" for a library's file."""
 
     path: str
     line: int
@@ -57,8 +57,8 @@ class Frame:
 class LoggedException:
     """An exception as it was printed.
 
-    message: its first non-empty line. frames: the deepest frames. nested: the first exception in a group, or the
-    exception in the message. following_lines: number of later lines with letters or digits.
+    message: the message's first non-empty line. frames: the deepest frames. nested: the first exception in a group, or
+    the exception in the message. following_lines: the number of later lines with letters or digits.
     """
 
     type: str = ""
@@ -84,7 +84,7 @@ class LoggedException:
 
     @property
     def head(self) -> str:
-        """The type and the message."""
+        """The types and messages of this and the nested exceptions."""
         head = f"{self.type}: {self.message}" if self.message else self.type
         return f"{head.rstrip('.:')}: {self.nested.head}" if self.nested else head
 
@@ -95,7 +95,7 @@ class LoggedException:
 def find_exception(output: str, folder: Path | None = None) -> LoggedException | None:
     """Find the last exception in a program's output; in a chain, the last one with a location in the submission.
 
-    folder: the one with the submission's files; by default, the folders of jobs.
+    folder: the submission's folder; by default, any job's folder.
     """
     submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
     output = "\n".join(_shorten(line.rstrip("\r")) for line in output.split("\n"))
@@ -129,7 +129,8 @@ def _shorten(line: str) -> str:
 
 
 def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:
-    """Return the exception in a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
+    """Return the exception in a match of EXCEPTION or MEMBER. submission: a pattern for paths of the submission's
+    files."""
     exception = LoggedException(match["type"], (match["message"] or "").strip())
     for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
         submission_match = submission.search(frame["path"])
@@ -139,7 +140,7 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
 
 
 def _read_group(output: str, submission: re.Pattern[str]) -> LoggedException | None:
-    """Return an exception group with its first member; if that is a group, with its first member, and so on."""
+    """Return an exception group with its first member, which can in turn be a group with a first member."""
     group = root_cause = None
     for match in islice(MEMBER.finditer(MARGIN.sub("", output)), DEPTH):
         exception = _read_exception(match, submission)

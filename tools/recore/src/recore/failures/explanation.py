@@ -1,4 +1,4 @@
-"""Explanation of a failed step for a participant: its reason, the remedy, the last lines of its job, and its log."""
+"""Explain a failed step to a participant: the reason, the remedy, the job's last lines, and its log."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ PLACES = {  # by the last word of a step's name
 def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: bool = True) -> list[str]:
     """Return the lines that help a participant to fix a failed step, beginning with the reason.
 
-    folder: of the run. submission: its folder or archive. installs: whether the jobs install requirements.txt.
+    folder: the run's folder. submission: a folder or archive. installs: whether the jobs install requirements.txt.
     """
     log = folder / "logs" / step.log
     hint = find_hint(step, log.parent, submission, installs)
@@ -44,7 +44,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
 
 
 def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
-    """Return the remedy for a failed step, or None if the reason is not a common one. logs: folder with the logs."""
+    """Return the remedy for a failed step, or None if the reason is not a common one. logs: the folder of logs."""
     reason = step.reason or ""
     hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
     if hint or step.outside:

@@ -25,10 +25,10 @@ SETTINGS = "run `stagemaker start` and export the variables that it prints, or c
 
 
 class FailedStep(Protocol):
-    """A step that failed. name: its last word is the kind of step.
+    """A step that failed. name: a name that ends with the kind of step.
 
     exception: the submission's exception, if that is the reason. outside: whether the cause lies outside the job. data:
-    the file that its script read, if the user can start the script with it. log: file name of the log.
+    the file that the step's script read, if the user can run the script on it. log: the log's file name.
     """
 
     name: str
@@ -47,7 +47,7 @@ def is_outside(failure_reason: str | None) -> bool:
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
-    """Return the reason why a job failed, for users, and the submission's exception if that is the reason.
+    """Return the reason that a job failed, worded for users, and the submission's exception if that is the reason.
 
     failure_reason: FailureReason in the job's description. log: the job's log; only its end is read.
     """
@@ -77,7 +77,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
 
 
 def format_exit(code: int) -> str:
-    """Format an exit code; if it is 128 + N (from a shell) or -N (from Python), as the name of signal N."""
+    """Format an exit code. If it is 128 + N (from a shell) or -N (from Python), return the name of signal N."""
     try:
         return f"killed by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:

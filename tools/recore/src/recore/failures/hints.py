@@ -35,7 +35,7 @@ NO_PREDICT = re.compile(r"has no attribute 'predict'$")
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
     """Return the remedy for a submission's exception, or None if the exception is not a common one.
 
-    step: name of the failed step, such as "train". submission: its folder or archive. installs: whether the jobs
+    step: the name of the failed step, such as "train". submission: a folder or archive. installs: whether the jobs
     install requirements.txt.
     """
     cause = exception.root_cause
@@ -76,7 +76,7 @@ def reason_hint(reason: str, step: str, submission: Path) -> str | None:
 
 
 def is_in_job(path: str) -> bool:
-    """Return whether a path is in a folder that the platform provides to a job, unlike folders above train.py."""
+    """Return whether a path is in a folder that the platform provides to a job, such as /opt/ml/input."""
     return bool(JOB_FOLDERS.match(posixpath.normpath(path)))
 
 
@@ -163,7 +163,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 
 def _find_local(name: str, submission: Path) -> str | None:
-    """Return the file of a module in the submission's folder, or the folder of a package, with a slash."""
+    """Return the file of a module in the submission's folder, or the folder of a package, which ends in a slash."""
     for dotted in (name, name.partition(".")[0]):
         path = dotted.replace(".", "/")
         if (submission / f"{path}.py").is_file():

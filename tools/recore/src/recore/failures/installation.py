@@ -22,7 +22,7 @@ FORMER_VERSIONS = dict(pin.split("==") for pin in FORMER_PINS.split())
 
 
 def is_old_pin(requirement: Requirement) -> bool:
-    """Return whether a requirement pins a package in the former image to the same version or an older one."""
+    """Return whether a requirement pins a package of the former image to the image's version or an older one."""
     limit = FORMER_VERSIONS.get(canonicalize_name(requirement.name))
     pins = [each.version.removesuffix(".*") for each in requirement.specifier if each.operator == "=="]
     return limit is not None and any(Version(version) <= Version(limit) for version in pins)
@@ -59,9 +59,9 @@ NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """Return the remedy for a failed installation, or None if the reason does not identify a line of the file.
+    """Return the remedy for a failed installation, or None if the reason does not identify a line of requirements.txt.
 
-    submission: its folder or archive.
+    submission: a folder or archive.
     """
     lines = requirements_of(submission)
     if pins := [line.requirement for line in lines if line.requirement and is_old_pin(line.requirement)]:

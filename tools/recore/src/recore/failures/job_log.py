@@ -22,7 +22,7 @@ ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # foll
 
 
 def last_lines(log: Path) -> list[str]:
-    """Return the last lines that a job's script printed, sanitised for a terminal; an empty list without a log."""
+    """Return the last lines that a job's script printed, sanitised for a terminal, or an empty list without a log."""
     return [plain(line) for line in script_lines(read_end(log, TAIL))[-LINES:]]
 
 
@@ -33,7 +33,7 @@ def last_error(output: str) -> str:
 
 
 def read_end(log: Path, size: int = LONG_TAIL) -> str:
-    """Return the end of a log, without an incomplete first line; empty if the file does not exist."""
+    """Return the end of a log, without an incomplete first line, or "" if the file does not exist."""
     if not log.is_file():
         return ""
     with open(log, "rb") as file:

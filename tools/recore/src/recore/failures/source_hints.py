@@ -34,7 +34,7 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
 
 
 def _early_exit(tree: ast.Module) -> str | None:
-    """Return the remedy for exits without an error, except those at the end of train.py and in unused functions."""
+    """Return the remedy if train.py exits early without an error, other than in an unused function."""
     nodes = list(ast.walk(tree))
     used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
     used_names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
@@ -56,7 +56,6 @@ def _early_exit(tree: ast.Module) -> str | None:
 
 
 def _missing_start(tree: ast.Module) -> str | None:
-    """Return the remedy if train.py, started as a program, calls nothing."""
     start = 'end it with `if __name__ == "__main__":` and a call to the function that trains.'
     statements = [each for each in tree.body if not isinstance(each, ast.FunctionDef | ast.ClassDef)]
     for guard in statements:
@@ -69,7 +68,7 @@ def _missing_start(tree: ast.Module) -> str | None:
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
-    """Return the remedy for a top-level statement of train.py that trains when the server imports it."""
+    """Return the remedy for a top-level statement that trains when the server imports train.py."""
     training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _is_training(node)}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):
@@ -103,7 +102,7 @@ def _training_in_model_fn(tree: ast.Module) -> str | None:
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    """Yield the calls that are made when a statement or function runs, except those in a lambda."""
+    """Yield the calls that are made when a statement or function runs, except calls in a lambda."""
     if isinstance(node, ast.Call):
         yield node
     for child in ast.iter_child_nodes(node):

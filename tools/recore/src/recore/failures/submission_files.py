@@ -32,14 +32,14 @@ def requirements_of(submission: Path) -> list[RequirementLine]:
 
 
 def other_case(missing: str, names: Collection[str]) -> str | None:
-    """Return the name that differs from a missing one only in case."""
+    """Return the name that differs from the missing one only in case, or None."""
     if missing in names:
         return None
     return next((name for name in sorted(names) if name.lower() == missing.lower()), None)
 
 
 def module_in_other_case(module: str, names: Collection[str]) -> str | None:
-    """Return the file or folder whose name differs from a module's only in case."""
+    """Return the file or folder whose name differs from a module's only in case, or None."""
     return other_case(f"{module}.py", names) or other_case(module, names)
 
 

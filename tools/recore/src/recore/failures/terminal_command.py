@@ -28,7 +28,7 @@ NETWORK_ERRORS = re.compile(r"(?:URLError|HTTPError|SSLError|ConnectionError|gai
 def find_command(step: FailedStep, submission: Path) -> str | None:
     """Return a command that reproduces the error of a failed step, or None if no command would.
 
-    submission: its folder or archive.
+    submission: a folder or archive.
     """
     if step.outside or not submission.is_dir() or not sys.executable:
         return None
@@ -45,7 +45,7 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
 
 
 def _start_script(step: str, submission: Path, data: Path) -> str | None:
-    """Return a command that runs a step's script on the data, if the script accepts them like the template."""
+    """Return a command that runs a step's script on the data, if the script accepts data like the template's script."""
     try:
         source = (submission / f"{step}.py").read_text("utf-8", "replace")
     except OSError:  # a step such as predict has no script

@@ -1,4 +1,4 @@
-"""Write the winner's handover for the partner: a folder with which others can judge, repeat and use a run's model."""
+"""Write the winner's handover for the partner: a folder with which others can assess, reproduce and use a model."""
 
 from recore.handover.run_files import read_run
 from recore.handover.target_figures import read_cut_offs

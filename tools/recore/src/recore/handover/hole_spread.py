@@ -1,7 +1,7 @@
-"""Estimate how a figure varies with the drill holes that were measured: a bootstrap that resamples entire holes.
+"""Estimate how a figure varies with the choice of drill holes, with a bootstrap that resamples entire holes.
 
-Samples of one hole are similar, so intervals from resampling single samples would be too narrow (Davison and Hinkley,
-Bootstrap Methods and their Application, Cambridge 1997, section 3.8).
+Samples from one hole are similar, so intervals from resampling individual samples would be too narrow (Davison and
+Hinkley, Bootstrap Methods and their Application, Cambridge 1997, section 3.8).
 """
 
 import math
@@ -23,7 +23,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with both ends of its interval. They are NaN if undefined, for example if there are too few holes."""
+    """A figure and its interval, whose ends are NaN if undefined, for example because there are too few holes."""
 
     value: float
     low: float
@@ -36,20 +36,20 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SampleShare(Estimate):
-    """A share of samples: part of whole. It has no interval at 0 or 1, where all draws are equal."""
+    """A fraction: `part` of `whole` samples. A fraction of 0 or 1 has no interval, because all draws are equal."""
 
     part: int
     whole: int
 
 
 class Totals:
-    """Sums by name: over the rows in each hole, (holes,), and over the rows in each draw, (draws,)."""
+    """Named sums over the rows of each hole, (holes,), and over the rows of each draw, (draws,)."""
 
     def __init__(self, by_hole: Mapping[str, Floats], draws: Mapping[str, Floats]):
         self._by_hole, self._draws = by_hole, draws
 
     def estimate(self, formula: Callable[..., Any], counted: str = "rows") -> Estimate:
-        """Estimate a figure. formula: takes the sums by name. counted: the sum that is 0 for holes to ignore."""
+        """Estimate a figure. formula: a function of the sums. counted: the sum that is 0 in holes that do not count."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(formula(**{name: each.sum() for name, each in self._by_hole.items()}))
             draws = np.asarray(formula(**self._draws))
@@ -68,7 +68,7 @@ class Totals:
 
 
 class HoleSums:
-    """Reproducible draws of drill holes, with replacement. holes: (rows,)."""
+    """Reproducible draws of drill holes with replacement. holes: (rows,), each row's drill hole."""
 
     def __init__(self, holes: NDArray[Any]):
         names, self._codes = np.unique(holes.astype(str), return_inverse=True)
@@ -77,14 +77,14 @@ class HoleSums:
         self._times = random.multinomial(self.holes, np.full(self.holes, 1 / self.holes), size=DRAWS)
 
     def resample(self, values: Mapping[str, Floats]) -> Totals:
-        """Return the sums of values, which are (rows,) each."""
+        """Return the sums over holes and draws. values: arrays (rows,) by name."""
         by_hole = {name: np.bincount(self._codes, each, self.holes).astype(float) for name, each in values.items()}
         draws = {name: np.asarray(self._times @ each, float) for name, each in by_hole.items()}
         return Totals(by_hole, draws)
 
 
 def measure_errors(measured: Floats, predicted: Floats, sums: HoleSums) -> tuple[Estimate, Estimate]:
-    """Estimate R2 and RMSE of a target. measured, predicted: (rows,) without gaps. sums: of the holes of these rows."""
+    """Estimate R2 and RMSE of a target. measured, predicted: (rows,) without NaN. sums: HoleSums of the same rows."""
     centred = measured - measured.mean()  # centred, so that the sum of squares loses no digits
     error, rows = (predicted - measured) ** 2, np.ones(len(measured))
     totals = sums.resample({"error": error, "first": centred, "second": centred**2, "rows": rows})

@@ -30,7 +30,7 @@ def escape(value: object, max_width: int = MAX_WIDTH) -> Markup:
 
 
 def code(value: object, max_width: int = MAX_WIDTH) -> Markup:
-    """Return a value as inline code, also for table cells."""
+    """Return a value as inline code that is valid in table cells."""
     content = plain(" ".join(str(value).split()), max_width).replace("|", "\N{BROKEN BAR}")
     if not content:
         return _markdown("(empty)")
@@ -39,14 +39,14 @@ def code(value: object, max_width: int = MAX_WIDTH) -> Markup:
 
 
 def fence(content: str, tag: str = "text") -> Markup:
-    """Return a fenced block that no line of the content can end."""
+    """Return a fenced code block that no line of the content can close."""
     content = printable(content).rstrip("\n")
     ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", content)), default=0))
     return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
 
 
 def format_number(value: float | None, number_format: str = "", unit: str = "") -> str:
-    """Format a number, by default with up to four significant digits; - for None or NaN."""
+    """Format a number, by default with up to four significant digits. None and NaN become "-"."""
     if value is None or math.isnan(value):
         return "-"
     if not number_format:
@@ -61,12 +61,11 @@ def interval(estimate: Estimate, number_format: str = "") -> str:
 
 
 def _markdown(content: str) -> Markup:
-    """Mark content as safe; Jinja does not escape Markup, regardless of the page's language."""
     return Markup(content)  # noqa: S704 - the page is not HTML
 
 
 def _load(name: str) -> tuple[str, str, Callable[[], bool]]:
-    """Load a template, with the current challenge's words; it is reloaded when the challenge changes."""
+    """Load a template with the current challenge's words. Jinja reloads it when the challenge changes."""
     path, group_name = Path(__file__).parent / "templates" / name, challenge().group_name
     return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == group_name
 

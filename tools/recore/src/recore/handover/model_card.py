@@ -1,4 +1,4 @@
-"""MODEL_CARD.md of a handover: method, accuracy, domain and limits of the model."""
+"""Write MODEL_CARD.md of a handover: the model's method, accuracy, domain and limits."""
 
 import ast
 import io
@@ -34,10 +34,10 @@ WEIGHTS = (  # suffixes of files with a model's weights
 
 @dataclass(frozen=True)
 class ModelDomain:
-    """The applicability domain. reference: None if spectra cannot be compared, for the given `reason`.
+    """The applicability domain. reference: None if spectra cannot be compared; `reason` then states why.
 
-    inside: share of the training spectra inside a domain fitted without their holes. private: numbers of private rows
-    inside and in total, if known. holes: names and numbers of rows.
+    inside: the fraction of training spectra inside a domain fitted without their holes. private: the numbers of private
+    rows inside and in total, if known. holes: each hole's name and number of rows.
     """
 
     reference: dict[str, Any] | None
@@ -54,7 +54,7 @@ def write_card(
     packages: Sequence[Package],
     machine: dict[str, Any],
 ) -> str:
-    """Return the page. machine: the result of machine_info()."""
+    """Return the text of MODEL_CARD.md. machine: the result of machine_info()."""
     files = run.submission.files
     recorded = run.raw.get("machine", {})
     is_recorded = {"processor", "cores", "memory_bytes", "system"} <= set(recorded)
@@ -96,7 +96,6 @@ def _limits(run: HandoverRun, figures: Sequence[TargetFigures]) -> dict[str, Any
 
 
 def _constants(source: str) -> str:
-    """Return the lines that assign a number or a string to a name in capitals."""
     lines = list(io.StringIO(source, newline=None))  # numbered like the parser's lines
     return "".join(
         lines[node.lineno - 1]
@@ -127,7 +126,7 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Find the licence files, the first line of the first of them, and, by suffix, files with weights."""
+    """Return the licence files, the first one's first line, and the files with a suffix of model weights."""
     licences = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
     lines = files[licences[0]].decode("utf-8", "replace").splitlines() if licences else []
     weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]

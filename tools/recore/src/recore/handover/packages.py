@@ -1,4 +1,4 @@
-"""Packages that a submission needs, with their dependencies: exact versions and stated licences."""
+"""List a submission's packages and their dependencies with exact versions and stated licences."""
 
 import ast
 import platform
@@ -22,9 +22,9 @@ VAGUE_LICENCES = ("", "unknown", "dual license", "license")
 
 @dataclass(frozen=True)
 class Package:
-    """A package. version: None if it is not installed. licence: its name, or None if the package states none.
+    """A package. version: None if it is not installed. licence: the licence's name, or None if none is stated.
 
-    requirement: its line for requirements.txt.
+    requirement: the package's line in requirements.txt.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Package:
 
 
 def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> list[Package]:
-    """Return the packages that the scripts require or import and their dependencies, sorted by name.
+    """Return the packages that the scripts require or import, and their dependencies, sorted by name.
 
-    recorded: versions in the run's record. Raises ValueError if a different version is installed.
+    recorded: the versions in the run's record. Raises ValueError if a different version is installed.
     """
     if _minor(recorded["python"]) != _minor(platform.python_version()):
         raise ValueError(_format_difference("Python", platform.python_version(), recorded["python"]))

@@ -1,4 +1,4 @@
-"""README.md of a handover: the contents of the folder, and the exact commands that repeat and check the run."""
+"""Write README.md of a handover: the folder's contents, and the exact commands that reproduce and check the run."""
 
 import csv
 import re
@@ -22,7 +22,7 @@ SHOWN_INPUTS = 5  # number of inputs in the example request
 def write_readme(
     run: HandoverRun, prediction: RunPrediction, sample_rows: int, files: set[str], wheels: list[str]
 ) -> str:
-    """Return the page. files: all other files of the handover. wheels: of recore and stagemaker.
+    """Return the text of README.md. files: all other files in the handover. wheels: the two wheels' names.
 
     Raises ValueError if a recorded hash is invalid, because hashes become part of commands.
     """

@@ -1,4 +1,4 @@
-"""Read and check the run that is handed over and its data file. None of the submission's code is executed."""
+"""Read and check the run to hand over, and its data file. The submission's code is not executed."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ RUN_AGAIN = f"run it again with `{PROGRAM} run`"
 
 @dataclass(frozen=True)
 class HandoverRun:
-    """A run to hand over. record: checked members of run.json. raw: all members. data: the public file's contents."""
+    """A run to hand over. record: the checked members of run.json. raw: all its members. data: contents of `public`."""
 
     record: Record
     raw: dict[str, Any]
@@ -57,24 +57,24 @@ class HandoverRun:
 
     @property
     def instances(self) -> dict[str, Instances]:
-        """One instance of each type of job that the example request needs."""
+        """The instances that the example request needs: one for each job, of the run's type."""
         return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
 
     @property
     def ran_locally(self) -> bool:
-        """Whether the jobs were local processes with the Python and the packages of the command."""
+        """Whether the jobs were local processes that used the same Python and packages as the command."""
         is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
     def data_paths(self) -> dict[str, str]:
-        """The paths of the data files in the handover, by name, with their suffixes in the run."""
+        """The paths of the data files in the handover, by name. Each file keeps its suffix."""
         paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
         return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
 
     @property
     def portable_record(self) -> dict[str, Any]:
-        """The record with the paths in the handover instead of the author's."""
+        """The record, with the author's paths replaced with paths in the handover."""
         paths = {"submission": SUBMISSION} | self.data_paths
         arguments = {
             name: value if value is None else paths.get(name, Path(value).name if _is_outside(value) else value)
@@ -96,7 +96,7 @@ class HandoverRun:
 
 
 def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
-    """Read a run to hand over. public: path of its data file, if the file has moved. Raises ValueError or OSError."""
+    """Read a run to hand over. public: the data file's path, if it has moved. Raises ValueError or OSError."""
     _reject_links(folder)
     record = read_valid_record(folder)
     if record.state != "Completed":
@@ -116,7 +116,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
 
 
 def _read_score_script(record: Record) -> bytes:
-    """Read the score.py of a run; runs from earlier versions have no such file, and use the current one."""
+    """Read a run's score.py, or the current one if an earlier version, which did not store score.py, wrote the run."""
     path = record.folder / SCORE
     if not path.is_file():
         path = score_script()
@@ -131,7 +131,7 @@ def _is_outside(value: Any) -> bool:
 
 
 def _reject_links(folder: Path) -> None:
-    """Raise ValueError for symbolic links, which could hand over private files."""
+    """Raise ValueError if a file of the run is a symbolic link, which could point to a private file."""
     for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
             raise ValueError(f"{folder / name}: symbolic links are not handed over; replace it with the run's file")
@@ -150,7 +150,6 @@ def _check_record(raw: dict[str, Any]) -> None:
 
 
 def _read_submission(model: Path, record: Record) -> SubmissionFiles:
-    """Read the submission from the model's archive, and check its hash against the record."""
     files, size = {}, 0
     with open_archive(model) as members:
         for member, content in members:

@@ -174,7 +174,7 @@ def compare(expected: Path, computed: Path) -> None:
 def largest_difference(expected: Cells, computed: Cells) -> float:
     """Return the largest difference, relative to the expected value or, if larger, its column's mean magnitude.
 
-    It is infinite if only one of two values is missing. Raises ValueError if the numbers of rows or columns differ.
+    The result is infinite if only one value of a pair is missing. Raises ValueError if the numbers of cells differ.
     """
     if [len(row) for row in expected] != [len(row) for row in computed] or len({len(row) for row in expected}) > 1:
         raise ValueError("the numbers of rows or columns differ")
@@ -206,7 +206,7 @@ def read_cells(path: Path, targets: Sequence[str]) -> Cells:
 
 
 def format_error(error: BaseException) -> str:
-    """Return the last line of an error's message, with the file's name."""
+    """Return the last line of an error's message or, for an OSError, the file and the reason."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
@@ -233,7 +233,7 @@ def _link(data: Path, target: Path) -> None:
 
 
 def _remove_targets(request: Path) -> None:
-    """Remove assays that preprocess.py wrote from a request, because the model does not expect them."""
+    """Remove the assays that preprocess.py wrote to a request, because the model does not expect them."""
     targets = _import_score().TARGETS
     source = request.rename(f"{request}.all")
     with open(source, encoding="utf-8", newline="") as file, open(request, "w", encoding="utf-8", newline="") as output:
@@ -250,7 +250,6 @@ def _remove_targets(request: Path) -> None:
 
 
 def _import_score() -> Any:
-    """Import the host's score.py, which defines the targets and the IDs."""
     sys.path.insert(0, str(SUBMISSION.parent))
     return importlib.import_module("score")
 
@@ -275,14 +274,14 @@ def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str,
 
 
 def _read_numbers(request: str, content_type: str) -> Any:
-    """Parse a request like the model's server without input_fn."""
+    """Parse a request as the model's server does if train.py has no input_fn."""
     import numpy as np
 
     return np.array(list(csv.reader(io.StringIO(request), strict=True)), dtype=np.float32).squeeze()
 
 
 def _write_numbers(prediction: Any, accept: str) -> str:
-    """Format predictions like the model's server without output_fn."""
+    """Format predictions as the model's server does if train.py has no output_fn."""
     import numpy as np
 
     array, output = np.array(prediction), io.StringIO()

@@ -1,4 +1,4 @@
-"""Compute figures for each target: errors on held-out drill holes, with intervals, and decisions at a cut-off."""
+"""Compute each target's errors on held-out drill holes, with intervals, and the errors of decisions at a cut-off."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ TOLERANCE = 1e-6  # maximum difference between the recomputed and the recorded R
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at a cut-off. share: of samples above it. wrong: share of samples predicted on the wrong side."""
+    """Decisions at a cut-off. share: the fraction of samples above it. wrong: the fraction with a wrong decision."""
 
     value: float
     chosen: bool
@@ -35,9 +35,9 @@ class CutOff:
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """Figures for a target. lowest, highest: training assays.
+    """Figures for a target. lowest, highest: the extreme training assays. private_r2: None without a private score.
 
-    rows, holes: numbers with a measured value and a held-out prediction. private_r2: None without a private score.
+    rows: the number of rows with an assay and a held-out prediction. holes: the number of their drill holes.
     """
 
     name: str
@@ -54,7 +54,7 @@ class TargetFigures:
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the private rows contradict the held-out ones: the private R2 is 0 or less, or below the interval."""
+        """Whether the private R2 contradicts the held-out R2: it is at most 0, or below the held-out interval."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class TargetFigures:
 
 
 def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
-    """Parse cut-offs by target, from arguments such as CuPPM=2000. Raises ValueError."""
+    """Parse arguments such as CuPPM=2000, and return the cut-offs by target. Raises ValueError."""
     values = {}
     for argument in arguments:
         name, _, number = argument.partition("=")
@@ -77,7 +77,7 @@ def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
 
 
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
-    """Measure decisions about a target's samples, (rows,) each. sums: of these rows. chosen: None for the default."""
+    """Measure decisions at a cut-off, by default QUANTILE. measured, predicted: (rows,). sums: HoleSums of the rows."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
     is_above, is_called = measured > value, predicted > value
     counts = {
@@ -101,8 +101,8 @@ def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen:
 def measure_targets(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[TargetFigures]:
     """Return the figures for targets with enough held-out rows, in descending order of weight.
 
-    cut_offs: those that the user chose, by target. Raises ValueError if the predictions contradict the R2 of the run's
-    score, or a target with a chosen cut-off has too few rows.
+    cut_offs: the user's cut-offs, by target. Raises ValueError if the predictions contradict the R2 in the run's score,
+    or if a target with a chosen cut-off has too few rows.
     """
     figures = _measure_all(run, cut_offs)
     if missing := sorted(set(cut_offs) - {each.name for each in figures}):
@@ -150,7 +150,7 @@ def _measure_all(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[Target
 
 
 def read_held_out(run: HandoverRun) -> Floats:
-    """Return the held-out predictions, (rows, targets), NaN for missing predictions."""
+    """Return the held-out predictions, (rows, targets), with NaN for missing predictions."""
     table = pd.read_csv(run.folder / HELD_OUT_FILE, index_col=0, float_precision="round_trip")
     values: Floats = (
         table.reindex(columns=list(challenge().targets)).apply(pd.to_numeric, errors="coerce").to_numpy(float)

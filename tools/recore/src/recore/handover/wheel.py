@@ -1,4 +1,4 @@
-"""Pack this program into wheels for a handover, from its own files and without a network."""
+"""Pack this program's own files into wheels for a handover, without network access."""
 
 import base64
 import csv
@@ -19,8 +19,8 @@ TAGS = "Wheel-Version: 1.0\nGenerator: recore\nRoot-Is-Purelib: true\nTag: py3-n
 def write_wheels(folder: Path, submission: Mapping[str, bytes]) -> list[str]:
     """Write reproducible wheels of this program to a folder, and return their names.
 
-    submission: files of the handover, which replace the author's files in a checkout. Raises FileNotFoundError if pip
-    has not installed this program.
+    submission: the handed-over files, which in a checkout replace the author's current files. Raises FileNotFoundError
+    if pip has not installed this program.
     """
     return [_write_wheel(folder, name, submission) for name in PACKAGES]
 
@@ -52,7 +52,7 @@ def _write_wheel(folder: Path, name: str, submission: Mapping[str, bytes]) -> st
 
 
 def _find_files(package: str) -> Iterator[tuple[str, Path]]:
-    """Yield files with their names in the wheel; in a checkout, include the template's files."""
+    """Yield each file's name in the wheel, and its path. In a checkout, include the template's files."""
     yield from _walk_files(Path(str(resources.files(package))), package)
     if package == "recore" and not INSTALLED:
         for name in TEMPLATE_FILES:

@@ -30,7 +30,7 @@ SAMPLE_ROWS = 10
 
 
 class NotReproducedError(Exception):
-    """The model does not reproduce the run's predictions; the message says by how much they differ."""
+    """The model does not reproduce the run's predictions; the message states the difference."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Handover:
 
 
 def check_output_folder(folder: Path) -> None:
-    """Raise OSError if a handover can neither be written to a folder nor replace an earlier one there."""
+    """Raise OSError unless a handover can be written to a folder or replace an earlier handover there."""
     check_writable(folder)
     if not os.path.lexists(folder):
         return
@@ -67,9 +67,9 @@ def write_handover(
     folder: Path,
     watch: Callable[[Step], None],
 ) -> Handover:
-    """Write the handover of a run, or replace an earlier one.
+    """Write a run's handover, or replace an earlier one.
 
-    predict: predict_with_run() with an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
+    predict: predict_with_run(), bound to an open backend. Raises StepFailed, NotReproducedError, ValueError or OSError.
     """
     check_output_folder(folder)
     figures = measure_targets(run, cut_offs)
@@ -138,13 +138,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _sum_line(folder: Path, name: str) -> str:
-    """Return a line like sha256sum's, which escapes a name with a backslash or a line break."""
+    """Return a line as sha256sum writes it: a name with a backslash or a line break is escaped."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
 def write_sample(run: HandoverRun, folder: Path) -> int:
-    """Write spectra.csv.gz and predictions.csv, and return the number of rows. Raises ValueError."""
+    """Write a sample to spectra.csv.gz and predictions.csv, and return its number of rows. Raises ValueError."""
     rows = run.data.rows
     row_indices = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}
     with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:

@@ -20,7 +20,7 @@ class ModelTrainer:
         self.env = env
 
     def train(self) -> None:
-        """Read the data, train the model, and write it to the model folder with any validation output."""
+        """Read the data, train the model, and write the model and any validation output to the model folder."""
         raise NotImplementedError("Sub-classes should implement .train()")
 
 
@@ -79,7 +79,7 @@ def _checked(part: Any, name: str, kind: type[Part]) -> type[Part]:
 
 
 class ModelClassError(ImportError):
-    """A class does not exist, or is not a model."""
+    """A class does not exist or is not a model class."""
 
 
 def import_string(name: str) -> Any:

@@ -16,9 +16,9 @@ PACKAGE = __name__.rpartition(".")[0]
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files of a folder, of this package and of other packages, by their names in a job.
 
-    packages: dotted names of packages, which are included with all files, and of modules; only __init__.py of their
-    parents is included. Links, caches and hidden files are left out. Raises NotADirectoryError, or ModuleNotFoundError
-    if a package or module does not exist or has no files.
+    packages: dotted names of packages, which are included with all files, and of modules. Of their parents, only
+    __init__.py is included. Links, caches and hidden files are left out. Raises NotADirectoryError, or
+    ModuleNotFoundError if a package or module does not exist or has no files.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""All names of ML2P's module `core` that a model class needs, so that only its import has to be changed."""
+"""All names from ML2P's module `core` that a model class needs, so that only its import must be changed."""
 
 from .classes import Model, ModelDatasetGenerator, ModelTrainer, import_string
 from .environment import S3URL, SageMakerEnv, SageMakerEnvType

@@ -33,9 +33,9 @@ class ContainerOptions:
 
     @contextmanager
     def start(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
-        """Yield the environment and the model. If this or the body fails, write the reason to output/failure.
+        """Return a context manager that yields the environment and the model, and writes errors to output/failure.
 
-        The reason is a traceback, or one line for errors that are clear without it, raised again as ClickException.
+        Errors that are clear without a traceback are written as one line and raised again as ClickException.
         """
         env, model = SageMakerEnv(self.ml_folder, {}), None
         try:
@@ -60,7 +60,7 @@ class ContainerOptions:
 
 
 def write_failure(env: SageMakerEnv, reason: str) -> None:
-    """Write the reason for SageMaker; log an error if that fails."""
+    """Write the reason for a failure where SageMaker reads it; print an error if that fails."""
     try:
         env.write_failure(reason)
     except OSError as problem:

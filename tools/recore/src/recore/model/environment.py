@@ -46,7 +46,7 @@ class S3URL:
 
 
 def read_number(variable: str, default: int) -> int:
-    """Return a non-negative integer from the environment. Raises ConfigError if it is invalid."""
+    """Return an environment variable as an integer, or `default`. Raises ConfigError if it is invalid or negative."""
     value = os.environ.get(variable) or str(default)
     if not (value.isascii() and value.isdecimal()) or len(value) > 15:
         raise ConfigError(f"the environment variable {variable} is {value[:40]!r}: it must be an integer")
@@ -64,8 +64,8 @@ class SageMakerEnvType(enum.Enum):
 class SageMakerEnv:
     """The environment of a job or model server. tools/recore/docs/models.md lists its attributes and variables.
 
-    ml_folder: the folder that SageMaker populates, /opt/ml in a container. environ: the variables, by default of this
-    process. Raises ConfigError if ML2P_S3_URL is not an S3 URL.
+    ml_folder: the folder that SageMaker populates, /opt/ml in a container. environ: the variables, by default
+    os.environ. Raises ConfigError if ML2P_S3_URL is not an S3 URL.
     """
 
     DATASET = SageMakerEnvType.DATASET
@@ -108,10 +108,10 @@ class SageMakerEnv:
         return self._ml_folder / "model"
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Return the training job's hyperparameters, nested as before encode(), or {} if there is no file.
+        """Return the training job's decoded hyperparameters, or {} if there is no file hyperparameters.json.
 
-        SageMaker's own hyperparameters, such as `sagemaker_program`, are left out. Raises ConfigError if the file
-        hyperparameters.json is not a JSON object, or its values are not encoded.
+        SageMaker's own hyperparameters, such as `sagemaker_program`, are left out. Raises ConfigError if the file is
+        not a JSON object, or its values are not encoded.
         """
         config = self._read_config("hyperparameters.json")
         encoded = {name: value for name, value in config.items() if not name.startswith(RESERVED_PREFIX)}
@@ -122,7 +122,7 @@ class SageMakerEnv:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def resourceconfig(self) -> dict[str, Any]:
-        """Return the contents of SageMaker's resourceconfig.json about the job's hosts, or {} if there is no file.
+        """Return the contents of resourceconfig.json, which describes the job's hosts, or {} if it does not exist.
 
         Raises ConfigError if the file is not a JSON object.
         """
@@ -155,7 +155,7 @@ class SageMakerEnv:
 
 
 class StdoutHandler(logging.Handler):
-    """Writes to the current standard output."""
+    """Logging handler that writes to the current sys.stdout."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

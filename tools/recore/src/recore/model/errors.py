@@ -29,7 +29,7 @@ class UploadError(Exception):
 class APIError(HTTPException):
     """An error whose HTTP response has `message` and `details` as JSON.
 
-    details: a string, a mapping, or several of them. status_code: HTTP status, by default 500.
+    details: a string, a mapping, or an iterable of details. status_code: the HTTP status, by default 500.
     """
 
     code = 500

@@ -1,7 +1,7 @@
 """gunicorn for one predictor: a threaded worker in the process that set up the predictor.
 
-gunicorn usually forks its workers. A predictor that was set up before the fork would lose its threads and connections;
-one set up afterwards would exist several times, but setup and teardown must be called only once.
+gunicorn usually forks its workers. A predictor set up before the fork would lose its threads and connections; set up
+afterwards, it would exist several times, but setup and teardown must be called only once.
 """
 
 import logging
@@ -44,10 +44,10 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
 
 
 class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
-    """A worker without an arbiter."""
+    """A worker without gunicorn's arbiter process."""
 
     def is_parent_alive(self) -> bool:
-        """Return True: the parent process is not an arbiter, and may end."""
+        """Return True, because the parent process is not an arbiter and may exit."""
         return True
 
     def handle_quit(self, number: int, frame: Any) -> None:

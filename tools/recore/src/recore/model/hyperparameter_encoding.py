@@ -31,7 +31,7 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the nested form of flat hyperparameters.
 
-    Raises HyperParameterEncodingError if a value is not JSON, or a key is both a value and the beginning of another.
+    Raises HyperParameterEncodingError if a value is not JSON, or a key is also the beginning of another key.
     """
     nested: dict[str, Any] = {}
     inner: dict[tuple[str, ...], dict[str, Any]] = {(): nested}

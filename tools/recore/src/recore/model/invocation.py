@@ -1,4 +1,4 @@
-"""Invoke a predictor with JSON, for any server."""
+"""Invocation of a predictor with JSON, for any server."""
 
 import json
 from typing import Any
@@ -13,8 +13,8 @@ from .strict_json import to_json
 def respond(predictor: ModelPredictor, body: bytes | str) -> str:
     """Return the prediction for a request as JSON.
 
-    body: JSON; an object with a list under the key `instances` is a batch. Raises ClientError if it is invalid,
-    ServerError if the prediction could not be written as JSON, and any exception of the predictor.
+    body: JSON; an object with a list under the key `instances` is a batch. Raises ClientError if the body is invalid,
+    ServerError if the prediction cannot be written as JSON, and any exception of the predictor.
     """
     data = _parse(body)
     if isinstance(data, dict) and "instances" in data:

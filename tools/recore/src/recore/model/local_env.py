@@ -1,4 +1,4 @@
-"""A local folder that replaces SageMaker's, with datasets and models from S3."""
+"""A local environment that replaces SageMaker's folders, with datasets and models from S3."""
 
 import os
 import shutil
@@ -80,8 +80,8 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 class LocalEnv(SageMakerEnv):
     """A local environment in an existing folder, `ml_folder`, in which the folder `model` is created.
 
-    cfg: the project file. session: a boto3 session, needed only for downloads. Raises LocalEnvError if the folder does
-    not exist, ConfigError if the project file is invalid.
+    cfg: the path of the project file. session: a boto3 session, needed only for downloads. Raises LocalEnvError if the
+    folder does not exist, ConfigError if the project file is invalid.
     """
 
     def __init__(self, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None):
@@ -102,7 +102,7 @@ class LocalEnv(SageMakerEnv):
         self.model_folder().mkdir()
 
     def download_dataset(self, dataset: str) -> None:
-        """Download a dataset, with its folders, to the folder of the training data.
+        """Download a dataset, including its subfolders, to the folder of the training data.
 
         Raises LocalEnvError if the download fails, NamingError if the name is empty or contains a slash.
         """
@@ -168,7 +168,7 @@ def _explain_errors(subject: str, bucket: str) -> Iterator[None]:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive; reject unsafe links and paths, and more than the disk can hold."""
+    """Unpack an archive. Reject unsafe links and paths, and archives that are too large for the disk."""
     size, free = 0, shutil.disk_usage(folder).free
     with tarfile.open(archive, "r:gz") as tar:
         for number, member in enumerate(tar, 1):

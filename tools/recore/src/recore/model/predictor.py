@@ -1,4 +1,4 @@
-"""The interface of a model's predictor: predictions with metadata, and a record of each on S3."""
+"""The interface of a model's predictor: predictions with metadata, and a record of each prediction on S3."""
 
 import datetime
 import logging
@@ -24,7 +24,7 @@ class RecordStore(Protocol):
 
 
 class ModelPredictor(S3Access):
-    """Makes predictions. env: provides the model folder, and whether to keep records."""
+    """Makes predictions. env: provides the model folder and says whether to keep records."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
@@ -46,13 +46,13 @@ class ModelPredictor(S3Access):
         return [self.result(datum) for datum in data]
 
     def invoke(self, data: Any) -> dict[str, Any]:
-        """Return the prediction for one datum as `result`, with `metadata`, and record it if recording is enabled."""
+        """Return the `result` for one datum with `metadata`, and record the prediction if recording is enabled."""
         prediction = {"metadata": self.metadata(), "result": self.result(data)}
         self._record(data, prediction)
         return prediction
 
     def batch_invoke(self, data: Sequence[Any]) -> dict[str, Any]:
-        """Return `predictions`, one per datum as from invoke(), with the same metadata. Each is recorded separately.
+        """Return `predictions`, a list of results as from invoke(), one per datum, all with the same metadata.
 
         Raises ServerError if batch_result() does not return one result per datum.
         """
@@ -73,7 +73,7 @@ class ModelPredictor(S3Access):
     def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
         """Return the pairs that form the name of a record: the time (ISO 8601, UTC) and a random UUID.
 
-        A subclass may return other pairs; names that include these two are unique.
+        A subclass may return other pairs, but should include these two to keep names unique.
         """
         return {"ts": _now().isoformat(), "uuid": str(uuid.uuid4())}
 
@@ -92,7 +92,7 @@ class ModelPredictor(S3Access):
         self._records.put(s3.bucket(), key, body.encode())
 
     def record_in_background(self, records: RecordStore) -> None:
-        """Use this store from now on. Failures are logged and do not affect predictions."""
+        """Write records to this store from now on. Failures are logged and do not affect predictions."""
         self._records, self._is_background = records, True
 
     def _record(self, datum: Any, prediction: dict[str, Any]) -> None:

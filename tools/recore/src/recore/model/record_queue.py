@@ -1,7 +1,7 @@
 """Records in memory that wait to be written from a model server to S3.
 
-Threads write them, so that S3 neither delays nor fails a response. A server that stops waits for the last records; a
-killed server loses them.
+Threads write them, so that S3 does not affect responses. A server that stops waits for the last records; a killed
+server loses them.
 """
 
 import functools
@@ -30,10 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 class RecordQueue:
-    """Accepts records from several threads until it is closed. The process must not be forked afterwards.
+    """Accepts records from several threads until it is closed. Do not fork the process after creating a queue.
 
-    put: writes an object, given bucket, key and content. limit: bytes in memory, which a single record may exceed.
-    drain_seconds: maximum seconds for closing. pauses: seconds between attempts; a record is lost after the last one.
+    put: a function that writes an object, given bucket, key and content. limit: bytes in memory, which a single record
+    may exceed. drain_seconds: the maximum duration of close(). pauses: seconds between attempts, after which a record
+    is lost.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class RecordQueue:
             thread.start()
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Add a record; if the queue is full or closed, it is lost and an error is logged."""
+        """Add a record. If the queue is full or closed, the record is lost and an error is logged."""
         with self._lock:
             if self._closing.is_set():
                 self._drop("the server has stopped")
@@ -116,9 +117,9 @@ class RecordQueue:
 
 @contextmanager
 def background_recording(predictor: ModelPredictor) -> Iterator[None]:
-    """Write the predictor's records in the background, if it keeps any; at the end, write the remaining ones.
+    """Write any records of the predictor in the background, and the remaining ones at the end of the context.
 
-    Raises ConfigError if the environment has no S3 URL for records.
+    Raises ConfigError if the S3 URL or the model's version for records is not set.
     """
     if not predictor.env.record_invokes:
         yield

@@ -68,7 +68,7 @@ def train(model: type[Model] | None = None) -> None:
 
 
 def make_hooks(model: type[Model] | None = None) -> HookFunctions:
-    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch.
+    """Return the container's hooks for a model class. Requests, with one datum or a batch, and responses are JSON.
 
     model: by default the class in ML2P_MODEL_CLS.
     """
@@ -76,7 +76,7 @@ def make_hooks(model: type[Model] | None = None) -> HookFunctions:
 
 
 def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor:
-    """Return a predictor after setup(); when the server stops, records are written and teardown() is called.
+    """Set up and return a predictor. When the server stops, teardown() is called and remaining records are written.
 
     Raises ConfigError, ModelClassError, MissingPartError, and any exception of setup().
     """
@@ -100,7 +100,7 @@ def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
 
 
 def keep_body(body: bytes | str, content_type: str) -> bytes | str:
-    """Return the body, which is JSON regardless of its content type."""
+    """Return the body unchanged. It must be JSON, whatever its content type."""
     return body
 
 

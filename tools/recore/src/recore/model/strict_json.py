@@ -10,8 +10,8 @@ def to_json(value: Any) -> str:
     """Return a value as one line of JSON in ASCII.
 
     NaN and infinities become null; objects with a method `tolist`, such as NumPy arrays and numbers, become lists and
-    numbers. As in Flask, decimals and UUIDs become strings, dates strings in HTTP format, and dataclasses objects.
-    Raises ValueError if the value contains anything else that is not JSON.
+    numbers. As in Flask, decimals and UUIDs become strings, dates become strings in HTTP format, and dataclasses become
+    objects. Raises ValueError if the value contains anything else that is not JSON.
     """
     try:
         try:

@@ -21,13 +21,13 @@ _making = threading.Lock()  # boto3 sessions cannot create clients in several th
 
 
 def make_s3_client(session: Any = None, **options: Any) -> Any:
-    """Return a client for S3. session: a boto3 session, by default the default one. Raises BotoCoreError."""
+    """Return a client for S3. session: a boto3 session; None for the default session. Raises BotoCoreError."""
     with _making:
         return (session or boto3).client("s3", **options)
 
 
 class S3Uploader:
-    """Writes objects. client: returns the boto3 client for S3; called when it is needed."""
+    """Writes objects to S3. client: a function that returns the boto3 client, called when needed."""
 
     def __init__(self, client: Callable[[], Any]):
         self._client = client

@@ -40,7 +40,7 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """Return versions; the server starts only after the model has been set up."""
+    """Return versions. The server starts only after the model has been set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 
@@ -61,7 +61,7 @@ def invocations() -> Response:
 
 @app.errorhandler(HTTPException)
 def respond_to_http_error(error: HTTPException) -> Response:
-    """Respond to HTTP errors of the predictor, and of Flask such as 404 and 413."""
+    """Respond to an HTTP error raised by the predictor or by Flask, such as 404 or 413."""
     response = json_response(*error_response(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -71,7 +71,7 @@ def respond_to_http_error(error: HTTPException) -> Response:
 
 @app.errorhandler(InternalServerError)
 def respond_to_exception(error: InternalServerError) -> Response:
-    """Respond to any other exception, whose traceback is in the log."""
+    """Respond to any other exception; its traceback is in the log."""
     raised = error.original_exception
     if raised is None:
         return respond_to_http_error(error)

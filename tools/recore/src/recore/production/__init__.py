@@ -1,4 +1,4 @@
-"""Versions of a two-container model, the pipeline that makes them, and an endpoint that serves them.
+"""A two-container model in production: its versions, the pipeline that creates them, and an endpoint that serves them.
 
-Other packages import its modules one by one, so that a command that only lists does not load pandas, scipy or pyarrow.
+Other packages import single modules, so that listing versions does not load pandas, scipy or pyarrow.
 """

@@ -1,4 +1,4 @@
-"""Send the results of monitoring to CloudWatch, with an alarm that can guard an update of the endpoint."""
+"""Send the results of monitoring to CloudWatch, and create an alarm that can roll back an endpoint update."""
 
 import re
 
@@ -12,7 +12,7 @@ SUFFIX = "drift"
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
     """Send a version's metrics to CloudWatch, create the alarm, and return the alarm's name.
 
-    drift: the level of evidence; from 1 on it is drift. outside: the share of samples outside the domain.
+    drift: the level of evidence; 1 or more means drift. outside: the fraction of samples outside the domain.
     """
     name = f"{endpoint}-{version}-{SUFFIX}"
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]

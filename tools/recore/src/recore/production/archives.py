@@ -1,7 +1,7 @@
 """Write a version's two archives from the model in a run or a handover, without executing the submission.
 
-A handover does not contain the host's training file. Instead, channels.json lists its columns, domain.json describes
-its spectra, and expected_error.json the errors of held-out predictions. The last two may be missing.
+A handover does not contain the host's training file. Instead, channels.json lists the file's columns, domain.json
+describes its spectra, and expected_error.json the errors of held-out predictions. The last two may be missing.
 """
 
 import ast
@@ -48,9 +48,9 @@ HOOKS = ("input_fn", "transform_fn")  # train.py needs one of them, because the 
 class TrainedModel:
     """The model in a run or a handover.
 
-    columns: the training file's columns. reference: the reference of its spectra, or None if they cannot be compared.
-    errors: the calibration of expected errors, or None without held-out predictions. reasons: why either is missing, by
-    file name.
+    columns: the training file's columns. reference: the reference fitted to its spectra, or None if spectra cannot be
+    compared. errors: the calibration of expected errors, or None without held-out predictions. reasons: why `reference`
+    or `errors` is missing, by file name.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class TrainedModel:
 
     @property
     def notes(self) -> list[str]:
-        """Lines about information that the version's responses will lack."""
+        """Lines that state what the version's responses will lack, and why."""
         consequences = {
             REFERENCE: "responses will not contain the domain",
             ERRORS: "responses will contain neither expected errors nor intervals",
@@ -75,14 +75,14 @@ class TrainedModel:
         return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
 
     def data_files(self) -> dict[str, str]:
-        """Return the handover's files that describe the training file: their contents by name."""
+        """Return the contents, by name, of the handover's files that describe the training file."""
         files = {CHANNELS: {"columns": self.columns}, REFERENCE: self.reference, ERRORS: self.errors}
         return {name: json.dumps(content) for name, content in files.items() if content}
 
     def write_archives(self, folder: Path) -> tuple[Path, Path]:
         """Write the archives of the features and model containers to a folder, and return their paths.
 
-        Raises ValueError if the model's archive cannot be read, or its code lacks a required function.
+        Raises ValueError if the model's archive cannot be read, or if its code lacks a required function.
         """
         scripts = ("code/preprocess.py", "code/train.py")
         files = read_files(self.archive, (*scripts, f"code/{REQUIREMENTS}"), MAX_SCRIPT_BYTES)
@@ -106,7 +106,7 @@ class TrainedModel:
 def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
     """Read the model in a run or a handover. Raises ProductionError, ValueError or OSError.
 
-    public: the run's data file, if it has moved.
+    public: the run's data file, if the file has moved.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; pass a run or a handover")
@@ -159,7 +159,7 @@ def _read_handover(folder: Path) -> TrainedModel:
 
 
 def find_missing_hook(preprocess: bytes, train: bytes) -> str:
-    """Return a message about a required function that a submission lacks, or "" if it has all of them."""
+    """Return a message about a required function that a submission lacks, or "" if it lacks none."""
     if not _binds(preprocess, "preprocess"):
         return "its preprocess.py has no function preprocess(data_file)"
     if not any(_binds(train, name) for name in HOOKS):

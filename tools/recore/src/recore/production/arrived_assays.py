@@ -1,4 +1,4 @@
-"""Read a table with measured assays of predicted samples; it has a key for each sample, and at least one target."""
+"""Read a table of measured assays for predicted samples, with a key for each sample and at least one target."""
 
 import csv
 import gzip
@@ -26,8 +26,8 @@ MAX_TABLE_BYTES = 1 << 27  # uncompressed; enough for about 400,000 samples
 class Assays:
     """The measured assays of samples.
 
-    joined_by: the key columns. rows: the row of each sample, by inference ID or IDs. samples: the IDs of each row, or
-    None if unknown. values: (samples, targets), NaN where not measured.
+    joined_by: the names of the key columns. rows: row numbers by inference ID or by the sample's IDs. samples: each
+    row's sample IDs, or None if unknown. values: (samples, targets), with NaN for missing assays.
     """
 
     path: Path
@@ -38,7 +38,7 @@ class Assays:
 
 
 def read_assays(path: Path) -> Assays:
-    """Read a CSV or csv.gz with the column InferenceId or the challenge's IDs, and at least one target.
+    """Read a CSV or csv.gz with an InferenceId column or the challenge's ID columns, and at least one target column.
 
     Raises OSError or ProductionError.
     """
@@ -89,7 +89,7 @@ def format_key(key: str | SampleKey) -> str:
 
 
 def format_id_names() -> str:
-    """Return the names of the IDs that identify a sample as a phrase, such as "SiteID and depths"."""
+    """Return a phrase with the names of the IDs that identify a sample, such as "SiteID and depths"."""
     known = challenge()
     others = [name for name in known.sample_ids[1:] if name not in known.depths]
     return " and ".join([known.group, *(["depths"] if known.depths else []), *others])

@@ -1,7 +1,7 @@
-"""Write the table of predictions from the output of a batch transform.
+"""Write the table of predictions from the output of a batch transform job.
 
-Each line has a sample's name, its IDs, its domain (inside, outside, or empty if the spectrum cannot be compared with
-the training spectra), its predicted assays and, on request, the ends of their intervals.
+Each line has a sample's name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared with the
+training spectra), predicted assays and, on request, the ends of their intervals.
 """
 
 import csv
@@ -35,7 +35,7 @@ class UnpredictedSample:
 
 @dataclass
 class PredictedSamples:
-    """Summary of a table: the numbers of samples. problems: the samples that could not be predicted."""
+    """Summary of a table: the numbers of rows, of samples outside the domain, and of samples not compared."""
 
     rows: int = 0
     outside: int = 0
@@ -53,7 +53,7 @@ class PredictedSamples:
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
 
     def format_problems(self) -> list[str]:
-        """Return a line for each reason why samples could not be predicted, at most SHOWN_PROBLEMS."""
+        """Return a line for each reason why samples could not be predicted, for at most SHOWN_PROBLEMS reasons."""
         reasons: dict[str, list[UnpredictedSample]] = {}
         for problem in self.problems:
             reasons.setdefault(problem.reason, []).append(problem)
@@ -80,8 +80,8 @@ def write_table(
 ) -> PredictedSamples:
     """Write a table from a job's output, and return its summary.
 
-    joined: the output's lines, each with the cells of the input, then of the response. columns: names of the input's
-    cells. spectra: whether to include the channels. Raises WorkFailedError if a line has the wrong number of cells.
+    joined: lines with the input's cells, followed by the response's cells. columns: the input's columns. intervals,
+    spectra: whether to write them. Raises WorkFailedError if a line has the wrong number of cells.
     """
     targets, sample_ids = challenge().targets, challenge().sample_ids
     width = 2 + 3 * len(targets)  # cells of a response: domain, values, low ends, high ends, problem
@@ -118,14 +118,14 @@ def _first_columns() -> list[str]:
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written. consequence: the message if it is the source."""
+    """Raise ProductionError or OSError if `target` cannot be written. consequence: the message if it is `source`."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}; choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written; the only file that it may replace is a table.
+    """Raise ProductionError or OSError if `target` cannot be written. With `replace`, it may replace an earlier table.
 
     sources: input files, or folders with input files.
     """

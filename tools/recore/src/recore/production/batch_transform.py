@@ -1,4 +1,4 @@
-"""Predict a data file of raw spectra with a batch transform job, which joins the predictions to the input."""
+"""Predict a data file's rows with a batch transform job, which joins the predictions to the input."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def predict_file(
     intervals: bool,
     spectra: bool,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict a data file with a version, by default the latest approved one, and write the table `out`.
+    """Predict a data file's rows with a version, by default the latest approved one, and write the table `out`.
 
     intervals, spectra: as in `write_table`. Raises ValueError or OSError if the file is unsuitable, WorkFailedError if
     the job fails.
@@ -78,9 +78,9 @@ def run_batch(
     intervals: bool,
     spectra: bool = False,
 ) -> tuple[PredictedSamples, dict[str, str]]:
-    """Predict a data file with a two-container model. Return the table's summary, and the job's name and output.
+    """Predict a data file's rows with a two-container model. Return the table's summary, and the job's name and output.
 
-    columns: the training file's columns. Raises as `predict_file`.
+    columns: the training file's columns. Raises as `predict_file` does.
     """
     inputs = [name for name in columns if name not in challenge().targets]
     with locked.temporary_folder("recore-predict-") as name:
@@ -133,12 +133,12 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
-    """Return the columns of the endpoint's first variant. Raises ProductionError."""
+    """Return the training file's columns for the endpoint's first variant. Raises ProductionError."""
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
 def require_columns(file: DataFile, columns: Sequence[str]) -> None:
-    """Raise ProductionError if any channel among these columns is missing from the data file."""
+    """Raise ProductionError if a channel in `columns` is missing from the data file."""
     header = {*file.positions, *challenge().ids, *challenge().targets}
     if missing := [name for name in columns[1:] if name not in header]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -146,7 +146,7 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write these columns of a data file, unconverted, and return the number of rows. Raises ValueError."""
+    """Write these columns of a data file with unchanged cells, and return the number of rows. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         positions = {name: data.positions[name] for name in columns[1:] if name in data.positions}
@@ -180,7 +180,7 @@ def _wait(project: ProductionProject, job: str, watch: Watch) -> None:
 def predict_samples(
     backend: Backend, trained_model: "TrainedModel", file: Path, out: Path, watch: Watch, *, intervals: bool
 ) -> PredictedSamples:
-    """Predict a data file with the model of a run or a handover, in one job on the embedded simulator.
+    """Predict a data file's rows with the model of a run or a handover, in one job on the embedded simulator.
 
     Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
     """

@@ -1,4 +1,4 @@
-"""Spectra that clients sent to an endpoint, compared with the training spectra of a version."""
+"""Read the spectra that clients sent to an endpoint, and compare them with a version's training spectra."""
 
 import hashlib
 import itertools
@@ -27,7 +27,7 @@ from recore.untrusted_json import parse_object
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """Summary of a version's training data: the columns of the data file, and the reference of its spectra."""
+    """Summary of a version's training data: the data file's columns, and the reference fitted to its spectra."""
 
     columns: Columns
     reference: Reference
@@ -35,16 +35,16 @@ class TrainingSummary:
 
     @property
     def hole_names(self) -> frozenset[str]:
-        """The drill holes; empty if the data file had none."""
+        """The drill holes' names; empty if the data file contained none."""
         return frozenset(self.reference["hole_names"])
 
     @property
     def usual_share(self) -> float:
-        """The share of training rows outside a domain that was fitted without their drill holes."""
+        """The fraction of training rows outside a domain that was fitted without their drill holes."""
         return usual_outside(self.reference)
 
     def reference_units(self, names: Container[str] | None = None, title: str = "all drill holes") -> ReferenceUnits:
-        """Return the drill holes to compare with, by default all of them."""
+        """Return the drill holes with these names, by default all, as reference units."""
         values, codes = np.array(self.reference["values"], dtype=float), np.array(self.reference["holes"])
         if names is not None:
             hole_mask = [name in names for name in self.reference["hole_names"]]
@@ -57,9 +57,9 @@ class TrainingSummary:
 class ClientSpectra:
     """Samples that clients sent, in order of time, without repeated spectra.
 
-    samples: with columns index, hole, time, variant, t2, q and distance. statistics: (samples, statistics). deviations:
-    (samples, bins), in units of their limits. scores: (samples, components). repeated: number of repeated samples.
-    left_out: number of ignored requests or spectra, by reason.
+    samples: with the columns index, hole, time, variant, t2, q and distance. statistics: (samples, statistics).
+    deviations: (samples, bins), in units of the bins' limits. scores: (samples, components). repeated: the number of
+    repeated samples. left_out: the numbers of ignored requests or spectra, by reason.
     """
 
     samples: pd.DataFrame
@@ -76,14 +76,14 @@ class ClientSpectra:
 
 
 def usual_outside(reference: Reference) -> float:
-    """Return the share of a reference's rows outside a domain that was fitted without their drill holes."""
+    """Return the fraction of a reference's rows outside a domain that was fitted without their drill holes."""
     limits = np.array([reference["t2_limit"], reference["q_limit"]])
     distances = np.exp(np.array(reference["values"])[:, :2]) / limits
     return float((distances > 1).any(axis=1).mean())
 
 
 def read_training_summary(project: ProductionProject, version: Version) -> TrainingSummary:
-    """Read the summary of a version's training data. Raises ProductionError if its archive has none."""
+    """Read the summary of a version's training data. Raises ProductionError if the version's archive lacks it."""
     files = read_features_files(project, version, (CHANNELS, REFERENCE))
     header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
@@ -105,7 +105,7 @@ def make_training_summary(header: Sequence[str], reference: Reference) -> Traini
 
 
 class SpectraReader:
-    """Collect the samples of captured requests."""
+    """Collects the samples in captured requests."""
 
     def __init__(self, trained_on: TrainingSummary, left_out: Counter[str]) -> None:
         self._trained_on, self._left_out = trained_on, left_out
@@ -113,7 +113,7 @@ class SpectraReader:
         self._arrays: list[tuple[Floats, NDArray[np.float32], Floats]] = []
 
     def add(self, event: CaptureEvent) -> None:
-        """Add the samples of a request, unless a comparison sent it."""
+        """Add the samples in a request, unless a comparison of variants sent it."""
         group = challenge().group
         if event.inference_id.startswith(PREFIX):
             return
@@ -153,7 +153,7 @@ class SpectraReader:
         self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:
-        """Return the samples in order of time; if a spectrum was repeated, only its first sample."""
+        """Return the samples in order of time, without samples that repeat an earlier spectrum."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             empty = np.empty((0, 0))

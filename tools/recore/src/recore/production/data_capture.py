@@ -48,7 +48,7 @@ class Body:
 
 @dataclass(frozen=True)
 class CaptureEvent:
-    """A captured invocation. inference_id: "" without one. input: may be empty."""
+    """A captured invocation. inference_id: "" if none was sent. input: empty if not captured."""
 
     variant: str
     event_id: str
@@ -63,7 +63,7 @@ def read_events(
 ) -> Iterator[CaptureEvent]:
     """Yield the events that an endpoint's variants captured since a time; S3 objects are read one at a time.
 
-    destination: the data capture's URI. left_out: counts unreadable lines by reason.
+    destination: the data capture's URI. left_out: a counter of unreadable lines by reason.
     """
     parts = urlsplit(destination)
     since = since.astimezone(UTC).replace(microsecond=0)  # captured times have no fractions of seconds
@@ -82,9 +82,9 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """Return the sample in each row of a request, which is a CSV with a header or JSON; None without valid IDs.
+    """Return the key of each sample in a request, or None without valid IDs.
 
-    The list is empty for any other request.
+    The list is empty unless the request is JSON, or a CSV with a header.
     """
     ids = challenge().sample_ids
     try:
@@ -99,9 +99,9 @@ def read_samples(body: Body) -> list[SampleKey | None]:
 
 
 def read_predictions(body: Body) -> NDArray[np.float64]:
-    """Return the predictions (rows, targets) in a response: CSV, or JSON with assays by name; empty ones are NaN.
+    """Return the predictions in a response, (rows, targets), with NaN for empty values.
 
-    Raises ValueError for any other response.
+    Raises ValueError unless the response is CSV, or JSON with assays by name.
     """
     targets = challenge().targets
     try:
@@ -133,7 +133,7 @@ def is_header_value(value: str) -> bool:
 
 
 def make_key(cells: Sequence[Any]) -> SampleKey | None:
-    """Return the key of a sample with these IDs: depths are numbers, others strings.
+    """Return a sample's key from its IDs: depths become numbers, other IDs strings.
 
     Return None if an ID is missing or invalid, or if the group is the only ID.
     """

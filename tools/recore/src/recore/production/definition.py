@@ -1,12 +1,12 @@
-"""The definition of the SageMaker Pipeline, JSON of the documented schema 2020-12-01.
+"""The definition of the SageMaker Pipeline, in JSON with the documented schema 2020-12-01.
 
     Features ─┐
     Train ── Evaluate ── CheckScore ─┬─ RegisterModel, CreateModel
                                      └─ LowScore
 
-Features and Train read the input data; the registered package has the archives of both. URIs of outputs contain the
-execution's ID, so that no execution replaces the files of an earlier version; a cached result is reused even if its URI
-differs.
+Features and Train read the input data; the registered package contains the archives of both steps. URIs of outputs
+contain the execution's ID, so that no execution replaces the files of an earlier version; a cached result is reused
+even if its URI differs.
 """
 
 import json
@@ -63,9 +63,9 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 
 
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
-    """Return the two containers of a version. features, model: URIs of their archives, or expressions for them.
+    """Return a version's two containers. features, model: URIs of their archives, or pipeline expressions for the URIs.
 
-    AWS's image runs `pip install .` before it serves, which without network needs PIP_NO_BUILD_ISOLATION=0.
+    AWS's image runs `pip install .` before it serves; without network access, this needs PIP_NO_BUILD_ISOLATION=0.
     """
     common = ENVIRONMENT | {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -86,7 +86,7 @@ def containers(project: ProductionProject, features: Any, model: Any) -> list[Re
 def package_arguments(
     project: ProductionProject, features: Any, model: Any, evaluation: Any, approval: Any, metadata: dict[str, Any]
 ) -> Request:
-    """Return the request that registers a version. evaluation: URI of its evaluation.json."""
+    """Return the request that registers a version. evaluation: the URI of its evaluation.json."""
     settings = project.settings
     return {
         "ModelPackageGroupName": settings.model_package_group_name,
@@ -116,7 +116,7 @@ def _features_step(project: ProductionProject, sources: Sources) -> Request:
 def model_training_arguments(
     project: ProductionProject, data: Any, instance: Any, sources: Sources, hyperparameters: Mapping[str, Any]
 ) -> Request:
-    """Return the request for a training job. data, instance: a URI and an instance type, or expressions for them."""
+    """Return the request for a training job. data, instance: a URI and an instance type, or pipeline expressions."""
     program = {"sagemaker_program": "model.py", "sagemaker_submit_directory": f"{ML}/input/data/code/{ARCHIVE}"}
     arguments = training_arguments(
         project.settings.training_image or project.settings.image,
@@ -169,9 +169,9 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
 def _processing_step(
     project: ProductionProject, name: str, script: str, files: dict[str, tuple[str, str, Any]], output: str
 ) -> Request:
-    """Return a step with a processing job. script: its URI. output: the name of a folder.
+    """Return a step with a processing job. script: the script's URI. output: the name of a folder.
 
-    files: by command-line option, the file's folder in the job, its name, and the folder's URI.
+    files: for each command-line option, the file's folder in the job, its name, and the URI of its S3 folder.
     """
     arguments = {option: f"{PROCESSING}/input/{folder}/{file}" for option, (folder, file, _) in files.items()}
     arguments["--output"] = f"{PROCESSING}/output/{output}"

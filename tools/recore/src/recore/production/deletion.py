@@ -39,7 +39,7 @@ def list_deletable(project: ProductionProject) -> list[str]:
 
 
 def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
-    """Delete everything except INPUT_DATA. Raises ProductionError if a job is running."""
+    """Delete all project resources except INPUT_DATA. Raises ProductionError if a job is running."""
     settings = project.settings
     executions, tuning_jobs = _list_executions(project), list_tuning_jobs(project)
     _require_idle(executions, tuning_jobs)

@@ -1,11 +1,11 @@
-"""Detect drift: a sequential test of whether samples have the training samples' distribution, repeatable at any time.
+"""Detect drift with a sequential test of whether samples have the training samples' distribution.
 
-Conformal test martingales (Vovk et al., Retrain or not retrain: conformal test martingales for change-point detection,
-COPA 2021). A drill hole is a unit; one day's samples without a hole count as one unit. If units are exchangeable with
-the training holes, the rank of each new unit among these and earlier units is uniform, whatever the distribution of a
-statistic. A martingale bets against that for each statistic: its value is the evidence of drift. By Ville's inequality,
-the probability that any statistic's evidence ever exceeds the number of statistics divided by the rate of false alarms
-is at most that rate.
+The test, which can be repeated at any time, uses conformal test martingales (Vovk et al., Retrain or not retrain:
+conformal test martingales for change-point detection, COPA 2021). A unit contains the samples from one drill hole, or
+one day's samples without a hole. If units are exchangeable with the training holes, the rank of each new unit among the
+training holes and earlier units is uniform, whatever the distribution of a statistic. For each statistic, a martingale
+bets against uniform ranks, and its value is the evidence of drift. By Ville's inequality, the probability that any
+statistic's evidence ever exceeds the number of statistics divided by the rate of false alarms is at most that rate.
 """
 
 import math
@@ -29,7 +29,7 @@ IDLE_HOURS = 24  # a drill hole is complete after this time without a sample
 
 @dataclass(frozen=True)
 class Unit:
-    """Samples that are ranked together. hole: "" if unknown. end: time of completion. rows: of its samples."""
+    """Samples that are ranked together. hole: "" if unknown. end: the time of completion. rows: the samples' rows."""
 
     hole: str
     end: datetime
@@ -59,8 +59,8 @@ class Drift:
 class ReferenceUnits:
     """Drill holes of the training data.
 
-    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: maximum number of samples in a
-    unit, which at least half of the holes reach.
+    values: (rows, statistics). codes: (rows,), the number of each row's hole. size: the maximum number of samples in a
+    unit; at least half of the holes have this many.
     """
 
     def __init__(self, values: Floats, codes: NDArray[np.intp], name: str = "all drill holes") -> None:
@@ -76,7 +76,7 @@ class ReferenceUnits:
 
 
 def mean_first_groups(groups: Sequence[Floats], size: int) -> Floats:
-    """Return the means of the first 1 to `size` rows of each group, (groups, size, statistics); NaN beyond its rows."""
+    """Return running means of each group's first `size` rows, (groups, size, statistics), NaN after its last row."""
     means = np.full((len(groups), size, groups[0].shape[1] if len(groups) else 0), np.nan)
     for number, rows in enumerate(groups):
         known = min(len(rows), size)
@@ -85,7 +85,7 @@ def mean_first_groups(groups: Sequence[Floats], size: int) -> Floats:
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
-    """Test units in order. values: (samples, statistics). false_alarms: the probability that there is ever one."""
+    """Test units in order. values: (samples, statistics). false_alarms: the probability of any false alarm."""
     statistics = values.shape[1]
     threshold = statistics / false_alarms
     evidence = follow_evidence(rank_units(reference, values, units))
@@ -102,7 +102,7 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
 
 
 def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], among_earlier: bool = True) -> Floats:
-    """Return the rank of each unit among the training units and earlier ones, (units, statistics), from 0 to 1.
+    """Return each unit's rank from 0 to 1 among the training units and earlier units, (units, statistics).
 
     Means of equal numbers of samples are compared; units with fewer samples are ignored. Ties have random ranks.
     """
@@ -123,7 +123,7 @@ def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit],
 def find_change(scores: Floats) -> int:
     """Return the index from which the mean of scores (units,) most probably differs from 0.
 
-    It maximises the generalised likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
+    The index maximises the generalised likelihood ratio (Siegmund & Venkatraman, Annals of Statistics 23, 1995).
     """
     sums = np.cumsum(scores[::-1])[::-1]
     return int(np.argmax(sums**2 / np.arange(len(scores), 0, -1)))
@@ -145,7 +145,7 @@ def follow_evidence(ranks: Floats) -> Floats:
 
 
 def _place_bets(ranks: Floats) -> Floats:
-    """Return the factors by which each bet's capital changes; as functions of the rank, they have mean 1."""
+    """Return the factors by which each bet's capital changes. Their mean is 1 if the ranks are uniform."""
     low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]
     slopes = [1 + slope * (ranks - 0.5) for slope in SLOPES]
@@ -157,8 +157,8 @@ def group_units(
 ) -> tuple[list[Unit], int]:
     """Return the complete units of samples, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; such samples from one day (UTC) are one unit. A unit is complete after
-    `size` samples or IDLE_HOURS without one; it ignores later ones. are_complete: whether all units are, `now`.
+    times: ascending. holes: "" if unknown; one day's (UTC) samples from unknown holes form a unit. A unit is complete
+    after `size` samples, or IDLE_HOURS without one, and ignores later ones. are_complete: whether all units are, `now`.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # in order of their latest samples

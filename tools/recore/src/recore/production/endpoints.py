@@ -1,7 +1,7 @@
-"""Endpoints that serve one or more versions: deploy, update, roll back, delete.
+"""Deploy, update, roll back and delete an endpoint that serves one or more versions.
 
-All state is in SageMaker: the name of an endpoint's configuration is a digest of its contents, and its tag `replaces`
-contains the name of the previous configuration.
+All state is in SageMaker: the name of an endpoint's configuration contains a digest of its contents, and its tag
+`replaces` contains the name of the previous configuration.
 """
 
 import hashlib
@@ -49,9 +49,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class Strategy:
-    """The traffic shifting of an update. step: percent of the traffic to shift in the canary, or in each linear step.
+    """How an update shifts traffic. step: the percentage to shift in the canary, or in each linear step.
 
-    interval: seconds between two steps, and before the old instances are terminated. alarms: CloudWatch alarms that
+    interval: the seconds between steps, and before the old instances are terminated. alarms: the CloudWatch alarms that
     cause a rollback. Raises ProductionError if SageMaker does not allow the values.
     """
 
@@ -72,7 +72,7 @@ class Strategy:
 
     @property
     def duration(self) -> int:
-        """Total seconds of waiting between the steps."""
+        """The total waiting time in seconds."""
         steps = {"canary": 2, "linear": math.ceil(100 / self.step)}.get(self.kind, 1)
         return steps * self.interval
 
@@ -90,7 +90,7 @@ class Strategy:
 
 
 def choose_variants(project: ProductionProject, options: Sequence[str]) -> list[Variant]:
-    """Parse options such as A=3:9, by default a variant of the latest approved version. Raises ProductionError."""
+    """Parse variants such as A=3:9; by default, return one with the latest approved version. Raises ProductionError."""
     variants = []
     for option in options:
         match = VARIANT.fullmatch(option)
@@ -110,8 +110,8 @@ def choose_variants(project: ProductionProject, options: Sequence[str]) -> list[
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
     """Create the endpoint, and wait until it is in service.
 
-    If an earlier creation failed, create it again. Raises WorkFailedError if it cannot be created (it is then deleted),
-    ProductionError if it serves other variants.
+    If an earlier creation failed, repeat it. Raises WorkFailedError if the creation fails (the endpoint is then
+    deleted), ProductionError if the endpoint serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -137,7 +137,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace the endpoint's variants, and wait until this update has ended, even if it is already in progress.
+    """Replace the endpoint's variants, and wait until the update, even one already in progress, has ended.
 
     Raises ProductionError without an endpoint or during another change, WorkFailedError if the update was rolled back.
     """
@@ -155,7 +155,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to the variants before its last update. Raises as `update` does."""
+    """Return the endpoint to its variants before the last update. Raises the same errors as `update`."""
     endpoint = find_existing(project)
     earlier_config = _get_replaced(project, endpoint["EndpointConfigName"])
     if earlier_config and find_pending(endpoint) == earlier_config:
@@ -206,7 +206,7 @@ def read_variants(project: ProductionProject, config: str) -> list[Variant]:
 
 
 def version_of(model: str) -> int:
-    """Return the version that a model's name contains."""
+    """Return the version in a model's name. Raises ProductionError if there is none."""
     number = model.rpartition("-")[2]
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which was not created by {PROGRAM} production")

@@ -1,6 +1,6 @@
-"""The hyperparameters of a submission's fit(), parsed from train.py, and values for them.
+"""Read the hyperparameters of a submission's fit() from train.py, and parse values for them.
 
-Untrusted code is not imported here: only a job runs it.
+Only jobs run the untrusted code.
 """
 
 import ast
@@ -28,9 +28,9 @@ EXPECTED = {bool: "true or false", int: "an integer", float: "a number"}
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the hyperparameters of fit() in train.py, which are its parameters after inputs, targets and holes.
+    """Return the defaults of fit()'s hyperparameters in train.py: all parameters after inputs, targets and holes.
 
-    A default is None if it is not a literal: the hyperparameter then cannot be set. Raises ProductionError.
+    A default that is not a literal is None; the hyperparameter then cannot be set. Raises ProductionError.
     """
     location, content = f"{files.path}: train.py", files.files["train.py"]
     if len(content) > MAX_BYTES:
@@ -57,7 +57,7 @@ def choose_values(known: Mapping[str, Value | None], options: Sequence[str]) -> 
 
 
 def find_default(known: Mapping[str, Value | None], name: str, location: str) -> Value:
-    """Return a default. location: where the name occurs, for messages. Raises ProductionError if it cannot be set."""
+    """Return a default. location: a place for messages. Raises ProductionError if the hyperparameter cannot be set."""
     if name not in known:
         similar = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {similar[0]}?" if similar else f"it has {list_names([*known], 20) or 'none'}"
@@ -89,7 +89,7 @@ def convert(default: Value, value: Any, location: str) -> Value:
 
 
 def restore_values(known: Mapping[str, Value | None], strings: Mapping[str, str]) -> dict[str, Value]:
-    """Convert a job's hyperparameters, which are JSON strings, to values for fit(); ignore unknown ones."""
+    """Convert a job's hyperparameters from JSON strings to values for fit(); ignore unknown ones."""
     values: dict[str, Value] = {}
     for name, string in strings.items():
         with contextlib.suppress(ProductionError):

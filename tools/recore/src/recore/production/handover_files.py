@@ -1,5 +1,5 @@
-"""Read the files of a handover, and check them against SHA256SUMS, which detects damage but does not authenticate the
-author, who also wrote the hashes.
+"""Read the files of a handover, and check them against SHA256SUMS. The check detects damage, but does not authenticate
+the author, who also wrote the hashes.
 """
 
 import math
@@ -30,8 +30,7 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check the files to be read against SHA256SUMS, and return the listed names. Raises ProductionError or
-    FileNotFoundError."""
+    """Check the files to read against SHA256SUMS, and return the listed names. Raises ProductionError or OSError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name
@@ -88,7 +87,7 @@ def read_reference(path: Path) -> Reference:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Return the reference. Raises ValueError, whose message names the invalid field."""
+    """Return the reference if it is valid. Raises ValueError, whose message names an invalid field."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)

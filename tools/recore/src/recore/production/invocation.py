@@ -1,4 +1,4 @@
-"""Send samples of a data file to the endpoint, with one request per sample."""
+"""Send the samples in a data file to the endpoint, one per request."""
 
 import csv
 import io

@@ -14,7 +14,7 @@ PREFIX = "compare-"  # prefix of inference IDs in requests that a comparison sen
 
 
 def make_inference_id(name: str) -> str:
-    """Return the inference ID for resending the request with this inference or event ID."""
+    """Return the inference ID for resending a request that had this inference ID or event ID."""
     if name.startswith(PREFIX) and is_header_value(name):
         return name
     if len(PREFIX + name) > MAX_INFERENCE_ID_LENGTH or not is_header_value(name):
@@ -25,8 +25,8 @@ def make_inference_id(name: str) -> str:
 class JoinedSamples:
     """The assayed samples with the latest prediction of each variant.
 
-    predictions: (samples, targets) by variant, NaN where it did not predict. holes: "" if unknown. left_out: number of
-    ignored events, by reason. other_sample: a sample that was predicted but not assayed.
+    predictions: (samples, targets) by variant, NaN for missing predictions. holes: "" if unknown. left_out: the numbers
+    of ignored events, by reason. other_sample: a sample that was predicted but not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -50,11 +50,11 @@ class JoinedSamples:
 
     @property
     def rows(self) -> list[int]:
-        """The samples that any variant predicted."""
+        """The rows of the samples that any variant predicted."""
         return sorted(set().union(*self._sources.values()) - self._ambiguous)
 
     def add(self, event: CaptureEvent) -> None:
-        """Add the predictions of the assayed samples in an event."""
+        """Add an event's predictions of assayed samples."""
         is_other = self._by_id and event.inference_id not in self._rows
         samples = [] if is_other else read_samples(event.input)
         keys: list[str | SampleKey | None] = [event.inference_id] if self._by_id else [*samples]

@@ -1,7 +1,6 @@
 """Compare the endpoint's variants, using measured assays of samples that they predicted for clients.
 
-The captured requests of clients are resent to the variants that have not predicted them, so that all errors are
-compared on the same samples.
+Captured requests are resent to the variants that did not receive them, so that errors are compared on the same samples.
 """
 
 import json
@@ -32,7 +31,7 @@ from recore.text import plain
 
 @dataclass(frozen=True)
 class ComparedEndpoint:
-    """An endpoint with several variants. versions: in descending order of weight. since: its last change."""
+    """An endpoint with several variants. versions: by descending weight. since: the time of its last change."""
 
     name: str
     versions: dict[str, int]
@@ -131,7 +130,7 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
 def collect_predictions(
     project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, watch: Watch
 ) -> CollectedPredictions:
-    """Join the assays to captured predictions, and request the missing ones. Raises ProductionError."""
+    """Join the assays to captured predictions, and request missing predictions. Raises ProductionError."""
     joined = JoinedSamples(assays, endpoint.versions)
     watch("reading captured requests", 0, 1)
     selection = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)
@@ -181,7 +180,7 @@ def _format_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: Join
 
 
 def read_weights() -> Any:
-    """Return the weights of the targets in the score, (targets,)."""
+    """Return the targets' weights in the score, (targets,)."""
     return np.array([*challenge().weights.values()])
 
 

@@ -37,9 +37,9 @@ EARLIER_VERSIONS = 5  # the drill holes added since each of them form a separate
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """version: the version to compare with, by default that of the variant with the largest weight.
+    """Settings of monitoring. version: the version to compare with, by default the one with the largest weight.
 
-    since: by default, when the endpoint's configuration was created. false_alarms: the probability of ever having one.
+    since: by default, when the endpoint's configuration was created. false_alarms: the probability of any false alarm.
     """
 
     version: int | None = None
@@ -52,8 +52,8 @@ class MonitorSettings:
 class Monitoring:
     """The result of monitoring.
 
-    since: the time of the first requests. reference: the training drill holes that the samples are most similar to.
-    waiting: the number of samples in incomplete units.
+    since: the time from which requests are tested. reference: the training drill holes that the samples are most
+    similar to. waiting: the number of samples in incomplete units.
     """
 
     endpoint: str
@@ -78,7 +78,7 @@ class Monitoring:
 
     @property
     def units_text(self) -> str:
-        """The tested units, such as 12 drill holes and 1 day."""
+        """The numbers of tested units, such as "12 drill holes and 1 day"."""
         holes = sum(bool(unit.hole) for unit in self.units)
         counts = {"drill hole": holes, "day": len(self.units) - holes}
         return " and ".join(count(number, kind) for kind, number in counts.items() if number)
@@ -122,7 +122,7 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands with the largest mean deviations of changed samples, in units of their limits."""
+        """The bands where changed samples have the largest mean deviations, in units of the limits."""
         if self.drift.alarm is None:
             return []
         mean = self.traffic.deviations[self.changed_rows].astype(float).mean(axis=0)
@@ -135,7 +135,7 @@ class Monitoring:
 
     @cached_property
     def holes(self) -> pd.DataFrame:
-        """A row for each drill hole, in descending order of its share of samples outside the domain."""
+        """A row for each drill hole, in descending order of the fraction of its samples outside the domain."""
         groups = self.traffic.samples.assign(outside=self.traffic.outside_mask).groupby("hole", sort=False)
         table = groups.agg(
             samples=("distance", "size"),
@@ -149,7 +149,7 @@ class Monitoring:
 
 
 def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watch: Watch) -> Monitoring:
-    """Test the captured requests. Raises ProductionError if they cannot be tested."""
+    """Test captured requests for drift. Raises ProductionError if they cannot be tested."""
     endpoint = find_existing(project)
     config = project.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     version = _choose_version(project, endpoint, config, settings.version)
@@ -196,7 +196,7 @@ def examine_traffic(
     traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
-    """Test samples for drift. references: there is no drift if the samples are similar to any of them."""
+    """Test samples for drift. references: sets of drill holes; samples that are similar to one set show no drift."""
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
@@ -208,7 +208,7 @@ def examine_traffic(
 
 
 def _find_new_units(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
-    """Return the drill holes that were added since each of the EARLIER_VERSIONS."""
+    """Return the drill holes that were added since each of the last EARLIER_VERSIONS versions."""
     new_holes: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:

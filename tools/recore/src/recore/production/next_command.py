@@ -16,8 +16,8 @@ class ProjectState:
     """The versions of a model and its endpoint.
 
     versions: approvals by version. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
-    it must be deleted. served: the version of each variant. left: versions served before a rollback. subject: the
-    version that the command was about.
+    it must be deleted. served: the version of each variant. rolled_back: versions served before a rollback. subject:
+    the version that the command was about.
     """
 
     versions: Mapping[int, str]
@@ -32,7 +32,7 @@ class ProjectState:
 
     @property
     def candidate(self) -> int | None:
-        """The version to serve next: newer than all served versions, and not rolled back."""
+        """The version to serve next, newer than all served versions and not rolled back, or None."""
         usable = [number for number, approval in self.versions.items() if approval != REJECTED]
         number = max(usable, default=None) if self.subject is None else self.subject
         if number not in usable or number in self.rolled_back or number <= max(self.served, default=0):
@@ -105,7 +105,7 @@ def suggest_update(version: int | None) -> str:
 def suggest_after_alarm(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:
     """Return the command to suggest after monitoring. alarm: the name of the alarm, if there is one.
 
-    After a drift a person decides; but the domain of a newer version may include these spectra.
+    After drift, the only suggestion is to monitor with a newer version, whose domain may include the spectra.
     """
     newer = [number for number, approval in state.versions.items() if number > version and approval != REJECTED]
     if is_drift:

@@ -36,11 +36,11 @@ POWER = 0.95
 
 @dataclass(frozen=True)
 class Comparison:
-    """Comparison of the variant `second` with `first`. Arrays have an element for each target.
+    """The comparison of the variant `second` with `first`. Arrays have an element for each target.
 
-    by_hole: whether units are drill holes or samples. rmse: (2, targets). change, low, high: relative change in RMSE
-    from first to second, and its interval. more_samples, more_units: additional numbers needed to find `difference`; 0
-    if none, NaN below min_units units. score_low, score_high: interval of the score difference.
+    by_hole: whether units are drill holes, not samples. rmse: (2, targets). change, low, high: relative change in RMSE
+    from first to second, and its interval. more_samples, more_units: additional numbers needed to find `difference`, 0
+    if none, NaN below min_units units. score_low, score_high: the interval of the score difference.
     """
 
     first: str
@@ -72,7 +72,7 @@ class Comparison:
         return self.second if self.score_low > 0 else self.first if self.score_high < 0 else ""
 
     def table(self) -> pd.DataFrame:
-        """Return a table with a row for each target; change, low and high in %."""
+        """Return a table with a row for each target; change, low and high are percentages."""
         columns = {
             "first": self.first,
             "second": self.second,
@@ -121,11 +121,11 @@ def compare_variants(
     difference: float = 0.1,
     confidence: float = 0.95,
 ) -> list[Comparison]:
-    """Compare each other variant with the first.
+    """Compare each variant with the first one.
 
     assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
     (samples,), or None if unknown: samples then count as independent. weights: (targets,), of the score. difference:
-    smallest relevant relative difference of RMSEs. confidence: simultaneous confidence of all intervals.
+    the smallest relevant relative difference between RMSEs. confidence: the simultaneous confidence of all intervals.
     """
     first, *others = predictions
     units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]
@@ -167,12 +167,12 @@ def compare_variants(
 
 
 def min_units(level: float) -> int:
-    """Return the number of units that a verdict needs: with fewer, one variant is too often better in all by chance."""
+    """Return the minimum number of units for a verdict. With fewer, one variant too often wins in all by chance."""
     return math.floor(math.log2(1 / level)) + 2
 
 
 def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, weights: Floats) -> _Errors:
-    """Sum the squared errors by unit, over samples with an assay that both predicted.
+    """Sum the squared errors by unit, over assayed samples that both variants predicted.
 
     The score is the sum of weight x R2, as in score.py; the variation of the assays is treated as constant.
     """
@@ -192,7 +192,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
-    """Return the quantile that the largest |t| of all targets and the score has if the variants are equally good."""
+    """Return the quantile of the largest |t| over all targets and the score if the variants are equally good."""
     is_tested = errors.units >= min_units(level)
     if not is_tested.any():
         return np.inf

@@ -37,8 +37,8 @@ def train(
     """Train a submission through the pipeline, and register it as a version.
 
     public: the data file; None stands for INPUT_DATA. steps: from `make_steps`. announce: called before an execution
-    starts. again: start an execution even if an equal one has succeeded; a running equal one is followed in any case.
-    Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
+    starts. again: start an execution even if an identical one has succeeded; a running identical one is always
+    followed. Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters)
@@ -65,7 +65,7 @@ def train(
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
-    """Upload a data file, by default INPUT_DATA's. Returns the URI of its folder."""
+    """Upload a data file, and return its folder's URI. Without a data file, return INPUT_DATA."""
     if public is None:
         return project.settings.input_data
     with compress_csv(public) as path:
@@ -112,7 +112,7 @@ def start(project: ProductionProject, parameters: dict[str, str]) -> str:
 def wait_for_execution(project: ProductionProject, arn: str, steps: dict[str, Step], watch: WatchStep) -> Steps:
     """Wait until an execution has ended, and return its steps. Raises WorkFailedError if it did not succeed.
 
-    On KeyboardInterrupt, stop the execution, wait for its jobs, and raise.
+    On KeyboardInterrupt, stop the execution, wait for its jobs, and re-raise.
     """
 
     def look() -> dict[str, Any]:
@@ -140,7 +140,7 @@ def read_steps(project: ProductionProject, arn: str) -> Steps:
 
 
 def _format_low_score(project: ProductionProject, steps: Steps) -> str:
-    """Return the score, to complete the message of the step LowScore; "" if another step failed."""
+    """Return the end of LowScore's message, with the score, or "" if another step failed."""
     if "LowScore" not in steps:
         return ""
     arn = steps["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]
@@ -168,7 +168,7 @@ def _update(steps: dict[str, Step], step_records: Steps, watch: WatchStep) -> No
 def _find_earlier(
     project: ProductionProject, definition: str, parameters: dict[str, str], again: bool
 ) -> dict[str, Any] | None:
-    """Return the latest equal execution that is running or created a version. again: consider only running ones."""
+    """Return the latest identical execution that is running or (unless `again`) registered a version, or None."""
     name = project.settings.pipeline_name
     statuses = ("Executing",) if again else ("Executing", "Succeeded")
     executions = project.sagemaker.list_pipeline_executions(PipelineName=name, MaxResults=MAX_EXECUTIONS)
@@ -192,5 +192,4 @@ def _find_earlier(
 
 
 def _registered_arn(steps: Steps) -> str:
-    """Return the ARN of the package that an execution registered."""
     return str(steps["RegisterModel"]["Metadata"]["RegisterModel"]["Arn"])

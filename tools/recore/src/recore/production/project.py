@@ -40,7 +40,7 @@ class WorkFailedError(Exception):
 class Outcome:
     """The result of a command: lines to print, and details for programs.
 
-    next_command: a suggestion, without PROGRAM. changed: False if there was nothing to do. costs: of running instances.
+    next_command: a suggestion, without PROGRAM. changed: whether anything changed. costs: lines about instances.
     """
 
     lines: list[str]
@@ -120,7 +120,7 @@ class ProductionProject:
 
 @contextmanager
 def open_project(engine: str | None, config: Path | None) -> Iterator[ProductionProject]:
-    """Open the project of a config.json at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or BackendError."""
+    """Open a config.json's project at AWS_ENDPOINT_URL or on AWS. Raises ValueError, OSError or BackendError."""
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise BackendError(
@@ -150,7 +150,7 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
 def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable[[], object]) -> dict[str, Any]:
     """Call `look` until `member` of its result is no longer in RUNNING, and return the result.
 
-    On KeyboardInterrupt, stop the work, wait until it has ended, and raise.
+    On KeyboardInterrupt, stop the work, wait until it has ended, and re-raise.
     """
     try:
         return _poll_until_end(look, member)

@@ -57,7 +57,7 @@ def list_all(project: ProductionProject) -> Outcome:
 
 
 def describe(project: ProductionProject, number: int | None) -> Outcome:
-    """Describe a version, or the endpoint. Raises ProductionError."""
+    """Describe a version or, by default, the endpoint. Raises ProductionError."""
     if number is None:
         endpoint = require_endpoint(project)
         reason = [f"reason: {endpoint['reason']}"] if endpoint["reason"] else []

@@ -1,4 +1,4 @@
-"""Read the hyperparameter ranges of a tuning job from a submission's pyproject.toml and from options.
+"""Read a tuning job's hyperparameter ranges from a submission's pyproject.toml and from options.
 
 [tool.recore.tune]
 jobs = 12
@@ -32,7 +32,7 @@ SCALES = {"linear": "Linear", "log": "Logarithmic"}
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from low to high: integers or real numbers, according to the type of low."""
+    """The numbers from low to high: integers or real numbers, depending on the type of low."""
 
     name: str
     low: float
@@ -59,7 +59,7 @@ Range = Interval | Choice
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """The search of a tuning job. known: hyperparameters of fit(). jobs, parallel: numbers of training jobs."""
+    """A tuning job's plan. known: fit()'s hyperparameters. jobs, parallel: training jobs in total and at a time."""
 
     known: Hyperparameters
     ranges: tuple[Range, ...]

@@ -18,7 +18,7 @@ from stagemaker import locked
 def register(project: ProductionProject, folder: Path, public: Path | None = None) -> Outcome:
     """Register the model in a run or a handover. Raises ProductionError, ValueError or OSError.
 
-    public: the run's data file, if it has moved.
+    public: the run's data file, if the file has moved.
     """
     trained_model, group = read_model(folder, public), project.settings.model_package_group_name
     evaluation = _format_evaluation(trained_model.record)

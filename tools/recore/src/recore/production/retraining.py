@@ -1,6 +1,6 @@
 """Train a submission on new data, compare the new version with the current one, and replace the current one.
 
-No progress is stored: after an interruption, the same command continues from the state on SageMaker.
+After an interruption, the same command continues from the state on SageMaker.
 """
 
 import re
@@ -86,10 +86,10 @@ def retrain(
 def promote(
     project: ProductionProject, trained: Outcome, tolerance: float, strategy: Strategy | None, watch: Watch
 ) -> Outcome:
-    """Approve the version that `retrain` registered, and with a strategy update the endpoint to it.
+    """Approve the version that `retrain` registered and, if there is a strategy, update the endpoint to this version.
 
-    tolerance: the largest accepted decrease of the score. Raises WorkFailedError if it decreased more or is unknown, or
-    the update is rolled back; ProductionError if the version was rejected, or the endpoint cannot be updated.
+    tolerance: the largest accepted decrease in the score. Raises WorkFailedError if the score decreased more or is
+    unknown, or the update is rolled back; ProductionError for a rejected version, or if the endpoint cannot be updated.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:
@@ -117,7 +117,7 @@ def promote(
 
 
 def _find_current(project: ProductionProject, excluded: int | None) -> Version | None:
-    """Return the version with the most requests or, without an endpoint, the latest approved one; never `excluded`."""
+    """Return the served version with the largest weight, else the latest approved one, or None; never `excluded`."""
     versions = {version.number: version for version in list_versions(project) if version.number != excluded}
     variants = [variant for variant in _list_served(project) if variant["version"] in versions]
     if variants:

@@ -33,9 +33,9 @@ PATTERNS = (  # the end of a setting's name, a pattern of its values, and a mess
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of config.json, whose keys are these names in capitals; docs/serve.md explains them.
+    """The settings in config.json, whose keys are these names in capitals. docs/serve.md explains the settings.
 
-    "" stands for the simulator's bucket and role, for the data file that a command uploads, and for `image`.
+    "" means the simulator's bucket or role, the data file that a command uploads, or the same image as `image`.
     """
 
     default_bucket: str = ""

@@ -1,8 +1,8 @@
 """The source files of the pipeline's jobs and of a version's two containers.
 
 The job *features*, and code/ in its archive, contain FEATURES, DOMAIN and the submission's preprocess.py. The training
-job, and code/ in its archive, contain MODEL, the submission's requirements.txt, and its files below submission/. All of
-them contain CHALLENGE. The job *evaluate* contains EVALUATE and the host's score.py.
+job, and code/ in its archive, contain MODEL, the submission's requirements.txt, and its files below submission/. Both
+jobs and archives contain CHALLENGE. The job *evaluate* contains EVALUATE and the host's score.py.
 """
 
 import json
@@ -40,12 +40,12 @@ class Sources:
 
 
 def read_programs(names: Iterable[str]) -> dict[str, bytes]:
-    """Return the contents of programs by name."""
+    """Return the contents of these programs, by name."""
     return {name: (PROGRAMS / name).read_bytes() for name in names}
 
 
 def challenge_file() -> dict[str, bytes]:
-    """Return the file CHALLENGE, which tells the containers about the challenge: its contents by its name."""
+    """Return the contents, by file name, of CHALLENGE, which describes the challenge to the containers."""
     known = challenge()
     units = {name: known.unit(name) for name in known.targets}
     return {CHALLENGE: json.dumps({"ids": known.ids, "group": known.group, "units": units}).encode()}

@@ -1,6 +1,6 @@
 """Tune the hyperparameters of a submission's fit(), and train a version with the best values.
 
-The name of a tuning job is a digest of its contents, so that the same command finds an earlier job.
+The name of a tuning job contains a digest of its request, so that the same command finds an earlier job.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ ENDED_COUNTERS = ("Completed", "NonRetryableError", "Stopped")  # counters of tr
 class TuningResult:
     """The result of a tuning job. values: the best hyperparameters. r2: their mean R2 on held-out drill holes.
 
-    failed: number of failed training jobs. changed: whether the job was not already complete.
+    failed: the number of failed training jobs. changed: False if the tuning job was already complete.
     """
 
     plan: TuningPlan
@@ -51,10 +51,10 @@ def find_best(
     announce: Callable[[], None],
     again: bool = False,
 ) -> TuningResult:
-    """Find the best hyperparameters with a tuning job, or with an equal one that already exists, and wait for it.
+    """Find the best hyperparameters with a new or an identical existing tuning job, and wait until it ends.
 
     public: None stands for INPUT_DATA. watch: called with the best mean R2, and the number of ended training jobs.
-    Raises WorkFailedError if no training job succeeds. On KeyboardInterrupt, stop the tuning job, and raise.
+    Raises WorkFailedError if no training job succeeds. On KeyboardInterrupt, stop the tuning job, and re-raise.
     """
     request = _make_request(project, files, find_data(project, public), plan)
     digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:DIGITS]

@@ -12,7 +12,7 @@ from recore.untrusted_json import get_number, parse_object
 
 @dataclass(frozen=True)
 class Version:
-    """A version. arn: its package. metadata: its sources. score: the score on held-out drill holes, if known."""
+    """A version. arn: the package's ARN. metadata: its sources. score: the score on held-out drill holes, if known."""
 
     number: int
     arn: str
@@ -24,7 +24,7 @@ class Version:
 
     @property
     def archives(self) -> list[str]:
-        """URIs of the archives of both containers."""
+        """The URIs of both containers' archives."""
         return [container["ModelDataUrl"] for container in self.containers]
 
     @property
@@ -63,7 +63,7 @@ def list_approvals(project: ProductionProject) -> dict[int, str]:
 
 
 def find_version(project: ProductionProject, number: int | None, usable: bool = False) -> Version:
-    """Return a version (usable: an approved one), by default the latest approved one. Raises ProductionError."""
+    """Return a version, by default the latest approved one. usable: require approval. Raises ProductionError."""
     packages = _list_packages(project)
     group = project.settings.model_package_group_name
     if not packages:

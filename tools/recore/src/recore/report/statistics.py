@@ -18,9 +18,9 @@ MIN_ROWS = 5
 class Components(PrincipalComponents):
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
-    shares: each component's share of the variance. The limit of T2 follows the F distribution. Q is the sum of squares
-    that the components do not explain; its limit is Box's chi-square approximation (Annals of Mathematical Statistics
-    25, 1954), or NaN if the components explain everything.
+    shares: the fraction of the variance that each component explains. The limit of T2 follows the F distribution. Q is
+    the sum of squares that the components leave; its limit is Box's chi-square approximation (Annals of Mathematical
+    Statistics 25, 1954), or NaN if nothing is left.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -47,7 +47,7 @@ class Components(PrincipalComponents):
             self.q_limit = float(squares / total * chi2.ppf(CONFIDENCE, total**2 / squares))
 
     def q(self, values: Floats) -> Floats:
-        """Return Q of each row."""
+        """Return the Q residual of each row."""
         return np.asarray(np.sum(self.residuals(values) ** 2, axis=1))
 
 
@@ -107,9 +107,9 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> BinnedD
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Return the positions of channels that have values in most rows, without EDGE channels at either end.
+    """Return the positions of channels that have values in most rows, except EDGE channels at each end.
 
-    An empty channel would exclude every row, and noise at an end would dominate a spectrum's shape.
+    An empty channel would exclude every row; noise at an end would dominate a spectrum's shape.
     """
     filled = np.flatnonzero(np.isnan(data.spectra).mean(axis=0) <= MAX_GAPS)
     edge = min(EDGE, len(filled) // 20)

@@ -1,4 +1,4 @@
-"""Write a challenge to a submission: its targets to score.py and preprocess.py, its terms to the other files."""
+"""Write a challenge to a submission: the targets to score.py and preprocess.py, the words to other files."""
 
 import ast
 import csv
@@ -29,7 +29,7 @@ WIDTH = 116  # characters per line of names
 def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
     """Return the weights and units in a table of targets: a CSV file with the columns name, weight and unit.
 
-    Without weights, all targets have equal weights. Raises ValueError or OSError.
+    A missing weight becomes 1 / number of targets. Raises ValueError or OSError.
     """
     content = path.read_bytes()[: MAX_BYTES + 1]
     if len(content) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""Write a new submission: the template's files with one of its models, but without the tools.
+"""Write a new submission: the template's files with one of its example models, but without the tools.
 
 A new challenge also has the host's targets, a page about the data and a model card.
 """
@@ -52,8 +52,8 @@ def list_models() -> list[str]:
 def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
     """Write a submission to a folder that does not exist or is empty, and return the names of its files.
 
-    new_challenge: a challenge, which is written with the files for its host; by default, the submission is for the
-    current challenge. The folder is written atomically. Raises FileExistsError if it is not empty, ValueError if the
+    new_challenge: a challenge to write with the files for its host; by default, the submission is for the current
+    challenge. The folder is written atomically. Raises FileExistsError if the folder is not empty, ValueError if the
     model does not exist.
     """
     if model not in list_models():

@@ -25,7 +25,7 @@ def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -
 
 
 def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict each target with a straight line on one bin: the bin that fits the training part best."""
+    """Predict each target by linear regression on one bin, the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
@@ -36,7 +36,7 @@ def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: 
 
 
 def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict as the challenge's winner did: ridge, a regularisation strength per target, no negative predictions."""
+    """Predict like the challenge's winner: ridge with a regularisation strength per target, no negative predictions."""
     from sklearn.linear_model import RidgeCV
 
     if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
@@ -104,19 +104,19 @@ def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple
 
 
 def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
-    """Return binned spectra (rows, bins): first spectra divided by their maximum, then SNV spectra."""
+    """Return two kinds of binned spectra (rows, bins): divided by their maximum, and SNV."""
     window = spectra[:, : max(1, spectra.shape[1] - round(IGNORED_SHARE * spectra.shape[1]))]
     highest = window.max(axis=1, keepdims=True)
     return _bin_channels(spectra / np.where(highest > 0, highest, 1)), _bin_channels(np.nan_to_num(snv(spectra)))
 
 
 def fills_gaps(measured: Floats) -> bool:
-    """Return whether gaps are filled with means, because too many sets of rows have gaps. measured: (rows, targets)."""
+    """Return whether targets have so many patterns of gaps that means fill the gaps. measured: (rows, targets)."""
     return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
 
 
 def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """Yield groups of targets that are measured on the same rows: (rows, columns, their assays).
+    """Yield (rows, columns, assays) for each group of targets that are measured on the same rows.
 
     If there were more than MAX_PATTERNS groups, all targets form one group, and gaps are filled with the target's mean.
     """
@@ -134,6 +134,6 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 
 def _bin_channels(values: Floats) -> Floats:
-    """Return means of neighbouring channels. Channels that remain at the low end are left out."""
+    """Return means of neighbouring channels, without the last channels if they do not fill a bin."""
     n_used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
     return values[:, :n_used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if n_used else values

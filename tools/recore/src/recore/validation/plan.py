@@ -1,4 +1,4 @@
-"""The fits of a validation, with their training rows and held-out rows, most important first."""
+"""The fits of a validation, with their training and held-out rows, most important first."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ class Curve:
 
 
 def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | None:
-    """Return the curve to draw: `option` (NAME or NAME=1,2,4), or else the default curve, or None if there is none.
+    """Return the curve to draw: `option` (NAME or NAME=1,2,4), otherwise the default curve, or None if there is none.
 
     defaults: the numeric hyperparameters of fit(). The default curve is the range from alpha_min to alpha_max if fit()
     has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
@@ -95,8 +95,8 @@ SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-
 class CrossValidation:
     """A cross-validation. Its fits hold out each row once.
 
-    purpose: "default" for fit() with its default hyperparameters, "curve" with a different value of one hyperparameter,
-    "learning" on some of the training holes. setting: the repeat, the value, or the number of holes.
+    purpose: "default" for fits with default hyperparameters, "curve" with a different value of one hyperparameter,
+    "learning" with only some of the training holes. setting: the repeat, the value, or the number of holes.
     """
 
     split: Split
@@ -115,7 +115,7 @@ class FoldFit:
 
 
 def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
-    """Return at most `limit` rows: equally many per hole, evenly spaced, or all rows of a hole that has fewer.
+    """Return at most `limit` rows: the same number from each hole, evenly spaced, or all rows of a hole with fewer.
 
     If there are more holes than `limit`, every k-th hole contributes one row.
     """
@@ -131,9 +131,9 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> list[tuple[Rows, Rows]]:
-    """Return (training rows, held-out rows) of each fold; no folds if there is only one hole or row to hold out.
+    """Return (training rows, held-out rows) of each fold, or an empty list if there is only one hole or row.
 
-    seed: random seed for shuffled folds, or None for the folds of the template's train.py.
+    seed: the random seed for shuffled folds, or None for the folds of the template's train.py.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -145,10 +145,10 @@ def make_folds(holes: NDArray[Any], split: Split, seed: int | None = None) -> li
 
 
 def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int) -> list[list[FoldFit]]:
-    """Return the fits in stages: every report needs the first; the others are optional, most important first.
+    """Return the fits in stages, most important first. Every report needs the first stage; the others are optional.
 
     Only the decisive split is repeated: held-out drill holes, or rows if there is only one hole. It is not repeated if
-    there are so few holes that each hole is a fold, because the folds would be the same for every seed.
+    each hole is a fold, because the folds would be the same for every seed.
     """
     folds = {split: make_folds(holes, split) for split in SPLITS}
     varied = {value: curve.arguments(value) for value in curve.values if value != curve.default} if curve else {}

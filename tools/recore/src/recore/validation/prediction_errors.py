@@ -4,16 +4,15 @@ With y the measured and p the predicted values of the rows that have both:
 
 - R2: 1 - sum (p - y)^2 / sum (y - mean y)^2, as in score.py
 - RMSE: the root of the mean of (p - y)^2, in the unit of the target (RMSECV if cross-validated, RMSEP for new samples)
-- bias: the mean of p - y: positive if predictions are too high
-- slope, intercept: of the least-squares line y = intercept + slope x p, the measured values on the predicted ones. For
-  predictions that need no correction they are 1 and 0. A line fitted the other way round is too flat even then: its
-  slope shrinks with the noise (Pineiro et al., Ecological Modelling 216, 2008, 316-322). The line is also the
-  correction of the predictions, as NIR instruments apply it.
+- bias: the mean of p - y, which is positive if predictions are too high
+- slope, intercept: the coefficients of the least-squares line y = intercept + slope x p, 1 and 0 for predictions that
+  need no correction. The regression of p on y has a smaller slope even then, because of noise (Pineiro et al.,
+  Ecological Modelling 216, 2008, 316-322). NIR instruments correct predictions with this line.
 - RPD: the ratio of performance to deviation, the standard deviation of y (n - 1) / RMSE. Williams (Near-Infrared
   Technology in the Agricultural and Food Industries, 1987) divides by SEP, which is RMSE without the bias; here the
-  bias counts, as in R2 and RPIQ, because nothing removes it from the predictions that are scored.
+  bias counts, as in R2 and RPIQ.
 - RPIQ: the ratio of performance to interquartile distance, (Q3 - Q1 of y) / RMSE (Bellon-Maurel et al., TrAC Trends in
-  Analytical Chemistry 29, 2010, 1073-1081): quartiles describe the spread of skewed values better than the standard
+  Analytical Chemistry 29, 2010, 1073-1081). Quartiles describe the spread of skewed values better than the standard
   deviation, which a few high values dominate.
 """
 
@@ -40,7 +39,7 @@ DEFINITIONS = (
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
-    """Return `rows`, the number of rows with both values, and the MEASURES of those rows. Undefined measures are NaN.
+    """Return `rows`, the number of rows with both values, and the MEASURES of these rows. An undefined measure is NaN.
 
     measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than two
     rows, RPD and RPIQ if RMSE is 0, and slope and intercept if all predictions are equal.
@@ -77,7 +76,7 @@ def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
 
 
 def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
-    """Return the unit and the prediction_errors of each target, as rows indexed by target.
+    """Return a table with the unit and the prediction_errors of each target, indexed by target.
 
     measured, predicted: (rows, targets), NaN if there is no value.
     """

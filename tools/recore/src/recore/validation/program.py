@@ -1,10 +1,10 @@
 """Program of a worker process. It runs a submission's preprocess.py and train.py, and imports nothing from recore.
 
-`python -P program.py SUBMISSION` reads requests from standard input and writes a response to each to standard output,
-one line of JSON each. A request names a method of SubmissionScripts and contains its arguments; arrays are passed as
-.npy files. The response to a failed request has "error", "data" (whether the data file was the cause) and, for an
-exception in the submission's code, "traceback". The submission's output goes to standard error. The program ends at the
-end of its standard input.
+`python -P program.py SUBMISSION` reads requests from standard input and writes the responses to standard output; each
+is one line of JSON. A request names a method of SubmissionScripts and contains its arguments; arrays are passed as .npy
+files. The response to a failed request has "error", "data" (whether the data file was the cause) and, for an exception
+in the submission's code, "traceback". The submission's output goes to standard error. The program exits at the end of
+its standard input.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ ROWS_AT_ONCE = 5000  # maximum per call of predict(), to limit memory
 
 
 class InvalidSubmissionError(Exception):
-    """The submission lacks a file or a function, or fit() cannot be used."""
+    """The submission lacks a file or a function, or its fit() or model cannot be used."""
 
 
 class DataError(ValueError):
@@ -50,7 +50,7 @@ class SubmissionScripts:
         self.defaults = hyperparameters(train.fit)
 
     def preprocess_file(self, file: str, folder: str, names: list[str]) -> dict[str, Any]:
-        """Preprocess a data file, write the result to a folder and describe it. names: the targets, in order."""
+        """Preprocess a data file, save the result in a folder and return a description. names: targets, in order."""
         inputs, targets = self.preprocess.preprocess(file)
         if targets is not None:
             targets = targets.reindex(columns=names)
@@ -72,7 +72,7 @@ class SubmissionScripts:
         }
 
     def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
-        """Load the data that a different worker has preprocessed."""
+        """Load the data that another worker has preprocessed."""
         import pandas as pd
 
         inputs, targets, holes = (np.load(Path(folder, f"{name}.npy")) for name in ARRAYS)
@@ -93,10 +93,10 @@ class SubmissionScripts:
         return {}
 
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
-        """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
+        """Save the mean slope of the predictions for each bin, times the bin's standard deviation: (bins, targets).
 
-        The mean is over the probe rows. If they would take more than `seconds`, it is over fewer rows, but at least
-        PROBES_AT_ONCE. The response contains their number.
+        The mean is over the probe rows or, if these would take more than `seconds`, over at least PROBES_AT_ONCE of
+        them. The response contains the number of rows used.
         """
         model = self._fit_model(training, {})
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
@@ -113,7 +113,7 @@ class SubmissionScripts:
         return {"probes": n_used}
 
     def _summed_slopes(self, model: Any, rows: np.ndarray, deviations: np.ndarray) -> np.ndarray:
-        """Return the slope over each bin, times the bin's standard deviation, summed over `rows`: (bins, targets)."""
+        """Return the slope for each bin, times the bin's standard deviation, summed over `rows`: (bins, targets)."""
         import pandas as pd
 
         slopes = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
@@ -148,9 +148,9 @@ class SubmissionScripts:
 
 
 def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
-    """Return the hyperparameters of fit(), those after inputs, targets and holes, and their defaults.
+    """Return the names and defaults of fit()'s hyperparameters, the parameters after inputs, targets and holes.
 
-    `*args` and `**kwargs` are ignored. Raises InvalidSubmissionError if fit() does not accept these arguments.
+    `*args` and `**kwargs` are ignored. Raises InvalidSubmissionError if these three do not suffice to call fit().
     """
     parameters = inspect.signature(fit).parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
@@ -175,7 +175,7 @@ def error_response(error: BaseException) -> dict[str, Any]:
 
 
 def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
-    """Respond to requests, one at a time."""
+    """Respond to requests from standard input, one at a time."""
     scripts = None
     for line in sys.stdin:
         arguments = json.loads(line)

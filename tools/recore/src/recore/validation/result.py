@@ -36,11 +36,11 @@ class ValidationResult:
     """Result of a validation.
 
     data: the rows used, out of rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
-    targets). predictions: (rows, targets) of each completed cross-validation, NaN if not predicted. baselines: the same
-    for each split and baseline, on the first folds. inputs: (rows, bins) with the names `columns`. sensitivity: (bins,
-    targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if any. hyperparameters: names of
-    all numeric hyperparameters. skipped: cross-validations that would have exceeded the time limit. failed:
-    cross-validations in which a fit failed, with its message. seconds: wall-clock time.
+    targets). predictions: (rows, targets) of each completed cross-validation, NaN if not predicted. baselines:
+    predictions of each baseline on the first folds of each split. inputs: (rows, bins) with the names `columns`.
+    sensitivity: (bins, targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if any.
+    hyperparameters: names of all numeric hyperparameters. skipped: cross-validations that would have exceeded the time
+    limit. failed: the message of each cross-validation in which a fit failed. seconds: wall-clock time.
     """
 
     data: SpectralData
@@ -78,7 +78,7 @@ class ValidationResult:
 
     @property
     def held_out(self) -> str:
-        """Return a name for the decisive split, such as held-out drill holes."""
+        """Return the name of the decisive split, such as held-out drill holes."""
         return SPLIT_NAMES[self.decisive_split]
 
     @cached_property
@@ -88,7 +88,7 @@ class ValidationResult:
 
     @cached_property
     def deviations(self) -> Floats:
-        """Return the standard deviation of each target's assays (targets,), or NaN if they do not vary."""
+        """Return the standard deviation of each target's assays (targets,), NaN if they do not vary."""
         known = [values[~np.isnan(values)] for values in self.measured.T]
         return np.array([values.std() if len(np.unique(values)) > 1 else np.nan for values in known])
 
@@ -117,7 +117,7 @@ class ValidationResult:
         return r2_by_target(self.measured, predicted)
 
     def errors(self, predicted: Floats) -> pd.DataFrame:
-        """Return the errors of predictions (rows, targets), a row for each target, indexed by name."""
+        """Return the errors of predictions (rows, targets): a row for each target, indexed by name."""
         return errors_table(self.targets, self.measured, predicted)
 
     def score(self, predicted: Floats) -> float:
@@ -125,7 +125,7 @@ class ValidationResult:
         return self._sum_of_weighted(self.r2(predicted))
 
     def score_and_r2(self, predicted: Floats) -> dict[str, float]:
-        """Return the score of predictions (rows, targets), and R2 of each target, by name."""
+        """Return the score of predictions (rows, targets) and R2 of each target, by name."""
         r2 = self.r2(predicted)
         return {"score": self._sum_of_weighted(r2)} | dict(zip(self.targets, r2, strict=True))
 
@@ -139,7 +139,7 @@ class ValidationResult:
         return [self._sum_of_weighted(r2) for r2 in self.r2_of_repeats(split)]
 
     def r2_of_repeats(self, split: Split) -> Floats:
-        """Return R2 with fit()'s defaults on each set of folds: (repeats, targets)."""
+        """Return R2 with fit()'s defaults for each set of folds: (repeats, targets)."""
         return np.array([self.r2(self.predictions[each]) for each in self.get_completed(split, "default")])
 
     def standard_error(self, first: Floats, second: Floats) -> float:
@@ -158,5 +158,5 @@ class ValidationResult:
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 
     def _sum_of_weighted(self, r2: Floats) -> float:
-        """Return the score, the sum of weight x R2, without targets whose R2 is NaN."""
+        """Return the score: the sum of weight x R2 over the targets whose R2 is not NaN."""
         return float(np.nan_to_num(r2) @ self.weights)

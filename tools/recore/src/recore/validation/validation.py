@@ -31,7 +31,7 @@ class TimeBudget:
         self._started = time.monotonic()
 
     def allows(self, seconds: float) -> bool:
-        """Return whether work that takes this many seconds would end within the budget if it started now."""
+        """Return whether work that takes this many seconds would end within the budget if it began now."""
         return self.elapsed() + seconds <= self.seconds
 
     def elapsed(self) -> float:
@@ -40,9 +40,9 @@ class TimeBudget:
 
 
 class FitQueue:
-    """The fits of a plan, which workers run. rows: the row number in the file for each row of the plan.
+    """The fits of a plan, which workers run. rows: the row number in the file of each row in the plan.
 
-    An optional fit is skipped if it would exceed the budget by taking as long as the slowest fit of its kind so far.
+    An optional fit is skipped if it would exceed the budget at the speed of the slowest fit of its kind so far.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FitQueue:
         return fit, self.workers.threads.submit(self._predict, number, fit, optional)
 
     def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
-        """Return the predictions for the held-out rows, None if skipped, or the reason why a curve's value failed."""
+        """Return the predictions for the held-out rows, None if skipped, or the reason why a curve's fit failed."""
         purpose = fit.cross_validation.purpose
         if optional and not self.budget.allows(self.max_seconds[purpose] or self.max_seconds["default"]):
             return None
@@ -87,7 +87,7 @@ class FitQueue:
 def combine_folds(
     outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
 ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-    """Return predictions of complete cross-validations, skipped cross-validations, and failed ones with the reason.
+    """Return the predictions of completed cross-validations, the skipped ones, and the reasons for failed ones.
 
     shape: (rows, targets) of the predictions.
     """
@@ -108,9 +108,9 @@ def run_validation(
 ) -> ValidationResult:
     """Cross-validate the submission in a folder, and simple baselines on the same folds of the data file.
 
-    Its preprocess.py and train.py run in separate processes, with this user's rights. advance(step, done, total) is
-    called as work progresses. Raises ValueError or OSError if the file or the folder cannot be used, and
-    SubmissionError if the submission fails.
+    The submission's scripts run in separate processes, with this user's rights. advance(step, done, total) is called as
+    work progresses. Raises ValueError or OSError if the file or the folder cannot be used, SubmissionError if the
+    submission fails.
     """
     from threadpoolctl import threadpool_limits
 

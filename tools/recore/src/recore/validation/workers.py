@@ -33,7 +33,7 @@ ENVIRONMENT = {
 
 
 class SubmissionError(Exception):
-    """The submission failed; the message says how and where. hint: the fix."""
+    """The submission failed; the message says how and where. hint: how to correct it."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class SubmissionError(Exception):
 
 
 class Worker:
-    """A process of program.py. minutes: wall-clock limit for a request."""
+    """A process that runs program.py. minutes: the wall-clock limit for each request."""
 
     def __init__(self, submission: Path, log: Path, minutes: float) -> None:
         self.submission, self.minutes, self.timed_out = submission, minutes, False
@@ -117,7 +117,7 @@ class Worker:
 class Workers:
     """Worker processes of a submission, and a folder for their arrays. Requests wait for a free worker.
 
-    minutes: as for a Worker. Raises ValueError if the folder does not contain a submission.
+    minutes: the time limit of each request. Raises ValueError if the folder does not contain a submission.
     """
 
     def __init__(self, submission: Path, minutes: float) -> None:
@@ -185,7 +185,7 @@ class Workers:
         return slopes, response["probes"]
 
     def _calculate(self, request: str, name: str, **arguments: Any) -> tuple[Floats, dict[str, Any]]:
-        """Send a request to a free worker. Return the array that it writes to the file `name`, and its response."""
+        """Send a request to a free worker. Return the array that it saves as `name`.npy, and the response."""
         file = self.folder / f"{name}.npy"
         worker = self._free_workers.get()
         try:
@@ -197,7 +197,7 @@ class Workers:
         return values, response
 
     def _replace(self, ended: Worker) -> Worker:
-        """Replace a worker whose process has ended, because other hyperparameters may still work."""
+        """Replace a worker whose process has exited, because fits with other hyperparameters may still succeed."""
         with self._starting:  # do not replace it while the workers are being stopped
             if self._stopped:
                 return ended

@@ -1,4 +1,4 @@
-"""The page as an ASGI application: static files, the API that the page's script calls, and a form without a script."""
+"""The page as an ASGI application with static files, an API for the page's script, and a form that needs no script."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -38,7 +38,7 @@ Reader = Callable[[str, bytearray], Awaitable[Upload]]  # reads a file, given it
 def make_application(
     predictor: Predictor, names: Collection[str] | None = None, needs_key: bool = False, read: Reader | None = None
 ) -> Guard:
-    """Return the application. names: accepted host names, by default any. read: reads files, by default in a thread.
+    """Return the application. names: accepted host names, by default any. read: file reader, by default in a thread.
 
     needs_key: whether the API needs a key, which a form cannot send.
     """
@@ -86,7 +86,7 @@ class PageHandlers:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:
-        """Respond to an upload: the body is one file, whose name is in the query."""
+        """Return the assays of an uploaded file's spectra. The body is the file; the query contains its name."""
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)

@@ -17,7 +17,7 @@ EXAMPLE = "core-assays"  # the endpoint in template.yaml
 
 
 def write_deployment(folder: Path, endpoint: str, columns: Sequence[str]) -> None:
-    """Write template.yaml, and to code/ the application, score.py and the columns of the endpoint's training data.
+    """Write template.yaml and code/, which contains the application, score.py and the columns of the training data.
 
     Raises FileExistsError if the folder contains anything other than an earlier deployment.
     """

@@ -1,4 +1,4 @@
-"""Protection of all requests: strict headers, known host names, no requests from other sites, no tracebacks."""
+"""Guard all requests: add strict headers, accept only known host names, reject other sites, and hide tracebacks."""
 
 import ipaddress
 import logging
@@ -64,9 +64,9 @@ class Guard:
 
 
 def _is_known(host: str, names: Collection[str]) -> bool:
-    """Return whether a `Host` header contains one of these names, or an address.
+    """Return whether a `Host` header contains one of these names, or an IP address.
 
-    A different site can point its own name to this host (DNS rebinding); its pages would then have the same origin. An
+    Another site can point its own name to this host (DNS rebinding), and its pages then have the same origin. An IP
     address cannot be rebound.
     """
     try:

@@ -26,7 +26,7 @@ log = logging.getLogger("recore.web")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Respond to an event. Never raises; the reason for a failure is logged in one line."""
+    """Respond to an event. Failures are never raised; the reason is logged in one line."""
     try:
         application = _make_application()
     except Exception as error:

@@ -37,10 +37,9 @@ class EndpointError(Exception):
 
 
 class Predictor:
-    """Predicts files with an endpoint.
+    """Predicts samples with an endpoint.
 
-    runtime: boto3 client. columns: columns of the data file that the endpoint was trained on. Raises ValueError if they
-    are not the columns of a data file.
+    runtime: the boto3 client. columns: the endpoint's training columns. Raises ValueError if the columns are invalid.
     """
 
     def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
@@ -52,7 +51,7 @@ class Predictor:
         self._runtime = runtime
 
     def predict_upload(self, upload: Upload) -> Json:
-        """Return the spectra of a file, each with its assays. Raises EndpointError."""
+        """Return the spectra in an upload, with predicted assays. Raises EndpointError."""
         predictions: list[Json] = []
         for spectra in itertools.batched(upload.spectra, BATCH_SIZE):
             identity = _identify(spectra[0]) if len(upload.spectra) == 1 else ""
@@ -75,7 +74,7 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """Return the assays of a line of CSV: absorbances, or a row like the training data's, whose assays are ignored.
+        """Return predictions for a CSV line of absorbances or of a training file's cells, whose assays are ignored.
 
         Raises UnusableUploadError or EndpointError.
         """
@@ -123,7 +122,7 @@ class Predictor:
         return predictions
 
     def _explain(self, error: Exception) -> EndpointError:
-        """Log why the endpoint did not respond, and return an EndpointError without details for visitors."""
+        """Log an error, and return an EndpointError that hides its details from visitors."""
         log.error("the endpoint %s: %s", self.endpoint, plain(str(error), MAX_REASON))
         return EndpointError(
             f"the endpoint {self.endpoint} does not respond; try again later, or ask the person who runs this page"
@@ -156,7 +155,7 @@ def _write_rows(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _identify(spectrum: Spectrum) -> str:
-    """Return a spectrum's name: the sample's name, followed by the replicate's number unless it is 0."""
+    """Return the sample's name, followed by the replicate's number unless it is 0."""
     replicate = spectrum.replicate or "0"
     return spectrum.sample if replicate == "0" else f"{spectrum.sample}.{replicate}"
 

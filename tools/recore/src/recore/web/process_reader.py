@@ -28,7 +28,7 @@ MEMORY_IN_USE = Path("/proc/self/statm")
 
 
 class ProcessReader:
-    """Reads the spectra of uploads, several at a time, each in a separate process from a fork server."""
+    """Reads several uploads at a time, each in a separate process that a fork server starts."""
 
     def __init__(self, grid: Grid, limits: Limits) -> None:
         self._grid, self._limits = grid, limits
@@ -73,7 +73,7 @@ class ProcessReader:
 
 
 def _receive(responses: Connection, deadline: float) -> bytes:
-    """Receive a message. Raises UnusableUploadError if it is late, EOFError if it will never arrive."""
+    """Receive a message. Raises UnusableUploadError if it is late or too long, EOFError if it will never arrive."""
     if not responses.poll(max(deadline - time.monotonic(), 0)):
         raise UnusableUploadError(f"it cannot be read within {SECONDS:.0f} seconds")
     try:

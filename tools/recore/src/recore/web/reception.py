@@ -22,15 +22,15 @@ class UnfinishedUpload:
 
     @property
     def end(self) -> float:
-        """Return the event loop's time at which the upload is ended unless more of it arrives."""
+        """The event loop's time at which the upload is aborted unless more of it arrives."""
         return self.deadline.when() or 0.0
 
 
 class Reception:
     """The uploads in memory.
 
-    max_unfinished: maximum number being received; if there are more, the upload with the least time left is ended.
-    max_complete: maximum number waiting or being read; more are rejected. max_bytes: limit for all uploads together.
+    max_unfinished: the maximum number being received; if there are more, the one with the least time left is aborted.
+    max_complete: the maximum number waiting or being read; others are rejected. max_bytes: the limit for all together.
     """
 
     def __init__(self, max_unfinished: int, max_complete: int, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class Reception:
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, which counts while the context is open. noun: for messages. Raises UnusableUploadError."""
+        """Receive an upload, which counts until the context ends. noun: for messages. Raises UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
@@ -83,7 +83,7 @@ class Reception:
             raise UnusableUploadError(f"the {noun} is empty")
 
     def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
-        """Keep a part of an upload. If there are too many bytes, end the oldest uploads."""
+        """Keep a part of an upload. If the uploads have too many bytes, abort the oldest ones first."""
         while self._bytes + len(part) > self._max_bytes and self._unfinished:
             self._end(self._unfinished[0])
         if upload in self._unfinished:

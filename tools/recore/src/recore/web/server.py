@@ -1,6 +1,6 @@
 """Serve the page locally. Connections without a complete request are closed, so that other clients are served.
 
-This is the only module that depends on uvicorn's internals: the attributes of its HTTP protocol.
+Only this module depends on uvicorn's internals, the attributes of its HTTP protocol.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ CHUNKED_RESPONSE = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnec
 class Protocol(H11Protocol):
     """A connection. It is closed if no complete request arrives, or if the client does not read the response.
 
-    If there are too many connections, the one that has been idle for longest is closed immediately. Chunked bodies are
-    rejected, because chunks of one byte take more time to parse than to send.
+    If there are too many connections, the one idle for longest is closed immediately. Chunked bodies are rejected,
+    because chunks of one byte take more time to parse than to send.
     """
 
     _timer: asyncio.TimerHandle | None = None
@@ -40,7 +40,7 @@ class Protocol(H11Protocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Return whether the connection waits for the head of a request, or for the client to read."""
+        """Whether the connection is waiting for the head of a request, or for the client to read."""
         return self.flow.write_paused or self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -29,7 +29,7 @@ class UnusableUploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """max_file_size: bytes, unpacked. max_files: files that the page sends at once. max_spectra: spectra in a file."""
+    """Limits. max_file_size: bytes, unpacked. max_files: files sent at once. max_spectra: spectra in a file."""
 
     max_file_size: int
     max_files: int = 20
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Upload:
-    """The spectra in a file. problems: spectra that cannot be used. remarks: notes on how spectra were changed."""
+    """The spectra in a file. problems: why spectra cannot be used. remarks: how spectra were changed."""
 
     spectra: list[Spectrum]
     problems: list[str]
@@ -46,9 +46,9 @@ class Upload:
 
 
 def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limits, folder: Path) -> Upload:
-    """Read the spectra in a file on the channels of a grid. Raises UnusableUploadError if there are none.
+    """Read a file's spectra at the channels of a grid. Raises UnusableUploadError if the file contains none.
 
-    folder: empty folder, to which the file is written.
+    folder: an empty folder, to which the file is written.
     """
     name = check_name(name)
     if content.startswith(GZIP):

@@ -1,4 +1,4 @@
-"""Step 3, in an XGBoost container: compute the model's test error for the condition and the model registry."""
+"""Step 3, in an XGBoost container: compute the model's test error for the condition step and the model registry."""
 
 import json
 import tarfile

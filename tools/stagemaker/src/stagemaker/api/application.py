@@ -61,9 +61,9 @@ class ControlPlane:
 class Application:
     """The WSGI application. It rejects requests from web pages, because such requests could run code in a job.
 
-    A request comes from a web page if its Origin or Sec-Fetch-Site header says so or, for a page whose host name
-    resolves to this host, if its Host header is unknown. The console is the only exception. Any other response that a
-    browser shows as a page, such as an S3 object, gets a separate origin: its scripts cannot act as the console.
+    A page's request has an Origin or Sec-Fetch-Site header that says so or, if the page's host name resolves to this
+    host, an unknown Host header. Only the console's requests are accepted. Any other response that a browser shows as a
+    page, such as an S3 object, gets a separate origin, so that its scripts cannot act as the console.
     hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the response
     to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the
     simulator; None rejects resets. console: None disables the console.
@@ -137,7 +137,6 @@ class Application:
 def _start_sandboxed(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *error: Any
 ) -> Any:
-    """Start a response that a browser shows with a separate origin."""
     sandbox_headers = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
     return start_response(status, [*headers, *sandbox_headers], *error)
 

@@ -47,8 +47,8 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 class HttpServer:
     """An HTTP server that serves a WSGI application on a listening socket, from `start` to `close`.
 
-    workers: number of threads for all requests except invocations. silence_timeout: seconds after which a silent client
-    is disconnected.
+    workers: the number of threads for all requests except invocations. silence_timeout: the number of seconds after
+    which a silent client is disconnected.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class HttpServer:
         self._stopping = False
 
     def start(self) -> None:
-        """Start handling requests. If this is interrupted, `close` stops whatever has started."""
+        """Start handling requests. If `start` is interrupted, `close` stops the parts that have started."""
         self._exit_stack.callback(wasyncore.close_all, self._sockets, ignore_all=True)
         self._server = create_server(
             self._application,
@@ -124,7 +124,7 @@ def waitress_settings() -> dict[str, Any]:
 
 
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
+    """The threads that handle requests: one for each invocation of an endpoint, and a fixed number for all others.
 
     An invocation may wait up to a minute for a model server without delaying other requests. Only MAX_CONNECTIONS
     limits the number of invocations.
@@ -145,7 +145,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait until the invocations have ended, then stop the other threads. deadline: a time.monotonic() value."""
+        """Wait for the invocations until the deadline, a time.monotonic() value, then stop the other threads."""
         with self._invocations_changed:
             self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -186,7 +186,7 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress would drop.
+    """A parser of one request. It keeps S3 metadata whose names contain an underscore, which waitress would drop.
 
     The path is normalised because it determines which application and which thread handle the request.
     """
@@ -243,7 +243,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Preserve the case of header names, which waitress would capitalise and which S3 metadata depends on."""
+        """Return the header with names in their original case. waitress capitalises them, which breaks S3 metadata."""
         original_names = {
             "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
         }
@@ -277,7 +277,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     request: Any
 
     def handle_read(self) -> None:
-        """Read data. Reject the request if the client closes its side of the connection before the end."""
+        """Read data. If the client has closed its side of the connection, reject the incomplete request."""
         if self.request is None or not self._has_client_closed():
             super().handle_read()
             return

@@ -26,7 +26,7 @@ S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 class OtherServices:
     """A WSGI application that handles requests to all services except SageMaker.
 
-    prepare: called before each request, to restore the services' stored data. The first request imports moto.
+    prepare: restores the services' stored data before each request. The first request imports moto.
     """
 
     def __init__(self, prepare: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 def _explain(error: Exception) -> ServiceError:
-    """Return the error for an exception in moto. Its cause is usually an invalid request, not a bug."""
+    """Return the error that reports an exception in moto, which usually results from an invalid request, not a bug."""
     if isinstance(error, ExpatError):
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
@@ -82,7 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _check_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap start_response to raise ValueError for an invalid status or header, because requests can choose them."""
+    """Wrap start_response so that it raises ValueError for an invalid status or header: a request can choose both."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

@@ -50,7 +50,7 @@ def error_response(error: ServiceError, service: str, mimetype: str = "") -> Res
 def disk_error(error: OSError) -> ServiceError:
     """Return the error for a request that failed because of a local error, usually a full disk.
 
-    Clients do not retry requests that fail with status 507.
+    The status is 507, after which clients do not retry the request.
     """
     logger.error("a request failed: %s", error)
     message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]

@@ -96,7 +96,7 @@ def _event_stream(body: bytes) -> bytes:
 
 
 def _event(payload: bytes) -> bytes:
-    """Encode an event: both lengths and their checksum, the headers, the payload, and a checksum of everything."""
+    """Encode an event: its length and header length, their checksum, the headers, the payload, and a final checksum."""
     headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
     lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
     head = lengths + struct.pack("!I", crc32(lengths)) + headers

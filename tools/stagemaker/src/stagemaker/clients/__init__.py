@@ -1,1 +1,1 @@
-"""A folder for PYTHONPATH: its sitecustomize.py redirects clients with an explicit AWS address to the simulator."""
+"""A folder for PYTHONPATH. Its sitecustomize.py redirects STS clients with an explicit AWS address to the simulator."""

@@ -2,7 +2,7 @@
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python process with this folder on
-its PYTHONPATH imports this file at startup, so it imports little. It also executes the sitecustomize that it shadows.
+its PYTHONPATH imports this file, so the file imports little. It also executes the sitecustomize that it shadows.
 """
 
 from __future__ import annotations

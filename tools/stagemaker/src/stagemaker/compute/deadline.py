@@ -4,7 +4,7 @@ import time
 
 
 class Deadline:
-    """A time limit that starts now. seconds: its duration, which messages state; infinite for no limit."""
+    """A time limit that starts at creation. seconds: its duration, which messages state; math.inf for no limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -29,7 +29,7 @@ GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 
 
 def ineffective_setting_lines(kind: str, record: Record) -> list[str]:
-    """Return a line for each of a job's settings that has no effect. kind: training, processing or transform."""
+    """Return a line for each job setting that has no effect. kind: training, processing or transform."""
     lines = []
     for reason, settings in UNUSED_SETTINGS.items():
         names = [setting.removeprefix(f"{kind}.") for setting in settings.split() if setting.startswith(f"{kind}.")]

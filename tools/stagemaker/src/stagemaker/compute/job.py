@@ -18,7 +18,7 @@ from stagemaker.isolation.sandbox import Launch
 class Job:
     """A running job. instance: the limits of its commands. is_interrupted: whether the simulator ended it.
 
-    cores: its share of the CPU cores, based on the number of jobs that were computing or waiting when it started. path:
+    cores: the number of CPU cores for the job, based on how many jobs were computing or waiting when it started. path:
     the job's folder, which `folder` creates. saving_seconds: the time limit for uploading the outputs of a stopped job.
     stopping: set when the job must stop. deadline: the deadline of the job or of its current part.
     """
@@ -34,13 +34,13 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, created on first use, so that the job reports a failure. Raises OSError."""
+        """The job's folder. It is created on first use, so that an error makes the job fail. Raises OSError."""
         self.path.mkdir(0o700, exist_ok=True)
         return self.path
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Limit the duration of a part of the job, including its commands. Raises JobTimedOut."""
+        """Limit the duration of the part of the job that runs within the context. Raises JobTimedOut."""
         outer_deadline, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
@@ -70,7 +70,7 @@ class Job:
     def start_process(
         self, launch: Launch, folder: Path, seconds: float, instance: Instance | None
     ) -> SupervisedProcess:
-        """Start a command, whose output the caller must read before `wait_for`. Raises JobStopped after `stop`."""
+        """Start a command, whose output must be read before `wait_for`. Raises JobStopped if `stop` was called."""
         with self._lock:
             if self.stopping.is_set():
                 raise JobStopped
@@ -93,11 +93,11 @@ class Job:
             raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds of {limit:g}")
 
     def save_outputs(self) -> None:
-        """Give a job that was stopped, by request or by its time limit, some time to upload its outputs."""
+        """Give a stopped or timed-out job `saving_seconds` to upload its outputs."""
         self._is_saving, self.deadline = True, Deadline(self.saving_seconds)
 
     def stop(self) -> None:
-        """Ask the job's processes to end within the grace period, and start no more processes."""
+        """Ask the job's processes to exit within the grace period, and start no more processes."""
         for process in self._running():
             process.stop()
 

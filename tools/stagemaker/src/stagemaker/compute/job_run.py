@@ -1,4 +1,4 @@
-"""The base class of all kinds of jobs: a job runs in a thread, updates its record, and ends."""
+"""The base class of all kinds of jobs, which run in a thread and update their record."""
 
 import contextlib
 import logging
@@ -52,7 +52,7 @@ class JobRun:
         raise NotImplementedError
 
     def work(self, job: Job) -> None:
-        """Run the job and record how it ended. The queue executes this."""
+        """Run the job and record how it ended. The queue calls this method."""
         self.job = job
         if not self.record:
             return
@@ -102,7 +102,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def apply_limits(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Apply the limits on instance, volume and time within the context. The log is complete afterwards."""
+        """Within the context, apply the instance, volume and time limits. At its end, deliver the remaining log."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
@@ -136,7 +136,7 @@ class JobRun:
         return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # these hold for all jobs
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send the job's utilization as SageMaker does, in percent of the instance's memory and one CPU's time."""
+        """Send memory use in percent of the instance's memory, and CPU use in percent of one CPU, as SageMaker does."""
         if instance:
             memory, cpu = ending.peak / instance.memory, ending.cpu_seconds / max(ending.seconds, 1e-3)
             values = {"MemoryUtilization": memory, "CPUUtilization": cpu}
@@ -145,7 +145,7 @@ class JobRun:
             put_metrics(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
-        """Raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's, unless a command succeeded."""
+        """Raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's, unless the command succeeded."""
         job = self.job
         if ending.reason in ("stopped", "time"):
             job.raise_if_stopping()

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 class PeriodicDelivery(Generic[Item]):
     """Collects items, and calls `deliver` with them once a second, in order and in one thread at a time.
 
-    The first item starts its thread. After the jobs have ended, each item is delivered at once.
+    The first item starts the thread. After the jobs have ended, each new item is delivered immediately.
     """
 
     def __init__(self, platform: Platform, name: str, deliver: Callable[[list[Item]], None]):
@@ -31,7 +31,7 @@ class PeriodicDelivery(Generic[Item]):
         self._urgent = threading.Event()
 
     def add(self, *items: Item, urgent: bool = False) -> None:
-        """Add items to deliver. Urgent items do not wait until the second is over."""
+        """Add items to deliver. Urgent items are delivered without delay."""
         self._waiting_items.extend(items)
         if urgent:
             self._urgent.set()

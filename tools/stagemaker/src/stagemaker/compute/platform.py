@@ -25,11 +25,11 @@ def _lazy_client(service: str) -> "cached_property[Any]":
 
 
 class Platform:
-    """Objects that all jobs of one simulator share. client: creates a boto3 client for one of its services.
+    """Objects that all jobs of one simulator share. client: a function that creates a client for a service.
 
     folder: the simulator's folder. sockets_folder: the folder of the model servers' sockets, with a short path.
     observed_metrics: by job, the names and values of metrics that a tuning job monitors. network: the settings with
-    which jobs call the simulator; None if they may not.
+    which jobs call the simulator; None if jobs may not call it.
     """
 
     network: Network | None = None
@@ -79,7 +79,7 @@ class Platform:
         has_network: bool = True,
         announce: Callable[[str], None] = lambda line: None,
     ) -> Sandbox:
-        """Return a sandbox for a job, after installing its requirements that are missing from the container.
+        """Return a sandbox for a job, after installing the required packages that are missing from the container.
 
         folder: the sandbox's folder, by default the job's. shared: the host's folders by their paths in the job.
         instance: the limits of the installation, by default the job's. has_network: False with EnableNetworkIsolation.

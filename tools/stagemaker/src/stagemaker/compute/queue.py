@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 class JobQueue:
     """A simulator's jobs. At most one job per core computes at a time; the others wait.
 
-    Work that only waits for other jobs starts at once, because it could wait forever in the queue.
+    Work that only waits for other jobs starts at once. If it were queued, it could keep the other jobs from starting.
     """
 
     def __init__(self, folder: Path):
@@ -34,7 +34,7 @@ class JobQueue:
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
         """Queue a job's work, or start it if it does not compute.
 
-        Return False after `close`. Raises RuntimeError if no thread can be started.
+        Return False if the queue is closed. Raises RuntimeError if no thread can be started.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 

@@ -20,7 +20,7 @@ from stagemaker.text import format_size
 
 
 class TrainingRun(JobRun):
-    """The run of a training job. Each phase of the run is a secondary status."""
+    """The run of a training job. Each phase of the run has its own secondary status."""
 
     kind = "TrainingJob"
     timeout_members: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}

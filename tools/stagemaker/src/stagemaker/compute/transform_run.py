@@ -1,4 +1,4 @@
-"""Run transform jobs: start the servers of a model's containers, send them objects from S3, and stop them."""
+"""Run transform jobs: start the servers of a model's containers, send objects from S3 to the servers, and stop them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +83,7 @@ class TransformRun(JobRun):
 def distribute(
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
-    """Start the chains, let each process another item whenever it has finished one, and stop them.
+    """Start the chains, let each chain work on another item whenever it has finished one, and stop the chains.
 
     work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that the others
     end immediately. Raises the first failure.

@@ -2,8 +2,8 @@
 
     python bridge.py FROM TO COMMAND...
 
-FROM and TO are a port of 127.0.0.1 and a socket's path, in either order. A separate process forwards each connection,
-and this process becomes the command. Uses only the standard library.
+One of FROM and TO is a port of 127.0.0.1, and the other is a socket's path. A separate process forwards connections
+from FROM to TO, and this process becomes the command. Uses only the standard library.
 """
 
 import asyncio

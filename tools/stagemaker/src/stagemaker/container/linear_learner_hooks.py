@@ -29,7 +29,7 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return load_model(Path(model_dir))
 
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond with 415 for unknown content types, 400 for invalid data, and 406 if RecordIO is accepted."""
+        """Return predictions, or 415 for an unknown content type, 400 for invalid data, 406 if Accept is RecordIO."""
         kind, accept_type = media_type(content_type), media_type(accept)
         if kind not in (CSV, JSON, JSON_LINES):
             return Response(

@@ -19,7 +19,7 @@ SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """TorchServe's context, which a hook may take as its last parameter, for one request at a time.
+    """TorchServe's context for the current request, which a hook may take as its last parameter.
 
     It is also the request processor, from which the toolkit reads the headers.
     """
@@ -52,7 +52,7 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """Set the status code. The phrase is ignored: for errors it is the message in the body."""
+        """Set the status code. The phrase has no effect: for errors, the body contains it."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
@@ -100,7 +100,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             raise ValueError(f"{path.name} is not TorchScript: {reason}") from None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into a tensor; text formats become float32."""
+        """Decode a request into a tensor, with float32 values for text formats."""
         array = decoder.decode(input_data, content_type)
         return torch.FloatTensor(array) if content_type in content_types.UTF8_TYPES else torch.from_numpy(array)
 

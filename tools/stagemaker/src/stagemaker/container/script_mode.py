@@ -2,13 +2,14 @@
 
     python -P script_mode.py
 
-Below SAGEMAKER_BASE_DIR (/opt/ml) it reads hyperparameters.json (values as JSON or plain text), resourceconfig.json and
-inputdataconfig.json in input/config, and the channels input/data/NAME. The hyperparameters `sagemaker_program` and
-`sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI; by default the channel `code`, or the folder code) are
-the script and its source.
+Below SAGEMAKER_BASE_DIR (/opt/ml), it reads hyperparameters.json (values as JSON or plain text), resourceconfig.json
+and inputdataconfig.json in input/config, and the channels input/data/NAME. The hyperparameters `sagemaker_program` and
+`sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI; by default the channel `code`, or the folder code)
+specify the script and its source.
 
-The exit code is the script's, or 128 + N if signal N ended it. After a failure, output/failure contains its last error
-lines, at most 1024 characters, unless the script wrote that file. SIGTERM and SIGINT are forwarded to the script.
+The exit code is the script's, or 128 + N if signal N ended it. After a failure, output/failure contains the script's
+last error lines, at most 1024 characters, unless the script wrote that file. SIGTERM and SIGINT are forwarded to the
+script.
 """
 
 import itertools
@@ -63,7 +64,7 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, whose exit ends this process too; exit if it has not started."""
+    """Forward a signal to the script, whose exit also ends this process. Exit if no script has been started."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -73,7 +74,7 @@ def forward_signal(number: int, frame: FrameType | None) -> None:
 
 
 class StderrTap:
-    """Forwards the stderr of this process and its children, and keeps the last part of it."""
+    """Forwards the stderr of this process and its children, and keeps the last part."""
 
     def __init__(self) -> None:
         self._tail, self._stopping = b"", threading.Event()
@@ -85,7 +86,7 @@ class StderrTap:
         self._thread.start()
 
     def stop(self) -> str:
-        """Stop and return the last part. A process that keeps writing delays this by up to 10 seconds."""
+        """Stop, and return the last part of stderr. A process that keeps writing delays this by up to 10 seconds."""
         os.dup2(self._original_stderr, 2)
         self._stopping.set()
         self._thread.join(10)
@@ -141,7 +142,7 @@ def write_failure(reason: str) -> None:
 
 
 def find_source(job: environment.Environment) -> str:
-    """Return the submit directory, the channel `code`, or the only archive in that channel."""
+    """Return the source: the submit directory, the channel `code`, or the only archive in that channel."""
     channel = job.channel_input_dirs.get("code")
     if job.module_dir != environment.code_dir or channel is None:
         return str(job.module_dir)

@@ -2,15 +2,15 @@
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
-GET /ping: 200 once the model is loaded, or 503 and the error. POST /invocations: the response of the hooks,
-or 500 and the reason if one fails. GET /execution-parameters: the result of the module's execution_parameters_fn, which
-tells Batch Transform how to send its requests, or 404 without such a function.
+GET /ping returns 200 once the model is loaded, or 503 and the error. POST /invocations returns the response of the
+hooks, or 500 and the reason if a hook fails. GET /execution-parameters returns the result of the module's
+execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 without such a function.
 
 FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
 The module SAGEMAKER_PROGRAM (inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY, by default the folder
 model/code below SAGEMAKER_BASE_DIR (/opt/ml), or code if model/code does not exist. The model is in SM_MODEL_DIR, by
-default model below SAGEMAKER_BASE_DIR. Further settings: SAGEMAKER_MODEL_SERVER_WORKERS (one per core),
+default model below SAGEMAKER_BASE_DIR. Other settings: SAGEMAKER_MODEL_SERVER_WORKERS (one per core),
 SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request), MAX_CONTENT_LENGTH (100 MiB),
 SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
 """
@@ -59,10 +59,10 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the others.
 
-    needs_module: whether a user's module is required. runs_script: whether it is allowed. transform,
-    execution_parameters: used without a module instead of its transform_fn and execution_parameters_fn. content_type:
-    the default for requests. context: an optional last argument of hooks; classes with a context have a method
-    `respond`, which runs the hooks on a request.
+    needs_module, runs_script: whether the user must, or may, provide a module. transform, execution_parameters: replace
+    a module's transform_fn and execution_parameters_fn if there is no module. content_type: the default content type of
+    requests. context: an optional last argument of hooks; classes with a context have a method `respond`, which runs
+    the hooks on a request.
     """
 
     needs_module = True
@@ -73,9 +73,9 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array. Text becomes float32, and a single CSV row or column becomes 1-D.
+        """Decode a request into an array: float32 for text, and 1-D for a single CSV row or column.
 
-        On a multi-model endpoint, a 1-D array is a row.
+        On a multi-model endpoint, a 1-D array becomes a row.
         """
         array = self._decode(input_data, content_type)
         is_row = array.ndim == 1 and os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
@@ -102,7 +102,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_response(result: Any) -> Response:
-    """Convert a hook's return value to a response as Flask does. Raises TypeError for other types."""
+    """Convert a hook's return value to a response as Flask does. Raises TypeError for unsupported types."""
     content_type = HTML
     if isinstance(result, tuple):
         result, content_type = result[:2]
@@ -192,7 +192,7 @@ class LoadedModel:
 
 
 def list_missing_files(error: BaseException) -> list[str]:
-    """Return paths in the model's folder: any one of these files would have prevented the error."""
+    """Return paths in the model's folder of missing files, any one of which would have prevented the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         module = error.name.replace(".", "/")
         return [f"code/{module}.py", f"code/{module}/__init__.py"]
@@ -203,7 +203,7 @@ def list_missing_files(error: BaseException) -> list[str]:
 
 
 def top_folder_hint(*files: str) -> str:
-    """Return a hint if all of the model's files are in a folder that contains one of these files, otherwise ''."""
+    """Return a hint if all of the model's files are in one subfolder that contains one of these files, otherwise ''."""
     model = Path(os.environ["SM_MODEL_DIR"])
     entries = [path for path in sorted(model.glob("*")) if not path.name.startswith(".")]  # macOS adds hidden files
     if len(entries) != 1 or entries[0].name == "code":
@@ -219,7 +219,7 @@ def top_folder_hint(*files: str) -> str:
 
 
 def warn_without_program() -> None:
-    """Log a warning if a script is served that AWS would not serve, because its name is not set."""
+    """Log a warning if the script is served although SAGEMAKER_PROGRAM is not set; AWS would not serve it."""
     script = Path(os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], DEFAULT_SCRIPT)
     if not os.environ.get("SAGEMAKER_PROGRAM") and script.is_file():
         write_error(
@@ -229,7 +229,7 @@ def warn_without_program() -> None:
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
-    """Return the response of one of the user's functions, or 500 and the reason if it fails."""
+    """Return the response of one of the user's functions, or 500 and the reason if the function fails."""
     try:
         return make_response(function())
     except (Exception, SystemExit) as error:
@@ -320,17 +320,16 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _record_loaded(self, worker: Any) -> None:
-        """Record that a worker can respond: the model is loaded, or the reason why it failed is known."""
         self._loaded_flag[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Halt if a worker ends before any has loaded the model, because the next one would also fail."""
+        """Halt if a worker exits before any worker has loaded the model, because the next one would also fail."""
         if arbiter.LISTENERS and not self._loaded_flag[0]:  # a server that is being stopped has no listeners
             write_failure(ABRUPT_END)
             raise HaltServer(ABRUPT_END, arbiter.WORKER_BOOT_ERROR)
 
     def run_and_explain(self) -> None:
-        """Serve until a signal arrives. gunicorn also ends after a worker's exit code 3 or 4."""
+        """Serve until a signal arrives, or until a worker's exit code 3 or 4 makes gunicorn exit."""
         try:
             self.run()
         except (SystemExit, HaltServer) as error:
@@ -353,7 +352,7 @@ def write_failure(reason: str) -> None:
 
 
 def replace_host_paths(message: str) -> str:
-    """Replace the folders of a server outside a container with their paths in a container."""
+    """In a message of a server outside a container, replace the host's paths with container paths."""
     return message.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 

@@ -54,8 +54,8 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    Before version 1.2-2, a response is one line of CSV. For Batch Transform, each prediction has its own line. AWS's
-    multi-model server responds differently: with a JSON list by default, or with one line of CSV.
+    Before version 1.2-2, a CSV response is one line. For Batch Transform, each prediction has its own line. AWS's
+    multi-model server responds with a JSON list by default, or with one line of CSV.
     """
 
     needs_module = False
@@ -63,7 +63,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/libsvm"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several form an ensemble. Raises ValueError."""
+        """Load the models in a folder; several models form an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -73,7 +73,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond with 415 for unreadable data, 400 if it does not match the model, 406 for an unsupported Accept."""
+        """Return predictions, or 415 for unreadable data, 400 for unsuitable data, 406 for an unsupported Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -142,7 +142,8 @@ def load_booster(path: Path) -> xgb.Booster:
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     """Predict with the rounds up to the best one. kind: csv or libsvm.
 
-    Absent features are missing values. Raises ValueError for too many features and, before version 1.3, for too few.
+    Absent features are missing values. Raises ValueError for additional features and, in CSV before version 1.3, for
+    several absent features.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
     has_too_few = features < trained_features and kind == "csv"

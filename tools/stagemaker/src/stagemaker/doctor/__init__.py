@@ -14,9 +14,9 @@ from stagemaker.installation import DISTRIBUTIONS, pip_command
 
 
 def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
-    """Run all checks, in output order.
+    """Run all checks, and return the results in output order.
 
-    remedy: returns the command that installs packages, or the packages of an extra. distributions: distributions whose
+    remedy: returns the command that installs packages, or an extra's packages. distributions: the distributions whose
     requirements are checked.
     """
     compiler = check_compiler()

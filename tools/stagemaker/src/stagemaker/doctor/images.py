@@ -8,7 +8,7 @@ from stagemaker.text import format_size
 
 
 def check_images(compiler: Check) -> Check:
-    """Report where each image's packages are, and the size of each environment. compiler: the compiler's check.
+    """Report where each image's packages are, and the size of each environment. compiler: the result for the compiler.
 
     Without the packages of the newest scikit-learn image, jobs cannot run.
     """

@@ -10,7 +10,7 @@ from stagemaker.installation import installed_version, missing_packages, require
 
 
 def check_python() -> Check:
-    """Report the Python. It is a supported version, because programs do not start with any other."""
+    """Report the running Python. Its version is supported, because programs do not start with any other version."""
     return Check("Python", OK, f"{platform.python_version()}, {sys.executable}")
 
 

@@ -81,7 +81,7 @@ class EngineConnection(http.client.HTTPConnection):
 
 
 def _read_engine_version(environ: Mapping[str, str]) -> str:
-    """Return the version of the engine at DOCKER_HOST, by default the local one. Raises OSError if none responds."""
+    """Return the version of the Docker engine at DOCKER_HOST, by default the local one. Raises OSError on failure."""
     address = environ.get("DOCKER_HOST") or DEFAULT_ENGINE
     url = urlsplit(address)
     connection: http.client.HTTPConnection

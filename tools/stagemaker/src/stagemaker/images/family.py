@@ -18,14 +18,14 @@ TAG_NUMBERS = re.compile(r"\d+\.\d+([.-]\d+)?")
 class ImageFamily:
     """The images of one framework.
 
-    repositories, tags: patterns for image names without registry and tag, and for tags (None: any). distribution: the
-    framework's package. package_sets: the packages by the version in an image's tag, the newest first; the version of a
-    single set is empty. old_versions: the versions of tags without a number. version_variable: a job's variable with
-    the image's tag or old version. algorithm: the built-in algorithm, for algorithm_training.py. hooks: a file with
-    default hooks for `serve`. metrics: the regular expressions, by metric name, with which SageMaker searches every
-    log. builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which pip needs a
-    network. runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags select the
-    packages.
+    repositories: a pattern for image names without registry and tag. tags: a pattern for tags, or None for any tag.
+    distribution: the framework's package. package_sets: the packages by the version in an image's tag, the newest
+    first; the version of a single set is empty. old_versions: the versions of tags without a number. version_variable:
+    a job variable with the image's tag or old version. algorithm: the built-in algorithm, for algorithm_training.py.
+    hooks: a file with default hooks for `serve`. metrics: the regular expressions, by metric name, with which SageMaker
+    searches every log. builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which
+    pip needs a network. runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags
+    select the packages.
     """
 
     name: str
@@ -53,19 +53,18 @@ class ImageFamily:
         return self.package_sets[self._nearest_version(image)]
 
     def _nearest_version(self, image: str) -> str:
-        """Return the version in an image's tag, or one with the same beginning, a newer one, or the newest."""
+        """Return the version that begins like an image's tag, otherwise the next newer one, otherwise the newest."""
         numbers, versions = self._requested_version(image), list(self.package_sets)[::-1]
         similar_versions = [version for version in versions if numbers and _version_numbers(version)[:2] == numbers[:2]]
         newer_versions = [version for version in versions if numbers and _version_numbers(version) >= numbers]
         return (similar_versions or newer_versions or versions[-1:])[0]
 
     def _requested_version(self, image: str) -> tuple[int, ...]:
-        """Return the numbers in an image's tag, or () if the tag does not determine the packages."""
         is_versioned = self.versioned_names and self.versioned_names.fullmatch(image_name(image))
         return _version_numbers(image_tag(image)) if is_versioned else ()
 
     def python(self, image: str) -> PythonEnvironment:
-        """Return the environment of jobs with an image, without packages if it does not exist yet."""
+        """Return the environment of jobs with an image, or an empty one if it does not exist yet."""
         return self.package_set(image).environment()
 
     def version(self, image: str) -> str:
@@ -77,7 +76,7 @@ class ImageFamily:
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def metric_definitions(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for an image; empty if its tag is not the family's."""
+        """Return SageMaker's metric definitions for an image, or [] if its tag is not one of the family's."""
         if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]

@@ -30,9 +30,9 @@ def size_of(folder: Path) -> int:
 
 
 def remove_environments(include_needed: bool) -> Iterator[tuple[Path, bool]]:
-    """Remove environments. Yield each, and whether it was removed; those in use or being created are not.
+    """Remove environments, unless they are in use or being created. Yield each folder, and whether it was removed.
 
-    include_needed: also remove environments that this version would recreate. Raises OSError.
+    also_needed: whether to remove even environments that this version would recreate. Raises OSError.
     """
     needed = {packages.folder for packages in package_sets()}
     for folder in environments():

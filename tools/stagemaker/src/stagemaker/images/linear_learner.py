@@ -1,7 +1,7 @@
 """linear-learner images: SageMaker's built-in algorithm Linear Learner, imitated with scikit-learn.
 
-The metrics are taken from AWS's description of a job (a published response of DescribeHyperParameterTuningJob of 2020)
-and from the page "Tune a linear learner model" of SageMaker's Developer Guide.
+The metrics are taken from AWS's description of a job (a published DescribeHyperParameterTuningJob response of 2020) and
+from the page "Tune a linear learner model" of SageMaker's Developer Guide.
 """
 
 import re

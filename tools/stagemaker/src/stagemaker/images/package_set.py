@@ -43,8 +43,8 @@ class PackageSet:
     """The packages of an image family, at the versions of one of its images.
 
     name: its name in messages and on the command line. requirements: files that list the packages. pythons: the Python
-    versions that they support, the preferred one first. imports: modules to compile with their imports; by default all
-    that jobs import.
+    versions that the packages support, the preferred one first. imports: the modules to compile, with the modules that
+    they import; by default all that jobs import.
     """
 
     name: str
@@ -101,7 +101,7 @@ class PackageSet:
     def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
         """Create the environment if necessary, for all simulators of this user.
 
-        say: called with a message before the work begins, and with its progress. Raises NoEnvironmentError.
+        say: called with messages before and during the work. Raises NoEnvironmentError.
         """
         if self.find():
             return
@@ -163,7 +163,7 @@ def lock_file(folder: Path) -> Path:
 
 
 def find_python(version: str) -> str | None:
-    """Return a Python of this version that can create environments: on the PATH, or from uv or pyenv."""
+    """Return the path of a Python of this version, on the PATH or from uv or pyenv, that can create environments."""
     if version not in _pythons:
         folders = [
             Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions"),
@@ -184,7 +184,7 @@ def _version_of_this_python() -> str:
 
 
 def _interpreter(program: str, version: str) -> str | None:
-    """Return the interpreter that a program or a shim (pyenv) runs, or None if its version is wrong or it fails."""
+    """Return the interpreter that a program or pyenv's shim runs, or None if it fails or has the wrong version."""
     code = (
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )

@@ -40,7 +40,7 @@ def this_python() -> PythonEnvironment:
 
 
 def environment_in(folder: Path) -> PythonEnvironment:
-    """Describe the virtual environment in a folder. The folder does not have to exist."""
+    """Return the virtual environment in a folder, which does not have to exist."""
     folders, program = {str(folder)}, folder / "bin/python"
     if program.exists():  # the folder of the interpreter itself, not of a symbolic link to it
         folders.add(str(program.resolve().parent.parent))

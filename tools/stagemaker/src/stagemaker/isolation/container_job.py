@@ -1,4 +1,4 @@
-"""A job that runs in a container, for its supervisor."""
+"""The supervisor's interface to a job that runs in a container."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits the processes."""
+        """Return the peak memory, measured every second, and no PIDs, because Docker limits the number of processes."""
         return self._peak, []
 
     def terminate(self) -> bool:

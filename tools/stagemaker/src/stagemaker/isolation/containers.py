@@ -1,6 +1,6 @@
 """Run jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-Each container is labelled with its simulator; the next simulator to start removes containers of simulators that ended.
+Each container is labelled with its simulator. When a simulator starts, it removes containers of simulators that ended.
 """
 
 import contextlib
@@ -196,7 +196,7 @@ def _digest(folder: Path) -> str:
 
 
 def assign_owner(*folders: Path) -> str:
-    """Give folders to a container's user, and return that user.
+    """Make a container's user the owner of folders, and return that user.
 
     The user is the caller, who then owns the output, or nobody if the caller is root.
     """

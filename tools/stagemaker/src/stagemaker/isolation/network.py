@@ -15,8 +15,8 @@ PORT = 4566  # the simulator's port on a job's own loopback interface
 class Network:
     """The settings that let jobs call the simulator.
 
-    folder: the folder of the simulator's socket. endpoint: its address outside jobs. variables: the variables that
-    boto3 needs in a job, except for the address.
+    folder: the folder of the simulator's socket. endpoint: the simulator's address outside jobs. variables: the
+    variables that boto3 needs in a job, except for the address.
     """
 
     folder: Path

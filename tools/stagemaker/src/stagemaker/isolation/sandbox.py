@@ -28,8 +28,8 @@ SHM_BYTES = 256 << 20  # size of /dev/shm; its memory is not attributed to any p
 class Launch:
     """A command to start, with its environment and working folder.
 
-    container: Docker's settings, if it runs in a container. bubblewrap: the command line of bubblewrap, if it runs in
-    that sandbox; bubblewrap then sets the environment, and `environment` is empty.
+    container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's command line, if the
+    command runs in bubblewrap's sandbox; bubblewrap then sets the environment, and `environment` is empty.
     """
 
     command: list[str]
@@ -43,9 +43,9 @@ class Launch:
 class Sandbox:
     """A job's view of the host.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a
-    read-only folder of packages. shared_folders: the host's folders by their paths in the job. network: None if
-    the job may not call the simulator.
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a read-only
+    folder of packages. shared_folders: the host's folders by their paths in the job. network: how the job calls the
+    simulator; None if it must not.
     """
 
     folder: Path
@@ -91,7 +91,7 @@ class Sandbox:
 class Isolation:
     """A method of isolating jobs.
 
-    enforced: whether jobs cannot leave their sandbox. keeps_paths: whether jobs see /opt/ml at that path; otherwise,
+    enforced: whether jobs are confined to their sandbox. keeps_paths: whether jobs see /opt/ml at that path; otherwise,
     paths are translated. uses_local_python: whether jobs run with a local Python instead of the image's.
     """
 
@@ -138,7 +138,7 @@ class Isolation:
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return the launch of the job's Python with arguments, outside its sandbox and with a network."""
+        """Return the launch of the job's Python outside its sandbox, with a network. command: Python's arguments."""
         paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
         return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

@@ -1,8 +1,8 @@
 """A kernel filter (seccomp) of the system calls that jobs in a sandbox cannot use.
 
 With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, file
-events and file leases. New namespaces are denied, because a process has all capabilities in its own user namespace, and
-io_uring, because a filter does not see its operations. Where possible, denied calls fail as if the kernel lacked them.
+events and file leases. New namespaces are denied, because a process has all capabilities in its own user namespace.
+io_uring is denied, because a filter does not see its operations. Most denied calls fail as if the kernel lacked them.
 """
 
 import errno

@@ -30,11 +30,11 @@ class Work(ABC):
     """The background work of one resource: it creates other resources, waits for them and ends.
 
     All state is in the records, and each step is recorded before the next one begins. `run` can therefore resume at any
-    time, in this simulator process or in a later one.
+    time, in this process or a later one.
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
-        """Initialise. key: the key of the resource's record. job: cancels the work when the simulator ends."""
+        """Initialise. key: the key of the resource's record. job: the job that is cancelled when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
         self._preparing_seconds = 0.0
 
@@ -60,7 +60,7 @@ class Work(ABC):
         return time.monotonic() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
-        """Make images available. Failures surface when an image is used. Raises JobStopped when the simulator ends."""
+        """Make images available. Errors are raised when an image is used. Raises JobStopped when the simulator ends."""
         began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):
@@ -70,7 +70,8 @@ class Work(ABC):
     def persist(self, access: Callable[[], T]) -> T:
         """Return the result of `access`, which reads or writes records. Retry while it raises OSError.
 
-        For work that cannot restart from the records while the simulator runs. Raises JobStopped when it ends.
+        Used by work that cannot restart from the records while the simulator runs. Raises JobStopped when the simulator
+        ends.
         """
         while True:
             try:
@@ -121,7 +122,7 @@ def failure_reason(error: Exception) -> str:
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
-    """Send a request to the simulator itself and return the response. Raises ClientError for an error."""
+    """Send a request to the simulator itself and return the response. Raises ClientError if the request fails."""
     return getattr(platform.sagemaker, xform_name(operation))(**request)
 
 

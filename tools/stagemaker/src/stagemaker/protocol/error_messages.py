@@ -1,6 +1,6 @@
-"""SageMaker's messages for errors that programs recognise by their message. docs/errors.md lists the sources.
+"""The messages of SageMaker's errors that programs recognise by their message. docs/errors.md lists the sources.
 
-Placeholders: arn and name identify the resource, title is SageMaker's name for its kind; others are from the request.
+Placeholders: arn and name identify the resource; title is SageMaker's name for its kind. Others are from the request.
 """
 
 RESOURCE_MISSING = 'Could not find {title} "{arn}".'

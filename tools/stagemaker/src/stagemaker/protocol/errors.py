@@ -4,7 +4,7 @@ from typing import Any
 
 
 class ServiceError(Exception):
-    """An error that the service returns, with its code, its message and further members."""
+    """An error that the service returns, with its code, its message and additional members."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)

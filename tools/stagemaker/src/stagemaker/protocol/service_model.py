@@ -1,4 +1,4 @@
-"""SageMaker's API according to botocore's service models: valid requests and the members of responses."""
+"""Validate requests and convert responses according to botocore's service model of SageMaker."""
 
 import datetime
 import itertools
@@ -50,9 +50,9 @@ def operation_model(name: str) -> OperationModel:
 def read_request(operation: OperationModel, document: Any, pattern_seconds: float = PATTERN_SECONDS) -> dict[str, Any]:
     """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types. Unknown members, patterns, enums, lengths and ranges are checked
-    here.
-    Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
+    botocore's validator checks members and types; this module checks patterns, enums, lengths and ranges, and rejects
+    unknown members. Raises ServiceError: SerializationException if the document cannot be a request, otherwise
+    ValidationException.
     """
     if not isinstance(document, dict):
         raise ServiceError("SerializationException", "The request body must be a JSON object")
@@ -75,7 +75,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_response(shape: Shape | None, value: Any) -> Any:
-    """Convert a value for a JSON response: keep only the shape's members, and no None or NaN; times become seconds."""
+    """Convert a value for a JSON response: drop unknown members, None and NaN, and convert times to seconds."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -110,7 +110,7 @@ def _check_size(document: Any) -> None:
 
 
 def levels_below(document: Any) -> Iterator[list[Any]]:
-    """Yield the values of each level of nesting below a JSON document; the last level is empty."""
+    """Yield a list of the values at each level of nesting below a JSON document; the last list is empty."""
     level = [document]
     while level:
         level = [item for value in level for item in children(value)]

@@ -1,4 +1,4 @@
-"""Endpoints, which serve invocations of models, even during updates."""
+"""Endpoints, which keep serving invocations of models during updates."""
 
 from functools import partial
 from typing import Any

@@ -1,6 +1,6 @@
-"""Experiments: records of runs that programs write, and of jobs with an ExperimentConfig.
+"""Experiments: records of the runs that programs log, and of jobs with an ExperimentConfig.
 
-An experiment has trials, with which trial components are associated. A run in version 2 of the SDK is one component.
+An experiment has trials, with which trial components are associated. In version 2 of the SDK, a run is one component.
 """
 
 import itertools
@@ -24,9 +24,9 @@ MAPS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 
 
 class Tracked(Resource):
-    """Base class of the kinds whose records only users create and change, with five identical operations.
+    """Base class of the kinds that share the operations Create, Describe, List, Update and Delete.
 
-    Names are case-insensitive: keys are in lower case.
+    Names are case-insensitive, so keys are in lower case.
     """
 
     verbs = ("Create", "Describe", "List", "Update", "Delete")
@@ -185,7 +185,6 @@ class TrialComponents(Tracked):
         return record | {"Metrics": summaries, "Parents": parents, "TrialComponentSource": record.get("Source")}
 
     def _add_job(self, record: StoredRecord) -> StoredRecord:
-        """Return a component with the current state of its job, if the job exists."""
         kind: str = record.internal.get("JobKind") or ""
         job = kind and self.store.get(kind, record["Source"]["SourceArn"].rpartition("/")[2])
         if not job:
@@ -216,8 +215,8 @@ class TrialComponents(Tracked):
     def add_job_component(self, request: Record, kind: str, arn: str) -> str:
         """Add the component of a job with an ExperimentConfig, and return its key.
 
-        Without a TrialName, the component gets its own trial. Raises ServiceError if the experiment or trial does not
-        exist, or if they do not belong together.
+        With an ExperimentName but no TrialName, the component gets its own trial. Raises ServiceError if the experiment
+        or trial does not exist, or if they do not match.
         """
         config = request["ExperimentConfig"]
         name = f"{request[f'{kind}Name']}{SUFFIXES[kind]}"
@@ -266,7 +265,7 @@ class TrialComponents(Tracked):
 
 
 def job_members(record: Record, kind: str) -> Record:
-    """Return the members of a job's component. record: the job's record. kind: the job's kind."""
+    """Return the members of the component for a job. record: the job's record. kind: the job's kind."""
     activity = kind.removesuffix("Job")
     inputs, outputs = {}, {}
     for channel in record.get("InputDataConfig", []):

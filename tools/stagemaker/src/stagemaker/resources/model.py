@@ -78,7 +78,7 @@ def _check_container(container: Record) -> None:
 
 
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve, taken from the request or its model package, with the request's variables."""
+    """Return a container or, if it has a ModelPackageName, the package's containers with the container's variables."""
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")

@@ -111,7 +111,7 @@ class ModelPackages(Resource):
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _run_and_report(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and send an event if `act` reports that its package's state has changed."""
+        """Carry out a request, and send an event if `act` reports that the package's state has changed."""
         events: list[Record] = []
 
         def carry_out(request: Record) -> Record:
@@ -193,7 +193,7 @@ def _apply_update(record: Record, request: Record) -> Record:
 
 
 def _add_source(store: Store, package: Record, request: Record) -> Record:
-    """Add a SourceUri to a package and, if it has no specification, the source's specification."""
+    """Return a package with the request's SourceUri and, if it has no specification, the source's specification."""
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
@@ -218,7 +218,7 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to containers without one: the SHA-256 of the image's name, because there is no image."""
+    """Add an ImageDigest to each container without one: the SHA-256 of the image's name instead of the image."""
 
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]
@@ -275,7 +275,7 @@ class StateChanges:
         self._periodic = PeriodicDelivery(platform, "state changes", self._send)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Send an event. kind: the kind in its detail-type. detail: JSON values and times."""
+        """Send an event. kind: the resource's kind in the detail-type. detail: a record with JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",

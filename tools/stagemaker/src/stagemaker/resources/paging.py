@@ -1,4 +1,4 @@
-"""Pages of a list that stay correct if records are added or deleted between two requests."""
+"""Pages of a list that stay correct if records are added or deleted between requests."""
 
 import base64
 import contextlib
@@ -38,8 +38,7 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
 def sort_key(value: Any) -> str:
     """Return a string that sorts like the value among values of its type (strings, numbers or times).
 
-    Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
-    characters.
+    Only a string's beginning is used, because NextToken contains the result and must not exceed 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")

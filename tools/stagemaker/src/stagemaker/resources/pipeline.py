@@ -21,7 +21,7 @@ SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, 
 
 
 class Pipelines(Resource):
-    """The pipelines. A definition is in a separate record, so that lists need not read it."""
+    """The pipelines. Definitions are in separate records, so that List operations need not read them."""
 
     kind = "Pipeline"
     arn_type = "pipeline"

@@ -1,4 +1,4 @@
-"""Pipeline executions, which can be started, stopped, retried and described, and resume after a restart."""
+"""Pipeline executions, which can be started, stopped, retried and described, and which resume after a restart."""
 
 import contextlib
 import operator
@@ -78,15 +78,14 @@ class PipelineExecutions(Resource):
         return self._run("RetryPipelineExecution", request, definition_source, self._retry)
 
     def _definition_source(self, kind: str, key: str) -> str:
-        """Return a definition, or an empty string if it does not exist."""
         record: Record = self.store.get(kind, key) or {}
         return str(record.get(DEFINITION, ""))
 
     def _run(self, operation: str, request: Record, definition_source: str, act: Action) -> Record:
         """Carry out a request that starts executions of a definition.
 
-        Reading a large definition takes seconds, in which a transaction would block all other changes. It is therefore
-        read before the transaction, and again only if it has changed in the meantime.
+        Parsing a large definition takes seconds, during which a transaction would block all other changes. The
+        definition is therefore parsed before the transaction, and again only if it has changed in the meantime.
         """
         read, started_keys = cache(read_definition), list[str]()
         with contextlib.suppress(DefinitionError):
@@ -165,7 +164,7 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
-        """Return an execution's parameters and the source's step records that a selective execution needs.
+        """Return an execution's parameters and, for a selective execution, the needed records of its source's steps.
 
         Parameters that are missing in the request come from the source execution.
         """
@@ -210,7 +209,7 @@ class PipelineExecutions(Resource):
         }
 
     def _add_trial(self, names: Record) -> None:
-        """Add an execution's trial and experiment, unless they exist or their names are invalid."""
+        """Create an execution's trial and experiment, unless they exist or their names are invalid."""
         shape, deadline = operation_model("CreateTrial").input_shape, time.thread_time() + PATTERN_SECONDS
         if value_problems(shape, names, "PipelineExperimentConfig", deadline):
             return
@@ -254,7 +253,7 @@ class PipelineExecutions(Resource):
 
 
 def _steps_between(definition: PipelineDefinition, selected_names: set[str]) -> list[str]:
-    """Return the unselected steps between selected ones: selected steps need them, and they need selected steps."""
+    """Return the unselected steps that need selected steps and that selected steps need, directly or indirectly."""
     later_names, earlier_names = set[str](), set[str]()
     for name, step in definition.steps.items():  # each after the steps it needs
         if not (selected_names | later_names).isdisjoint(step.needs):

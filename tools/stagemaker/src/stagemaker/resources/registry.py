@@ -22,9 +22,9 @@ from stagemaker.state.records import Record
 
 
 class EmptyLists(Resource):
-    """The List operations of unsupported kinds, which return no records.
+    """The List operations of unsupported kinds, which accept all filters and return no records.
 
-    Inventory and clean-up programs call many of them. All filters are accepted.
+    Inventory and clean-up programs call many of these operations.
     """
 
     kind = "Nothing"

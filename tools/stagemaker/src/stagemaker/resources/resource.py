@@ -33,13 +33,13 @@ class Resource:
     """The records of one kind of resource. The API's members are named after the kind: `kind` + Name, Arn, Status.
 
     arn_type: the part of an ARN before the record's key. verbs: the operations among Describe, List, Stop and Delete
-    that this class implements for the kind. filters: List's additional filters by member of the request. sort_members:
-    for each additional SortBy of List, the member to sort by. newest_first: whether List returns the newest records
-    first by default. runs: whether the simulator runs such a resource, instead of only recording it. work: creates the
+    that this class implements for the kind. filters: List's additional filters, by request member. sort_members: the
+    member by which each additional SortBy of List sorts. newest_first: whether List returns the newest records first by
+    default. runs: whether the simulator runs such a resource, instead of only recording it. work: creates the
     background work of resources that wait for others. running_statuses: the statuses of a resource whose work has not
     ended. title: the kind's name in messages, if it differs from arn_type. missing_message, exists_message: the
-    messages for a missing or existing resource, with the placeholders of `error_messages`. missing_messages: single
-    operations' different messages. missing_code: the error's code, if the operation's model lists it.
+    messages for a missing or existing resource, with the placeholders of `error_messages`. missing_messages: other
+    messages for a missing resource, by operation. missing_code: the error's code, if the operation's model lists it.
     """
 
     kind: ClassVar[str]
@@ -169,7 +169,7 @@ class Resource:
     def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
         """Carry out a request with `act`, or return the first response if the request's client token is repeated.
 
-        act: returns the response to a request without its token. Raises ServiceError if the token was used differently.
+        act: returns the response to a request without its token. Raises ServiceError if a different request used it.
         """
         token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
         if token is None:
@@ -243,7 +243,7 @@ def find_repeated(names: Sequence[str]) -> list[str]:
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
-    """Add new tags, replacing tags with the same keys. Raises ServiceError if they are not allowed."""
+    """Return `tags` and the new tags, which replace tags with the same keys. Raises ServiceError for invalid tags."""
     tags_by_key = {tag["Key"]: tag for tag in [*tags, *new_tags]}
     if len(tags_by_key) > MAX_TAGS:
         raise ValidationException(f"A resource can have at most {MAX_TAGS} tags")

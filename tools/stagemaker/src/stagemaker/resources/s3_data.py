@@ -1,4 +1,4 @@
-"""Checks that the input data and model data of a request exist on S3, as SageMaker checks them."""
+"""Check that a request's input data and model data exist on S3, as SageMaker does."""
 
 from stagemaker.compute.files.transfers import has_objects, is_address, parse
 from stagemaker.compute.platform import Platform
@@ -12,7 +12,7 @@ from stagemaker.state.records import Record
 def check_input(platform: Platform, uri: str, role: str | None) -> None:
     """Raise ServiceError if no object's key begins with the URI's key.
 
-    role: for the message, the ARN of the role that reads the data, or None for the model's role.
+    role: the ARN of the role that the message mentions, or None for the model's role.
     """
     if not has_objects(platform.s3, uri, is_prefix=True):
         template = error_messages.INPUT_MISSING
@@ -21,7 +21,7 @@ def check_input(platform: Platform, uri: str, role: str | None) -> None:
 
 
 def output_problem(member: str, uri: str) -> str | None:
-    """Return why the URI is not an S3 address, or None. The API's pattern also permits https addresses."""
+    """Return an error message unless the URI is an S3 address. The API's pattern also permits https addresses."""
     return None if is_address(uri) else f"{member} must be an S3 URI, such as s3://bucket/folder, not '{uri}'"
 
 

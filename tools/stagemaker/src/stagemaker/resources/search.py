@@ -57,8 +57,8 @@ class Property:
     """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
-    shape: the shape of one value. read: returns the property's values in a resource; there can be several if
-    the property is in a list.
+    shape: the shape of one value. read: returns the property's values in a resource. A property in a list can have
+    several values.
     """
 
     name: str
@@ -201,7 +201,7 @@ def _make_comparison(property_: Property, comparison: str, argument: str) -> Tes
 def _compare_parameter(
     compare: Callable[[Any, Any], bool], comparison: str, value: str, argument: str, as_integer: bool
 ) -> bool:
-    """Compare as numbers if both strings are numbers. as_integer: whether to ignore decimals, for hyperparameters."""
+    """Compare strings, as numbers if both are numbers. as_integer: whether to ignore a hyperparameter's decimals."""
     if comparison in ("Contains", "In"):
         return compare(value, argument)
     number, operand = parse_number(value), parse_number(argument)
@@ -232,7 +232,7 @@ def _metric_property(shape: Shape, name: str) -> Property:
 
 
 def _statistic_property(shape: Shape, name: str) -> Property:
-    """Return a statistic of a trial component's metric, such as `metrics.loss.min`."""
+    """Return the property for a statistic of a trial component's metric, such as `metrics.loss.min`."""
     metric, _, statistic = name[len("Metrics.") :].rpartition(".")
     members = shape.members["Metrics"].member.members
     member = next((member for member in STATISTICS if member.lower() == statistic.lower()), None)

@@ -83,7 +83,7 @@ def add_image_metrics(algorithm: Record) -> Record:
 def settings_problem(settings: Record, image: str) -> str | None:
     """Return why a job with these hyperparameters and this image cannot run, or None.
 
-    They must not request distributed training, or a script if the image only has an algorithm.
+    The hyperparameters must not request distributed training, or a script if the image has only an algorithm.
     """
     for name, value in settings.items():
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":

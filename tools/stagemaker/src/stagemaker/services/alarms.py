@@ -26,7 +26,7 @@ Points = Sequence[float | None]  # a value for each period of the evaluation ran
 
 
 def find_problem(alarm: Mapping[str, Any]) -> str | None:
-    """Return the first problem with a single-metric alarm, or None. alarm: arguments of put_metric_alarm."""
+    """Return the first problem with a single-metric alarm, or None. alarm: the arguments of put_metric_alarm."""
     if alarm.get("rule") is None and not alarm.get("metric_data_queries"):
         return next(_problems(alarm), None)
     return None
@@ -60,7 +60,7 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
 def alarm_state(alarm: Any, points: Points) -> str | None:
     """Return the state of a moto alarm, or None if its state does not change.
 
-    points: the values of its EvaluationPeriods, preceded by EXTRA_PERIODS values.
+    points: a value for each of the EXTRA_PERIODS and the EvaluationPeriods, oldest first.
     """
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]
@@ -83,7 +83,7 @@ def alarm_state(alarm: Any, points: Points) -> str | None:
 def unsimulated_feature(alarm: Mapping[str, Any]) -> str:
     """Return the unsimulated feature that prevents an alarm's evaluation, or an empty string.
 
-    alarm: arguments of moto's put_metric_alarm.
+    alarm: the arguments of moto's put_metric_alarm.
     """
     if alarm["rule"] is not None:
         return "a composite alarm"

@@ -15,7 +15,7 @@ _watchers: set["Changes"] = set()
 
 
 def record_change(keys: object, key: str) -> None:
-    """Notify every watching `Changes` that a moto mapping has changed."""
+    """Notify every watching `Changes` object that a moto mapping has changed. key: the changed key."""
     for changes in tuple(_watchers):
         changes.record((keys, key))
 

@@ -35,7 +35,7 @@ class Contents:
             self._locked_folder = None
 
     def new_file(self) -> Path | None:
-        """Return the path of a new file, or None if there is no folder."""
+        """Return the path of a new file, or None if the folder does not exist."""
         return self._locked_folder[0] / secrets.token_hex(16) if self._locked_folder else None
 
 
@@ -83,7 +83,7 @@ class Content:
             raise
 
     def close(self) -> None:
-        """Do nothing: moto closes a content that another request may be reading."""
+        """Do nothing, because moto closes contents that another request may be reading."""
 
     def __del__(self) -> None:
         self._remove()

@@ -122,7 +122,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a database under another name and rename it: an incomplete file at `path` would count as damaged."""
+    """Create a database under another name and rename it, so that the file at `path` is never incomplete."""
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):
         incomplete_path.unlink()

@@ -32,7 +32,7 @@ class StoredRecord(Record):
 
 
 class Store:
-    """Records by kind and key, in memory unless a database is given. Thread-safe.
+    """A thread-safe store of records by kind and key, in memory unless a database is given.
 
     A key is any string, such as a name or an ARN. A record contains JSON values and times. Returned records are copies:
     only this class's methods change the stored records.
@@ -45,7 +45,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Apply all changes made in the context, or none. Other threads make no changes in between."""
+        """Apply all changes made in the context, or none. Other threads make no changes in the meantime."""
         with self._database.transaction() as connection:
             if self._is_replaced:
                 raise ServiceError("ServiceUnavailable", "The simulator was reset in the meantime", 503)
@@ -120,7 +120,7 @@ class Store:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
     def replace(self) -> "Store":
-        """Delete all records, and return the store for new ones. This one rejects further changes."""
+        """Delete all records, and return a store for new ones. The old store rejects further changes."""
         with self._database.transaction() as connection:
             self._is_replaced = True
             connection.execute("DELETE FROM records")

@@ -16,7 +16,7 @@ MAX_BYTES_IN_DATABASE = 64 << 10  # larger contents go to files; writing a row w
 
 
 class StoredObjects:
-    """Copies of moto's objects on disk, from which moto's are restored at startup.
+    """Copies of moto's objects on disk, from which moto's objects are restored.
 
     An object's content, metadata, storage class, ETag, checksum and time are stored, for the latest version only. Each
     large content is written to a file with a new name, so that a row always refers to a complete file.
@@ -109,7 +109,9 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, if it exists. Write large content to a new file and add it to the list."""
+        """Return an object's row, or None if the object does not exist.
+
+        Write large content to a new file, and append its name to `written_files`."""
         from stagemaker.services.moto_inside.s3 import read_s3_object
 
         result = read_s3_object(bucket, key)

@@ -13,14 +13,14 @@ RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
 
 @pytest.mark.parametrize(("name", "body"), [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")])
 def test_bare_text_or_bytes_are_the_body_and_declared_as_html(server: Server, name: str, body: bytes) -> None:
-    """Flask's default applies and Accept is ignored, so a hook that needs a different type must also return it."""
+    """Flask's default type applies and Accept is ignored, so a hook must return a type if it needs a different one."""
     response = server.post(name, Accept="text/csv")
     assert (response.status, response.content_type, response.body) == (200, "text/html; charset=utf-8", body)
 
 
 @differs(reason="our server refuses the value with status 500")
 def test_a_bytearray_has_headers_but_no_body(server: Server) -> None:
-    """The framework accepts the value, but the server below the framework does not send it."""
+    """The framework accepts the value, but the underlying server does not send it."""
     with pytest.raises(http.client.IncompleteRead):
         server.post("bytearray")
 
@@ -78,14 +78,13 @@ def test_the_body_of_an_error_is_a_page_without_the_reason(server: Server, name:
 
 
 def test_the_server_survives_a_hook_that_exits(server: Server) -> None:
-    """The client receives an error, and the next request succeeds."""
     assert server.post("exit").status >= 500
     assert server.post("text").status == 200
 
 
 @differs(reason="our server treats this like any other exception, with status 500")
 def test_a_hook_that_exits_results_in_status_502(server: Server) -> None:
-    """The server closes the connection without a response, and the proxy in front of it responds with a status."""
+    """The server closes the connection without a response, so the proxy in front of the server responds."""
     assert server.post("exit").status == 502
 
 

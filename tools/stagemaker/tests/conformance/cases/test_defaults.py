@@ -37,7 +37,7 @@ def npy(values: object) -> bytes:
 def test_input_formats_are_read(
     server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
 ) -> None:
-    """Text is converted to float32, and CSV loses dimensions of size 1. Arrays are unchanged."""
+    """Text is converted to float32, and CSV input loses dimensions of size 1. NPY arrays are unchanged."""
     response = server.post(body, content_type, Accept=NPY)
     assert response.status == 200, response.body
     array = np.load(io.BytesIO(response.body))
@@ -131,7 +131,7 @@ def test_predictions_are_written_as_npy(server: Server) -> None:
     "accept", ["image/png", "text/csv; charset=utf-8", "application/x-npz", "text/csv, */*", "image/png, text/csv"]
 )
 def test_an_unsupported_accept_header_is_rejected(server: Server, accept: str) -> None:
-    """The status is 500 here too. A list of types counts as one unsupported type."""
+    """The status is 500. A list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 
 

@@ -79,7 +79,6 @@ def test_a_decoded_body_is_complete(server: Server, body: object, data: str) -> 
     ],
 )
 def test_only_an_accept_header_without_a_type_is_replaced(server: Server, accept: str | None, received: str) -> None:
-    """There is no content negotiation."""
     headers = {} if accept is None else {"Accept": accept}
     assert hook_arguments(server.post("1", **headers))["accept"] == received
 

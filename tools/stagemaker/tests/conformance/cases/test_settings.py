@@ -27,7 +27,7 @@ def test_an_environment_variable_sets_the_default_accept_type(server: Server) ->
 
 
 def test_the_program_finds_a_module_and_a_file_next_to_it(server: Server) -> None:
-    """SAGEMAKER_PROGRAM is imported, not run, from SAGEMAKER_SUBMIT_DIRECTORY, and its imports are found there."""
+    """SAGEMAKER_PROGRAM is imported (not run) from SAGEMAKER_SUBMIT_DIRECTORY, where its own imports are found, too."""
     received = response_json(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 

@@ -1,4 +1,4 @@
-"""Decompress joblib's files. Each contains one compressed stream, whose first bytes identify the format."""
+"""Decompress joblib's files. Each file contains one compressed stream, whose first bytes identify the format."""
 
 import bz2
 import io
@@ -21,7 +21,7 @@ UNREADABLE_FORMATS = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "
 
 
 def open_decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """Open a file for sequential reading, decompressed. Raises ScanError if its compression is not supported."""
+    """Return a file's decompressed content for sequential reading. Raises Unreadable for an unsupported compression."""
     content: io.BufferedReader[Any] = io.BufferedReader(_UnclosedFile(file), CHUNK)
     start = content.peek(8)
     for prefix, reason in UNREADABLE_FORMATS.items():
@@ -47,7 +47,7 @@ class _UnclosedFile(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The decompressed content of a file. Raises ScanError if other data follow it."""
+    """The decompressed content of a file. Raises Unreadable if other data follow the compressed stream."""
 
     def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any, budget: Budget):
         self._file, self._decompressor, self._budget = file, decompressor, budget
@@ -66,7 +66,7 @@ class _Stream(io.RawIOBase):
         return len(data)
 
     def _next(self) -> bytes:
-        """Return the next compressed bytes, or b"" while the decompressor still has some."""
+        """Return the next compressed bytes, or b"" if the decompressor does not need input yet."""
         if not getattr(self._decompressor, "needs_input", True):
             return b""
         data = getattr(self._decompressor, "unconsumed_tail", b"") or self._file.read1(CHUNK)

@@ -1,4 +1,4 @@
-"""Read arrays in joblib files. Supports the formats of joblib 0.10 to 1.6, which differ in padding.
+"""Read arrays in files that joblib 0.10 to 1.6 wrote. The formats of these versions differ in padding.
 
 joblib.load replaces each NumpyArrayWrapper with an array as soon as the opcode BUILD sets the wrapper's state. The
 array follows that opcode in the file, as bytes or, if it consists of Python objects, as a separate pickle.
@@ -31,7 +31,7 @@ def is_wrapper(module: str, name: str) -> bool:
 def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
     """Return the data type and the size in bytes of a wrapper's array, and whether padding precedes the array.
 
-    Raises ScanError unless joblib writes such states.
+    Raises Unreadable if joblib would not write this state.
     """
     if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
         raise ScanError("the attributes of an array differ from joblib's")
@@ -53,7 +53,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """Build a data type from its pickled description. Raises ScanError unless numpy would write the same one."""
+    """Return the data type that a pickle describes. Raises Unreadable if numpy would describe this type differently."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
         raise ScanError("the data type of an array is unknown")
     try:
@@ -68,7 +68,7 @@ def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
 
 
 def _resolve(state: Any, depth: int) -> Any:
-    """Resolve the data types of the fields in a data type's state."""
+    """Replace descriptions of data types in a data type's state with the data types."""
     if isinstance(state, tuple):
         return tuple(_resolve(each, depth) for each in state)
     if isinstance(state, Dictionary):

@@ -1,6 +1,6 @@
 """Interpret a pickle's opcodes to find the names that it imports and the joblib arrays that it contains.
 
-Each opcode has a method op_NAME, or is a constant. Unknown opcodes raise ScanError.
+The method `step` interprets simple opcodes itself, and calls a method op_NAME for the others.
 """
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -40,8 +40,8 @@ OTHER_OPCODES = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 class Machine:
     """The stack and the memo of one pickle.
 
-    imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle;
-    some versions of joblib use that pickle's protocol to look up names.
+    imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle,
+    whose protocol some versions of joblib use to look up names.
     """
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget, outer: "Machine | None" = None):
@@ -215,9 +215,9 @@ class Machine:
             self._stack.append(WrapperClass() if is_wrapper(module, name) else Global(module, name))
 
     def _push_computed(self, name: Any = None) -> None:
-        """Record a class or function whose module is computed, or which is in a registry outside the pickle.
+        """Record a class or function from a computed module or from copyreg's extension registry.
 
-        name: name of the class or function, if it is known; the opcodes for a registry give a number.
+        name: its name, if known; the opcodes for the registry pass a number instead.
         """
         self.imports.append(("", name if isinstance(name, str) else ""))
         self._stack.append(Value.UNNAMED)

@@ -1,6 +1,6 @@
-"""Find the files of a model that contain pickles, by content, because a script can give them any name.
+"""Find pickles in a model's files by content, because a script can give these files any name.
 
-numpy writes arrays of objects as pickles, in .npy files and in .npz archives. PyTorch writes an archive with a pickle.
+numpy pickles arrays of objects in .npy files and .npz archives. PyTorch writes an archive that contains a pickle.
 """
 
 import contextlib

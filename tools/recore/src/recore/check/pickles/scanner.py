@@ -1,4 +1,4 @@
-"""Find the names that loading a pickle would import, from its opcodes. Nothing is unpickled.
+"""Read a pickle's opcodes to find the names that loading it would import. Nothing is unpickled.
 
 The standard library's pickletools parses the opcodes and arguments of every protocol. Names that the pickle computes
 are reported as unknown.
@@ -21,10 +21,10 @@ NUMPY_NAMES = ("dtype", "ndarray", "_reconstruct", "scalar")  # imported by pick
 
 @dataclass
 class Pickle:
-    """A pickle in a model. name: file name. size: in bytes.
+    """A pickle in a model. name: the file's name. size: in bytes.
 
     imports: pairs of module and name, in order; computed names are empty. problem: why it could not be read completely,
-    or "". foreign: whether it does not begin like a pickle. calls: whether the part that was read calls anything.
+    or "". foreign: whether it does not begin like a pickle. calls: whether the part that was read contains a call.
     """
 
     name: str
@@ -60,8 +60,8 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
 def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budget) -> None:
     """Add the names that pickle.load would import before it fails at the bytes of an array.
 
-    In an array of objects, pickle.load continues with the memo of the outer pickle. It therefore looks up numpy's names
-    in other modules, where they do not exist.
+    In an array of objects, pickle.load still uses the memo of the outer pickle. It therefore looks up numpy's names in
+    other modules, where they do not exist; these names are not added.
     """
     names: list[tuple[str, str]] = []
     with contextlib.suppress(Exception):
@@ -72,7 +72,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
 
 
 class _PickleReader:
-    """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load could continue after a joblib array."""
+    """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load would read an array as opcodes."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget
@@ -80,7 +80,7 @@ class _PickleReader:
         self.ambiguous = self.calls = False
 
     def read_all(self, file: IO[bytes], joblib: bool) -> None:
-        """Read all pickles, as joblib or as pickle does. Raise an exception if one is invalid."""
+        """Read all pickles, as joblib or as pickle does. Raises an exception if one is invalid."""
         content = _Opcodes(open_decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
         while not content.is_at_end():
@@ -137,7 +137,7 @@ def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
 
 
 class _Opcodes:
-    """A file of opcodes, for pickletools. max_size: of a value, in bytes; needed because zeros compress well."""
+    """A file from which pickletools reads. max_size: of one value, in bytes; needed because zeros compress well."""
 
     def __init__(self, file: io.BufferedReader, max_size: int):
         self._file, self._max_size = file, max_size

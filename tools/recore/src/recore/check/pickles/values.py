@@ -24,7 +24,7 @@ class ScanError(ValueError):
 
 
 class Budget:
-    """How much of a model may still be read: without limits, small files can take hours. limits: override LIMITS."""
+    """Limits on reading a model; without them, small files can take hours. limits: values that replace LIMITS."""
 
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self.limits = LIMITS | dict(limits or {})
@@ -57,7 +57,7 @@ class Global:
 
 @dataclass(slots=True, eq=False)
 class Dictionary:
-    """A dictionary. known: whether it can contain only these items when it is used."""
+    """A dictionary. known: whether it will contain exactly these items when it is used."""
 
     items: dict[Any, Any] = field(default_factory=dict)
     known: bool = True
@@ -80,7 +80,7 @@ class Dtype:
 
 
 class Special:
-    """A part of a joblib array, or a function that reads attributes. It may be used in only one way."""
+    """A part of a joblib array, or a function that reads attributes. Pickles may use it in only one way."""
 
 
 @dataclass(frozen=True, slots=True)

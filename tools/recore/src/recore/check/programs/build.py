@@ -1,7 +1,7 @@
 """Build a project's source distribution in a job, as the Unearthed CLI does.
 
-Input: `project` (project.tar.gz). Output `results`: build.log, and build.json with setup.py's exit status and, by name,
-the SHA-256 of every file in the archive, except files that the client's build removes.
+The input `project` contains project.tar.gz. The output `results` contains build.log, and build.json with setup.py's
+exit status and the SHA-256 of each file in the archive, except files that the client's build removes.
 """
 
 from __future__ import annotations  # it also runs in the Unearthed CLI's Python 3.8

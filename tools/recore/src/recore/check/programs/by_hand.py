@@ -1,6 +1,6 @@
 """Run the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
 
-It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
+This is the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, step_environment.py, requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models`
 (full.tar.gz). The job writes results.json (status, log, statuses of all runs) and public.csv.out to the model folder.
 """

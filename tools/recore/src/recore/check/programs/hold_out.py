@@ -1,6 +1,6 @@
-"""Train a submission without each fold of drill holes, and predict the fold as the container's server does.
+"""For each fold of drill holes, train a submission without it and predict it as the container's server does.
 
-It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
+This is the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold, NUMBER.csv.gz
 with the data of the other folds and NUMBER.csv with the fold's inputs; own.csv.gz with the data of all folds). The job
 writes to the model folder: the responses, NUMBER.csv.out; the submission's own held-out predictions for all folds,
@@ -84,9 +84,9 @@ def run_training(name: str, arguments: list[str], failed: Path) -> int:
 
 
 def run(work: Callable[[], None], failed: Path) -> int:
-    """Call a function in a separate process and return the exit status, which is not 0 if it fails or takes too long.
+    """Call a function in a separate process. Return the exit status, which is not 0 if this fails or takes too long.
 
-    failed: file to which the reason for a failure is written.
+    failed: the file to which the reason for a failure is written.
     """
     child = os.fork()
     if child == 0:

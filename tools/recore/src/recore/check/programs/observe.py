@@ -1,9 +1,9 @@
 """Run a submission's steps (preprocess.py, train.py and the hooks) with an audit hook that reports their actions.
 
-It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
+This is the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `training` (public.csv.gz), `private`
-(public.csv.gz with data like the private file, which only preprocess.py gets). The job writes the status, seconds and
-events of each step to results.json in the model folder.
+(public.csv.gz, similar to the private file, for preprocess.py only). The job writes the status, seconds and events of
+each step to results.json in the model folder.
 """
 
 import contextlib

@@ -24,13 +24,13 @@ SERVER = {
 
 
 def clear(folder: Path) -> None:
-    """Remove the contents of a folder, which may be a mount."""
+    """Remove the contents of a folder, which may be a mount point."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def unpack(name: str, folder: Path) -> None:
-    """Replace the contents of a folder with the files in NAME.tar.gz from one of the job's channels."""
+    """Replace the contents of a folder with an archive's files. name: the channel and the archive, without .tar.gz."""
     folder.mkdir(exist_ok=True)
     clear(folder)
     with tarfile.open(BASE / "input/data" / f"{name}.tar.gz") as tar:
@@ -38,7 +38,7 @@ def unpack(name: str, folder: Path) -> None:
 
 
 def make_variables(step: str, program: str) -> dict[str, str]:
-    """Return the variables for a step: train, preprocess or predict. program: the job's script, without .py."""
+    """Return a step's environment variables. step: its name, such as train. program: the job's script, without .py."""
     if step == "train":
         channels, variables = find_further_channels(), {}
         hidden_names = {f"SM_CHANNEL_{name.upper()}" for name in channels}
@@ -72,18 +72,18 @@ def rewrite_configuration(program: str) -> None:
 
 
 def find_further_channels() -> set[str]:
-    """Return the channels that the job of step 1 does not have."""
+    """Return this job's channels that the job of step 1 does not have."""
     return set(json.loads(os.environ.get("SM_CHANNELS", "[]"))) - set(CHANNELS)
 
 
 def _rename(value: str, program: str) -> str:
-    """Replace the program's name with train in a file name, in a JSON string or alone, but not within a path."""
+    """Replace the program's name with train in file names, in JSON strings, and if it is the entire value."""
     new_value = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
     return "train" if value == program else new_value
 
 
 def _remove_names(value: Any, names: set[str]) -> Any:
-    """Remove these keys and elements from a JSON value."""
+    """Return a JSON value without these keys and list elements."""
     if isinstance(value, dict):
         return {key: _remove_names(each, names) for key, each in value.items() if key not in names}
     return [each for each in value if each not in names] if isinstance(value, list) else value

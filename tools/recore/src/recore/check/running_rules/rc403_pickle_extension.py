@@ -1,5 +1,5 @@
-"""The model was written with dill or cloudpickle. It can be loaded only where a compatible version of that extension is
-installed. Both store bytecode, which another version of Python cannot run.
+"""The model was written with dill or cloudpickle. It can be loaded only where a compatible version of that package is
+installed. Both packages store bytecode, which another version of Python cannot run.
 
     cloudpickle.dump(model, file)
 

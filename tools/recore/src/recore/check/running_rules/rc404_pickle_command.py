@@ -46,7 +46,7 @@ FIX_UNREADABLE = "Save the model with pickle.dump or joblib.dump, as the only co
 
 
 def judge(pickle: Pickle) -> tuple[str, str] | None:
-    """Return a message and its fix if loading the pickle can run commands."""
+    """Return a message and its fix, or None if loading the pickle cannot run commands."""
     if commands := [each for each in pickle.imports if _runs_commands(*each)]:
         names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX

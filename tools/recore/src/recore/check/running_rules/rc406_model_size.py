@@ -1,5 +1,5 @@
-"""The server starts a process for each CPU, and each loads the model: four on ml.m5.xlarge, which has 16 GiB.
-With a model of 2 GiB, little memory is left, and the server may be killed.
+"""The server starts a process for each CPU, and each process loads the model. On ml.m5.xlarge (four CPUs, 16 GiB), a
+model of 2 GiB takes most of the memory, and the server may be killed.
 
     ExtraTreesRegressor(n_estimators=2000)   # of full depth, for each target
 

@@ -1,5 +1,5 @@
-"""Public and private data are preprocessed separately, and in production rows arrive a few at a time. Values that
-depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from those in training.
+"""Public and private data are preprocessed separately, and in production, rows arrive a few at a time. Values that
+depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from the training data.
 This is a warning: a file of complete drill holes may still score well, although single rows are predicted wrongly.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file

@@ -1,6 +1,6 @@
 """The drill hole and the depths are not spectra. A model that gets them learns the level of each hole, or how an assay
-changes with depth in these holes. This does not apply to the other holes of the private file, so scores on rows of
-known holes are optimistic. The rule also checks that renaming the drill holes does not change the inputs.
+changes with depth in these holes. These relations do not apply to the other holes of the private file, so scores on
+rows of known holes are optimistic. The rule also checks that renaming the drill holes does not change the inputs.
 
     inputs["SiteID"] = data["SiteID"]
 

@@ -1,5 +1,5 @@
-"""In some data files, channels that were not measured are 0 instead of empty. To a model, such a block looks like a
-very strong band. Rows of the private file can have other blocks, and their predictions are then far off.
+"""In some data files, channels that were not measured are 0 instead of empty. To a model, a block of zeros looks like a
+strong band. In rows of the private file, other channels can be 0, which makes the predictions wrong.
 
     spectra = data[channels].fillna(0)   # the inputs keep the block
 

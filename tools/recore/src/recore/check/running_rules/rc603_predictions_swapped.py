@@ -1,6 +1,6 @@
 """The host's score.py takes the first column for silver, the second for arsenic, and so on. If two columns are swapped,
-nothing fails, but both score far below zero. The rule lists columns that do not fit their own target but fit another
-one; for a poor model, this is an estimate.
+nothing fails, but both score far below zero. The rule lists columns that fit another target instead of their own; for a
+poor model, this list is uncertain.
 
     targets = [name for name in data if name in TARGETS]   # in the order of the file
 
@@ -34,7 +34,7 @@ def inspect(experiments: Experiments) -> Findings:
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
     """Return pairs of positions: a column that does not fit its own target, and the target that it fits best.
 
-    The list is empty if fewer than half of the columns that do not fit their targets fit others: this may be chance.
+    The list is empty if fewer than half of the columns that do not fit their targets fit others, as this may be chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield messages and fixes. predicted, measured: (rows, targets), with NaN for missing values."""
+    """Yield messages and fixes. predicted, measured: arrays (rows, targets), with NaN for missing values."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
@@ -58,9 +58,9 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:
-    """Return whether all predictions are integers or have two digits, unlike the assays.
+    """Return whether all predictions are rounded to integers or to two significant digits, unlike the assays.
 
-    Predictions that are 0 or equal an assay of any row, as from a nearest neighbour model, are ignored.
+    Predictions that are 0 or equal any row's assay, as from a nearest neighbour model, are ignored.
     """
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(

@@ -1,11 +1,11 @@
-"""The Unearthed CLI predicts with predict.py, but only locally; the platform predicts with the server's hooks. If they
-differ, the score that you compute locally is not the score that you get.
+"""The Unearthed CLI predicts with predict.py, but only locally; the platform predicts with the server's hooks. If their
+predictions differ, the score that you compute locally is not the score that you get.
 
     np.clip(model.predict(inputs), 0, None)   # in predict.py only
 
 A predict.py that fails is run again; intermittent failures are reported as such.
 
-Fix: call the server's hooks in predict.py, and if preprocess.py rounds the values in its file, round in preprocess().
+Fix: call the server's hooks in predict.py. If preprocess.py rounds the values in its file, round in preprocess().
 """
 
 from recore.check.experiments import Experiments
@@ -43,7 +43,6 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def _failure(result: ScriptResult, experiments: Experiments) -> Finding:
-    """Return the finding for a predict.py that fails, with a fix if the cause is known."""
     reason = last_error(result.log) or (format_exit(result.status) if result.status else "it writes no public.csv.out")
     failed = sum(status != 0 for status in result.statuses)
     if failed < len(result.statuses) and failed:

@@ -1,7 +1,7 @@
-"""The held-out predictions that train.py writes next to the model (held_out.csv) are the submission's own. The rule
-recomputes them: it runs train.py without each fold of drill holes, on some rows of six holes; with --thorough, on all
-rows. It reports the submission's own predictions if they score clearly higher than the recomputed ones on the same
-rows: their models had probably seen other rows of the hole.
+"""train.py writes the submission's own held-out predictions next to the model (held_out.csv). The rule recomputes them
+by running train.py without each fold of drill holes, on some rows of six holes or, with --thorough, on all rows. It
+reports the submission's own predictions if they score clearly higher than the recomputed ones on the same rows: their
+models had probably seen other rows of the hole.
 
     KFold(5, shuffle=True).split(inputs)   # neighbours of each row are in the training set
 
@@ -44,7 +44,6 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
-    """Return a finding if the submission's own predictions score too high or cannot be compared."""
     data, rows = experiments.data, experiments.plan.held_out
     claimed_values, new_values = held_out.claimed, held_out.recomputed
     location = experiments.scripts.locate("hold_out", "main", "fit")
@@ -70,7 +69,7 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
 
 
 def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
-    """Return the finding for a failed fold. A failed prediction is an error, as hosts also predict unseen holes."""
+    """Return the finding for a failed fold: an error if a prediction fails, as hosts also predict unseen holes."""
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model trained without the drill holes {holes} fails to predict them: {fold.reason}"

@@ -1,5 +1,5 @@
 """A step needs only /opt/ml, /tmp and the installed packages, and has no reason to read /etc, home folders or other
-processes' files. The sandbox does not contain these files of the host.
+processes' files. The sandbox does not contain the host's files.
 
     open("/etc/passwd")
 

@@ -3,7 +3,7 @@ also reports a submission that terminates the program that observes it, or forge
 
     while True: os.fork()
 
-Fix: do not run it again without limits.
+Fix: do not run the submission again without limits.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
-"""The submission loads libraries of its choice with ctypes. The other rules for hosts cannot see their actions; the
-sandbox confines them like any other code.
+"""The submission loads libraries of its choice with ctypes. The other rules for hosts cannot observe native code; the
+sandbox confines it like any other code.
 
     ctypes.CDLL(None).connect(...)
 

@@ -1,5 +1,5 @@
-"""A job fails before its first line if Python 3.12 cannot compile the script. An undefined name raises NameError when
-its line runs: in a hook, this is at the first request, after training.
+"""If Python 3.12 cannot compile a script, the job fails before the first line. An undefined name raises NameError when
+its line runs: in a hook, this happens at the first request, after training.
 
     def fit(inputs, targets, holes)      # no colon
         return np.mean(targets)          # and `import numpy as np` is missing
@@ -67,7 +67,6 @@ def _fix_syntax(source: SubmissionSource, script: Script) -> str:
 
 
 def _notebook_command(script: Script) -> str:
-    """Return the line with the syntax error if it is a notebook command, otherwise ""."""
     lines = script.content.decode("utf-8", "replace").splitlines()[: script.problem_line]
     line = lines[-1].strip() if lines and script.problem_line else ""
     return line[:80] if NOTEBOOK_LINE.match(line) else ""

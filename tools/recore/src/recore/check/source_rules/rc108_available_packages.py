@@ -1,5 +1,5 @@
-"""A job has the packages of the container and of `requirements.txt`. Any other import works locally, but fails in the
-job with ModuleNotFoundError.
+"""A job has the packages of the container and of `requirements.txt`. Importing any other package works locally, but
+fails in the job with ModuleNotFoundError.
 
     import lightgbm                      # not in the container, and not in requirements.txt
 

@@ -1,5 +1,5 @@
 """A job has only the uploaded files, and its data at the platform's paths. It never has `data/`, `model/`, `score.py`
-or local folders, and `preprocess.py` runs without any other file. Without a sandbox, a local run still finds them.
+or local folders, and `preprocess.py` runs without any other file. A local run without a sandbox still finds them all.
 
     weights = np.load("weights.npy")     # not uploaded
     data = pd.read_csv("/home/ada/recore/public.csv.gz")

@@ -1,4 +1,4 @@
-"""Jobs have no network: a download fails, or hangs until it times out. Without a sandbox, it works in a local run.
+"""Jobs have no network: a download fails, or hangs until it times out. A local run without a sandbox hides the problem.
 
     os.system("pip install lightgbm")
 

@@ -4,7 +4,7 @@ wrong position, columns are shifted or empty, and the score drops without any er
     TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
 
 Fix: copy the list from the template's `preprocess.py`. The rule checks lists called TARGETS, and every collection that
-contains at least 60% and at least eight of the targets (all if there are fewer). The order of dicts and sets is free.
+contains at least 60% and at least eight of the targets (all if there are fewer). Dicts and sets may have any order.
 """
 
 import ast

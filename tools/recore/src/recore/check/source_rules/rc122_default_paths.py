@@ -1,5 +1,5 @@
-"""The platform runs `preprocess.py` without arguments, so it uses the defaults of `--input` and `--output`. Where jobs
-have no /opt/ml, `run` and `check` pass both paths, and only this rule detects a wrong default.
+"""The platform runs `preprocess.py` without arguments, so it uses the defaults of `--input` and `--output`. If jobs
+have no /opt/ml, `run` and `check` pass both paths, so that only this rule detects a wrong default.
 
     parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")
 
@@ -60,7 +60,7 @@ def _declared_options(script: Script) -> Iterator[Declared]:
 
 
 def _may_use_other_paths(script: Script, declared: list[Declared]) -> bool:
-    """Return whether the script mentions another path, or sets or tests the argument."""
+    """Return whether the script mentions other processing paths, or sets or tests the arguments."""
     known = {id(node) for _, _, default in declared for node in _resolved_nodes(default, script)}
     for node, _ in script.nodes:
         match node:
@@ -75,7 +75,6 @@ def _may_use_other_paths(script: Script, declared: list[Declared]) -> bool:
 
 
 def _resolved_nodes(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression and of the constants that it refers to."""
     for each in ast.walk(node):
         yield each
         if isinstance(each, ast.Name) and each.id in script.constants and depth < MAX_DEPTH:

@@ -1,5 +1,5 @@
-"""A training job passes each of its hyperparameters to `train.py` as an argument. The four steps pass none, but a
-tuning job does, and `parse_args()` exits with status 2 if one of them is unknown.
+"""A training job passes each of its hyperparameters to `train.py` as an argument. The four steps pass no arguments, but
+a tuning job does, and `parse_args()` exits with status 2 if an argument is unknown.
 
     train(parser.parse_args())
 

@@ -31,7 +31,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _find_effect(node: ast.AST, script: Script) -> str | None:
-    """Return the action of a node that belongs only in the script's own step, or None."""
+    """Describe an action of a node that only the script's own step may perform, or return None."""
     if direct := _direct_effect(node, script):
         return direct
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:

@@ -1,5 +1,5 @@
-"""The four steps start `train.py` and `preprocess.py` without arguments, so a required argument ends the script with
-status 2. A tuning job passes each hyperparameter as a string, which becomes a number only if the script converts it.
+"""The four steps start `train.py` and `preprocess.py` without arguments, so a script exits with status 2 if an argument
+is required. A tuning job passes each hyperparameter as a string, which becomes a number only if the script converts it.
 
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--alpha", default=0.1)          # --alpha 0.2 gives the string "0.2"
@@ -80,7 +80,6 @@ def _required_finding(node: ast.Call, script: Script) -> Finding:
 
 
 def _check_fit(script: Script) -> Findings:
-    """Yield findings about parameters of `fit` whose default is a number in quotation marks."""
     if "fit" not in script.functions:
         return
     arguments = script.functions["fit"].args

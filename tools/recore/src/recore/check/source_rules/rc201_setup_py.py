@@ -5,8 +5,8 @@ the build fails, and the client uploads the archive from an earlier build. Witho
     setup(name="mine", py_modules=["train", "preprocess"])
 
 Fix: import only setuptools, call `setup()` once, and list existing modules by name in `py_modules` and `packages`.
-`find_packages()` with literal arguments is evaluated. Other expressions, such as a list comprehension, cannot be read;
-check the `src.tar.gz` that the build writes instead.
+`find_packages()` with literal arguments is evaluated. Other expressions, such as a list comprehension, cannot be read:
+instead, check the `src.tar.gz` that the build writes.
 """
 
 import ast
@@ -103,7 +103,7 @@ def _is_module(name: str) -> bool:
 
 
 def _syntax_problem(content: bytes) -> tuple[int, str] | None:
-    """Return the line and the message of an error in Python 3.8, as far as a newer parser detects it."""
+    """Return the line and the message of a syntax error for Python 3.8, or None if the parser detects none."""
     try:
         with warnings.catch_warnings(action="ignore"):
             ast.parse(content, feature_version=(3, 8))

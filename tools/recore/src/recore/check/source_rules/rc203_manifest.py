@@ -37,7 +37,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _join_lines(manifest: str) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number. A backslash at its end becomes a space, and the next line is appended."""
+    """Yield each line with its number. A line that ends with a backslash is joined with the next line."""
     joined, start = "", 0
     for number, line in enumerate([*manifest.splitlines(), ""], 1):
         joined, start = joined + line, start or number

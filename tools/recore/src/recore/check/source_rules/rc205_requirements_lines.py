@@ -1,5 +1,5 @@
-"""Jobs install `requirements.txt` before they start. They fail at a line that pip cannot parse, a package that is
-listed twice, an option, a URL or a local path.
+"""Jobs install `requirements.txt` before they start. They fail if pip cannot parse a line, if a package is listed
+twice, or if a line is an option, a URL or a local path.
 
     numpy=1.26                           # pip compares with ==
     sklearn==1.9.0                       # the package of this module is scikit-learn
@@ -8,7 +8,7 @@ listed twice, an option, a URL or a local path.
     git+https://github.com/ada/mdl       # jobs have no network to clone from
 
 Fix: list each package once, with its version. Hashes (`--hash=sha256:...`) are accepted if every line has one, and
-packages in the submission itself, such as `./mdl`, if `MANIFEST.in` includes them.
+packages in the submission itself, such as `./mdl`, are accepted if `MANIFEST.in` includes them.
 """
 
 import posixpath
@@ -110,7 +110,7 @@ def _editable_problem(path: str, entry: str) -> Problem:
 
 
 def _correction(line: str) -> str | None:
-    """Return how to write a line for conda, or a pip command, as a requirement, or None if that is unclear."""
+    """Return how to write a conda line or a pip command as a requirement, or None if its meaning is unclear."""
     corrected_line = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
     corrected_line = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", corrected_line)
     with suppress(InvalidRequirement):
@@ -119,7 +119,7 @@ def _correction(line: str) -> str | None:
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    """Return the problem with a path or a `file:` URL: jobs have only uploaded files."""
+    """Return the problem with a path or a `file:` URL, or None if it is uploaded."""
     address = line.requirement.url if line.requirement and line.requirement.url else line.spec
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)

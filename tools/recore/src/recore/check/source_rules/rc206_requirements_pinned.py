@@ -1,4 +1,4 @@
-"""For a requirement without a version, pip installs the newest one at that time. Training and serving may then have
+"""For a requirement without a version, pip installs the newest version at that time. Training and serving may then have
 different versions, and the server may fail to load the model's pickle.
 
     cubist>=1.0

@@ -50,7 +50,7 @@ strategy_options = add_options(
 
 @contextmanager
 def report_interrupt(operation: str) -> Iterator[None]:
-    """If interrupted, print that the operation continues without this command."""
+    """Print after an interrupt that the operation continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def report_interrupt(operation: str) -> Iterator[None]:
 def deploy(variants: tuple[str, ...], as_json: bool) -> None:
     """Create an endpoint that serves one or more versions.
 
-    By default it serves the latest approved version as variant A. Requests and responses are captured on S3. Ctrl-C
+    By default, it serves the latest approved version as variant A. Requests and responses are captured on S3. Ctrl-C
     does not stop the creation of the endpoint: repeat the command to wait for it, or run `delete --endpoint`.
 
     \b
@@ -133,10 +133,10 @@ def rollback(as_json: bool, **strategy: Any) -> None:
 @click.option("--variant", metavar="NAME", help="Variant that handles the requests.  [default: chosen by weight]")
 @as_json
 def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> None:
-    """Send samples of a data file to the endpoint, one request each.
+    """Send each sample of a data file to the endpoint separately.
 
     FILE contains raw spectra in the challenge's schema. Responses contain all assays with units, expected errors and
-    flags; --json prints them, one sample per line. The inference id of a request is the row's index. Samples that the
+    flags; --json prints the responses, one per line. The inference id of a request is the row's index. Samples that the
     model rejects are listed on stderr.
 
     Exit status: 0 success, 1 the endpoint or the model rejected a sample, 2 usage error or invalid input.

@@ -29,7 +29,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Report requests that AWS rejected with a one-line message, and failed work with exit status 1."""
+    """Report rejected requests and failed work with a one-line message. Failed work has exit status 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from recore.production.project import WorkFailedError
@@ -77,16 +77,16 @@ def production(ctx: click.Context, engine: str | None, config: Path | None) -> N
 
 
 def open_here() -> "AbstractContextManager[ProductionProject]":
-    """Open the project that this command is for. Raises BackendError or ValueError if it cannot be opened."""
+    """Open the project for the current command. Raises BackendError or ValueError if it cannot be opened."""
     from recore.production.project import open_project
 
     return open_project(*click.get_current_context().obj)
 
 
 def choose_public(project: "ProductionProject", submission: Path, public: Path | None) -> Path | None:
-    """Return the data file to train with: `public`, or the file in data/, or None for the setting INPUT_DATA.
+    """Return the data file to train with, or None to use the setting INPUT_DATA.
 
-    Raises ValueError or OSError if it cannot be read.
+    Raises ValueError or OSError if the file cannot be read or has no assays.
     """
     from recore.data_file import read_header
     from recore.evaluation import find_data_files

@@ -45,7 +45,7 @@ def train(
 
     SUBMISSION is a folder with setup.py, by default the current one, or its src.tar.gz. The SageMaker Pipeline extracts
     features, trains, scores held-out drill holes, and registers the version unless its score is below MINIMUM_SCORE.
-    Results of an earlier execution with the same files are reused. Ctrl-C stops it.
+    Results of an earlier execution with the same files are reused. Ctrl-C stops the pipeline.
 
     \b
     Example:
@@ -77,11 +77,11 @@ def train(
 @click.option("--spectra", is_flag=True, help="Include the channels in the output.")
 @as_json
 def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
-    """Predict the samples of a data file in batch.
+    """Predict the samples of a data file in a batch job.
 
     FILE contains raw spectra in the challenge's schema. For each row, in order, the output has a name, the IDs, whether
-    it lies inside or outside the model's domain, and the assays. A row that cannot be predicted has no assays, and
-    stderr shows the reason. Each call runs a job. Ctrl-C stops it.
+    the row lies inside or outside the model's domain, and the assays. A row that cannot be predicted has no assays, and
+    stderr shows the reason. Each call runs a new job, which Ctrl-C stops.
 
     Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 usage error or invalid input.
 
@@ -179,10 +179,10 @@ def retrain(
 ) -> None:
     """Train a submission on new data, to replace the version in use.
 
-    The version in use is the one that the endpoint serves, or else the latest approved one. Its hyperparameters are
-    reused, and its held-out score is shown next to the new one. With --approve a new version whose score is not lower
-    is approved; otherwise the exit status is 1. With --update the endpoint then serves it. If it is interrupted, repeat
-    the command to continue.
+    The version in use is the version that the endpoint serves, otherwise the latest approved version. Its
+    hyperparameters are reused, and its held-out score is shown next to the new one. With --approve, a new version whose
+    score is not lower is approved; otherwise the exit status is 1. With --update, the endpoint then serves the new
+    version. If the command is interrupted, repeat it to continue.
 
     \b
     Example:

@@ -15,8 +15,8 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 def register(model: Path, public: Path | None, as_json: bool) -> None:
     """Register the model of a run or handover as a version.
 
-    MODEL is the folder of a run that `recore run` wrote, or of a handover, which needs no data. The model is
-    registered unchanged; to train one through the pipeline, use `train`.
+    MODEL is the folder of a run that `recore run` wrote, or of a handover, which needs no data. The model is registered
+    unchanged; to train one through the pipeline, use `train`.
 
     \b
     Example:
@@ -66,7 +66,7 @@ def list_(as_json: bool) -> None:
 @click.argument("version", type=click.IntRange(1), required=False)
 @as_json
 def describe(version: int | None, as_json: bool) -> None:
-    """Describe a version, or the endpoint by default.
+    """Describe a version or, by default, the endpoint.
 
     \b
     Example:

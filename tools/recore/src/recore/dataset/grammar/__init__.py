@@ -27,7 +27,7 @@ def normalise_text(text: str) -> str:
 
 
 def normalise_number(cell: str) -> str:
-    """Convert a number with a long minus or full-width digits, or a dash for a missing number, to ASCII."""
+    """Convert a number with a long minus or full-width digits, or a dash that means a missing number, to ASCII."""
     if cell.isascii():
         return cell
     plain = cell.translate(NUMBER_CHARACTERS)
@@ -35,9 +35,9 @@ def normalise_number(cell: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Return text in lower case with spaces for underscores and between a lower-case letter and a capital.
+    """Return text in lower case, with spaces for underscores and between a lower-case letter and a capital.
 
-    Variants such as a superscript 1, the two micro signs and letters with accents become equal.
+    Superscript digits become digits, both micro signs become equal, and accents are removed.
     """
     letters = unicodedata.normalize("NFKD", text).translate(DASHES).replace("_", " ")
     text = "".join(letter for letter in letters if not unicodedata.combining(letter))
@@ -61,7 +61,7 @@ QUESTIONS = {
 
 
 class Ambiguity(ValueError):
-    """The meaning of a file's numbers is ambiguous. message: includes the remedy. id: a key of QUESTIONS."""
+    """The meaning of a file's numbers is ambiguous. message: an explanation with the remedy. id: a key of QUESTIONS."""
 
     def __init__(self, id: str, message: str) -> None:
         super().__init__(id, message)

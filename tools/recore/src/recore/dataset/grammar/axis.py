@@ -51,7 +51,7 @@ MIN_PREFIXED = 7  # columns with the same prefix
 
 @dataclass(frozen=True)
 class ChannelName:
-    """The number in the name of a channel, its unit or "", and the other words, such as scan mir abs."""
+    """A parsed channel name: its number, its unit (or ""), and its other words, such as scan mir abs."""
 
     number: float
     unit: str
@@ -61,7 +61,7 @@ class ChannelName:
 def axis_unit(header: str, is_header: bool = False) -> str:
     """Return the unit of the axis that a header or a comment states, or "" if it states none.
 
-    is_header: whether it is the header of the axis. Raises Ambiguity if the unit is ambiguous or not supported.
+    is_header: whether the text is the header of the axis. Raises Ambiguity if the unit is ambiguous or not supported.
     """
     words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", header))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
@@ -88,7 +88,7 @@ def axis_unit_of_comments(comments: str) -> str:
     """Return the unit of the axis in lines of comments, or "" if they state none. Raises Ambiguity if it is ambiguous.
 
     A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
-    number: this is a setting such as a laser's wavelength.
+    number, as in a setting such as a laser's wavelength.
     """
     parts = [part for line in comments.splitlines() for part in _find_axis_parts(line)]
     return axis_unit(", ".join(parts)) if parts else ""
@@ -104,7 +104,7 @@ def _find_axis_parts(line: str) -> list[str]:
 
 
 def mentions_axis(line: str) -> bool:
-    """Whether a header or comment mentions wavenumbers, wavelengths or their units."""
+    """Return whether a header or comment mentions wavenumbers, wavelengths or their units."""
     words = separate_words(line)
     return any(re.search(pattern, words) for pattern in (*UNITS, WAVENUMBER, WAVELENGTH))
 
@@ -112,8 +112,8 @@ def mentions_axis(line: str) -> bool:
 def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
     """Return the prefixes of channels, such as "m" of m7497.96, the most common one first.
 
-    More than half of a table's columns have the first one. Other columns that are just numbered, such as bio1 to bio19,
-    are not channels.
+    At least half of the names have the first prefix. Other columns that are merely numbered, such as bio1 to bio19, are
+    not channels.
     """
     numbers: dict[str, list[str]] = {}
     for name in names:
@@ -164,5 +164,5 @@ def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> Chan
 
 
 def is_numeric(name: str) -> bool:
-    """Whether a name has only digits and marks, so that it is probably meant as the number of a channel."""
+    """Return whether a name has only digits and marks, so that it is probably meant as the number of a channel."""
     return NUMERIC.fullmatch(name) is not None

@@ -58,12 +58,12 @@ class AssayHeader:
 
     @property
     def unit(self) -> str:
-        """The unit, or "" if none or several are stated."""
+        """The unit, or "" if the header states none or several."""
         return self.units[0] if len(self.units) == 1 else ""
 
     @property
     def formula(self) -> str:
-        """The element or compound of a header that is fully understood, otherwise ""."""
+        """The element or compound if the header is fully understood, otherwise ""."""
         is_plain = len(self.formulas) == 1 and len(self.units) < 2 and not self.unknown
         return self.formulas[0] if is_plain else ""
 
@@ -90,7 +90,7 @@ def parse_assay_header(header: str) -> AssayHeader:
 
 
 def continues_header(cells: list[str]) -> bool:
-    """Whether cells below a header state only units and methods: `,,m,m,cm-1,ppm,%`. The first cell is ignored."""
+    """Return whether cells below a header state only units and methods, as in `,m,ppm`. The first cell is ignored."""
     others = [cell for cell in cells[1:] if cell and not is_depth_unit(cell)]
     contents = [parse_assay_header(cell) for cell in others if not mentions_axis(cell)]
     is_unit = len(contents) < len(others) or any(content.units for content in contents)
@@ -98,7 +98,7 @@ def continues_header(cells: list[str]) -> bool:
 
 
 def conversion_factor(target: str, formula: str, unit: str) -> float:
-    """Return the factor that converts a content of an element or compound in this unit to the target's unit.
+    """Return the factor that converts a concentration of an element or compound in this unit to the target's unit.
 
     formula: "" if the target is not an element. Raises ValueError if the unit cannot be converted to the target's.
     """
@@ -115,12 +115,12 @@ def list_targets(formula: str) -> list[str]:
 
 
 def is_anion(formula: str) -> bool:
-    """Whether this is an anion, which may be only a part of the measured compound: SO4, CO3, PO4."""
+    """Return whether a formula is an anion such as SO4, which may be only a part of the measured compound."""
     return formula in ANIONS and formula not in OXIDES
 
 
 def is_reagent(formula: str) -> bool:
-    """Whether a formula has only elements of water, acids and organic matter: HNO3, HCl."""
+    """Return whether a formula contains only elements of water, acids and organic matter, such as HNO3."""
     return _elements(formula) <= {"H", "C", "N", "O", "F", "Cl", "B"}
 
 
@@ -132,7 +132,7 @@ def _remove_total_iron_marks(header: str) -> str:
 
 
 def _meaning(word: str) -> tuple[str, str] | None:
-    """Return the formula and the unit that a word states, each "" if absent, or None if the word is unknown."""
+    """Return the formula and the unit that a word states ("" if absent), or None if the word is unknown."""
     if _is_method(word):
         return "", ""
     if word.lower() not in element_names():

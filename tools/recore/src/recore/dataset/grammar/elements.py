@@ -9,7 +9,7 @@ URANIUM = 92  # the number of the last natural element, because No means number,
 
 @cache
 def element_names() -> dict[str, str]:
-    """Return the symbols of natural elements by lower-case symbol and name."""
+    """Map the lower-case symbols and names of natural elements to their symbols."""
     import periodictable
 
     known = [element for element in periodictable.elements if 0 < element.number <= URANIUM]

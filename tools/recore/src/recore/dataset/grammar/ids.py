@@ -41,7 +41,7 @@ def rank_sample_name(name: str) -> int | None:
 
 
 def is_statistic(name: str) -> bool:
-    """Whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
+    """Return whether a line or column with this name is a mean, a standard deviation or a similar statistic."""
     return re.fullmatch(STATISTIC, _extract_words(separate_words(name))) is not None
 
 
@@ -87,7 +87,7 @@ def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
 
 
 def _id_pattern(column: str) -> str:
-    """Return a pattern for the names of columns with an ID: a depth, a drill hole or another group."""
+    """Return a pattern for the names of columns that contain this ID."""
     if column in DEPTHS:
         return DEPTH_NAMES[column]
     known = challenge()
@@ -102,13 +102,13 @@ def _extract_words(name: str) -> str:
 
 
 def quote_option(option: str) -> str:
-    """Quote the value of an option for a shell if needed: --column "sample=Sample ID"."""
+    """Quote an option's value for a shell if needed, as in --column "sample=Sample ID"."""
     name, _, value = option.partition(" ")
     return f'{name} "{value}"' if re.search(r"[^\w=:./%+-]", value) else option
 
 
 def is_filler(cells: Iterable[str]) -> bool:
-    """Whether all cells are row numbers, or dates and empty cells."""
+    """Return whether all cells are row numbers, or all are dates or empty."""
     cells = list(cells)
     numbers = [int(cell) for cell in cells if cell.isascii() and cell.isdigit() and len(cell) < 10]
     if len(cells) > 1 and len(numbers) == len(cells) and numbers[0] in (0, 1):

@@ -1,7 +1,7 @@
 """Detect decimal and thousands marks: 1.234,5 and 1,234.5 are the same number, and 1.234 is ambiguous.
 
-All cells of a file share one decimal mark, and so do the names of its channels. The cells decide which one: 0.452 and
-12.5 have a point, 0,5 a comma, and in 1,234.5 the last mark is the decimal one. The user is asked only if none does.
+All cells of a file share one decimal mark, and so do all names of its channels. The cells show the mark: 0.452 has a
+point, 0,5 has a comma, and in 1,234.5 the last mark is the decimal one. The user is asked only if no cell is clear.
 """
 
 import re
@@ -29,7 +29,7 @@ CHANNEL = re.compile(
 
 
 def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
-    """Return a pattern for numbers: digits, or groups of three after one to three digits, then a decimal part."""
+    """Return a pattern for numbers with these marks, such as 1,234.5. The thousands mark may be missing."""
     grouped = rf"[1-9]\d{{0,2}}(?:(?P<group>[{thousands}{SPACES}])\d{{3}})(?:(?P=group)\d{{3}})*"
     return re.compile(
         rf"(?P<sign>[+-]?)(?P<whole>{grouped}|\d*)(?:[{decimal}](?P<fraction>\d*))?(?P<exponent>[eE][+-]?\d+)?",
@@ -42,12 +42,12 @@ PATTERNS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 
 @dataclass(frozen=True)
 class Marks:
-    """The decimal mark of a file, "." or ","; the other mark groups thousands."""
+    """The decimal mark of a file, "." or ",". The other mark separates thousands."""
 
     decimal: str = "."
 
     def parse(self, cell: str) -> float | None:
-        """Parse the finite number in a cell, or None if it is not a number with these marks."""
+        """Return the finite number in a cell, or None if it is not a number with these marks."""
         if self.decimal == "." and (value := parse_number(cell)) is not None:
             return value
         if self.decimal == "," and "." not in cell and (value := parse_number(cell.replace(",", "."))) is not None:
@@ -69,7 +69,7 @@ def _match_number(cell: str, decimal: str) -> re.Match[str] | None:
 def possible_marks(cell: str) -> list[str]:
     """Return the possible decimal marks of the number in a cell: both, one, or none if it is not a number.
 
-    A value below the limit of detection (<0,5) is a number, too.
+    A value below the limit of detection (<0,5) also counts as a number.
     """
     number = cell.lstrip("<>= ")
     return [mark for mark in PATTERNS if _match_number(number, mark)]
@@ -77,7 +77,7 @@ def possible_marks(cell: str) -> list[str]:
 
 @dataclass
 class Evidence:
-    """Evidence for the decimal mark of a file from its numbers; columns with any other content are ignored."""
+    """Evidence from a file's numbers for its decimal mark. Columns with anything but numbers are ignored."""
 
     certain: dict[str, dict[int, str]] = field(default_factory=lambda: {".": {}, ",": {}})  # cells by mark and column
     ambiguous: dict[int, tuple[str, str]] = field(default_factory=dict)  # mark and cell (1234 or 1.234) by column
@@ -113,7 +113,7 @@ class Evidence:
             self.ambiguous.setdefault(column, (mark, f"{cell[:40]!r} on line {line}"))
 
     def is_decided(self) -> bool:
-        """Whether a mark is certain."""
+        """Return whether a mark is certain."""
         return any(self.certain.values())
 
     def decide(self) -> Marks | None:
@@ -131,7 +131,7 @@ class Evidence:
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
-        """Raise Ambiguity if a number can be 1234 or 1.234, when no mark is certain."""
+        """Raise Ambiguity if a number can mean both 1234 and 1.234."""
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Ambiguity(
                 "decimal",
@@ -141,9 +141,9 @@ class Evidence:
 
 
 def decide_marks(names: Evidence, cells: Evidence, delimiter: str | None) -> tuple[Marks, Marks]:
-    """Return the marks of channel names and of the cells below them. Raises Ambiguity if these are ambiguous.
+    """Return the marks of channel names and of the cells below them. Raises Ambiguity if the marks are ambiguous.
 
-    They can differ: write.csv2 in R writes names with a point, but numbers with a comma, separated by semicolons.
+    The marks can differ: write.csv2 in R writes names with a decimal point, but numbers with a decimal comma.
     """
     name_mark, cell_mark = names.decide(), cells.decide()
     if cell_mark is None:

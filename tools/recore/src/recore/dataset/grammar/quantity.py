@@ -48,7 +48,7 @@ COMPLETE_HEADERS = {"a": "absorbance", "r": "reflectance", "t": "transmittance",
 def stated_quantity(header: str, is_header: bool = True) -> str:
     """Return the quantity that a header or comment states: "absorbance", "reflectance", ..., or "" if it states none.
 
-    Raises Ambiguity if it states several.
+    Raises Ambiguity if it states several quantities.
     """
     words = re.sub(f"{TECHNIQUE}|{NEGATION}", "", separate_words(header)).strip()
     if quantity := COMPLETE_HEADERS.get(words.strip(" .()[]")):

@@ -33,7 +33,7 @@ YES, NO = ("1", "true", "t", "y", "yes", "x"), ("0", "false", "f", "n", "no")
 
 
 def mentions_sign(header: str) -> bool:
-    """Whether the name of a column says that it contains signs or qualifiers."""
+    """Return whether the name of a column says that it contains signs or qualifiers."""
     return NAME.search(header) is not None
 
 
@@ -43,7 +43,7 @@ def remove_sign_words(header: str) -> str:
 
 
 def read_sign(cell: str, header: str) -> str | None:
-    """Return the sign that a cell means under this header: "<", ">", "" for measured, or None if it is unknown."""
+    """Return the sign that a cell means under this header: "<", ">", "" if measured, or None if the sign is unknown."""
     word = cell.strip().casefold()
     for name, yes, no in ((BELOW_NAME, BELOW, ""), (ABOVE_NAME, ABOVE, ""), (DETECTED_NAME, "", BELOW)):
         if name.search(header) and word in (*YES, *NO):
@@ -52,7 +52,7 @@ def read_sign(cell: str, header: str) -> str | None:
 
 
 def is_plain_sign(cell: str) -> bool:
-    """Whether a cell can only be a sign: <, BDL, over range."""
+    """Return whether a cell can only be a sign, such as <, BDL or over range."""
     word = cell.strip().casefold()
     return any(word in SIGNS[sign] or (len(word) > 2 and word in MEANINGS[sign]) for sign in SIGNS)
 

@@ -1,7 +1,7 @@
 """The elements and units of the challenge's targets, and the factors that convert other units to them.
 
-Units are converted only within the same quantity: contents by mass, or amounts of charge. No factor converts one into
-the other, or into a pH.
+Units are converted within one quantity: concentrations by mass, or amounts of charge. No factor converts one quantity
+to the other, or to a pH.
 """
 
 import re
@@ -19,7 +19,7 @@ MAX_CONTENT = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample
 
 
 def unit_of(target: str) -> str:
-    """Return the unit of a target as in --column: ppm, pct, cmol/kg; or as in score.py if it cannot be converted."""
+    """Return the unit of a target as in --column, such as ppm, or as in score.py if it cannot be converted."""
     stated = challenge().unit(target)
     unit = SYNONYMS.get(stated.lower(), stated.lower())
     if unit not in VALUES_PER_UNIT:
@@ -28,7 +28,7 @@ def unit_of(target: str) -> str:
 
 
 def element_of(target: str) -> str:
-    """Return the symbol of the element whose content by mass is the target, or "" for any other target."""
+    """Return the symbol of the element whose concentration by mass is the target, or "" for any other target."""
     return _elements_of(challenge()).get(target, "")
 
 
@@ -40,7 +40,7 @@ def _elements_of(of: Challenge) -> dict[str, str]:
 
 
 def unit_factor(target: str, unit: str) -> float | None:
-    """Return the factor that converts a unit to the target's, or None if there is none."""
+    """Return the factor that converts a unit to the target's unit, or None if this is impossible."""
     target_unit = unit_of(target)
     for units in (CONTENT_UNITS, CHARGE_UNITS):
         if unit in units and target_unit in units:
@@ -54,9 +54,9 @@ def name_key(name: str) -> str:
 
 
 def find_target(header: str) -> tuple[str, str] | None:
-    """Return the target, not an element, that a header mentions, and its unit: `pH (H2O)`, `clay %`, `EC [dS/m]`.
+    """Return the target (not an element) and its unit in a header such as `pH (H2O)`, `clay %` or `EC [dS/m]`.
 
-    The unit is "" if the header has none.
+    The unit is "" if the header has none. Return None for any other header.
     """
     keys = _keys(challenge())
     ends = [position + 1 for position, letter in enumerate(header) if letter.isalnum()] if keys else []

@@ -1,4 +1,4 @@
-"""Units of contents and depths: their sizes, and their forms in headers."""
+"""Units of concentrations and depths: their sizes, and their spellings in headers."""
 
 import re
 import tomllib
@@ -36,7 +36,7 @@ MASS_WORDS = r"w/w|m/m|wt|weight|mass|by weight|by mass"
 
 
 def _ratio(numerator: str, denominator: str, separator: str = r"[\s._-]?") -> str:
-    """Return a pattern for a ratio: mg/kg, mg kg-1, mg_kg, mg.kg.1, mg per kg. `Mg` is magnesium."""
+    """Return a pattern for a ratio such as mg/kg, mg kg-1, mg_kg or mg per kg, but not Mg/kg (magnesium)."""
     return rf"{START}(?-i:(?!Mg)){numerator}(?:\s*/\s*|{separator}(?:per\s)?){denominator}(?:\s*\^?-\s*1|[._]?1)?{END}"
 
 
@@ -86,12 +86,12 @@ _CONTENT = re.compile(
 
 
 def to_ascii(text: str) -> str:
-    """Replace sub- and superscripts, the micro sign and the minus by ASCII characters: Al2O3, ug kg-1."""
+    """Replace subscripts, superscripts, micro signs and minus signs with ASCII characters, as in ug kg-1."""
     return unicodedata.normalize("NFKC", text).translate(ASCII_SIGNS)
 
 
 def split_units(header: str) -> tuple[list[str], str]:
-    """Return the units of contents in a string from `to_ascii`, each once, and the string without them."""
+    """Return the units of concentration in a string from `to_ascii`, each once, and the string without the units."""
     units: list[str] = []
 
     def replace_unit(match: re.Match[str]) -> str:
@@ -104,13 +104,13 @@ def split_units(header: str) -> tuple[list[str], str]:
 
 
 def content_unit_in(words: str) -> str:
-    """Return the unit of contents in a string, or "" if there are none or several."""
+    """Return the unit of concentration in a string, or "" if the string has none or several."""
     units, _ = split_units(to_ascii(words))
     return units[0] if len(units) == 1 else ""
 
 
 def unit_of_cell(cell: str) -> str:
-    """Return the unit of contents in a cell, or "" if the cell is not exactly one unit."""
+    """Return the unit of concentration in a cell, or "" if the cell is not exactly one unit."""
     units, other_text = split_units(to_ascii(cell)) if len(cell) <= MAX_UNIT_LENGTH else ([], "")
     return units[0] if len(units) == 1 and not other_text.strip("|()[] ") else ""
 
@@ -122,5 +122,5 @@ def depth_unit_in(column: str) -> str:
 
 
 def is_depth_unit(cell: str) -> bool:
-    """Whether a cell is a unit of length or mass, and nothing else."""
+    """Return whether a cell is a unit of length or mass, and nothing else."""
     return re.fullmatch("|".join(["kg|g", *DEPTH_PATTERNS.values()]), cell.strip(" ()[]"), re.IGNORECASE) is not None

@@ -37,7 +37,7 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
     """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
-    in which several lines for one sample are replicates. Raises ValueError for other files, or Ambiguity if ambiguous.
+    in which several lines for one sample are replicates. Raises ValueError or Ambiguity for other files.
     """
     table = open_table(path, reading.decimal, "this is neither a Bruker OPUS file nor text")
     lines = table.lines()
@@ -99,12 +99,12 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptio
 
 
 def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
-    """Return the quantity in the name of a line, as in a transposed spectrum; single letters are ignored."""
+    """Return the quantity in the name of a line, as in a transposed spectrum. Single letters are ignored."""
     return _resolve(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
 
 def _resolve(option: str | None, read: Callable[[], str]) -> str:
-    """Call `read`. Return "" if it raises a Ambiguity that the option resolves."""
+    """Call `read`. Return "" if it raises an Ambiguity that the option resolves."""
     try:
         return read()
     except Ambiguity:
@@ -115,7 +115,7 @@ def _resolve(option: str | None, read: Callable[[], str]) -> str:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The columns of a table of spectra: the position of the samples, and the channels and IDs by position."""
+    """The columns of a table of spectra: the position of the sample names, and the channels and IDs by position."""
 
     names: list[str]
     sample: int
@@ -178,10 +178,7 @@ def _table(
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """Return what a line of monotonic numbers is, judging by its first cell, or "" if it can be a spectrum.
-
-    name: the name of the column of samples.
-    """
+    """Return the kind of a line of monotonic numbers, judging by its first cell, or "" if it can be a spectrum."""
     if mentions_axis(sample):
         return "a second axis"
     is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None
@@ -240,7 +237,7 @@ def _find_columns(
 def _find_ids(columns: dict[int, str], id_columns: Mapping[str, str]) -> dict[int, str]:
     """Return the IDs by column position, except IDs for which several columns fit.
 
-    id_columns: the columns that the user specified. Raises ValueError if one is missing.
+    chosen: the columns that the user specified. Raises ValueError if a chosen column is missing.
     """
     ids: dict[int, str] = {}
     for name in challenge().ids:
@@ -254,7 +251,7 @@ def _find_ids(columns: dict[int, str], id_columns: Mapping[str, str]) -> dict[in
 
 
 def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str, str]:
-    """Return the IDs in a line as in the schema, with depths in metres if the column's name has another unit."""
+    """Return the IDs in a line, by their names in the schema. Depths are converted to metres."""
     ids = {}
     for position, name in columns.ids.items():
         factor = DEPTH_UNITS[depth_unit_in(columns.names[position]) or "m"] if name in DEPTHS else 1.0

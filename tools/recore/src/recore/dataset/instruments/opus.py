@@ -1,4 +1,4 @@
-"""Read Bruker OPUS files with brukeropus, but check them first, because damaged files can hang it."""
+"""Read Bruker OPUS files with brukeropus, after checks, because damaged files can make brukeropus hang."""
 
 import re
 from collections.abc import Iterator
@@ -35,20 +35,20 @@ class UnusableFile(ValueError):
 
 
 def is_opus(path: Path) -> bool:
-    """Whether a file begins with the magic number of OPUS."""
+    """Return whether a file begins with the magic number of OPUS."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
 def check_block(block: str) -> None:
-    """Raise ValueError if a block cannot be imported; its name may end in :2, for the second of its kind."""
+    """Raise ValueError if a block's name is invalid. The name may end in :2 for the second block of its kind."""
     names = [name for name, (_, quantity) in BLOCKS.items() if quantity != RATIO] + [RATIO]
     if block.partition(":")[0] not in names or not re.fullmatch(r"[a-z-]+(:[1-9])?", block):
         raise ValueError(f"--block {block!r} is invalid; choose {', '.join(names)}, with :2 for the second of a kind")
 
 
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[MeasuredSpectrum]:
-    """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or has no such block."""
+    """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or lacks the block."""
     try:
         with np.errstate(all="ignore"):
             measured = _read_spectrum(path, sample, replicate, block)
@@ -75,9 +75,9 @@ def _read_spectrum(path: Path, sample: str, replicate: str, block: str) -> Measu
 
 
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:
-    """Read the spectra by the reader's key, beginning with the last one stored.
+    """Read the spectra by brukeropus's key, beginning with the last one stored.
 
-    The reader gets only spectra and parameters that lie inside the file; invalid sizes would keep it busy for hours.
+    brukeropus gets only spectra and parameters inside the file; invalid sizes would keep it busy for hours.
     """
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 
@@ -119,7 +119,7 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
 
 
 def _check_lengths(parameters: bytes) -> None:
-    """Raise UnusableFile if a parameter has a negative length, which would send the reader backwards."""
+    """Raise UnusableFile if a parameter has a negative length, which would make brukeropus read backwards."""
     offset = 0
     while offset + 8 <= len(parameters) and parameters[offset : offset + 3] != b"END":
         words = int.from_bytes(parameters[offset + 6 : offset + 8], "little", signed=True)

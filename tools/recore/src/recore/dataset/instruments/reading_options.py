@@ -20,8 +20,8 @@ class ReadingOptions:
 
     block: the block of an OPUS file. unit: the unit of a text file's axis. convert: the scale of reflectance, or "none"
     for absorbance. decimal: "point" or "comma". sample: the column of the sample names. name: a regular expression for
-    complete file names, with the groups `sample` and `replicate`. only_spectra: remark on a table's other columns.
-    id_columns: the columns of IDs.
+    complete file names, with the groups `sample` and `replicate`. only_spectra: whether to remark on a table's other
+    columns. id_columns: the columns of IDs.
     """
 
     block: str = "absorbance"
@@ -47,7 +47,7 @@ class ReadingOptions:
                 raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
 
     def parse_file_name(self, path: Path) -> tuple[str, str]:
-        """Return the sample and the replicate, which may be "", in a file's name. Raises ValueError if invalid."""
+        """Return the sample and the replicate (or "") in a file's name. Raises ValueError if the name is invalid."""
         name = normalise_text(path.name)
         if not name.isprintable():  # includes bytes that are not UTF-8, which a data file cannot contain
             raise ValueError("its name has unprintable characters; rename it")

@@ -42,9 +42,9 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 class MeasuredSpectrum:
     """A spectrum as stored in a file.
 
-    source: the file, and the line if it has many spectra. unit: unit of x ("cm-1", "um", "nm", or "" if not stated).
-    quantity: quantity of y ("absorbance", "reflectance", "transmittance", any other, or ""). in_schema: whether the
-    file is in the challenge's schema. ids: cells by their names in the schema.
+    source: the file, and the line if the file has many spectra. unit: the unit of x ("cm-1", "um", "nm", or "" if not
+    stated). quantity: the quantity of y, such as "absorbance", or "" if not stated. in_schema: whether the file is in
+    the challenge's schema. ids: the cells with IDs, by name in the schema.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Spectrum:
     """Absorbance (channels,) of a sample at descending wavenumbers (channels,) in cm-1.
 
     is_stated: whether the file or the user stated the original quantity. in_schema: whether the file is in the
-    challenge's schema. ids: cells by their names in the schema, depths in metres.
+    challenge's schema. ids: the cells with IDs, by name in the schema, with depths in metres.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Spectrum:
 class Problem:
     """The reason that a file, or a spectrum in it, cannot be imported.
 
-    question: the id of a Ambiguity, or "". sample: the spectrum's sample, or "" if unknown. ids: the IDs in the file.
+    question: the id of an Ambiguity, or "". sample: the spectrum's sample, or "" if unknown. ids: the spectrum's IDs.
     """
 
     source: str
@@ -134,8 +134,8 @@ def check_positive(position: float, name: str = "") -> None:
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, in the order of the file.
 
-    stated: the unit in the file, or "". option: the user's unit. in_schema: allow any channels. Raises ValueError if x
-    is not an axis, Ambiguity if its unit is ambiguous.
+    stated: the unit in the file, or "". option: the user's unit. in_schema: whether to allow any channels. Raises
+    ValueError if x is not an axis, and Ambiguity if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -171,7 +171,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
 
 
 def _guess_unit(x: Numbers) -> str:
-    """Return "cm-1" for an axis without a unit if it cannot be anything else. Otherwise, raises Ambiguity."""
+    """Return "cm-1" if an axis without a unit cannot be in any other unit. Otherwise, raises Ambiguity."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
@@ -194,7 +194,7 @@ def _guess_unit(x: Numbers) -> str:
 
 
 def _can_rise_as_wavelengths(x: Numbers) -> bool:
-    """Whether an ascending axis can be in wavelengths, because it is not a mid-infrared one.
+    """Return whether an ascending axis can be in wavelengths, because it does not look like mid-infrared wavenumbers.
 
     The step of a Fourier-transform spectrometer is a fraction of its laser's wavenumber, such as 3.857 cm-1.
     """
@@ -204,14 +204,14 @@ def _can_rise_as_wavelengths(x: Numbers) -> bool:
 
 
 def _is_stretched(steps: Numbers) -> bool:
-    """Whether steps grow from one end to the other, as in wavenumbers on an axis of wavelengths or the reverse."""
+    """Return whether steps grow from one end to the other, as after converting wavenumbers to wavelengths."""
     quarter = max(1, len(steps) // 4)
     ends = np.abs([np.median(steps[:quarter]), np.median(steps[-quarter:])])
     return len(steps) >= MIN_STEPS and bool(ends.max() > STRETCH_RATIO * ends.min())
 
 
 def explain_peaks(x: Numbers) -> str:
-    """Explain that channels are peaks or selected bands if many steps differ by factors; otherwise return ""."""
+    """If many steps differ by factors, explain that the channels are peaks or selected bands; otherwise return ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR_RATIO * smaller).sum() <= MAX_IRREGULAR * len(smaller):
@@ -258,7 +258,7 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
 
 
 def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
-    """Return the spectra that look like reflectance, and a question if they are the majority, otherwise "".
+    """Return the spectra that look like reflectance and, if they are the majority, a question, otherwise "".
 
     Only spectra whose quantity neither the file nor the user states are considered.
     """
@@ -273,7 +273,7 @@ def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
 
 
 def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
-    """Whether values are lower in the first range of wavenumbers than in both others, unlike absorbance."""
+    """Return whether values are lower in the first range of wavenumbers than in both others, as in reflectance."""
     x = spectrum.wavenumbers
     parts = [spectrum.absorbance[(low <= x) & (x <= high)] for low, high in ranges]
     if any(not len(part) for part in parts):
@@ -283,7 +283,8 @@ def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
 
 
 def looks_like_reflectance(spectrum: Spectrum) -> bool:
-    """Whether values above 0 are too high, lowest in bands of water, or highest where rocks and soils absorb least."""
+    """Return whether a non-negative spectrum is too high, lowest in water bands, or highest where rocks absorb
+    least."""
     values = spectrum.absorbance
     if values.min() < 0:
         return False

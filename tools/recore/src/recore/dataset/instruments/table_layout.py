@@ -22,7 +22,7 @@ TRANSPOSE = "transpose the table, which has one spectrum per column"
 
 
 def reject_columns(table: TextTable, line: int, names: list[str], rows: list[list[str]]) -> None:
-    """Raise ValueError or Ambiguity for a table without channels, naming its layout if recognised."""
+    """Raise ValueError or Ambiguity for a table without channels, and name the layout if it is recognised."""
     numbered = [name for name in names if re.match(r"\d", name)]
     if len(numbered) > len(names) / 2:
         raise ValueError(
@@ -51,7 +51,7 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: ReadingOptions
 ) -> None:
-    """Raise ValueError for channels below 0, Ambiguity if they are named like samples of one spectrum per column."""
+    """Raise ValueError for channels below 0, and Ambiguity if the columns may be samples or numbered bands."""
     for name in names:
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_positive(float(name), name)
@@ -84,7 +84,7 @@ def check_layout(
 
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:
-    """Whether cells are monotonic numbers like an axis, but not row numbers."""
+    """Return whether cells are monotonic numbers like an axis, but not row numbers."""
     numbers = _to_numbers(cells, marks)
     if len(numbers) < 2 or np.isnan(numbers).any():
         return False
@@ -93,5 +93,4 @@ def is_axis(cells: Sequence[str], marks: Marks) -> bool:
 
 
 def _to_numbers(cells: Sequence[str], marks: Marks) -> np.ndarray:
-    """Parse the numbers in cells, NaN for other cells."""
     return np.array([marks.parse(cell) for cell in cells], dtype=float)

@@ -1,11 +1,11 @@
 """Audit hook that reports the audit events of a Python program. Python imports this file at start-up.
 
-Each line is a JSON object: kind (network, files, processes, native), event, what, and the file and line of the
-submission that caused it, if one is on the stack. Access to files is reported only outside the folders of a job.
-With RECORE_AUDIT=file, lines go to the file `events` next to this one. With RECORE_AUDIT=log, as in a judged run, the
-lines of a submission's scripts and of the Python processes that they start go to standard output, after PREFIX. A hook
-cannot be removed, but code in other languages, or a program that imports ctypes, can bypass it: the hook observes, the
-sandbox protects.
+Each line is a JSON object: the kind of event (network, files, processes, native), its name (event), its arguments
+(what), and the file and line of the submission that caused it, if any. Access to files is reported only outside the
+folders of a job. With RECORE_AUDIT=file, lines go to the file `events` next to this one. With RECORE_AUDIT=log, as in a
+judged run, only the lines of a submission's scripts and of the Python processes that they start go to standard output,
+after PREFIX. A hook cannot be removed, but code in other languages, or a program that imports ctypes, can bypass it:
+the hook observes, the sandbox protects.
 """
 
 import json
@@ -52,7 +52,7 @@ class Reporter:
         self.thread = threading.local()  # busy: whether this thread is reporting
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Handle an audit event. The hook must not raise, nor report events that it causes itself."""
+        """Handle an audit event. The hook must neither raise an exception nor report events that it causes itself."""
         if event.startswith("cpython.run_"):  # the program starts, and this file has been imported
             sys.modules.pop("sitecustomize", None)
         if event == "import" or getattr(self.thread, "busy", False):
@@ -83,7 +83,7 @@ class Reporter:
         return not is_inside and (writes or not absolute.startswith(SYSTEM_FILES))
 
     def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """Write a line about an event, once, unless it is routine behaviour of a library or of the server."""
+        """Write one line for each distinct event, unless a library or the server causes it routinely."""
         location, library, server, importing = self.caller()
         printable = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
         what = " ".join(os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in printable)
@@ -103,11 +103,11 @@ class Reporter:
             self.write(line)
 
     def write(self, line: str) -> None:
-        """Write a line, even if the program has left its last line unfinished."""
+        """Write a separate line, even if the program has not ended its last line."""
         os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + line.encode() + b"\n")
 
     def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
-        """Return the submission's file and line on the stack; whether it called a library, the server or an import."""
+        """Return the location in the submission, if any, and whether a library, the server or an import was called."""
         frame: FrameType | None = sys._getframe(2)
         library = server = importing = False
         while frame:
@@ -123,7 +123,7 @@ class Reporter:
 
 
 def hide_folder(folder: str) -> None:
-    """Remove this file's folder from the paths that the program sees. Its child processes still inherit the folder."""
+    """Remove this file's folder from the paths that the program sees. Child processes still inherit the folder."""
     sys.path[:] = [path for path in sys.path if path != folder]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(":") if path != folder]
     os.environ._data[b"PYTHONPATH"] = ":".join(paths).encode()  # type: ignore[attr-defined]

@@ -19,11 +19,11 @@ class Bound:
 def bound_costs(
     seconds: int, price: float, *, submissions: int = 0, tied: int = 0, folds: int = 0, package_lists: int = 0
 ) -> Bound:
-    """Return the bound if every job runs to its time limit.
+    """Return the bound, assuming that every job runs to its time limit.
 
-    seconds: time limit of train.py and preprocess.py. price: of an instance-hour. tied: number of submissions whose
-    held-out scores are recomputed, by one preprocessing job and one training job per fold. package_lists: number of
-    distinct lists, each fetched by one job.
+    seconds: the time limit of train.py and preprocess.py. price: dollars per instance-hour. tied: the number of
+    submissions whose held-out scores are recomputed by one preprocessing job and one training job per fold.
+    package_lists: the number of distinct lists, each fetched by one job.
     """
     run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, 2 x preprocess; 2 x predict, 3 x score
     hours = (submissions * run + tied * (1 + folds) * seconds + package_lists * JOB_SECONDS) / 3600

@@ -18,8 +18,8 @@ GONE_CODES = ("ValidationException", "ResourceNotFound")  # error codes if the j
 def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int]:
     """Stop the jobs whose names begin with `name`, wait until they end, and remove their models and objects.
 
-    Return the numbers of jobs and objects. The objects include private assays; a stopped training job writes its model
-    last. Raises ClientError, BotoCoreError, or StepFailed if objects remain.
+    Return the numbers of stopped jobs and of removed objects, which include private assays. Raises ClientError,
+    BotoCoreError, or StepFailed if objects remain.
     """
     sagemaker = services.sagemaker
     stopped = 0

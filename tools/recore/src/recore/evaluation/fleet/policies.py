@@ -1,7 +1,7 @@
 """IAM policies of the two roles of a round on AWS: one for submissions' jobs, one for scoring with private assays.
 
-Every job runs without a network, so a submission cannot use its role; SageMaker uses it to read and write. Even if a
-submission could use it, its role cannot read the private assays.
+A submission's jobs run without a network, so its code cannot use their role. Even if it could, it could not read the
+private assays.
 """
 
 from typing import Any

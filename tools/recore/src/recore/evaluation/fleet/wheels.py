@@ -28,7 +28,7 @@ MAX_BYTES = 2 << 30  # maximum total size of a submission's wheels, which become
 
 @dataclass(frozen=True)
 class Wheels:
-    """Wheels of a submission. uri: the S3 prefix. files: local paths by name."""
+    """A submission's wheels. uri: the S3 URI of their folder. files: local paths by name."""
 
     uri: str
     files: Mapping[str, Path]
@@ -46,9 +46,9 @@ def needs_more_packages(requirements: bytes) -> bool:
 
 
 def list_packages(requirements: bytes) -> bytes:
-    """Return a requirements.txt with only packages from the index, their hashes, and options that jobs support.
+    """Return a requirements.txt that lists only packages from the index, their hashes and options that jobs support.
 
-    Raises StepFailed if it lists anything else, because pip could run code from there.
+    Raises StepFailed if the file lists anything else, because pip could run code from other sources.
     """
     lines = read_requirements(requirements)
     for line in lines:
@@ -75,8 +75,8 @@ def count_package_lists(submissions: Iterable[Mapping[str, bytes]]) -> int:
 class WheelHouse:
     """Context manager that fetches wheels, with one job for each distinct list, and removes them at the end.
 
-    settings: of the jobs; their names and keys begin with settings.name. folder: for wheels and job logs, which are
-    kept. say: called with a line if packages cannot be fetched.
+    settings: the jobs' settings; names and keys begin with settings.name. folder: the folder for wheels, and for job
+    logs, which are kept. say: a function called with a message if packages cannot be fetched.
     """
 
     def __init__(self, services: Services, settings: RunSettings, folder: Path, say: Callable[[str], None]) -> None:
@@ -86,7 +86,7 @@ class WheelHouse:
         self._lock = threading.Lock()
 
     def get_wheels(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
-        """Return the wheels of a submission, or None if it needs none or they cannot be fetched; training then fails.
+        """Return a submission's wheels, or None if it needs none or they cannot be fetched (training then fails).
 
         stopping: an event that stops the job.
         """

@@ -1,8 +1,9 @@
 """The applicability domain of a model: whether a spectrum is similar to the training spectra.
 
-Spectra are compared after the standard normal variate (SNV), averaged in bins of neighbouring channels, and
-its principal components. Hotelling's T2 is the distance from the mean within the components, Q the sum of squared
-residuals. A spectrum is inside the domain if neither exceeds its limit. 99% of good rows are within each limit.
+Spectra are transformed with the standard normal variate (SNV), averaged in bins of neighbouring channels, and projected
+onto principal components. Hotelling's T2 measures the distance from the mean within the components, and Q is the sum of
+squared residuals. A spectrum is inside the domain if neither exceeds its limit, the 99% quantile of the training rows.
+The components and the limits form the reference.
 """
 
 import math
@@ -37,20 +38,20 @@ LISTED_BANDS = 5
 
 
 class DomainError(ValueError):
-    """No reference can be fitted to these spectra. The message is one line."""
+    """A reference cannot be fitted, or spectra cannot be compared with it. The message is one line."""
 
 
 class PrincipalComponents:
-    """Principal components. mean: (bins,). loadings: (components, bins). variances: (components,), of the scores."""
+    """Principal components. mean: (bins,). loadings: (components, bins). variances: of the scores, (components,)."""
 
     def __init__(self, mean: np.ndarray, loadings: np.ndarray, variances: np.ndarray) -> None:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
     def fit(cls, snv: np.ndarray, n_components: int | None = None) -> "PrincipalComponents":
-        """Fit this number of components, by default the fewest that explain EXPLAINED_VARIANCE, at least 2.
+        """Fit `number` components, by default the fewest that explain EXPLAINED_VARIANCE, but at least 2.
 
-        There are at most MAX_COMPONENTS, and fewer if there are few rows.
+        The number is at most MAX_COMPONENTS, and lower if there are few rows.
         """
         variances, vectors = np.linalg.eigh(np.cov(snv.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
@@ -73,10 +74,9 @@ class PrincipalComponents:
 
 
 class Domain:
-    """Compare spectra with a reference.
+    """Compares spectra with a reference.
 
-    wavenumbers: (channels,) of the spectra, cm-1, in any order. Raises DomainError if a channel of the reference is
-    missing.
+    wavenumbers: (channels,), in cm-1 and in any order. Raises DomainError if a channel of the reference is missing.
     """
 
     def __init__(self, reference: Reference, wavenumbers: Sequence[object]) -> None:
@@ -104,8 +104,8 @@ class Domain:
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
         """Compare each spectrum with the domain. The result is None for a spectrum that is flat or has a gap.
 
-        t2, q: in units of their limits. distance: the larger one. bands: ranges of wavenumbers that exceed their
-        limits, in descending order of deviation; 99% of good rows have none.
+        t2, q: in units of their limits. distance: the larger of the two. bands: the ranges of wavenumbers whose
+        deviations exceed their limits, in descending order of deviation.
         """
         snv = self.snv(spectra)
         known = np.isfinite(snv).all(axis=1)
@@ -137,7 +137,7 @@ class Domain:
         return t2, q, np.where(abs(shape_distances) > abs(unexplained), shape_distances, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
-        """Return the runs of bins whose deviations (bins,) exceed 1: from and to in cm-1, and the largest deviation."""
+        """Return the bands of adjacent bins with deviations (bins,) above 1: ends in cm-1, and largest deviation."""
         odd = np.flatnonzero(abs(deviations) > 1)
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
@@ -154,7 +154,7 @@ class Domain:
 def bin_snv(spectra: np.ndarray) -> np.ndarray:
     """Return the SNV of spectra (rows, channels), averaged in at most MAX_BINS equal bins: (rows, bins).
 
-    Remaining channels at the end are not used. NaN for a spectrum that is flat or has a gap.
+    Channels that remain at the end are not used. A spectrum that is flat or has a gap becomes NaN.
     """
     rows, channels = spectra.shape
     width = max(1, math.ceil(channels / MAX_BINS))
@@ -191,15 +191,15 @@ def split_parts(values: np.ndarray) -> list[np.ndarray]:
 
 # ---- The reference ---------------------------------------------------------------------------------------
 def fit_file(data_file: Path, group: str) -> Reference:
-    """Fit the reference of a training file. group: the column of the drill holes. Raises DomainError."""
+    """Fit a reference to a training file. group: the column of the drill holes. Raises DomainError."""
     return fit_reference(*read_spectra(data_file, group))
 
 
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
-    """Fit the reference of spectra (rows, channels). wavenumbers: (channels,) cm-1. holes: (rows,), names or numbers.
+    """Fit a reference to spectra (rows, channels). wavenumbers: (channels,), cm-1. holes: (rows,), names or numbers.
 
-    A row's statistics come from components fitted without its hole, and the limits from these statistics: theoretical
-    limits of Q would exclude every fifth good row of a new hole. Raises DomainError if rows are too few or all equal.
+    Limits are quantiles of rows' statistics from components fitted without the row's hole: theoretical limits of Q
+    would exclude one in five good rows from a new hole. Raises DomainError if rows are too few or all equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MAX_GAPS]
@@ -240,7 +240,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """Choose rows whose statistics are stored: the first ones of each hole, or of random holes if there are many."""
+    """Choose the rows whose statistics are stored: the first of each hole, or of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_PER_HOLE])
@@ -253,7 +253,7 @@ def cross_fit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the statistics and residuals of each row, from components that were fitted without its hole.
 
-    With few holes, the folds consist of single rows. codes: (rows,), the number of each row's hole.
+    If there are few holes, the folds divide rows instead of holes. codes: (rows,), the number of each row's hole.
     """
     units = codes if codes.max() + 1 >= MIN_HOLES else np.arange(len(codes))
     folds = np.random.default_rng(0).permutation(units.max() + 1)[units] % FOLDS

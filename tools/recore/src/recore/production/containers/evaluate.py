@@ -33,7 +33,7 @@ class ScoreError(ValueError):
 
 
 def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]:
-    """Return the contents of evaluation.json. model: an archive. Raises ScoreError if it has no predictions."""
+    """Return the contents of evaluation.json. model: the path of a model.tar.gz. Raises ScoreError."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         held_out = folder / NAME
@@ -71,7 +71,7 @@ def extract_held_out(model: Path, target: Path) -> None:
 
 
 def read_text(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read columns of a CSV as strings, by default all. Raises ScoreError."""
+    """Read these columns of a CSV as strings, by default all columns. Raises ScoreError."""
     try:
         header = pa.csv.open_csv(path).schema.names
         names = header if columns is None else [name for name in header if name in columns]
@@ -88,7 +88,7 @@ def to_one_line(error: Exception) -> str:
 
 
 def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
-    """Write the assays to a CSV; cells without a prediction are empty."""
+    """Write the assays to a CSV, with empty cells for missing predictions."""
     empty = pa.scalar("", pa.string())
     columns = [pc.if_else(pc.equal(predicted[name], ""), empty, assays[name]) for name in assays.column_names]
     with gzip.open(path, "wb", compresslevel=1) as file:

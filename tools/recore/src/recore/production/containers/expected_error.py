@@ -1,15 +1,15 @@
 """The expected error of a prediction and its 90% interval, from held-out predictions.
 
-Split conformal prediction (Papadopoulos et al., "Inductive confidence machines for regression", ECML 2002): the errors
-of held-out predictions, whose assays are known, give the quantiles of the errors of new predictions. The predictions
-are divided into bins, each with its own quantiles, because high assays have larger errors ("Mondrian" prediction: Vovk,
-Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer 2005). Between the medians of the bins, the
-quantiles are interpolated.
+The method is split conformal prediction (Papadopoulos et al., "Inductive confidence machines for regression", ECML
+2002): the errors of held-out predictions, whose assays are known, give the quantiles of the errors of new predictions.
+The predictions are divided into bins with separate quantiles, because high assays have larger errors ("Mondrian"
+prediction: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", Springer 2005). Quantiles are
+interpolated between the medians of the bins.
 
-The method assumes that the rows are independent. However, samples from one drill hole are alike, so such intervals
-cover too few assays from other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer
-hierarchical models", JASA 2023). Therefore, the share of errors outside the intervals is reduced until intervals
-calibrated on some holes cover 90% of the assays from the others.
+The method assumes independent rows. However, samples from one drill hole are alike, so such intervals cover too few
+assays from other holes (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
+models", JASA 2023). Therefore, the fraction of errors outside the intervals is reduced until intervals calibrated on
+some holes cover 90% of the assays from the others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,11 +34,11 @@ class CalibrationError(ValueError):
 
 
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
-    """Return the calibration for expected_error(), as JSON.
+    """Return the calibration that expected_error() uses, as JSON.
 
-    held_out, assays: (rows, targets), NaN where there is no value. holes: (rows,). names: of the targets. For each
-    target, the result has the range of the assays (null if there are none) and the curves of the errors (null if fewer
-    than 20 rows have both values).
+    held_out, assays: (rows, targets), NaN for missing values. holes: (rows,). names: the targets' names. For each
+    target, the result has the range of the assays (null without assays) and the error curves (null if fewer than 20
+    rows have both values).
     """
     known = np.isfinite(held_out) & np.isfinite(assays)
     pairs = [(held_out[rows, column], assays[rows, column], holes[rows]) for column, rows in enumerate(known.T)]
@@ -68,9 +68,9 @@ def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str], group
 def expected_error(
     calibration: Calibration, name: str, predicted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the expected error and both ends of the 90% interval, (rows,) each, of predictions of a target (rows,).
+    """Return a target's expected errors, and the lower and upper ends of the 90% intervals. All arrays are (rows,).
 
-    The expected error is the root mean square error of similar held-out predictions. NaN if there were too few rows.
+    An expected error is the root mean square error of similar held-out predictions, or NaN if these are too few.
     """
     curves = calibration["targets"][name]["curves"]
     if curves is None:
@@ -84,14 +84,14 @@ def expected_error(
 
 
 def lowest_value(assays: Sequence[float] | None) -> float:
-    """Return the lowest possible value of a target with this range of assays: 0, unless an assay is lower."""
+    """Return the lowest possible value of a target from its range of assays: 0, or -inf if an assay is negative."""
     return 0.0 if assays is None or assays[0] >= 0 else -np.inf
 
 
 def interval_ends(
     predicted: np.ndarray, low: np.ndarray, high: np.ndarray, lowest: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both ends of the intervals of predictions (rows,), from quantiles of the errors, (rows,) each.
+    """Return both ends of the prediction intervals. low, high: quantiles of the errors. All arrays are (rows,).
 
     An interval always contains the prediction, and no values below `lowest` unless the prediction is lower.
     """
@@ -102,7 +102,7 @@ def interval_ends(
 
 
 def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
-    """Return the curves of a target's errors, a point for each bin. tail: the share of errors beyond each end."""
+    """Return a target's error curves, with a point for each bin. tail: the fraction of errors beyond each end."""
     errors = measured - predicted
     bins = split_bins(predicted)
     quantiles = [conformal_quantiles(errors[rows], np.array([tail])) for rows in bins]
@@ -115,7 +115,7 @@ def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dic
 
 
 def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each bin, by ascending median. Bins with the same median are merged (often many are 0)."""
+    """Return the rows of each bin, in ascending order of median. Bins with equal medians (often 0) are merged."""
     count = min(max(len(predicted) // BIN_ROWS, 1), MAX_BINS)
     bins: list[np.ndarray] = []
     for rows in np.array_split(np.argsort(predicted, kind="stable"), count):
@@ -127,9 +127,9 @@ def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower and the upper quantile of errors (rows,) for each share (tails,) beyond them.
+    """Return the lower and upper quantiles of errors (rows,). tails: the fractions of errors beyond each quantile.
 
-    A new error has n + 1 equally probable ranks among n errors (Papadopoulos et al. 2002).
+    A new error has each of the n + 1 ranks among n errors with equal probability (Papadopoulos et al. 2002).
     """
     ordered, count = np.sort(errors), len(errors)
     low = np.maximum(np.floor((count + 1) * tails), 1).astype(int) - 1
@@ -140,7 +140,7 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
     """Return the largest of TAILS with which intervals calibrated on some holes cover enough assays from the others.
 
-    pairs: for each target, its predictions, assays and holes, (rows,) each.
+    pairs: each target's predictions, assays and holes, three arrays (rows,).
     """
     coverages = [measure_coverage(*pair) for pair in pairs]
     coverage = [each for each in coverages if each is not None]
@@ -151,7 +151,7 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
-    """Return the share of a target's assays that are inside intervals calibrated on other holes, for each of TAILS."""
+    """For each of TAILS, return the fraction of assays in intervals calibrated on other holes, or None for few rows."""
     _, numbers = np.unique(holes, return_inverse=True)
     parts = numbers % MAX_PARTS
     inside = np.zeros((len(TAILS), len(measured)), dtype=bool)
@@ -172,13 +172,12 @@ def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndar
 
 
 def read_held_out(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Return the predictions in a held_out.csv, (rows, targets), NaN where empty. Raises CalibrationError."""
+    """Return the predictions in a held_out.csv, (rows, targets), with NaN for empty cells. Raises CalibrationError."""
     return _to_array(_read_table(path, dict.fromkeys(names, pa.float64())), names)
 
 
 def read_assays(path: Path, names: Sequence[str], group: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the assays of a data file, (rows, targets), NaN where missing, and the hole of each row. Raises
-    CalibrationError."""
+    """Return a data file's assays (rows, targets), NaN where missing, and each row's hole. Raises CalibrationError."""
     table = _read_table(path, dict.fromkeys(names, pa.float64()) | {group: pa.string()}, allow_missing=True)
     holes = table[group].fill_null("").to_numpy() if group in table.column_names else np.full(len(table), "")
     return _to_array(table, names), holes

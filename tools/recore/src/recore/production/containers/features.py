@@ -3,12 +3,12 @@
 As the program of a processing job, this file packs model.tar.gz for the container:
 
     channels.json          {"columns": [...]}, the header of the training file
-    reference.json         the reference of its spectra; missing if they cannot be compared
+    reference.json         the reference fitted to its spectra; missing if spectra cannot be compared
     code/                  this file, domain.py, row_notes.py, challenge.json and the submission's preprocess.py
 
-As the script that the container serves, it accepts CSV, with or without a header, or one or several spectra as JSON. It
-returns CSV: the index, the inputs that preprocess.py computes, and the spectrum's position relative to the domain. With
-the content type "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell contains the reason.
+As the script that the container serves, it accepts CSV, with or without a header, or one or more spectra as JSON. It
+returns CSV: the index, the inputs that preprocess.py computes, and the spectrum's position relative to the domain. If
+the content type is "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell contains the reason.
 """
 
 import argparse
@@ -45,18 +45,18 @@ Row = list[str]  # the cells of a line
 
 
 class SpectraError(ValueError):
-    """The spectra of a file or a request are invalid. The message is one line with the location."""
+    """The spectra in a file or a request are invalid. The message is one line with the location."""
 
 
 class PreprocessError(SpectraError):
-    """The submission's preprocess() returned an invalid result, independently of the spectra."""
+    """The submission's preprocess() returned an invalid result, which the spectra did not cause."""
 
 
 class Columns:
     """The columns of the training file, which determine the order of cells.
 
-    ids, targets: the challenge's columns. names: the index, IDs and channels. channels: only the channels. Raises
-    SpectraError if a column is repeated.
+    ids, targets: the challenge's IDs and targets. names: the index, IDs and channels. channels: only the channels.
+    Raises SpectraError for a duplicate column.
     """
 
     def __init__(self, columns: Sequence[str], ids: Collection[str], targets: Collection[str]) -> None:
@@ -71,7 +71,7 @@ class Columns:
         self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same header
 
     def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
-        """Yield rows of cells in the order of `names`, empty for missing IDs. The first may be a header.
+        """Yield the cells of rows in the order of `names`, empty for missing IDs. The first row may be a header.
 
         source: the name of the rows in messages. Raises SpectraError.
         """
@@ -97,7 +97,7 @@ class Columns:
             yield ["" if position is None else row[position] for position in positions]
 
     def read_spectra(self, rows: Sequence[Row]) -> "np.ndarray":
-        """Return the absorbances of arranged rows, (rows, channels); NaN where a cell is not a number."""
+        """Return the absorbances of arranged rows, (rows, channels), with NaN for cells that are not numbers."""
         import numpy as np
 
         cells = [[row[position] for position in self._channel_positions] for row in rows]
@@ -113,7 +113,7 @@ class Columns:
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
         """Return the position in a header of each of `names`, or None for a missing ID. Raises SpectraError.
 
-        The index is the column with the training file's name of the index, otherwise the first one.
+        The index is the column with the training file's index name, otherwise the first column.
         """
         if repeated := find_repeated(header):
             raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
@@ -141,7 +141,7 @@ class Columns:
 
 
 class Features:
-    """Compute the model's inputs from rows of raw spectra.
+    """Computes the model's inputs from rows of raw spectra.
 
     domain: a domain.Domain, which describes each row. notes: the module row_notes, which writes descriptions.
     """
@@ -156,9 +156,9 @@ class Features:
         return self._columns.ids
 
     def compute(self, rows: Iterable[Row], source: str = "the request") -> "pd.DataFrame":
-        """Return the inputs (rows, columns) for rows of cells, of which the first may be a header.
+        """Return the inputs (rows, columns) for rows of cells. The first row may be a header.
 
-        Raises SpectraError if the rows, preprocess() or its result are invalid.
+        Raises SpectraError if the rows are invalid, or if preprocess() fails or returns an invalid result.
         """
         import pandas as pd
 
@@ -177,7 +177,7 @@ class Features:
     def answer(self, rows: Iterable[Row], content_type: str) -> str:
         """Return the inputs as CSV. With bad-rows=empty, a bad row has empty inputs and a note with the reason.
 
-        Raises SpectraError as `compute` does, but for bad rows only if their number of cells is wrong.
+        Raises SpectraError as `compute` does or, with bad-rows=empty, only for an invalid header or number of cells.
         """
         if not (self._notes and self._notes.has_parameter(content_type, self._notes.BAD_ROWS_EMPTY)):
             return write_inputs(self.compute(rows))
@@ -268,7 +268,7 @@ def make_columns(header: Sequence[str], challenge: Path) -> Columns:
 
 
 def transform_fn(features: Features, data: str | bytes, content_type: str, accept: str) -> Any:
-    """Respond with CSV regardless of `accept`, because there is no Accept header between containers."""
+    """Respond with CSV regardless of `accept`, because no Accept header is sent between containers."""
     try:
         return features.answer(read_request(data, content_type, features.ids), content_type), "text/csv"
     except PreprocessError:
@@ -314,7 +314,7 @@ def read_csv(body: str) -> Iterator[Row]:
 
 
 class Number(str):
-    """A number as written in JSON, so that a data file has the same digits."""
+    """A number with the digits written in JSON."""
 
 
 def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:

@@ -6,9 +6,9 @@ As the entry point of a training job, this file runs submission/train.py and add
     code/submission/       the submission's files
     expected_error.json    the calibration of expected errors
 
-As the script that the container serves, it returns the submission's own CSV by default. JSON adds units, expected
-errors, 90% intervals, flags and the domain. "text/csv; details=yes" returns the domain, the values, the lower and upper
-ends of their intervals, and the reason if a row could not be predicted.
+As the script that the container serves, it returns the submission's own CSV by default. JSON responses add units,
+expected errors, 90% intervals, flags and the domain. "text/csv; details=yes" returns the domain, the values, the lower
+and upper ends of their intervals, and the reason if a row could not be predicted.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ Challenge = dict[str, Any]
 class ServedSubmission:
     """The submission's train.py with its model.
 
-    calibration: for expected errors, or None without held-out predictions. units: by target.
+    calibration: the calibration of expected errors, or None without held-out predictions. units: the units by target.
     """
 
     def __init__(self, model_dir: str) -> None:
@@ -98,7 +98,7 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
 
 
 def write_details(model: ServedSubmission, request: str, notes: Sequence[row_notes.Note]) -> str:
-    """Return a line with details for each row of a request with a header."""
+    """Return a line with details for each row of a request, which has a header."""
     header, *rows = [row for row in csv.reader(io.StringIO(request)) if row]
     notes = notes or [None] * len(rows)
 
@@ -130,7 +130,7 @@ def write_details(model: ServedSubmission, request: str, notes: Sequence[row_not
 
 @contextlib.contextmanager
 def imports_from(folder: Path) -> Iterator[None]:
-    """Give the submission's modules priority in imports, even over this container's modules of the same name."""
+    """Give the submission's modules priority over this container's modules of the same name."""
     sys.path.insert(0, str(folder))
     programs = [Path(name).stem for name in FILES if name.endswith(".py")]
     names = [name for name in programs if (folder / name).exists() or (folder / f"{name}.py").exists()]
@@ -141,7 +141,7 @@ def imports_from(folder: Path) -> Iterator[None]:
 
 
 def write_predictions(predictions: Any, accept: str) -> str:
-    """Return predictions (rows, targets) as CSV, as the image does without output_fn."""
+    """Return predictions (rows, targets) as CSV, as the image does if train.py has no output_fn."""
     lines = io.StringIO()
     csv.writer(lines, lineterminator="\n").writerows(np.asarray(predictions, dtype=float).tolist())
     return lines.getvalue()
@@ -153,7 +153,7 @@ def read_challenge(folder: Path) -> Challenge:
 
 
 def read_predictions(response: str, targets: int) -> np.ndarray:
-    """Return the predictions in a CSV, (rows, targets), NaN where empty. Raises ValueError."""
+    """Return the predictions in a CSV, (rows, targets), with NaN for empty cells. Raises ValueError."""
     rows = [row for row in csv.reader(io.StringIO(response)) if row]
     for number, row in enumerate(rows, 1):
         if len(row) != targets:
@@ -166,8 +166,7 @@ def read_predictions(response: str, targets: int) -> np.ndarray:
 
 
 def read_index(request: str, rows: int) -> list[str]:
-    """Return the first cell of each row of a request, with or without a header. Raises ValueError if their number is
-    not `rows`."""
+    """Return the first cell of each row except a header. Raises ValueError if the number of cells is not `rows`."""
     cells = [row[0] for row in csv.reader(io.StringIO(request)) if row]
     if len(cells) - rows not in (0, 1):
         raise ValueError(f"train.py returned {rows} rows for a request with {len(cells)} lines")

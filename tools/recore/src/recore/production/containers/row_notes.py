@@ -1,6 +1,6 @@
-"""Notes from the first container to the second about each row: its position in the domain, or why it has no inputs.
+"""Pass a note on each row from the first container to the second: its position in the domain, or why it has no inputs.
 
-A note is the last cell of a line, as JSON. Rows are isolated from each other: one bad row does not affect the others.
+A note is the last cell of a line, as JSON. A bad row does not affect other rows.
 """
 
 import json
@@ -29,14 +29,14 @@ Note = dict[str, Any] | RowProblem | None  # from Domain.describe(); None if the
 
 
 def has_parameter(content_type: str, parameter: str) -> bool:
-    """Return whether a content type has a parameter, such as details=yes in "text/csv; details=yes"."""
+    """Return whether a content type has a parameter such as details=yes."""
     return parameter in (each.strip().lower() for each in content_type.split(";")[1:])
 
 
 def compute_by_row(
     rows: Sequence[Row], compute: Callable[[Sequence[Row]], Sequence[Result]]
 ) -> list[Result | RowProblem]:
-    """Return the result of each row. If `compute` fails, call it on each half of the rows, recursively."""
+    """Return each row's result or RowProblem. If `compute` fails for several rows, call it for each half of them."""
     if not rows:
         return []
     try:
@@ -53,7 +53,7 @@ def write_note(note: Note) -> str:
 
 
 def take_notes(csv: str) -> tuple[str, list[Note]]:
-    """Split a CSV into the CSV without the column of notes, and the notes."""
+    """Return a CSV without its column of notes, and the notes."""
     cells = [match[2] for match in LAST_CELL.finditer(csv) if match[1] is None]
     return LAST_CELL.sub(r"\1", csv), [read_note(cell) for cell in cells[1:]]
 

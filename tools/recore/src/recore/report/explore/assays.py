@@ -1,4 +1,4 @@
-"""Section on the assays: shares measured and at the detection limit, distributions, and implausible values."""
+"""Section on the assays: fractions measured and at the detection limit, distributions, and implausible values."""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ NOT_MEASURED = "{targets} without assays"
 
 
 def section(data: SpectralData) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     if not len(data.assays.columns):
         finding = PageFinding("note", "no assays", "the file has no assays, as is usual for private data", "assays")
         return Section("assays", TITLE, READING, (), NO_ASSAYS, [finding])
@@ -98,7 +98,7 @@ def _states(table: pd.DataFrame) -> Figure:
 
 
 def _boxes(table: pd.DataFrame) -> Figure:
-    """Draw the boxes on a logarithmic axis that begins a decade below the lowest positive number."""
+    """Draw box plots on a logarithmic axis that begins a decade below the lowest positive value."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
     values = positive[names].to_numpy()

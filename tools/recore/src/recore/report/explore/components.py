@@ -45,7 +45,7 @@ OUTLIER_NOTE = "SNV spectra of the rows furthest beyond a limit, and the median 
 
 
 def section(binned: BinnedData, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
-    """Return the section with its findings, and the table of rows, or None if components cannot be fitted."""
+    """Return the section, and the table of rows, or None if components cannot be fitted."""
     try:
         model = Components(binned.values)
     except ValueError as error:
@@ -82,7 +82,7 @@ def row_table(binned: BinnedData, model: Components) -> pd.DataFrame:
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
-    """Return each row's hover label, which contains its IDs."""
+    """Return each row's hover label with its IDs."""
     depths = [""] * len(table)
     if challenge().depths:
         depths = [f", {low:g} to {high:g} m" for low, high in zip(table[DEPTH_FROM], table[DEPTH_TO], strict=True)]
@@ -91,7 +91,7 @@ def row_labels(table: pd.DataFrame) -> list[str]:
 
 
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], outliers: np.ndarray) -> Figure:
-    """Draw the scores. Each of the first NAMED holes has its own marker; all others are one series behind them."""
+    """Draw the scores. The first NAMED holes have their own markers; the other holes form one series behind them."""
     group = challenge().group
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     share = f"PC1, {model.shares[0]:.0%} of the variance"
@@ -158,7 +158,7 @@ def _outlying_rows(table: pd.DataFrame, model: Components, outlier_rows: np.ndar
 
 
 def _findings(table: pd.DataFrame, model: Components, outliers: np.ndarray, ratio: Floats) -> list[PageFinding]:
-    """Return the finding on outliers. ratio: the larger of T2 and Q, each divided by its limit."""
+    """Return the finding on outliers. ratio: the larger of T2 / its limit and Q / its limit, for each row."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     rows = int(outliers.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}

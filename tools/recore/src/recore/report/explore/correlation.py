@@ -31,7 +31,7 @@ HEAT_MAP = (
 
 
 def section(binned: BinnedData) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     table = correlation_table(binned)
     if not len(table):
         return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=MIN_ROWS))
@@ -48,7 +48,7 @@ def section(binned: BinnedData) -> Section:
 
 
 def correlation_table(binned: BinnedData) -> pd.DataFrame:
-    """Return the number of rows and each bin's correlation; a row for each assay with MIN_ROWS different values."""
+    """Return the number of rows and each bin's correlation for each varying assay with MIN_ROWS positive values."""
     bins = [f"{value:.1f}" for value in binned.wavenumbers]
     table = {}
     for name, column in binned.data.assays.items():

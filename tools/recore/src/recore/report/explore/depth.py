@@ -32,7 +32,7 @@ LOGS = "Scores and assays of individual holes by depth. Click a legend entry to 
 
 
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> Section:
-    """Return the section with its findings. table: from components.row_table, or None if no components were fitted."""
+    """Return the section. table: the result of components.row_table, or None without components."""
     intervals, findings = _intervals(data)
     if not challenge().depths:
         holes_only = Table("intervals", "Holes", "Samples of each hole.", intervals[[challenge().group, "rows"]])

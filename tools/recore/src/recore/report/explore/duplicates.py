@@ -46,7 +46,7 @@ IDENTICAL_NOTE = " The first bar includes {rows} whose distance is below the ran
 
 
 def section(binned: BinnedData, private: BinnedData | None) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     group = challenge().group
     files = {"public": binned} | ({"private": private} if private else {})
     if sum(len(binned.rows) for binned in files.values()) < 2:
@@ -73,10 +73,10 @@ def section(binned: BinnedData, private: BinnedData | None) -> Section:
 
 
 def estimate_noise(spectra: Floats) -> float:
-    """Estimate the noise in spectra (rows, channels): the upper quartile over channels of its standard deviation.
+    """Return the upper quartile, over channels, of the noise's standard deviation in spectra (rows, channels).
 
-    Differences of a high order remove all but the noise, scaled by the root of a binomial coefficient. The median over
-    rows (times 1.4826, as for a normal distribution) and the quartile are not affected by sharp bands.
+    Differences of a high order contain only noise, multiplied by the root of a binomial coefficient. Sharp bands do not
+    affect the median over rows (times 1.4826, as for a normal distribution) and the quartile.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -86,9 +86,9 @@ def estimate_noise(spectra: Floats) -> float:
 
 
 def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
-    """Return each row's nearest rows as unique pairs, the nearest first: row_1 < row_2, distance, correlation.
+    """Return unique pairs of near rows, nearest first, with the columns row_1 < row_2, distance and correlation.
 
-    Scores are never further apart than the spectra, so near spectra have near scores.
+    Pairs are found by their principal component scores, because near spectra have near scores.
     """
     from scipy.spatial import cKDTree
 

@@ -93,7 +93,7 @@ def _facts(data: SpectralData) -> dict[str, str]:
 
 
 def _column_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
-    """Return findings on units that differ from the schema's, codes, and similar hole names. file: their prefix."""
+    """Return findings on implausible units, suspected codes and similar hole names. file: a prefix of their texts."""
     content = {name: data.assays[name].to_numpy() for name in data.assays}
     units, codes = suspected_content_units(content), suspected_codes(content)
     findings = [PageFinding("bad", "assay unit", file + one.message, "assays", one.values) for one in units]

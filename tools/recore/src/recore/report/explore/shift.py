@@ -1,7 +1,7 @@
-"""Section that compares private and public SNV spectra; no assays are needed.
+"""Section that compares private and public SNV spectra.
 
 New holes always differ from known holes. Each public hole is therefore compared with the other public holes in the same
-way: private rows are unusual only if they are further away than the rows of public holes.
+way: private rows are unusual only if they are even further away.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ RANDOM_SPLITS = 20  # random splits of the public holes, for comparison
 class TwoSampleTest:
     """Performance of a classifier that separates two sets of rows.
 
-    auc: area under the ROC curve: 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether the
-    test used held-out holes instead of rows. usual: ascending AUCs for random splits of the public holes; empty if
-    there are fewer than four holes, or if by_hole is False.
+    auc: area under the ROC curve: 0.5 if the sets do not differ, NaN if there are too few rows. by_hole: whether holes
+    were held out instead of rows. usual: ascending AUCs for random splits of the public holes; empty if there are fewer
+    than four holes, or if by_hole is False.
     """
 
     auc: float
@@ -121,7 +121,7 @@ HELD_OUT = (
 
 
 def section(binned: BinnedData, private_data: SpectralData, private: BinnedData | None) -> Section:
-    """Return the section with its findings. private: None if the channels differ."""
+    """Return the section. private: None if the channels differ."""
     reason, model = channel_difference(binned.data, private_data), None
     if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
@@ -163,9 +163,9 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 
 def held_out_holes(binned: BinnedData, private: BinnedData, model: Components) -> pd.DataFrame:
-    """Return the number of rows in each hole, and their shares beyond the limits of components fitted without it.
+    """Return each hole's number of rows and fractions of rows beyond the limits of components fitted without the hole.
 
-    Components are fitted to all public rows for a private hole, and to the other public holes for a public hole.
+    For a private hole, the components are fitted to all public rows; for a public hole, to the other public holes.
     """
     group = challenge().group
     holes = []

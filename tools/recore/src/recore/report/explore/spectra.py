@@ -20,7 +20,7 @@ from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 @dataclass(frozen=True)
 class HoleSpectra:
-    """Spectra of a hole. rows: row numbers in the file. shape: median SNV spectrum (bins,), None if none is valid."""
+    """A hole's spectra. rows: row numbers in the file. shape: the median of the valid SNV spectra (bins,), or None."""
 
     name: str
     rows: NDArray[np.intp]
@@ -28,7 +28,7 @@ class HoleSpectra:
 
 
 def order_holes(binned: BinnedData) -> list[HoleSpectra]:
-    """Return all holes, sorted by the distance between their median SNV spectrum and the median of all holes."""
+    """Return all holes by the distance of their median SNV spectrum from the median of all holes, largest first."""
     rows_with_shape = rows_by_group(binned.holes)
     medians = {name: np.median(binned.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
@@ -73,7 +73,7 @@ SOME_HOLES_NOTE = " The first {drawn} of {holes} holes."
 
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return linearly interpolated quantiles (levels, columns) that ignore NaN; NaN for a column without values."""
+    """Return linearly interpolated quantiles (levels, columns), ignoring NaN; a column without values has NaN."""
     gaps = np.isnan(values).any(axis=0)
     result = np.full((len(levels), values.shape[1]), np.nan)
     result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
@@ -83,7 +83,7 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
 
 
 def section(binned: BinnedData, holes: list[HoleSpectra], private: SpectralData | None) -> Section:
-    """Return the section with its findings. holes: from order_holes."""
+    """Return the section. holes: from order_holes."""
     data = binned.data
     items: list[Figure | Table] = [_all_rows(data, private), _hole_figure(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
@@ -246,7 +246,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """Return the axis range for quantiles (levels, channels). The outer channels, which may be noisy, are ignored."""
+    """Return the axis range for quantiles (levels, channels). The outer channels may be noisy and are ignored."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:
@@ -256,5 +256,5 @@ def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
 
 
 def _step(channels: int) -> int:
-    """Return k, where every k-th channel is drawn."""
+    """Return k such that every k-th channel is drawn."""
     return max(1, math.ceil(channels / DRAWN_CHANNELS))

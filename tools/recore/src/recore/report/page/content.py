@@ -20,7 +20,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 @dataclass(frozen=True)
 class PageFinding:
-    """A result in one sentence. name and values are for programs; section contains the evidence."""
+    """A result in one sentence. name, values: for programs. section: the name of the section with the evidence."""
 
     level: Level
     name: str
@@ -31,12 +31,12 @@ class PageFinding:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
+    """A plot, a sentence about it (also for screen readers), and its numbers, which are written to `name`.csv.
 
-    choices: names of the plots, if one of several is shown at a time; each series has the position of its choice as
-    `meta`, and only the first choice is visible. details: a line for each choice. layouts: axis changes for each
-    choice. groups: what points can be coloured by, such as drill hole; the figure's `meta` then has each row's `labels`
-    and `groups`, and each group's `looks`; each point has its row's position as `customdata`.
+    choices: names of the plots, if one of several is shown at a time. Each series then has the position of its choice
+    as `meta`, and only the first choice is visible. details: a line for each choice. layouts: axis changes for each
+    choice. groups: the property that colours the points, such as drill hole. The figure's `meta` then has each row's
+    `labels` and `groups`, and each group's `looks`; each point has its row's position as `customdata`.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. The page shows at most TABLE_ROWS rows, `name`.csv all of them.
+    """A table. The page shows at most TABLE_ROWS rows; `name`.csv contains all rows.
 
-    empty: entries in the first column of rows without values, which the page does not show.
+    empty: names in the first column of rows without values, which the page does not show.
     """
 
     name: str

@@ -83,7 +83,7 @@ def set_opacity(colour: str, opacity: float) -> str:
 
 
 def pattern_style(colour: str, shape: str) -> dict[str, Any]:
-    """Return a bar's marker with a pattern, which is visible without colour. shape: plotly's name for the pattern."""
+    """Return a bar's marker with a pattern that is visible without colour. shape: plotly's name for the pattern."""
     return {"color": colour, "pattern": {"shape": shape}}
 
 
@@ -103,7 +103,7 @@ MAX_COLOURS = 9  # series with their own colour; more colours are hard to distin
 
 
 def new_figure(height: int, **layout: Any) -> Figure:
-    """Return an empty figure, height in pixels; page.js adds the layout that all figures share."""
+    """Return an empty figure. height: pixels. page.js adds the layout that all figures share."""
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 
@@ -168,9 +168,9 @@ def split_marked(
 
 
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
-    """Clip values to an axis from `low` to `high`. Return them and `outside`, for edge_symbols and count_outside.
+    """Return `values` clipped to an axis from `low` to `high`, and `outside` for edge_symbols and count_outside.
 
-    outside: -1 for a value below the axis, 1 for a value above it, otherwise 0, also for NaN.
+    outside: -1 for a value below the axis, 1 for a value above the axis, otherwise (also for NaN) 0.
     """
     numbers = np.asarray(values, dtype=float)
     outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)

@@ -77,7 +77,7 @@ def _plot(figure: Figure) -> dict[str, Any]:
 
 
 def _prepare(value: Any, key: str = "") -> Any:
-    """Return a value with strings escaped that plotly.js would parse as markup, and numbers rounded to save space."""
+    """Return a value with single-precision arrays, and escape strings that plotly.js would parse as markup."""
     if isinstance(value, dict):
         if value.get("dtype") == "f8":  # single precision is enough for a figure, unless a number is too large for it
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):

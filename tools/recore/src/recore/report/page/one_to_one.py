@@ -32,7 +32,7 @@ class SquareAxes:
     logarithmic: bool
 
     def layout(self, unit: str) -> dict[str, Any]:
-        """Return the changes to the figure's layout for this target."""
+        """Return the changes to the figure's layout for a target with this unit."""
         ends = [self.low, self.high]
         axis: dict[str, Any] = {"type": "linear", "range": ends, "constrain": "domain"}
         if self.logarithmic:
@@ -44,7 +44,7 @@ class SquareAxes:
         }
 
     def is_beyond(self, values: Floats) -> NDArray[np.bool_]:
-        """Return which values are below the axes; zeros are below a logarithmic axis."""
+        """Return a mask of the values below the axes. Zeros are below a logarithmic axis."""
         return values < self.low
 
     def format_scale(self, measured: Floats, predicted: Floats) -> str:
@@ -98,7 +98,7 @@ class OneToOne:
         self.layouts.append(self.axes.layout(unit_of(target)))
 
     def is_beyond(self, rows: Rows) -> NDArray[np.bool_]:
-        """Return which of these rows have a value beyond the axes."""
+        """Return a mask of the rows with a value below the axes."""
         return self.axes.is_beyond(self.measured[rows]) | self.axes.is_beyond(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
@@ -113,7 +113,7 @@ class OneToOne:
         self._add(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="predicted = measured")
 
     def add_edge(self, rows: Rows, labels: Sequence[str]) -> None:
-        """Add the points beyond the axes, as triangles at their edge."""
+        """Add the rows with a value below the axes, as triangles at the edge."""
         if not len(rows):
             return
         measured, predicted = self.measured[rows], self.predicted[rows]

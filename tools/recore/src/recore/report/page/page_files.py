@@ -52,7 +52,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 
 def findings_json(findings: Sequence[PageFinding]) -> str:
-    """Return findings as `--json` prints them."""
+    """Return findings as the JSON that `--json` prints."""
     return json.dumps(_to_dicts(findings), default=_to_json_value)
 
 
@@ -65,10 +65,10 @@ def _to_json_value(value: Any) -> Any:
 
 
 def check_report_path(path: Path) -> None:
-    """Check that a report can be written to `path`, before the work begins.
+    """Raise an error if a report cannot be written to `path`.
 
-    Raises ValueError if its suffix is not .html, OSError if it is not writable, and FileExistsError if the folder for
-    the numbers contains files that do not belong to a report.
+    ValueError: the suffix is not .html. OSError: the path is not writable. FileExistsError: the folder for the numbers
+    contains files that do not belong to a report.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the file name of a report must end in .html")

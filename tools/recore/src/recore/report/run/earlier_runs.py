@@ -1,4 +1,4 @@
-"""Section that compares a run with the other runs in its folder, and target by target with the best earlier run."""
+"""Section that compares a run with the other runs in the same folder, and each target with the best earlier run."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ CHANGE = "Weight x the difference in R2 from {run}, the best earlier run on the 
 
 @dataclass(frozen=True)
 class ComparableRuns:
-    """The runs in a folder. same_data: runs on the same data, best first. invalid: folders without a valid run.json."""
+    """The runs in a folder. same_data: runs on the same data, best first. invalid: messages about invalid records."""
 
     same_data: list[Record]
     this: Record
@@ -46,7 +46,7 @@ class ComparableRuns:
 
 
 def section(run: Record) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     runs = _find_runs(run)
     if runs is None:
         return Section("previous", TITLE, READING, (), UNREADABLE_NOTE)

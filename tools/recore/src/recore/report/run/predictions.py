@@ -52,7 +52,7 @@ NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 @dataclass(frozen=True)
 class PublicRows:
-    """Rows that have a score. rows: each row's IDs. measured, predicted: (rows, targets), NaN if missing."""
+    """The public rows of a score. rows: the rows' IDs. measured, predicted: (rows, targets), NaN if missing."""
 
     score: str
     rows: pd.DataFrame
@@ -62,7 +62,7 @@ class PublicRows:
 
 
 def section(run: Record, public: Path | None = None) -> Section:
-    """Return the section with its findings. public: path of the public file, if it has moved since the run."""
+    """Return the section. public: the path of the public file, if it has moved since the run."""
     try:
         data = _read(run, public)
     except (ValueError, OSError) as error:
@@ -165,7 +165,7 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
-    """Return the MAX_RESIDUALS rows with the largest errors, largest first, and at most MAX_OTHERS others."""
+    """Return the MAX_RESIDUALS rows with the largest errors, largest first, and at most MAX_OTHERS other rows."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]

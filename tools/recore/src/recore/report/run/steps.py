@@ -35,7 +35,7 @@ WITHHELD_NOTE = (
 
 
 def section(run: Record) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     rows = [(step.name, step.kind or "", step.state, step.start_time, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
@@ -93,7 +93,7 @@ def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure
 
 
 def _reason(step: Step) -> str:
-    """Return why a step failed, without the output of the private score, because participants may get the report."""
+    """Return the reason for a failure, but not for the private score, because participants may get the report."""
     if step.name == "private score" and not step.outside:
         return WITHHELD_NOTE
     return plain(step.reason or UNKNOWN_REASON)

@@ -32,7 +32,7 @@ NOT_SCORED = "{targets} without a score"
 
 
 def section(run: Record) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     if run.ranking_score is None:
         return Section("scores", TITLE, READING, (), NO_SCORE, [PageFinding("bad", "no score", NO_SCORE, "scores")])
     table = target_table(run)

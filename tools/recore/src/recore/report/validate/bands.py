@@ -1,4 +1,4 @@
-"""Section on the wavenumbers that predictions depend on: their sensitivity to each bin and correlation with it."""
+"""Section on the wavenumbers that predictions depend on: sensitivity to and correlation with each bin."""
 
 import re
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ NO_WAVENUMBERS = "The input names contain no wavenumbers, so inputs are drawn in
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     if not result.ranked_targets:
         return Section("bands", TITLE, READING, (), NO_FIGURE)
     note = SENSITIVITY_NOTE.format(probes=result.probes)
@@ -74,7 +74,7 @@ def section(result: ValidationResult) -> Section:
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins. positions: (bins,) descending wavenumbers, or numbers if names contain no wavenumbers. names: (bins,)."""
+    """The bins. names: (bins,). positions: (bins,) descending wavenumbers, or numbers if `names` contain none."""
 
     positions: Floats
     names: NDArray[Any]
@@ -95,7 +95,7 @@ class Bins:
 
 
 def wavenumbers(columns: tuple[str, ...]) -> Floats | None:
-    """Return the mean wavenumber in each name, such as bin_3999.9_3988.1, or None if any name contains none."""
+    """Return the mean of the wavenumbers in each name, such as bin_3999.9_3988.1, or None if a name contains none."""
     numbers = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
     usable = bool(numbers) and all(each and min(each) > 100 and max(each) < 20_000 for each in numbers)
     return np.array([np.mean(each) for each in numbers]) if usable else None
@@ -107,7 +107,7 @@ def region_of(wavenumber: float) -> str:
 
 
 def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
-    """Draw the sensitivity (bins, targets), which is in the units of the targets, over wavenumber."""
+    """Draw sensitivity against wavenumber. sensitivity: (bins, targets), in the units of the targets."""
     plot = draw.new_figure(460, xaxis=bins.axis(), yaxis_title_text="standard deviations of the target")
     bins.mark_regions(plot)
     hover = "%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>"

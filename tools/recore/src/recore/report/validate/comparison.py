@@ -32,7 +32,7 @@ WHISKERS = " Whiskers: the standard deviation over all random folds."
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings, except the finding on the score."""
+    """Return the section, without the finding on the score."""
     table = compare_scores(result)
     summary = "First the folds of train.py, then randomly drawn ones."
     repeats = Table("repeats", "This submission, by folds", summary, list_repeats(result))
@@ -43,7 +43,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def compare_scores(result: ValidationResult) -> pd.DataFrame:
-    """Return each method's score on the first folds of each split, and the submission's sd over folds, as rows."""
+    """Return a row for each method and split: its score on the first folds, and the submission's sd over folds."""
     rows = []
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:

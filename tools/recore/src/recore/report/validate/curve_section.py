@@ -30,7 +30,7 @@ ERRORS = " fit() failed with {failures}."
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     curve = result.curve
     if curve is None:
         names = ", ".join(result.hyperparameters)
@@ -64,7 +64,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
-    """Return the score on the first folds and R2 of each target; a row for each split and value."""
+    """Return a row for each split and value, with the score on the first folds and R2 of each target."""
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):

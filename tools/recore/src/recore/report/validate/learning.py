@@ -1,4 +1,4 @@
-"""Section on the learning curve: the score over the number of training drill holes."""
+"""Section on the learning curve: the score against the number of training drill holes."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     table = learning_curve(result)
     if len(table) < 2:
         no_time = any(each.purpose == "learning" for each in result.skipped)
@@ -36,7 +36,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def learning_curve(result: ValidationResult) -> pd.DataFrame:
-    """Return the score and R2 of each target; a row for each number of holes."""
+    """Return a row for each number of holes, with the score and R2 of each target."""
     points = [(each.setting, result.predictions[each]) for each in result.get_completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]

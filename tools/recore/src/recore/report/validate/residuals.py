@@ -45,7 +45,7 @@ COLOUR_NOTE = ": the {count} holes with the largest mean residuals each have a c
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     if not result.ranked_targets:
         return Section("residuals", TITLE, READING, (), NO_FIGURE)
     note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
@@ -65,7 +65,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
-    """Return the mean residual, in standard deviations, and the number of rows for each hole and target."""
+    """Return a row for each hole and target: the number of rows and the mean residual in standard deviations."""
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:

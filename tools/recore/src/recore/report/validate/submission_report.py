@@ -1,4 +1,4 @@
-"""The report of `recore validate`: every section is based on the same validation result."""
+"""The report of `recore validate`. All sections are based on the same validation result."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ TOLERANCE = 5e-5  # scores are printed with four digits
 
 
 def connect_runs(result: ValidationResult, submission: Path, public: Path, runs: Path) -> list[PageFinding]:
-    """Write the held-out score into the records of the submission's runs, and compare it with its own score.
+    """Write the held-out score to the records of the submission's runs, and compare it with the submission's own score.
 
-    Does nothing if some rows were not used, or if no drill holes were held out.
+    Do nothing if some rows were not used, or if no drill holes were held out.
     """
     if result.data.rows < result.rows_of_file or result.decisive_split != "holes":
         return []
@@ -65,7 +65,7 @@ def validate_submission(
 ) -> Page:
     """Return the report on a validation. Arguments and exceptions are the same as for run_validation.
 
-    runs: folder of runs; the held-out score is written to runs of this submission on this file.
+    runs: the folder of runs; this submission's runs on this file receive the held-out score.
     """
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)

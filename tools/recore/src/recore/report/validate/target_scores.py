@@ -29,7 +29,7 @@ NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
 def section(result: ValidationResult) -> Section:
-    """Return the section with its findings."""
+    """Return the section."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
     scored_rows = table.dropna(subset=[f"R2 {result.decisive_split}"])

@@ -48,9 +48,9 @@ class Console:
 
 
 def is_console_request(request: Request) -> bool:
-    """Return whether a request, for a file of the console or to a service, comes from the console.
+    """Return whether a request is for a file of the console or comes from its script.
 
-    A page with a different origin can send neither this Origin nor, without a preflight request, the HEADER.
+    A page with a different origin cannot send this Origin, and cannot send HEADER without a preflight request.
     """
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:
@@ -60,6 +60,6 @@ def is_console_request(request: Request) -> bool:
 
 
 def sign(request: Request) -> None:
-    """Treat a request from the console's script as signed for the service named in its HEADER."""
+    """Treat a request from the console's script as signed for the service that HEADER names."""
     if service := request.headers.get(HEADER):
         request.environ["HTTP_AUTHORIZATION"] = f"Credential=console/date/{REGION}/{service}/aws4_request"

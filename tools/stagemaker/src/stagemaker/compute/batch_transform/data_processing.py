@@ -30,7 +30,7 @@ csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
 class Ticker:
-    """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
+    """Counts small steps of work, and regularly calls `check`, which raises an exception if the job must end."""
 
     def __init__(self, check: Check):
         self._check, self._steps_left = check, CHECK_INTERVAL
@@ -64,7 +64,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """Yield the JSON values in a body: one per line, or a single one. Raises ValueError or RecursionError."""
+    """Yield the JSON values in a body: one per line, or a single value. Raises ValueError or RecursionError."""
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
@@ -75,10 +75,10 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def format_row(cells: Iterable[str]) -> Iterator[str]:
-    """Yield the parts of a line of CSV with the cells of a row.
+    """Yield parts of a CSV line with the cells of a row.
 
-    csv.writer would not quote a carriage return, at which readers would end the row. A single empty cell is quoted: an
-    empty line would be a row without columns.
+    Unlike csv.writer, quote a carriage return, because readers would end the row there. Quote a single empty cell,
+    because an empty line would be a row without columns.
     """
     is_empty = False
     for index, cell in enumerate(cells):
@@ -141,14 +141,14 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the model's request body, at most max_bytes, for an input body."""
+        """Return the model's request body, at most max_bytes long, for an input body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._format(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the output, at most max_bytes, for an input body and the model's response."""
+        """Return the output, at most max_bytes long, for an input body and the model's response."""
         if not self.join and self.output_filter.is_root:
             return response
         tick = Ticker(check)

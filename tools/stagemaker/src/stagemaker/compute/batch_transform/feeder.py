@@ -1,4 +1,4 @@
-"""Send each object of a transform job to a model's servers in requests, and join the responses into one object."""
+"""Split the objects of a transform job into requests to a model's servers, and join the responses into objects."""
 
 import gzip
 import time
@@ -85,7 +85,6 @@ class Feeder:
         return (MAX_MEGABYTES << 20) // self.concurrency
 
     def _read_part(self, file: IO[bytes], limit: int) -> bytes:
-        """Return the next record or chunk, at most `limit` bytes, however large the object is."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -33,9 +33,9 @@ class SelectionTooLarge(Exception):
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression. select: yields parts of a value. selects_one: whether it always yields one.
+    """One step of an expression. select: a function that yields the selected parts of a value.
 
-    applies_to_rows: whether it can be applied to a CSV row, which has no names.
+    selects_one: whether it always yields one part. applies_to_rows: whether it works for CSV rows, which have no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
@@ -68,9 +68,9 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Return an iterator over the selected values, which steps such as `[:,:]` may repeat.
+        """Return an iterator over the selected values. Steps such as `[:,:]` may select a value more than once.
 
-        limit: the maximum that a step may select. tick: called for each value. Raises NoSelection or SelectionTooLarge.
+        limit: the maximum per step. tick: called for each value. Raises NoSelection or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:

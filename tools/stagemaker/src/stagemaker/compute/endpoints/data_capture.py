@@ -1,4 +1,4 @@
-"""Data capture: write invocations to S3 as lines of JSON, in a folder for endpoint, variant and hour."""
+"""Data capture: write invocations to S3 as lines of JSON, in one folder per endpoint, variant and hour."""
 
 import base64
 import contextlib
@@ -64,7 +64,7 @@ class CapturedInvocation:
 class DataCapture:
     """Captures invocations and writes them every second.
 
-    max_waiting_bytes: if more bytes are unwritten, new invocations wait, but at most max_wait_seconds.
+    max_waiting_bytes: while more bytes are unwritten, new invocations wait, but for at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):
@@ -76,7 +76,7 @@ class DataCapture:
         self._random = Random()
 
     def capture(self, request: Record, fleet: Fleet, response: Response) -> None:
-        """Capture an invocation if its fleet has data capture enabled and it is in the sample."""
+        """Capture an invocation that is in the sample, if its fleet has data capture enabled."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
             return

@@ -1,4 +1,4 @@
-"""The instances of one endpoint variant, which are invoked in turn. If a server dies, the next instance is tried."""
+"""The instances of one endpoint variant, invoked in turn. If a connection breaks, the next instance is tried."""
 
 import contextlib
 import itertools
@@ -41,9 +41,9 @@ MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itsel
 class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
-    state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the chain to invoke; None while
-    it is not ready. in_service: set by the fleet when the instance may receive traffic. Servers that end after that are
-    restarted; if they end earlier, the instance fails. has_ended: whether the instance will never serve again.
+    state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the server to invoke; None
+    while it is not ready. in_service: set by the fleet when the instance may receive traffic. Servers that exit later
+    are restarted; if one exits earlier, the instance fails. has_ended: whether the instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -66,7 +66,7 @@ class EndpointInstance:
                 self._end()
 
     def suspend(self, server: Server) -> None:
-        """After an invocation lost its connection, take a server out of service until it responds to /ping again."""
+        """After a broken connection, take a server out of service until it responds to /ping again."""
         with self._state_changed:
             if self.server is server:
                 self.server = None
@@ -158,7 +158,7 @@ class EndpointInstance:
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
-        """Change attributes within the context. Threads that wait for a change are notified when it ends."""
+        """Change attributes within the context. At its end, notify the threads that wait for a change."""
         with self._state_changed:
             try:
                 yield
@@ -171,7 +171,6 @@ def _has_model(server: Server, target_model: str | None) -> bool:
 
 
 def _default_variables(variant: Record) -> dict[str, str]:
-    """Return the containers' default variables. A serverless variant has few CPUs, however many the host has."""
     if "ServerlessConfig" not in variant:
         return {}
     return {"SAGEMAKER_MODEL_SERVER_WORKERS": str(min(_instance_of(variant).cpus, count_cores()))}
@@ -192,9 +191,9 @@ class FleetEnded(Exception):
 class InvocationResult:
     """The outcome of an invocation.
 
-    response: the response, whatever its status, or None if there is a reason instead. container: the name of the
-    container that responded or failed; empty if it is unknown. instance: the instance that was invoked last, or None.
-    seconds: the duration of the model's response.
+    response: the response, whatever its status, or None. reason: why there is no response. container: the name of the
+    container that responded or failed; empty if unknown. instance: the instance that was invoked last, or None.
+    seconds: how long the model took to respond.
     """
 
     response: Response | None = None
@@ -205,7 +204,7 @@ class InvocationResult:
 
 
 class Fleet:
-    """The instances of one variant. Thread-safe, but only one thread may call `scale` and `end` at a time."""
+    """The instances of one variant. Thread-safe, except that only one thread at a time may call `scale` or `end`."""
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
         self.variant: str = variant["VariantName"]
@@ -222,7 +221,7 @@ class Fleet:
         return is_multi_model(self._variant["Model"])
 
     def scale(self, count: int) -> None:
-        """Start instances, or end surplus ones once their invocations have ended, beginning with failed instances."""
+        """Start instances, or end surplus ones, failed ones first. Invocations in progress are completed."""
         with self._state_changed:
             new_instances = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._state_changed)
@@ -235,14 +234,14 @@ class Fleet:
         self._end(surplus_instances)
 
     def is_ready(self) -> bool:
-        """Return whether the servers of all instances not yet in service run. Raises JobFailed if one failed."""
+        """Return whether all instances not in service have running servers. Raises JobFailed if an instance failed."""
         with self._state_changed:
             self._raise_if_failed()
             new_servers = [instance.server for instance in self._instances if not instance.in_service]
         return all(server is not None and server.failure() is None for server in new_servers)
 
     def put_in_service(self) -> None:
-        """Put all instances in service, so that servers are restarted. Raises JobFailed if one failed."""
+        """Put all instances in service, so that servers that exit are restarted. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             for instance in self._instances:
@@ -275,7 +274,7 @@ class Fleet:
         return reply
 
     def end(self) -> None:
-        """Accept no more invocations, and end the instances once those in progress have ended."""
+        """Accept no more invocations, and end the instances when the invocations in progress have ended."""
         with self._state_changed:
             self._has_ended = True
             instances, self._instances = self._instances, []
@@ -283,7 +282,7 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline, target_model: str | None) -> tuple[EndpointInstance, Server] | None:
-        """Return the next ready instance and its server, preferably one that holds the target model."""
+        """Return the next ready instance and its server, or None. Instances with the target model are preferred."""
         with self._state_changed:
             while True:
                 if self._has_ended:

@@ -13,14 +13,14 @@ Parts = Mapping[str, Fraction]  # for each variant, the fraction of its invocati
 
 @dataclass(frozen=True)
 class WeightedFleet:
-    """A fleet and its weight, relative to the sum of all weights."""
+    """A fleet and its weight, to which its number of invocations is proportional."""
 
     fleet: Fleet
     weight: float
 
 
 class Traffic:
-    """The shares of all fleets. Immutable: an updated endpoint gets a new Traffic."""
+    """The fleets and their weights. Immutable: an updated endpoint gets a new Traffic."""
 
     def __init__(self, weighted_fleets: Sequence[WeightedFleet]):
         self.weighted_fleets = tuple(weighted_fleets)
@@ -31,11 +31,11 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by variant name. Not for a DividedTraffic, where a name may occur twice."""
+        """The fleets by variant name. Invalid for a DividedTraffic, where a name may occur twice."""
         return {item.fleet.variant: item.fleet for item in self.weighted_fleets}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """Return a single variant's traffic, even if its weight is 0, or None if there is no such variant."""
+        """Return the traffic of a single variant, even if its weight is 0, or None if the variant does not exist."""
         weighted_fleets = [item for item in self.weighted_fleets if item.fleet.variant == variant]
         if not any(item.weight for item in weighted_fleets):
             weighted_fleets = [WeightedFleet(item.fleet, 1.0) for item in weighted_fleets]
@@ -47,7 +47,7 @@ class Traffic:
 
 
 class DividedTraffic(Traffic):
-    """Traffic during an update: some of the new variants' invocations go to the new fleets."""
+    """Traffic during an update. parts: the fraction of each variant's invocations that the new fleet receives."""
 
     def __init__(self, old_traffic: Traffic, new_traffic: Traffic, parts: Parts):
         super().__init__([*old_traffic.weighted_fleets, *new_traffic.weighted_fleets])
@@ -68,7 +68,7 @@ def divide(old_traffic: Traffic, new_traffic: Traffic, parts: Parts) -> Traffic:
 
 
 def shift(routing: str, sizes: Parts) -> Iterator[Parts]:
-    """Yield the parts for each step of an update.
+    """For each step of an update, yield the fractions of invocations that the new fleets receive.
 
     routing: the Type of a TrafficRoutingConfiguration. sizes: each variant's step size, above 0; 1 for ALL_AT_ONCE.
     """

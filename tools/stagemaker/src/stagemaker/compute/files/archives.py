@@ -13,7 +13,7 @@ from stagemaker.compute.processes.volume import Volume
 def pack(
     folder: OutputFolder, archive: Path, volume: Volume, check: Check = ignore, announce: Announce = ignore
 ) -> None:
-    """Pack a folder's content into a tar.gz archive, as SageMaker packs a model, without absolute symbolic links.
+    """Pack a folder's content into a tar.gz archive, as SageMaker does for models, omitting absolute symbolic links.
 
     Raises JobFailed if the folder cannot be read or is larger than the volume, and OSError if the local disk is full.
     """
@@ -39,7 +39,7 @@ def pack(
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -> None:
     """Unpack a tar archive, plain or gzipped, into a folder, without writing outside it.
 
-    Raises JobFailed if it is invalid, hostile or too large for the volume, and OSError if the local disk is full.
+    Raises JobFailed if the archive is invalid, malicious or too large, and OSError if the local disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = ""
@@ -68,9 +68,9 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter; reject paths through earlier symbolic links, which some releases of Python 3.12 accept.
+    """Apply tarfile's filter, and reject paths through symbolic links that come earlier in the archive.
 
-    Nothing outside the folder is checked, because messages would reveal which files exist there.
+    Some releases of Python 3.12 accept such paths. Only the folder is checked: messages must not reveal other files.
     """
     filtered_member = tarfile.data_filter(member, folder)
     link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""

@@ -31,8 +31,8 @@ def ignore(*_: object) -> None:
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path relative to that folder. path: the path of the content, which is the target of a link. info: the
-    status of the content, or None for a broken link.
+    name: its path relative to the output folder. path: the path of the content, which is the target of a link. info:
+    the status of the content, or None for a broken link.
     """
 
     name: str
@@ -56,9 +56,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Methods raise JobFailed, without the host's paths, if it cannot be read.
+    """A job's output folder. Methods raise JobFailed, without the host's paths, if the folder cannot be read.
 
-    ml: the folder that the job sees as /opt/ml, without symbolic links. name: the output folder's path in the job.
+    ml: the path, without symbolic links, of the job's /opt/ml on the host. name: the output folder's path in the job.
     """
 
     ml: Path
@@ -82,7 +82,7 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its contents.
 
-        If it is itself a file, it is yielded with an empty name. Pipes, sockets and links out of it are skipped.
+        If the folder is in fact a file, yield it with an empty name. Skip pipes, sockets and links out of the folder.
         """
         folders = [""]
         try:
@@ -122,7 +122,7 @@ class OutputFolder:
     def check_volume(self, volume: Volume, check: Check, is_archive: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        is_archive: whether a file with several names counts once, as in an archive; otherwise it counts for each name.
+        packed: whether a file with several hard links counts once, as in an archive, instead of once per link.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()

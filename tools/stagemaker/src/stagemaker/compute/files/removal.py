@@ -1,4 +1,4 @@
-"""Remove jobs' folders, whatever their state."""
+"""Remove jobs' folders."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
-    External programs remove it, because they open few files at any depth, and all jobs share this process's limit.
+    External programs remove it, because they open few files at any depth. All jobs share the limit on open files.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

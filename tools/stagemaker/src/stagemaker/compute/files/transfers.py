@@ -1,4 +1,4 @@
-"""Transfer a job's files to and from S3. `check` is called before each chunk, and raises if the job must end."""
+"""Transfer a job's files to and from S3. Before each chunk, `check` raises an exception if the job must end."""
 
 import io
 import re
@@ -26,7 +26,7 @@ NON_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_address(string: str) -> bool:
-    """Return whether a string is an S3 URI, as in s3://bucket/key or https://s3.amazonaws.com/bucket/key."""
+    """Return whether a string is an S3 URI such as s3://bucket/key or https://s3.amazonaws.com/bucket/key."""
     return string.startswith("s3://") or (WEB_ADDRESS.fullmatch(string) is not None and parse(string)[0] != "")
 
 
@@ -43,8 +43,8 @@ def download(
 ) -> None:
     """Download the objects under a prefix to paths relative to the prefix; a single object keeps its name.
 
-    volume: the volume that must hold them. is_object: whether the URI is of a single object. Raises JobFailed if they
-    do not fit, or if a key is not a path within the folder, and OSError if the local disk is full.
+    volume: the volume on which the objects must fit. is_object: whether the URI is a single object's. Raises JobFailed
+    if they do not fit, or if a key is not a path within the folder, and OSError if the local disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -93,8 +93,8 @@ def upload_folder(
 ) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder is a file, it is uploaded to that key.
 
-    Raises JobFailed if it cannot be read; before any upload, if it is larger than the volume; and after all other
-    uploads, if names of files cannot be keys.
+    Raises JobFailed if the folder cannot be read, or is larger than the volume (before any upload). If some file names
+    cannot be keys, JobFailed is raised after all other files have been uploaded.
     """
     if not folder.exists():
         return
@@ -119,7 +119,7 @@ def upload_folder(
 
 
 def get_archive(folder: Path, uri: str) -> Path:
-    """Return the archive among the objects downloaded from a URI: the file that it names, or the only file."""
+    """Return the archive downloaded from a URI: the file that the URI names, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
@@ -167,9 +167,9 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 
 
 def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
-    """Return whether there is an object at a URI or, with `is_prefix`, one whose key begins with the URI's.
+    """Return whether an object exists at a URI or, with `is_prefix`, has a key that begins with the URI's key.
 
-    Keys that end with "/" do not count: they are folders created in S3's console. Raises OSError if S3 fails.
+    Prefixes do not match keys that end with "/": S3's console creates them for folders. Raises OSError if S3 fails.
     """
     bucket, key = parse(uri)
     size = {"PageSize": 100 if is_prefix else 1}

@@ -25,16 +25,16 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
 def stream_name(container: str) -> str:
-    """Return the last part of the name of a container's stream, without characters that only model names can have."""
+    """Return a container's part of a log stream name, without characters that only model names can have."""
     return container.replace(":", "_").replace("*", "_")
 
 
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    metrics: collects metrics from the output. tail: its last lines. period: seconds after which another
-    MAX_OUTPUT_BYTES are kept; finite only for servers, which run forever. The last part of a long output is delivered
-    when the output or the period ends.
+    metrics: collects metrics from the output. tail: the output's last lines. period: the number of seconds after which
+    another MAX_OUTPUT_BYTES are kept; finite only for servers, which run indefinitely. The last part of a long output
+    is delivered when the output or the period ends.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class JobLog:
         self._add_event(message, milliseconds)
 
     def deliver(self) -> None:
-        """Send the waiting lines in requests that the API accepts. The lines are lost if the group was deleted."""
+        """Send the waiting lines in requests that the API accepts. The lines are lost if the log group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -153,7 +153,9 @@ class JobLog:
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 of an output, in parts with their times in ms. omitted_bytes: bytes before."""
+    """The last MAX_OUTPUT_BYTES // 2 bytes of an output, in parts with their times in ms.
+
+    left_out: the number of earlier bytes."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()
@@ -169,7 +171,6 @@ class LastOutput:
 
 
 def _split(output: bytes) -> tuple[list[str], bytes]:
-    """Return an output's complete lines, and the rest, which becomes a line if it is too long for an event."""
     *lines, rest = output.split(b"\n")
     if len(rest) >= MAX_EVENT_BYTES:
         lines, rest = [*lines, rest], b""

@@ -25,9 +25,9 @@ Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
 def add_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
-    """Return the statistics of a metric, which are empty at first, after adding a value.
+    """Return a metric's statistics, which are empty at first, after adding a value.
 
-    Moments are the count, the mean, and the sum of squared differences from the mean. Source: B. P. Welford,
+    `Moments` contains the count, the mean, and the sum of squared differences from the mean. Source: B. P. Welford,
     Technometrics 4 (1962), 419.
     """
     count, mean, squares = statistics.get("Moments", (0, 0.0, 0.0))
@@ -39,9 +39,9 @@ def add_value(statistics: dict[str, Any], value: float, time: datetime.datetime)
 
 
 class TrainingMetrics:
-    """The metric values in a training job's output. definitions: regular expressions by metric name.
+    """Extracts metrics from a training job's output. definitions: the regular expressions by metric name.
 
-    values: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
+    observed: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
     """
 
     def __init__(

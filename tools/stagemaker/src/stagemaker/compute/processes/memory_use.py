@@ -1,4 +1,4 @@
-"""Measure the memory of commands that share an instance. Every supervisor imports this, so it must load quickly."""
+"""Measure the memory of commands that share an instance. Supervisors import this module, so it must load quickly."""
 
 import fcntl
 import os
@@ -10,8 +10,8 @@ SHARE_FORMAT = struct.Struct("q")  # an entry in the shared file: the number of 
 class MemoryUse:
     """The memory that one command and the other commands on its instance use, in bytes.
 
-    path: a file shared with the other commands' supervisors; None if there are none. limit: the limit of all commands
-    together, if any. peak: the peak of all commands together.
+    path: a file shared with the supervisors of the other commands, if any. limit: the limit of all commands together,
+    if any. peak: the peak of all commands together.
     """
 
     def __init__(self, path: str | None, limit: int | None):
@@ -37,10 +37,10 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether this command must end: together, all exceed the limit, and no other one uses more.
+        """Return whether this command must end: together, all exceed the limit, and no other command uses more.
 
-        If there are several, they must exceed the limit twice in a row, since only then has each measured shared memory
-        exactly. They decide one at a time; a command that must end removes its share at once, so that only one ends.
+        Several commands must exceed the limit twice in a row, since only then has each measured shared memory exactly.
+        One decides at a time; if it must end, it removes its share at once, so that no other one ends.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1
@@ -75,7 +75,6 @@ def read_shares(path: str | os.PathLike[str]) -> list[int]:
 
 
 def _add_share(path: str) -> tuple[int, int]:
-    """Add a share for this command; return the file's descriptor and the share's offset."""
     append_descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(append_descriptor, SHARE_FORMAT.pack(0))

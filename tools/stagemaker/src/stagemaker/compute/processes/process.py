@@ -51,8 +51,8 @@ class Ending:
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder, whose path identifies its processes, because their environment contains it. instance: its
-    limits. output: stdout and stderr combined.
+    folder: the job's folder; processes with its path in their environment belong to the job. instance: the command's
+    limits. output: the combined stdout and stderr.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
@@ -85,7 +85,7 @@ class SupervisedProcess:
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
-        """Return the supervisor's exit status, or None while it runs. Kill it if it is overdue."""
+        """Return the supervisor's exit status, or None while it runs. Kill the supervisor if it is overdue."""
         if time.monotonic() > self._latest_end:
             self._process.kill()
         return self._process.poll()
@@ -114,7 +114,7 @@ class SupervisedProcess:
             return Ending(None, 9, reason, now - self._start_time, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """Read until the supervisor ends. A job without a sandbox could keep the pipe open, or write to it."""
+        """Read until the supervisor exits, because a job without a sandbox could keep the pipe open or write to it."""
         line = b""
         for part in read_parts(events, self.poll, 0.2):
             line += part
@@ -135,7 +135,7 @@ class SupervisedProcess:
                     self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill processes without a supervisor, which are recognised by the job's folder in their environment."""
+        """Kill processes that outlived the supervisor. The job's folder in their environment identifies them."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):
@@ -146,7 +146,7 @@ def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) 
     """Yield parts read from a pipe, until it is closed, or until it is empty and `poll` does not return None.
 
     A part is empty if nothing arrived within `seconds`. Once `poll` no longer returns None, at most a pipe's capacity
-    is read, as another process could write to it forever.
+    is read, because another process could write to the pipe forever.
     """
     poller, bytes_left = select.poll(), 16 * READ_SIZE
     poller.register(pipe, select.POLLIN)

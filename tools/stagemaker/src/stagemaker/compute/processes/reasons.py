@@ -1,4 +1,4 @@
-"""Find the reason why a job failed in its files and output, or report a full local disk."""
+"""Find in a job's files and output why it failed, or report that the local disk is full."""
 
 import os
 import stat
@@ -21,7 +21,7 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # likewise, if the job has reported a full
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return why a job failed: the exception's message, preceded by a message about the disk if it is full.
+    """Return why a job failed: the exception's message, after a message about the disk if the disk is full.
 
     folder: the job's folder, whose files must still exist, because removing them frees space.
     """
@@ -44,7 +44,7 @@ def _free_bytes(folder: Path) -> int:
 def failure_file(job: Job, log: JobLog) -> Path:
     """Return the file with a job's failure reason: the job's own failure file, or a new one.
 
-    A failure file by the SDK's driver scripts is replaced, because it says only that the user's script failed.
+    A failure file written by the SDK's driver scripts is replaced, because it says only that the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
     reason = replace_host_paths(read_text(failure), job.folder)
@@ -62,14 +62,14 @@ def failure_file(job: Job, log: JobLog) -> Path:
 
 
 def replace_host_paths(message: str, folder: Path) -> str:
-    """Replace the host's paths in a message from a job without a sandbox."""
+    """Replace the host's paths with the container's in a message from a job without a sandbox."""
     return message.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def exceeded_limit(
     ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
 ) -> str | None:
-    """Return a message about the instance limit that ended a command, or None if none did."""
+    """Return a message about the instance limit that a command exceeded, or None if it exceeded none."""
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
         "processes": f"{subject} started more processes than allowed",
@@ -80,7 +80,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return the first bytes of a job's file; empty if it is not a regular file or is behind a symbolic link."""
+    """Return the first bytes of a job's file, or b'' if it is not a regular file or its path has a symbolic link."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

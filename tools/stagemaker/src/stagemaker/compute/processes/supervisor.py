@@ -2,12 +2,12 @@
 
     python supervisor.py SPECIFICATION EVENTS
 
-SPECIFICATION is a file, removed when read, with the JSON that process.py writes; null stands for no limit. EVENTS is
-the file descriptor to which a line of JSON, the members of `Ending`, is written at the end. Orders arrive on standard
-input: "stop", or "kill" for no grace period.
+SPECIFICATION is a JSON file, which process.py writes and this program removes after reading it; null stands for no
+limit. EVENTS is the file descriptor to which a line of JSON with the members of `Ending` is written at the end. Orders
+arrive on standard input: "stop", or "kill" for no grace period.
 
-As a subreaper, it becomes the parent of processes that outlive their parents, and can thus find all processes of the
-job. If the process that started it disappears, it ends the job.
+The program is a subreaper: it becomes the parent of processes that outlive their parents, and can thus find all
+processes of the job. If the process that started the program disappears, the program ends the job.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def prefer_for_oom_killer() -> Any:
-    """If memory runs out, make the kernel kill the processes that were started within the context first."""
+    """If memory runs out, make the kernel kill processes that were started within the context before any others."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         old_score = score.read_text()
@@ -99,7 +99,7 @@ def prefer_for_oom_killer() -> Any:
 def watch(
     job: Any, specification: dict[str, Any], start_time: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
-    """Wait until the job ends. End it when ordered to, or if it exceeds a limit. Return its outcome."""
+    """Wait until the job ends. End it when ordered to, or if it exceeds a limit. Return the outcome."""
     reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.has_ended():
@@ -134,9 +134,9 @@ def watch(
 def descendants() -> list[int]:
     """Return the IDs of this process's children, their children and so on.
 
-    This is called ten times a second. Where the kernel lists the children of a process, only these are read; psutil
-    would read all processes, and its import doubles a supervisor's start-up time. A process may be missing if another
-    one ends at the same moment.
+    This is called ten times a second. If the kernel lists the children of a process, only the children are read; psutil
+    would read all processes, and importing it doubles a supervisor's start-up time. A process may be missing if another
+    process ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:
         import psutil
@@ -158,7 +158,7 @@ def _children(pid: int) -> list[int]:
 
 
 def memory_of(pid: int, proportional: bool) -> int:
-    """Return a process's memory in bytes. proportional: whether to divide shared memory by its users."""
+    """Return a process's memory in bytes. proportional: whether to divide shared memory among processes using it."""
     if KERNEL_LISTS_CHILDREN and not proportional:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:
@@ -180,8 +180,8 @@ def memory_of(pid: int, proportional: bool) -> int:
 def protect_devices() -> None:
     """Make device files read-only for this process and its children. The devices can still be used.
 
-    In a sandbox, root owns the files of the host's devices: a job that runs as root could change their modes for all
-    programs. bubblewrap cannot mount devices read-only, but preserves a read-only mount.
+    A sandbox contains the host's device files, which root owns: a job that runs as root could change their modes for
+    all programs. bubblewrap cannot mount devices read-only, but preserves a read-only mount.
     """
     libc = ctypes.CDLL(None)
     if os.geteuid() or libc.unshare(CLONE_NEWNS):
@@ -223,7 +223,7 @@ class Processes:
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
         """Return the memory of the job's processes in bytes, and the IDs of the processes.
 
-        Shared memory counts once for each process, and is measured exactly only if this total exceeds the limit.
+        Shared memory counts in full for each process, unless the total exceeds the limit; then it is counted exactly.
         """
         pids = descendants()
         total = sum(memory_of(pid, False) for pid in pids)
@@ -234,7 +234,7 @@ class Processes:
     def terminate(self) -> bool:
         """Send SIGTERM to the job's first process, as Docker does; return False if that process does not exist yet.
 
-        It is the first child of bubblewrap's child. SIGTERM to bubblewrap itself would end both.
+        In a sandbox, it is the first child of bubblewrap's child. SIGTERM to bubblewrap would end the whole sandbox.
         """
         import psutil  # only here and in kill(): its import would double a supervisor's start-up time
 

@@ -1,4 +1,4 @@
-"""A job's disk and its free space. Without dataclasses, so that supervisors load it quickly."""
+"""A job's disk and its free space. This module avoids dataclasses, so that supervisors load it quickly."""
 
 import threading
 
@@ -7,7 +7,7 @@ BYTES_PER_FILE = 16 << 10  # a disk can hold one file per this many bytes of its
 
 
 class Volume:
-    """A disk of `size` bytes. bytes_left, files_left: the bytes and files that can still be added. Thread-safe."""
+    """A disk of `size` bytes. bytes_left, files_left: how many bytes and files can still be added. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.bytes_left = size

@@ -28,7 +28,7 @@ REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script of SDK version 2; anoth
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
-    """Fill /opt/ml with the channels, the configuration and the script; return the requirements, if any."""
+    """Fill /opt/ml with the channels, the configuration and the script; return the job's requirements, if any."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -90,7 +90,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _decode_value(value: str) -> str:
-    """Return a value. Decode it if it is a JSON string, because only some clients encode values."""
+    """Return a hyperparameter's value, decoded if it is a JSON string, because only some clients encode values."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -112,9 +112,9 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, path: str, name: str) -> Path:
-    """Return the folder for a path below /opt/ml. name: the setting that contains the path.
+    """Return the host's folder for a path below /opt/ml. name: the setting that contains the path.
 
-    Raises JobFailed if it leads elsewhere.
+    Raises JobFailed if the path leads elsewhere.
     """
     folder = ml / path.removeprefix(f"{ML}/")
     try:

@@ -39,7 +39,7 @@ MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages tha
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file and its source folder, where pip runs; both paths have no symbolic links."""
+    """A requirements file and its source folder, where pip runs. Neither path contains symbolic links."""
 
     source: Path
     file: Path
@@ -83,12 +83,12 @@ class PackageInstaller:
         folder: Path,
         announce: Callable[[str], None],
     ) -> Path | None:
-        """Install the packages that are missing from the container into a separate folder, and return it.
+        """Install the packages that are missing from the container into a separate folder, and return the folder.
 
-        The same requirements are installed only once. Return None if the local Python for the image has all of them.
-        Packages from the index must be wheels, so that none of their code runs in this step, which has a network;
-        packages in the source are built in a sandbox without one. instance, folder: pip's limits and its folder. Raises
-        JobFailed or JobStopped.
+        Return None if the local Python for the image has all required packages. The same requirements are installed
+        only once. Packages from the index must be wheels, so that none of their code runs in this step, which has a
+        network; packages in the source are built in a sandbox without a network. instance, folder: pip's resource
+        limits and folder. Raises JobFailed or JobStopped.
         """
         content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(content) > MAX_REQUIREMENTS_BYTES:
@@ -132,7 +132,7 @@ class PackageInstaller:
 
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
-    """Install exactly what pip reports as missing from the container, with the hashes that it checked."""
+    """Install exactly the packages that pip reports as missing from the container, with the hashes that pip checked."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
 
     def run(lines: Iterable[str], *options: str) -> None:
@@ -169,7 +169,7 @@ def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], li
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Return whether the container satisfies a requirement, or the requirement is for a different platform."""
+    """Return whether the container satisfies a requirement. Requirements for other platforms count as satisfied."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True

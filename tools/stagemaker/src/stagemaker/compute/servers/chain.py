@@ -25,10 +25,10 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance; a context manager that starts and stops them.
 
-    log: the log of a PrimaryContainer; each of several containers has its own stream below it. instance: all servers
-    share its volume, and its memory, which other chains with the same memory_use also share. name: the path of the
-    folder in the job's folder. environment: variables that override the containers' own. defaults: variables that the
-    containers' own override. ending: the end of the processes, after `stop`; None if none was started.
+    log: the log of a PrimaryContainer; several containers have separate streams. instance: all servers share its volume
+    and memory; other chains with the same memory_use also share the memory. name: the path of the chain's folder in the
+    job's folder. environment: variables that override the containers' own. defaults: variables that the containers' own
+    override. ending: how the processes ended, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """The ending of the first server that exceeded a limit, else of the first one, with the peak memory of all."""
+        """The first ending caused by a limit or, without one, the first server's, with the overall peak memory."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -103,7 +103,7 @@ class Chain:
         return Ending(chosen_ending.code, chosen_ending.signal, chosen_ending.reason, seconds, peak, cpu_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
-        """Ping until each server has returned 200. Raises JobFailed if one ends or is too slow, or JobStopped.
+        """Ping the servers until each has returned 200. Raises JobStopped, or JobFailed if one ends or is too slow.
 
         is_busy: whether invocations are in progress; if given, servers that are already ready are pinged too.
         """
@@ -121,7 +121,7 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a message about the server that has ended or failed, or None while all can serve."""
+        """Return a message about the server that has ended or failed, or None if all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 

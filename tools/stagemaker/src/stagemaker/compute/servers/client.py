@@ -75,8 +75,8 @@ class UnixClient:
 class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    With a timeout for each byte, a server that sends a byte now and then would never exceed it. The kernel applies the
-    timeouts, because Python's take twice as many system calls, at each of which another thread may start to run.
+    With a timeout for each byte, a server that sends a byte now and then would never time out. The kernel applies the
+    timeouts, because Python would need twice as many system calls, and another thread may start at each call.
     """
 
     def __init__(self, path: Path, deadline: Deadline):

@@ -41,10 +41,10 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    instance: the instance on which all of the model's containers run. volume: counts the sizes of the model and its
-    source. folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with
-    the simulator. name: the container's name, which is empty for a model's only container. has_network: whether
-    EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
+    instance: the instance on which all of the model's containers run. volume: the disk on which the model and its
+    source must fit. folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes
+    share with the simulator. name: the container's name, which is empty for a model's only container. has_network:
+    whether EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
@@ -95,8 +95,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Return whether the server has returned 200 for /ping.
 
-        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If it does not respond
-        while it is busy, it still counts as ready, because its workers handle requests in order.
+        is_busy: whether invocations are in progress; if given, a ready server is pinged again. If the server does not
+        respond while it is busy, it still counts as ready, because its workers handle requests in order.
         """
         if self.is_ready and is_busy is None:
             return True
@@ -114,7 +114,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        Raises NoResponse, also if a header that clients receive is not ASCII, which the API does not allow.
+        Raises NoResponse if there is none, or if a header for clients is not ASCII, which the API does not allow.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -161,7 +161,7 @@ class ContainerServer:
             self._process.kill()
 
     def stop(self) -> None:
-        """End all processes of the server, and wait until they have ended and its log is complete."""
+        """Stop all processes of the server, and wait until they have ended and its log is complete."""
         self._client.close()
         with self._lock:
             self._was_stopped = True
@@ -210,7 +210,7 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """Return the subject of messages about a container's server."""
+    """Return the name of a container's server in messages."""
     return f"The server of container '{container}'" if container else "The model's server"
 
 

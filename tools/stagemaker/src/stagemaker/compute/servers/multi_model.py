@@ -41,7 +41,7 @@ def is_multi_model(model: Record) -> bool:
 
 @dataclass(eq=False)
 class TargetModel:
-    """A model that is or will be loaded. chain: its server, once it is ready. uses: its invocations in progress."""
+    """A loaded or loading model. chain: its server, once it is ready. uses: the number of its current invocations."""
 
     name: str
     chain: Future[Chain] = field(default_factory=Future)
@@ -53,16 +53,16 @@ class TargetModel:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the model's server was ready and has ended, which can only be the model's fault."""
+        """Whether the model's server was ready and has ended, which only the model can have caused."""
         return self.is_loaded and self.chain.result().failure() is not None
 
 
 class MultiModelServer:
     """The servers of the models below a prefix, which share an instance's memory. Used like a Chain; thread-safe.
 
-    Before a model is loaded, the least recently used models are unloaded until another of the largest one's size fits.
-    If a model needs more memory, all models that are not in use are unloaded. A model that does not load, or whose
-    server ends, does not affect others, and is loaded again at its next invocation.
+    Before a model is loaded, the least recently used models are unloaded until a model as large as the largest one
+    fits. If a model needs more memory, all models that are not in use are unloaded. A model that does not load, or
+    whose server ends, does not affect others, and is loaded again at its next invocation.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class MultiModelServer:
         return model
 
     def _load(self, model: TargetModel, folder: str) -> None:
-        """Set a model's server once it is ready, or an exception; the next invocation then loads the model again."""
+        """Load a model, and set its server or, if loading fails, an exception. The next invocation then tries again."""
         start_time, failure = time.monotonic(), None
         try:
             chain = self._start(model.name, folder)
@@ -224,7 +224,7 @@ class MultiModelServer:
         return sum(shares) + max(shares, default=0) > self._instance.memory
 
     def _unload_idle(self, is_needed: Callable[[], bool]) -> bool:
-        """Unload models that are not in use, the least recently used first; return whether any was unloaded."""
+        """Unload unused models, the least recently used first, while `is_needed()`; return whether any was unloaded."""
         has_unloaded = False
         with self._unload_lock:
             while is_needed():

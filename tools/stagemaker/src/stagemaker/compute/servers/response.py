@@ -25,7 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """Raised if the server sent no valid response. container: the container's name, empty for a model's only one."""
+    """Raised if the server sent no valid response. container: the container's name, empty if the model has only one."""
 
     def __init__(self, message: str, container: str = ""):
         super().__init__(message)
@@ -42,10 +42,10 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response.
+    """A server's response.
 
-    headers: the last value of each header, by lower-case name. container: the name of the container that sent it, which
-    is empty for a model's only container.
+    headers: the last value of each header, by lower-case name. container: the name of the container that responded,
+    which is empty for a model's only container.
     """
 
     status: int
@@ -90,7 +90,7 @@ class IncomingData:
 
     @property
     def connection_is_idle(self) -> bool:
-        """Whether the server waits for another request, and has sent no more data."""
+        """Whether the server is waiting for another request, and has sent no more data."""
         states = {self._protocol.our_state, self._protocol.their_state}
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 

@@ -24,7 +24,7 @@ VARIANT_PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"
 class Stage:
     """The progress of a deployment.
 
-    status: the Status in VariantStatus. parts: the share of the invocations that each variant receives.
+    status: the Status in VariantStatus. parts: the fraction of each variant's invocations that its new fleet receives.
     """
 
     status: str
@@ -56,7 +56,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
 
 
 def retain_properties(pending: Record, current: Record, request: Record) -> Record:
-    """Return a pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
+    """Return a pending deployment with the current weights, counts and data capture that UpdateEndpoint retains.
 
     Raises ServiceError if the request is contradictory, or if all weights would be 0.
     """
@@ -102,7 +102,7 @@ def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Re
 
 
 def is_serverless(deployment: Record) -> bool:
-    """Return whether a deployment is serverless; a serverless variant is the only one."""
+    """Return whether a deployment is serverless. A serverless deployment has only one variant."""
     return any("ServerlessConfig" in variant for variant in deployment["Variants"])
 
 

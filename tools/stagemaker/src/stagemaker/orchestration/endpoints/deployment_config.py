@@ -22,7 +22,7 @@ class BlueGreenPolicy:
     """The settings of an update. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift. termination_wait: the wait before the old fleets end. time_limit: for the entire update. alarms: the
+    each shift. termination_wait: the wait before the old fleets end. time_limit: the entire update's limit. alarms: the
     names of the alarms that roll the update back.
     """
 
@@ -80,7 +80,7 @@ def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
-    """Return the definitions of an update's alarms. They must be stored, because moto keeps them only in memory.
+    """Return the definitions of an update's alarms. Callers must store them, because moto keeps them only in memory.
 
     Raises ServiceError if an alarm does not exist or uses a feature that is not simulated.
     """

@@ -1,6 +1,7 @@
 """An endpoint's background work: its life cycle from its creation to its deletion.
 
-Internal members of its record are Deployment, which is in service, and Pending, which will replace it (or None).
+The record's internal members are Deployment, which is in service, and Pending, which is None or will replace
+Deployment.
 """
 
 import math
@@ -41,10 +42,10 @@ class Hosting:
 
 
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:
-    """Scale fleets, wait until the new instances of all are ready at the same time, and let them receive traffic.
+    """Scale fleets, wait until all their new instances are ready at the same time, and let them receive traffic.
 
-    An instance whose servers have ended by then has failed, even if it was ready before. deadline: a time on the clock
-    of `work`. Raises JobFailed or JobStopped.
+    An instance whose server exits before then has failed, even if it was ready before. deadline: a time on the clock of
+    `work`. Raises JobFailed if a fleet fails or is late, and JobStopped when the simulator ends.
     """
     scale_fleets(fleets, variants)
     while names := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:

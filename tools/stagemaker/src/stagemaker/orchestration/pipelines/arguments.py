@@ -20,7 +20,7 @@ ACCEPTED_TYPES |= dict.fromkeys(INTEGERS, ("integer", "any")) | dict.fromkeys(FL
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    This check comes first, so that later checks, which search the items one by one, do not take too long.
+    This check comes first, so that later checks, which examine every item, do not take too long.
     """
     if is_expression(document):
         return
@@ -72,7 +72,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
 
 
 def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
-    """Return arguments with their expressions evaluated, in the types that the request requires. Raises StepFailure."""
+    """Return arguments with evaluated expressions, converted to the required types. Raises StepFailure on failure."""
     if is_expression(document):
         return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":

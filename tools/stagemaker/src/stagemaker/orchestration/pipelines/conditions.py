@@ -1,6 +1,6 @@
 """The conditions of a Condition step.
 
-A string, such as a hyperparameter, can be compared with a number or a boolean, to whose type it is converted.
+A string, such as a hyperparameter, is converted to a number or a boolean if it is compared with one.
 """
 
 import math
@@ -75,7 +75,7 @@ def _is_true(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: A
 
 
 def _read_like(value: Any, other: Any) -> Any:
-    """Convert a string to the other operand's type, if it has such a value; otherwise return the value unchanged."""
+    """Convert a string to the other operand's type if possible; otherwise return the value unchanged."""
     if not isinstance(value, str) or isinstance(other, str):
         return value
     for kind in ("Boolean",) if isinstance(other, bool) else ("Integer", "Float"):  # floats round large integers

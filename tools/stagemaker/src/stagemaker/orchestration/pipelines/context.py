@@ -18,7 +18,7 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 class StepContext:
     """The values to which one step's expressions refer.
 
-    records: the records of the execution's steps, by name. step: the step's name, if there is a step.
+    records: the records of the execution's steps, by name. step: the step's name, or an empty string outside a step.
     """
 
     def __init__(

@@ -33,14 +33,14 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """Return the scope of the expressions in a step, or if `step` is None, in PipelineExperimentConfig."""
+        """Return the scope of the expressions in a step or, if `step` is None, in PipelineExperimentConfig."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)
 
 
 def read_definition(source: str) -> PipelineDefinition:
-    """Read a definition. Raises DefinitionError, which states the step and the reason, if it cannot run."""
+    """Read a definition. Raises DefinitionError, which states the step and the reason, if the pipeline cannot run."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
     members = read_members(read_json(source), "The definition", required, optional)

@@ -1,4 +1,4 @@
-"""Parse a definition's JSON within size limits, check the members of objects, and define errors."""
+"""The errors in a definition, and functions that parse JSON within size limits and check objects' members."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ class StepFailure(Exception):
 
 @contextlib.contextmanager
 def locate_errors(location: str) -> Iterator[None]:
-    """Prefix the message of each DefinitionError with its location."""
+    """Prefix the message of each DefinitionError raised in the context with `location`."""
     try:
         yield
     except DefinitionError as problem:

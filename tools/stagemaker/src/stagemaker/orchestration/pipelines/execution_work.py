@@ -24,7 +24,7 @@ STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; t
 
 
 class ExecutionWork(Work):
-    """The work of one execution, which only waits for the jobs of its steps."""
+    """The work of one execution, which waits for the jobs of its steps."""
 
     _is_open = False
 
@@ -68,7 +68,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Repeat actions that an earlier simulator's end interrupted, and finish attempts whose jobs are unrecorded."""
+        """Repeat jobs that an earlier simulator's end interrupted, and continue attempts without a recorded job."""
         ending = self._is_ending()
         for step, record in list(self._running_steps()):
             if record.internal.get("RetryAt"):
@@ -96,7 +96,7 @@ class ExecutionWork(Work):
                 free_slots -= 1
 
     def _startable_steps(self) -> Iterator[PipelineStep]:
-        """Yield the steps that can start, in the order of the definition. The records may change between two steps."""
+        """Yield the steps that can start, in the order of the definition. Callers may change the records in between."""
         for step in self._definition.steps.values():
             if self._selected is not None and step.name not in self._selected:
                 continue

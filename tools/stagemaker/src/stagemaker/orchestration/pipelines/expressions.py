@@ -57,8 +57,8 @@ class Expression:
     """A parsed expression or constant.
 
     type: the type of the value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
-    returns the value in an execution; raises StepFailure. steps: the names of the steps it needs. shape: the shape of
-    the step property to which it refers, if any.
+    returns the value in an execution, or raises StepFailure. steps: the names of the steps that the expression needs.
+    shape: the shape of the step property to which it refers, if any.
     """
 
     type: str
@@ -70,7 +70,7 @@ class Expression:
 class Values:
     """The scalars and expressions of a list. Scalars are not parsed, because there can be hundreds of thousands.
 
-    types: the types of the values, each once. steps: the names of the steps that the expressions need.
+    types: the types of the values, without duplicates. steps: the names of the steps that the expressions need.
     """
 
     def __init__(self, values: Iterable[Any], scope: Scope) -> None:

@@ -76,7 +76,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
 
 
 def value_below(value: Any, token: Token) -> Any:
-    """Return the member or item with a name or index, or None. A list item's name is its Key or its ...Name."""
+    """Return the item or member with a name or index, or None. An item's name is its Key or its ...Name member."""
     if isinstance(value, dict) and isinstance(token, str):
         return value.get(token)
     items = value if isinstance(value, list) else []

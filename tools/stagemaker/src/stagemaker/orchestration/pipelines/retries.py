@@ -36,8 +36,8 @@ class RetryPolicy:
     """A retry policy.
 
     exceptions: the exception types after which the policy applies. interval: seconds before the first retry. rate: the
-    factor by which each wait exceeds the one before. attempts: the maximum number of retries, or None. minutes: the
-    time limit after the first failure, or None.
+    factor by which the wait grows with each retry. attempts: the maximum number of retries, or None. minutes: the time
+    limit after the first failure, or None.
     """
 
     exceptions: frozenset[str]
@@ -47,7 +47,7 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, elapsed: datetime.timedelta) -> float | None:
-        """Return the number of seconds until the next retry, or None for no further retry.
+        """Return the number of seconds until the next retry, or None if the policy allows no more.
 
         retries: the number of times this policy has been applied. elapsed: the time since the first failure.
         """

@@ -71,7 +71,7 @@ class PipelineStep:
 
     branch: for a step inside a Condition step, the Condition step's name and the outcome for which this step runs.
     files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription.
-    needs: the steps that this one waits for, with the statuses in which they may end; `check` determines them.
+    needs: the steps that must end before this one starts, with their permitted statuses; `check` determines them.
     """
 
     name: str
@@ -87,19 +87,19 @@ class PipelineStep:
 
     @property
     def request_type(self) -> RequestStepType:
-        """The type of a step that creates a resource. Raises TypeError for other steps."""
+        """The step's type if the step creates a resource. Raises TypeError for other steps."""
         if not isinstance(self.type, RequestStepType):
             raise TypeError(f"step {self.name} does not create a resource")
         return self.type
 
     def property_shape(self, path: PropertyPath) -> Shape:
-        """Return the shape of the property at a path. Raises DefinitionError if the step cannot have it."""
+        """Return the shape of the property at a path. Raises DefinitionError if the step cannot have this property."""
         shape = path.shape_in(self.type.properties())
         self.type.check_property(self.arguments, path)
         return shape
 
     def check(self, scope: Scope) -> None:
-        """Determine the steps that this one needs. Raises DefinitionError if it cannot run."""
+        """Determine the steps that this step needs. Raises DefinitionError if this step cannot run."""
         succeeded = [*self.type.check(self.arguments, scope), *(self.branch or ())[:1]]
         self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCESS) for name in succeeded)]))
 

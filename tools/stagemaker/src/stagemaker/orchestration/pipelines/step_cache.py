@@ -42,7 +42,7 @@ class StepCache:
         self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, check))
 
     def forget_contents(self) -> None:
-        """Forget contents that were read from S3. Called once before several steps start, which often share objects."""
+        """Forget digests of S3 objects. Called once before several steps start, because they often share objects."""
         self._content_digests.cache_clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
@@ -134,7 +134,7 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 
 
 def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
-    """Return digests of the objects below a URI, keyed by their file names in a job, or None without objects.
+    """Return digests of the objects below a URI, by the files' names in a job, or None if no object exists.
 
     limits: the limits on archives whose members are compared; larger archives are compared by their ETags.
     """

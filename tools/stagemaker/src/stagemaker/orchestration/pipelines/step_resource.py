@@ -32,7 +32,7 @@ class StepResource:
         self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
-        """Create the resource, unless an earlier simulator has created it. Return its ARN. Raises StepFailure."""
+        """Create the resource unless an earlier simulator did so. Return its ARN. Raises StepFailure if this fails."""
         if arn := self.find_arn():
             return arn
         operation = f"Create{self._type.kind}"
@@ -65,7 +65,7 @@ class StepResource:
         return self._type.is_job and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
-        """Return whether the resource has ended successfully. Raises StepFailure if it failed or was stopped."""
+        """Return whether the resource is complete. Raises StepFailure if it is a job that failed or was stopped."""
         if not self._type.is_job:
             return True
         kind, record = self._type.kind, self._record()
@@ -103,7 +103,7 @@ class StepResource:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return up to 100 training jobs of a tuning job, from best to worst, and those without an objective last."""
+        """Return up to 100 training jobs of a tuning job, from best to worst. Jobs without an objective come last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
@@ -124,7 +124,7 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for an attempt's resource. execution: its ID. prefix: the name in the arguments."""
+    """Return a name for an attempt's resource. execution: the execution's ID. prefix: the name in the arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

@@ -56,7 +56,7 @@ class StepRunner:
         self.attempt(step)
 
     def attempt(self, step: PipelineStep) -> None:
-        """Continue an attempt, perhaps from an earlier simulator, until its job is created."""
+        """Continue an attempt, possibly one that an earlier simulator began, until its job is created."""
         with self._catch_errors(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
@@ -100,7 +100,7 @@ class StepRunner:
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
         """End an attempt that failed. If a retry policy applies, another attempt follows.
 
-        A step with the status Stopping becomes Stopped instead.
+        If the step's status is Stopping, it becomes Stopped instead.
         """
         record, time, reason = self._records.by_name[step.name], now(), str(failure)[:MAX_REASON_LENGTH]
         if record["StepStatus"] == "Stopping":
@@ -131,7 +131,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless the inputs have changed since the start: the job may have read old or new ones."""
+        """Cache the result, unless the inputs have changed since the start: the job may have read either version."""
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
             metadata = self._records.by_name[step.name]["Metadata"]

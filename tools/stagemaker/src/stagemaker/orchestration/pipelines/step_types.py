@@ -33,8 +33,8 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options:
-    additional members of steps of this type.
+    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options: the
+    additional members that such steps can have.
     """
 
     name: str
@@ -56,9 +56,9 @@ class StepType:
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    kind: the resource's kind. outputs: returns the URIs of a step's outputs, given its properties. uncached: the paths
+    kind: the resource's kind. outputs: computes the URIs of a step's outputs from its properties. uncached: the paths
     of request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether
-    the resource is a job, which must end before the step ends. name_length: the maximum length of the resource's name.
+    the resource is a job, which must end before the step ends. name_length: the maximum length of the name.
     """
 
     options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})
@@ -78,7 +78,7 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        """Return the members of Describe's response and, for a tuning job, its training jobs, the best first."""
+        """Return the shapes of the members of Describe's response and, for a tuning job, of its training jobs."""
         jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
         return {**_response_members(f"Describe{self.kind}"), **jobs}
 
@@ -120,7 +120,7 @@ class ConditionStepType(StepType):
         return steps_of(parse_condition(condition, scope) for condition in conditions)
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
-        """Return the inner steps' documents, each with the outcome for which it runs. Raises DefinitionError."""
+        """Return (outcome, document) for each inner step. Raises DefinitionError if the arguments are invalid."""
         members = self._read(arguments)
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in members.get(branch, [])]
 
@@ -143,7 +143,6 @@ def _processing_outputs(properties: Mapping[str, Any]) -> list[str]:
 
 
 def _tuning_outputs(properties: Mapping[str, Any]) -> list[str]:
-    """Return the URI of the best training job's model."""
     best_job = properties["BestTrainingJob"]
     definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
     name = best_job.get("TrainingJobDefinitionName")
@@ -211,7 +210,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, or None if it does not exist, or an expression if only an execution can determine it."""
+    """Return an item, None if it does not exist, or an expression if the item is known only in an execution."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

@@ -11,7 +11,7 @@ MIN_JOBS_FOR_MEDIAN = 3  # at the same step; a median of fewer jobs would not be
 
 
 def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """Return, for each job, how many consecutive jobs, up to and including it, did not improve the objective.
+    """For each job, return how many consecutive jobs, up to and including it, did not improve the objective.
 
     objectives: the jobs' objectives, in the order in which the jobs ended.
     """
@@ -28,7 +28,7 @@ def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> lis
 
 
 def convergence(objectives: Sequence[float], maximize: bool) -> int | None:
-    """Return the position of the job after which the objective had converged, or None if it has not."""
+    """Return the position of the job at which the objective converged, or None if it has not converged."""
     counts = jobs_without_improvement(objectives, maximize)
     return next((position for position, count in enumerate(counts) if count >= CONVERGENCE_JOBS), None)
 

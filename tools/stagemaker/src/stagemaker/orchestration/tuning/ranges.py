@@ -23,7 +23,7 @@ class NumberRange:
     is_integer: bool
 
     def format(self, value: float) -> str:
-        """Format a value as a hyperparameter, clamped to the range after rounding."""
+        """Return a value as a hyperparameter, clamped to the range and then rounded."""
         value = min(max(value, self.low), self.high)
         return str(round(value)) if self.is_integer else repr(float(value))
 

@@ -24,7 +24,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """A search, whose suggestions depend only on the seed, the trials so far and their results.
+    """A search whose suggestions depend only on the seed, the trials so far and their results.
 
     strategy: Random, Grid (over categorical ranges), Bayesian (the tree-structured Parzen estimator, Bergstra et al.
     2011) or Hyperband (Li et al. 2018; Optuna's asynchronous form, with random values). resources: for Hyperband, the
@@ -64,7 +64,7 @@ class Search:
         return self._begin()
 
     def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
-        """Start a trial with these values. Return its number and values. Raises ValueError if one is out of range."""
+        """Start a trial with these values. Return its number and values. Raises ValueError if any is out of range."""
         params = self._params(values)
         if params is None:
             raise ValueError(f"the values {dict(values)} are not all within their ranges")
@@ -117,8 +117,8 @@ class Search:
 class _Sampler(optuna.samplers.TPESampler):
     """A sampler of values that do not change when they are formatted and parsed.
 
-    After a restart, a search continues with the formatted values in the jobs. A reverse logarithmic value is sampled
-    as its distance from 1, which would lose its last digits in the conversion.
+    After a restart, a search continues with the formatted values in the jobs. For a reverse logarithmic range, the
+    distance from 1 is sampled, whose last digits would be lost in the conversion.
     """
 
     def __init__(self, ranges: Mapping[str, Range], seed: int, startup_trials: int):
@@ -145,7 +145,7 @@ class _Sampler(optuna.samplers.TPESampler):
 
 
 def _distribution(item: Range) -> BaseDistribution:
-    """Return a range as an Optuna distribution. Reverse logarithmic means logarithmic in the distance from 1."""
+    """Return a range's Optuna distribution. A reverse logarithmic range is logarithmic in the distance from 1."""
     if isinstance(item, CategoricalRange):
         return CategoricalDistribution(item.values)
     logarithmic = item.scaling == "Logarithmic"

@@ -1,4 +1,4 @@
-"""The requirements of tuning strategies: Grid restricts the ranges, and Hyperband the resources."""
+"""The requirements of tuning strategies: Grid restricts the ranges, and Hyperband restricts the resources."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EPOCH_HYPERPARAMETERS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epo
 
 
 def strategy_problems(config: Record, definitions: list[Definition]) -> Iterator[str]:
-    """Yield the reasons why a request's strategy does not accept the request."""
+    """Yield the reasons why a request is invalid for its strategy."""
     strategy, max_jobs = config["Strategy"], config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     if strategy == "Grid":
         if len(definitions) > 1:
@@ -43,7 +43,7 @@ def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
 
 
 def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
-    """Return Hyperband's MinResource and MaxResource, or None for other strategies. Raises ServiceError."""
+    """Return MinResource and MaxResource for Hyperband, otherwise None. Raises ServiceError if they are invalid."""
     if config["Strategy"] != "Hyperband":
         return None
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})

@@ -1,4 +1,4 @@
-"""CloudWatch."""
+"""CloudWatch: moto's backend, extended."""
 
 import datetime
 import inspect
@@ -38,7 +38,7 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _round_start(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start time, rounded down by at most an hour as in CloudWatch: old data have no finer times."""
+    """Return a start time, rounded down as in CloudWatch, where old data have a coarser resolution."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
@@ -139,7 +139,7 @@ class CloudWatch(CloudWatchBackend):
         dimensions: list[dict[str, str]],
         unit: str | None = None,
     ) -> list[Statistics]:
-        """Begin periods at the requested start, unlike moto, whose first period begins with the first datum."""
+        """Return statistics for periods from the requested start. In moto, periods begin with the first datum."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if start >= end:
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
@@ -156,7 +156,7 @@ class CloudWatch(CloudWatchBackend):
     def get_metric_data(
         self, queries: list[dict[str, Any]], start_time: Time, end_time: Time, scan_by: str = "TimestampAscending"
     ) -> list[dict[str, Any]]:
-        """Read all data once, unlike moto, which reads them for each period."""
+        """Return the results of queries. The data are read once; moto would read them for each period."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if problem := _query_problem(queries, start, end):
             raise ValidationError(problem)
@@ -215,7 +215,6 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
 
 
 def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
-    """Return the data of each period that has data, by the start of the period."""
     periods: dict[Time, list[MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
@@ -234,7 +233,6 @@ def _label(query: dict[str, Any]) -> str:
 
 
 def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
-    """Merge the data of a period into one datum, with the time of the first datum."""
     datum = data[0]
     # a statistic is None only if there is no data
     minimum, maximum, count, total = (

@@ -1,4 +1,4 @@
-"""CloudWatch Logs."""
+"""CloudWatch Logs: moto's backend, extended."""
 
 import threading
 from typing import Any
@@ -12,7 +12,7 @@ from stagemaker.services import retention
 
 
 class Logs(LogsBackend):
-    """CloudWatch Logs, which keeps the newest events, respects logStreamNamePrefix and forwards no events."""
+    """CloudWatch Logs, which keeps only the newest events, respects logStreamNamePrefix and forwards no events."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -43,7 +43,7 @@ class LogsResponses(LogsResponse):
     _matching_streams: list[str] | None = None
 
     def filter_log_events(self) -> str:
-        """Replace the prefix, which moto ignores, with the names of matching streams."""
+        """Replace logStreamNamePrefix, which moto ignores, with the names of matching streams."""
         prefix = self._get_param("logStreamNamePrefix")
         if prefix is not None:
             if self._get_param("logStreamNames"):

@@ -1,4 +1,4 @@
-"""Wildcard patterns in requests. moto converts them to regular expressions, which can take practically forever.
+"""Wildcard patterns in requests. moto converts them to regular expressions, whose matching can take forever.
 
 These functions take time proportional to the length of the string. Unsupported patterns are rejected when stored.
 """
@@ -47,7 +47,7 @@ def _matches_wildcard(item: Any, pattern: Any) -> bool:
 
 
 def _find(pattern: str, value: str) -> bool | None:
-    """Like the functions of `re`, return None for a mismatch."""
+    """Return True for a match, otherwise None, like the functions of `re`."""
     return matches(pattern, value) or None
 
 
@@ -67,6 +67,6 @@ class ECR(ECRBackend):
 
 
 def replace_expressions() -> None:
-    """Make moto use these functions for the rest of this process."""
+    """Make moto use this module's functions for the rest of this process."""
     EventPattern._wildcard_match = staticmethod(_matches_wildcard)  # type: ignore[method-assign]
     IAMPolicyStatement._match = staticmethod(_find)  # type: ignore[method-assign, assignment]

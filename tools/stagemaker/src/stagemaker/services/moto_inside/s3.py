@@ -1,4 +1,4 @@
-"""S3."""
+"""S3: moto's backend, extended."""
 
 import contextlib
 import datetime
@@ -36,7 +36,7 @@ CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", 
 
 
 class SortedKeys:
-    """The keys of a bucket in S3's order, sorted only after a change. all_keys: returns all keys in any order."""
+    """A bucket's keys in S3's order, sorted again only after a change. all_keys: returns all keys in any order."""
 
     def __init__(self, all_keys: Callable[[], Iterable[str]]) -> None:
         self._all_keys = all_keys
@@ -55,7 +55,7 @@ class SortedKeys:
 
 
 def entries(keys: Sequence[str], prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool, Sequence[str]]]:
-    """Yield each entry of a listing after `after`, whether it is a common prefix, and its keys.
+    """Yield each entry of a listing that comes after `after`, whether it is a common prefix, and its keys.
 
     An entry is a key, or the common beginning of several keys up to the first delimiter after `prefix`.
     """
@@ -77,7 +77,7 @@ def _is_after(common_prefix: str, key: str) -> bool:
 
 
 class S3(S3Backend):
-    """S3, where listings take time only for their page, and only EventBridge can be notified."""
+    """S3, where the time for a listing depends only on the page, and only EventBridge can be notified."""
 
     __module__ = S3Backend.__module__  # where moto looks for the URLs of the service
 
@@ -165,7 +165,7 @@ class S3(S3Backend):
 
 
 def _first_page(items: Iterator[Any], max_keys: int | None) -> tuple[list[Any], bool]:
-    """Return the items of a page, and whether another page follows it. An empty page is the last one."""
+    """Return the first page of items, and whether another page follows. An empty page is always the last one."""
     limit = MAX_PAGE_SIZE if max_keys is None else max(0, min(max_keys, MAX_PAGE_SIZE))
     page = list(islice(items, limit))
     return page, bool(page) and next(items, None) is not None
@@ -176,7 +176,7 @@ def _marker(item: Any) -> tuple[str, str | None]:
 
 
 class S3Responses(S3Response):
-    """moto's operations of S3. Listings are written directly, several times faster than moto does it."""
+    """moto's operations of S3. Listings are serialised directly, several times faster than in moto."""
 
     def serialized(self, action_result: ActionResult) -> Any:
         if (root := LISTINGS.get(self._get_action())) is None:
@@ -187,7 +187,7 @@ class S3Responses(S3Response):
         return 200, {"Content-Type": "application/xml"} | self.response_headers, body
 
     def _get_checksum(self, response_headers: dict[str, Any]) -> tuple[str, str | None]:
-        """Search for a checksum only at the end of the body. moto searches all of it, in quadratic time."""
+        """Return the algorithm and checksum. Only the body's end is searched; moto's search takes quadratic time."""
         algorithm = self.headers.get("x-amz-sdk-checksum-algorithm", "")
         header = f"x-amz-checksum-{algorithm.lower()}"
         if not algorithm or self.headers.get(header):
@@ -215,7 +215,7 @@ def _xml(name: str, value: Any) -> str:
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects, whose changes are recorded. sorted_keys: keys in order."""
+    """moto's mapping from a bucket's keys to its objects, which also records changes. sorted: the keys in order."""
 
     def __init__(self) -> None:
         super().__init__()

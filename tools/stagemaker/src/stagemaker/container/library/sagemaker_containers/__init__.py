@@ -1,7 +1,7 @@
 """The parts of AWS's package sagemaker-containers that scripts import.
 
 AWS's scikit-learn image contains version 2.8.6.post2, which does not run with current versions of its requirements. Its
-successor, sagemaker-training, has most modules under other names; this package adds those that only servers use.
+successor, sagemaker-training, has most modules under other names; this package adds the modules that only servers use.
 """
 
 from typing import Any

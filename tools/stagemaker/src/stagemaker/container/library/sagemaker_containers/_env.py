@@ -11,7 +11,7 @@ BASE_DIR = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
 class ServingEnv(dict[str, Any]):
-    """A model server's settings, with AWS's defaults, as items and attributes. They are read when it is created."""
+    """A model server's settings, with AWS's defaults, as items and attributes. The environment is read at creation."""
 
     def __init__(self) -> None:
         variables = os.environ

@@ -6,7 +6,7 @@ from ._env import ServingEnv
 
 
 def start(module_app: str) -> None:
-    """Serve a WSGI application, in gunicorn's notation, without nginx. Raises CalledProcessError."""
+    """Serve a WSGI application (MODULE:APPLICATION) in gunicorn, without nginx. Raises CalledProcessError."""
     serving = ServingEnv()
     command = ["gunicorn", "--bind", f"0.0.0.0:{serving.http_port}", "--worker-class", "gthread", "--no-control-socket"]
     command += ["--timeout", str(serving.model_server_timeout), "--workers", str(serving.model_server_workers)]
@@ -14,7 +14,7 @@ def start(module_app: str) -> None:
 
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
-    """Return the first port in a range such as "9000-9999", or the one after `after`. Raises ValueError outside it."""
+    """Return the first port of a range ("9000-9999") or the one after `after`. Raises ValueError outside the range."""
     first, last = (int(value) for value in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:

@@ -33,7 +33,7 @@ def default_output_fn(prediction: Any, accept: str) -> Response:
 
 
 class Transformer:
-    """The hooks of a script; those that are None are replaced with this module's default functions.
+    """The hooks of a script. This module's default functions replace hooks that are None.
 
     transform_fn: replaces input_fn, predict_fn and output_fn; combining it with one of them raises ValueError.
     error_class: the exception that replaces errors in the script's hooks.

@@ -87,7 +87,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
 
 
 def _read_record(record: Any, size: int) -> Any:
-    """Return a record's features: its list, or its `values`, with `keys` if they are sparse. Raises various errors."""
+    """Return the features of a record: a list, or `values`, with `keys` if they are sparse. Raises various errors."""
     features = record["data"]["features"] if "data" in record else record["features"]
     if isinstance(features, list):
         return features

@@ -85,7 +85,7 @@ TUNING_OBJECTIVE = "_tuning_objective_metric"  # added by tuning jobs, for the a
 
 
 def validate(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return all hyperparameters in their types, with defaults, and with a concrete loss instead of `auto`.
+    """Return all hyperparameters, converted to their types, with defaults, and with a specific loss instead of `auto`.
 
     num_classes is 2 for a binary classifier and None for a regressor. Raises CustomerError.
     """

@@ -52,7 +52,7 @@ class LinearModel:
         return np.argmax(scores, axis=1) if self.predictor_type == MULTICLASS else (scores > self.threshold).astype(int)
 
     def predictions(self, features: Any) -> list[dict[str, Any]]:
-        """Return a response's predictions, with AWS's 32-bit scores. Raises CustomerError if one is not finite."""
+        """Return a response's predictions, with 32-bit scores as on AWS. Raises CustomerError if one is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             scores = self.scores(features)
             rounded_scores = scores.astype(np.float32)

@@ -22,7 +22,7 @@ def objective_name(loss: str) -> str:
 
 
 def objective(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> float:
-    """Return the mean loss, in the labels' units. Raises FloatingPointError if it is not finite."""
+    """Return the mean loss for unscaled labels. Raises FloatingPointError if it is not finite."""
     value = float(np.mean(_losses(model, features, labels, settings)))
     if not np.isfinite(value):
         raise FloatingPointError("the loss is not a finite number")
@@ -51,7 +51,7 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
 def evaluate(
     model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
-    """Return a data set's final metrics: for each, its name, `loss` or `score`, and its value."""
+    """Return a data set's final metrics as tuples of name, `loss` or `score`, and value."""
     results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
     scores, beta = model.scores(features), settings["f_beta"]
     if model.predictor_type == REGRESSOR:

@@ -30,7 +30,7 @@ Data = dict[str, tuple[Any, Any]]  # for each channel, features (rows, features)
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    Candidates are `default`, which wins ties and is used if no threshold is needed, and midpoints between scores.
+    The candidates are midpoints between scores and `default`, which wins ties and is returned for loss criteria.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -194,7 +194,7 @@ def _label_scale(scaler: Any) -> float:
 
 
 def _row_weights(labels: Any, settings: Mapping[str, Any]) -> Any:
-    """Return the weight of each row, or None if all are equal. Balanced classes have equal total weights."""
+    """Return the weight of each row, or None if all weights are equal. Balanced classes have equal total weights."""
     multiplier, is_multiclass = settings["positive_example_weight_mult"], settings["predictor_type"] == MULTICLASS
     if settings["predictor_type"] == REGRESSOR or (is_multiclass and not settings["balance_multiclass_weights"]):
         return None

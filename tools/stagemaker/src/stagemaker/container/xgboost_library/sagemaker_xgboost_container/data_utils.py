@@ -34,7 +34,7 @@ def get_dmatrix(
     is_pipe: bool = False,
     combine_train_val: bool = False,
 ) -> xgb.DMatrix | None:
-    """Read all files below one or several paths into a DMatrix, or return None if there are none.
+    """Read all files below one or more paths into a DMatrix, or return None if there are no files.
 
     csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError.
     """

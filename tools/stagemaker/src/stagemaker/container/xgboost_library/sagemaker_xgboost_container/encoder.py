@@ -37,8 +37,8 @@ class LibsvmTable:
 def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
     """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
-    The delimiter is the first of `,`, `;`, tab, space and `|` in the first line. Without `skip_empty_lines`, empty
-    lines between other lines are missing values, allowed only in a single column. Raises UserError for cells that are
+    The delimiter is the first of `,`, `;`, tab, space and `|` in the first line. Without `skip_empty_lines`, an empty
+    line between other lines is a missing value, allowed only in a single column. Raises UserError for cells that are
     not finite numbers and for lines of different lengths.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()

@@ -7,6 +7,6 @@ VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # at the beginning of a tag, s
 
 
 def is_before(*version: int) -> bool:
-    """Return whether the image's version is before another: `is_before(1, 3)`. False if the version is unknown."""
+    """Return whether the image's version is known and earlier than a given one: `is_before(1, 3)`."""
     match = VERSION.match(os.environ.get("XGBOOST_IMAGE_VERSION", ""))
     return match is not None and tuple(map(int, match.groups(default="0"))) < version

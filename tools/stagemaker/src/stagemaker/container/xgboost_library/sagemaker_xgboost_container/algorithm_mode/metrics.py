@@ -27,7 +27,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the image's default eval_metric, or None if XGBoost still has the same default."""
+    """Return the image's default eval_metric, or None if it is still XGBoost's default."""
     if objective not in EARLIER_METRICS:
         return None
     name, version = EARLIER_METRICS[objective]

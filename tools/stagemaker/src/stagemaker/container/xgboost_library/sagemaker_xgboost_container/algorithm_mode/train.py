@@ -127,5 +127,4 @@ def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb
 
 
 def _print_evaluation(line: str) -> None:
-    """Print a round's metrics as in SageMaker's logs, with #011 for a tab."""
     print(line.rstrip("\n").replace("\t", "#011"), flush=True)
