@@ -47,9 +47,10 @@ class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 class MeasuredRowsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """A regressor for targets with gaps. Targets measured on the same rows share one fitted clone of `regressor`.
+    """A regressor for targets with missing values. Targets measured on the same rows share one fitted clone of
+    `regressor`.
 
-    A target with fewer than min_rows measured rows is predicted as its mean, or as NaN if it was never measured.
+    For a target with fewer than min_rows measured rows, predict its mean, or NaN if it was never measured.
     """
 
     def __init__(self, regressor: Any, min_rows: int = 3) -> None:

@@ -2,8 +2,8 @@
 
 The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it on any data file:
 `python predict.py --input data/private/private.csv.gz --output data/predictions/private.csv.out`.
-The platform does not run this file, so a change here has no effect there: a server predicts with the functions of
-train.py, which this file also calls, except input_fn.
+The platform does not run this file, so a change here has no effect there. A server on the platform calls the hooks of
+train.py; this file calls the same hooks, except input_fn.
 """
 
 import argparse

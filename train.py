@@ -42,7 +42,7 @@ def fit(
     """Fit a model that predicts the targets.
 
     inputs: (rows, bins), as preprocess() returns them. targets: (rows, targets), NaN where not measured. groups:
-    (rows,), the drill hole of each row. The others are hyperparameters: `python train.py --alphas 11` passes alphas=11.
+    (rows,), the drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
     Returns a model whose predict(inputs) returns (rows, targets), such as any multi-output regressor of scikit-learn.
     """
@@ -108,8 +108,8 @@ def is_number(cell: str) -> bool:
 def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     """Return predictions (rows, targets) for inputs (rows, bins).
 
-    The columns are numbered, or named in any order if the model has stored their names, as scikit-learn's models do.
-    Raises ValueError if the columns differ from the training columns, or a cell is empty.
+    Columns may be numbered or, if the model has stored their names, as scikit-learn's models do, named in any order.
+    Raises ValueError if the columns differ from the training columns, or if a cell is empty.
     """
     trained_names = list(getattr(model, "feature_names_in_", inputs.columns))
     if inputs.columns.inferred_type == "integer" and inputs.shape[1] == len(trained_names):
@@ -126,7 +126,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
 
 
 def output_fn(prediction: np.ndarray, accept: str) -> str:
-    """Return CSV in the format that score.py reads, a line for each row. `accept` is ignored."""
+    """Return CSV in the format that score.py reads, with a line for each row. `accept` is ignored."""
     return pd.DataFrame(prediction).to_csv(header=False, index=False)
 
 
@@ -173,7 +173,7 @@ def main() -> None:
 def hold_out(
     inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return predictions (rows, targets). Each row is predicted by a model fitted without the row's group."""
+    """Return predictions (rows, targets), each from a model fitted without the row's group; NaN if that fails."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
     blocks = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
     splits = GroupKFold(min(folds, len(set(blocks)))).split(inputs, groups=blocks)
@@ -188,7 +188,7 @@ def hold_out(
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return a data file's inputs (rows, bins), targets (rows, targets) and groups (rows,), which are strings.
+    """Return a data file's inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings.
 
     Targets are in the order of preprocess.TARGETS or, if it is undefined, in preprocess()'s order.
     """

@@ -5,7 +5,8 @@ import pandas as pd
 
 
 def expected_bins(data: pd.DataFrame) -> np.ndarray:
-    """Clip raw spectra, divide by their maximum, sum over seven channels, and round. Return the bins (rows, bins)."""
+    """Return the bins (rows, bins) of raw spectra: clipped, divided by their maximum, summed over seven channels,
+    rounded."""
     channels = sorted((name for name in data if name[0].isdigit()), key=float)
     edge = min(100, len(channels) * 5 // 100)
     window = data[channels[edge : len(channels) - edge]]

@@ -98,7 +98,7 @@ def compare_equal(
 
 
 def compare_better(holes: int, size: int, correlation: float, seed: int) -> tuple[float, float, float]:
-    """Return the numbers of samples and holes needed for one target, and whether a comparison then finds B better."""
+    """Return how many samples and holes one target needs, and whether a comparison of that size finds B better."""
     random = np.random.default_rng([seed, holes, size])
     target = seed % COUNT
     parts = [draw(random, holes, size, correlation)]
@@ -110,7 +110,7 @@ def compare_better(holes: int, size: int, correlation: float, seed: int) -> tupl
 
 
 def compare_scaled(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Comparison:
-    """Compare variants on samples from several campaigns with separate holes. The second variant is better."""
+    """Compare two variants, of which the second is better, on samples from several campaigns with separate holes."""
     hole = np.concatenate([number + 1j * hole for number, (hole, _, _) in enumerate(parts)])
     assays = np.concatenate([assays for _, assays, _ in parts])
     errors = np.concatenate([errors for _, _, errors in parts], axis=1)
@@ -138,7 +138,8 @@ def draw(
 
 
 def draw_normal(random: np.random.Generator, hole: np.ndarray, by_hole: float) -> np.ndarray:
-    """Return standard normal numbers (samples, targets), correlated between targets and, by `by_hole`, within holes."""
+    """Return standard normal numbers (samples, targets). by_hole: the part of the variance that is shared within a
+    hole."""
 
     def draw_rows(count: int) -> np.ndarray:
         common = random.standard_normal((count, FACTORS), np.float32) @ LOADINGS

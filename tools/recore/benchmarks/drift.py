@@ -181,7 +181,8 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield, for each baseline, the week in which drift is found and the week in which errors have grown."""
+    """Yield, for each rate of baseline growth, the week in which drift is found and the week in which errors have
+    grown."""
     for name, baseline in BASELINES.items():
         weeks, error_weeks = [], []
         for repeat in range(repeats):

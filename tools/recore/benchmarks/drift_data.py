@@ -32,7 +32,7 @@ class Samples:
     """Samples with assays.
 
     wavenumbers: (channels,), cm-1, descending. spectra: (rows, channels). targets: (rows, 49), NaN if not measured.
-    sites: (rows,), the SiteID, by which the model is cross-validated. holes: (rows,), the drill holes.
+    sites: (rows,), the SiteIDs, which are the groups in cross-validation. holes: (rows,), the drill holes.
     """
 
     wavenumbers: np.ndarray
@@ -45,7 +45,7 @@ class Samples:
         return len(self.spectra)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return the samples that row numbers or a mask select."""
+        """Return the samples selected by row numbers or a Boolean mask."""
         return replace(self, **{name: getattr(self, name)[rows] for name in ROW_ATTRIBUTES})
 
     def shuffle(self, random: np.random.Generator) -> Self:
@@ -55,7 +55,7 @@ class Samples:
 
 
 def read_samples(public: Path, private: Path | None, actual: Path | None) -> Samples:
-    """Read files of soils. Each sample counts as a separate drill hole, and the SiteID is its landscape.
+    """Read data files of soils. Each sample counts as a separate drill hole, and its SiteID is its landscape.
 
     Raises DataError if there are too few samples or landscapes.
     """
@@ -75,7 +75,7 @@ def concatenate(parts: Sequence[Samples]) -> Samples:
 
 
 def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
-    """Simulate drill holes, which are also the sites, with all assays. without: the name of a rock to exclude."""
+    """Simulate drill holes without missing assays. Each is also a site. without: the name of a rock to exclude."""
     plan = Plan(HOLE_SAMPLES * holes, holes, CHANNELS, seed, missing=0, without=without)
     parts = []
     for _, inputs, assays in simulate_rows(plan):
@@ -89,7 +89,7 @@ def simulate(holes: int, seed: int, without: str | None = None) -> Samples:
 
 # ---- Errors and drift of samples -------------------------------------------------------------------------
 def predict_errors(training: Samples, traffic: Sequence[Samples]) -> list[np.ndarray]:
-    """Train train.py's default model, and return its absolute errors (rows, targets) on each traffic."""
+    """Train train.py's default model, and return its absolute errors (rows, targets) for each element of `traffic`."""
     known, held_out = (
         Data(training.wavenumbers, part.spectra, pd.DataFrame(part.targets, columns=TARGETS), part.sites)
         for part in (training, concatenate(traffic))
@@ -111,15 +111,15 @@ def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndar
 
 
 def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
-    """Return each sample's distance (rows,) to the training data. Distances over 1 are outside the domain."""
+    """Return each sample's distance (rows,) to the training data. Above 1, it is outside the applicability domain."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.snv(traffic.spectra))
     return np.maximum(t2, q)
 
 
 def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> int | None:
-    """Return how many soils, each a separate hole, arrived until drift was found, or None if it was never found.
+    """Return the number of soils that had arrived when drift was found, or None if it was never found.
 
-    statistics: (soils, statistics), in the order in which the soils arrived.
+    statistics: (soils, statistics), in order of arrival. Each soil counts as a separate drill hole.
     """
     times = [START + timedelta(minutes=number) for number in range(len(statistics))]
     holes = [f"soil {number}" for number in range(len(statistics))]
@@ -128,7 +128,7 @@ def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> in
 
 
 def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
-    """Return the first week at the end of which `monitor` finds drift, or None. SAMPLES_A_WEEK arrive each week."""
+    """Return the first week (from 1) after which `monitor` finds drift, or None. SAMPLES_A_WEEK arrive each week."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / WEEK_SAMPLES) for row in range(len(holes))]
     for week in range(1, len(holes) // WEEK_SAMPLES + 1):

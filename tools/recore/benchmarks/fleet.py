@@ -1,11 +1,11 @@
-"""Calculate (not measure) the duration and cost of a round of submissions, by the number of submissions run at a time.
+"""Calculate (not measure) the duration and cost of a round, by the number of submissions that run in parallel.
 
     python tools/recore/benchmarks/fleet.py --submissions 400 --price 0.23
 
-Each submission has a training job; preprocessing, prediction and scoring jobs for public and private data, which run in
-parallel; and a job that scores held-out rows. On SageMaker, each job starts its own instance, which takes some minutes
-that are not billed; the rest of the job is billed. Your own machines start no instances, and are paid for during the
-entire round. Submissions are assigned to free slots in order.
+Each submission has a training job; preprocessing, prediction and scoring jobs for public and for private data, which
+run in parallel; and a job that scores held-out rows. On SageMaker, each job starts a separate instance, which takes
+some minutes that are not billed; the rest of the job is billed. Your own machines need no starting, and are paid for
+during the entire round. Submissions are assigned to free slots in order.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def elapsed_minutes(training: float, start: float, step: float) -> float:
 
 
 def billed_minutes(training: float, step: float) -> float:
-    """Return the billed minutes of all jobs of a submission, including the score of held-out rows."""
+    """Return the billed minutes of all jobs of a submission, including the job that scores held-out rows."""
     return training + (SPLITS * JOBS_PER_SPLIT + 1) * step
 
 

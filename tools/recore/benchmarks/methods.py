@@ -38,12 +38,12 @@ class Data:
         return len(self.spectra)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return the samples that row numbers or a mask select."""
+        """Return the samples selected by row numbers or a Boolean mask."""
         return replace(self, spectra=self.spectra[rows], targets=self.targets.iloc[rows], sites=self.sites[rows])
 
 
 def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Namespace:
-    """Parse arguments, including options for `read_files`. data: the parser, or the group that gets --public."""
+    """Add the options for `read_files`, and parse the arguments. data: the parser or group that gets --public."""
     data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
     parser.add_argument("--private", type=Path, metavar="FILE", help="data file without assays; requires --actual")
     parser.add_argument("--actual", type=Path, metavar="FILE", help="assays of the private file's rows")
@@ -83,9 +83,9 @@ def read_files(public: Path, private: Path | None = None, actual: Path | None = 
 
 
 def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Fit our model and the named PEERS to `training`, and return each method's predictions (rows, targets) for `held`.
+    """Fit our model and the named PEERS to `training`, and return the predictions (rows, targets) by method.
 
-    Targets with fewer than MIN_MEASURED measured training rows are left out.
+    Targets with fewer than MIN_MEASURED measured training rows are omitted.
     """
     measured = training.targets.notna()
     targets = training.targets.loc[:, measured.sum() >= MIN_MEASURED]
@@ -101,7 +101,7 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
 
 
 def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
-    """Fit train.py's default model, and return the predictions (rows, targets) of the model and its halves."""
+    """Fit train.py's default model, and return the predictions (rows, targets) of the model and of each half alone."""
     order = np.argsort(training.channels)
     bins, held_out_bins = (
         pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held_out)
@@ -114,7 +114,7 @@ def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
 def recipe_bins(spectra: np.ndarray) -> np.ndarray:
     """Return the features of the submission that won the challenge.
 
-    Each spectrum is clipped to the minimum and maximum of a window, all channels except the last 300, and divided by
+    Each spectrum is clipped to the minimum and maximum of a window (all channels except the last 300), and divided by
     that maximum. Every seventh rolling sum of seven channels is kept, so the first feature is a single channel. With
     fewer than 600 channels, which do not occur in the challenge, the window excludes the last tenth.
     """
@@ -126,7 +126,7 @@ def recipe_bins(spectra: np.ndarray) -> np.ndarray:
 
 
 def snv() -> FunctionTransformer:
-    """Return a transformer to the standard normal variate (Barnes, Dhanoa and Lister 1989)."""
+    """Return a transformer that applies the standard normal variate (Barnes, Dhanoa and Lister 1989)."""
     return FunctionTransformer(scale, kw_args={"axis": 1})
 
 

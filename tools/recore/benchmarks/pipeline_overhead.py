@@ -2,11 +2,11 @@
 
     python tools/recore/benchmarks/pipeline_overhead.py --rows 20000 --repeats 3
 
---rows is the approximate number of public rows; private rows are added in the sample's proportion. "Directly" means
+--rows is the approximate number of public rows; private rows are added in the usual proportion. "Directly" means
 train.py, and then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run
 processes public and private data in parallel. The scripts write no report, so the ratio uses a run with --no-report.
 
-Seconds are measured for entire processes, including start and imports. Memory is the peak RSS of a process together
+Seconds are measured for entire processes, including start-up and imports. Memory is the peak RSS of a process together
 with its descendants, sampled ten times a second; shared pages count more than once. All numbers are medians. Machines
 differ, so compare the ratios.
 """
@@ -46,7 +46,7 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 
 
 def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
-    """Run commands one after the other, and return seconds and the peak MiB of a process with its descendants.
+    """Run commands one after the other, and return the seconds and the peak MiB of a process with its descendants.
 
     Raises RuntimeError if a command fails.
     """

@@ -1,13 +1,13 @@
 """Repeat, on the sample data, the experiments that the winner of the challenge published.
 
-Example:
+Examples:
     python tools/recore/benchmarks/published.py
     python tools/recore/benchmarks/published.py --seed 1
 
-The public rows are generated as by `recore sample` with --seed. Each experiment is a ridge regression on 4
-shuffled folds with each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
+The public rows are generated as by `recore sample` with --seed. Each experiment is a ridge regression with 4
+shuffled folds for each of 5 seeds, as in the winner's val.py, preprocess.py, mdl.py and tmp/
 (github.com/mlisovyi/total_recore_part1). Scores are computed as in the challenge; the number after +- is the standard
-deviation over the 20 folds. Differences are from the first experiment's score, on the same folds.
+deviation over the 20 folds. Differences are relative to the first experiment's score on the same folds.
 
 The exit status is 1 if a score or a difference deviates from the published value by more than its bound, or if copper
 is the easiest target. docs/dataset.md explains what a match proves. A run takes about two minutes on two cores.
@@ -37,12 +37,12 @@ SCORE_BOUND = 0.04  # maximum deviation of our score from the published one
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment of the winner.
+    """One of the winner's experiments.
 
-    published: the score. window: the slice of channels whose range is used to clip and normalise a spectrum; None for
+    published: the score. window: the slice of channels whose range clips and normalises a spectrum, or None to do
     neither. n: channels summed into a bin. ids: whether hole and depths are inputs. share: the fraction of a fold's
-    training rows that is used. bound: by how much our difference from the first experiment may deviate from the
-    published difference, with the same sign; None if it is not checked.
+    training rows that is used. bound: how far our difference from the first experiment's score may deviate from the
+    published difference, which must have the same sign; None if it is not checked.
     """
 
     published: float
@@ -110,7 +110,7 @@ def public_data(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the R2 of each fold and target (REPEATS * FOLDS, 49)."""
+    """Repeat an experiment, and return the R2 of each fold and target (REPEATS * FOLDS, 49)."""
     inputs = features(experiment, spectra, ids)
     r2 = []
     for seed in range(REPEATS):
@@ -124,7 +124,7 @@ def repeat(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray, targets
 
 
 def features(experiment: Experiment, spectra: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Return the winner's features of spectra. They are rotated if there are more columns than rows.
+    """Return the winner's features, rotated into fewer columns if there are more columns than rows.
 
     A rotation does not change the predictions of a ridge regression.
     """
@@ -145,7 +145,7 @@ def bins(experiment: Experiment, spectra: np.ndarray) -> np.ndarray:
 
 
 def show(r2: list[np.ndarray]) -> list[str]:
-    """Print the published scores and ours, and return the problems. r2: an array (folds, 49) for each experiment."""
+    """Print the published scores and ours, and return the problems found. r2: an array (folds, 49) per experiment."""
     problems = []
     scores = [of_experiment @ [*WEIGHTS.values()] for of_experiment in r2]
     print(f"{'':36}{'score':^25}{'difference':^20}")

@@ -2,10 +2,10 @@
 
     python tools/recore/benchmarks/speed.py --rows 1344 3000 --repeats 3
 
-plain/ contains the simplest code for the same steps; its model is one ridge regression. The versions alternate. Entire
-processes are measured, including start and imports, on the public file of a sample with about --rows rows. The fit is
-measured in a separate process, with all assays and with 3% of them removed at random, so that each target is fitted on
-different rows. All numbers are medians. Compare the ratios, because machines differ and are busy.
+plain/ contains the simplest code for the same steps; its model is one ridge regression. Runs of the two versions
+alternate. Entire processes are measured, including start-up and imports, on the public file of sample data with about
+--rows rows. The fit is measured in a separate process, with all assays and with 3% of them removed at random, so that
+each target is fitted on different rows. All numbers are medians. Compare the ratios: machines differ and are busy.
 """
 
 import argparse
@@ -31,7 +31,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def make_data(folder: Path, rows: int) -> Path:
-    """Write a sample with approximately this many public rows, and return its public file."""
+    """Write a sample data set with about this many public rows, and return the path of its public file."""
     from recore.dataset.sample_files import PRIVATE_SHARE, Plan, make_sample
 
     plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(24, rows // 50), channels=CHANNELS, missing=0)
@@ -64,7 +64,7 @@ def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
 
 
 def measure(command: list[object]) -> tuple[float, float, float]:
-    """Run a command, and return its seconds, CPU seconds and peak MiB. Raises RuntimeError if it fails."""
+    """Run a command, and return its elapsed seconds, CPU seconds and peak MiB. Raises RuntimeError if it fails."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -76,7 +76,7 @@ def measure(command: list[object]) -> tuple[float, float, float]:
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
-    """Call a function in a new process, so that this process stays small: its size counts in its children's peaks."""
+    """Call a function in a new process. This process must stay small: its size counts in its children's peak memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
@@ -95,7 +95,7 @@ def time_fit(data: Path, missing: float) -> float:
 
 
 def compare(rows: int, repeats: int) -> Iterator[list[object]]:
-    """Measure one size of data, and yield the cells of each step, of all four steps, and of the fits."""
+    """Measure with one data size, and yield a table row for each step, for all four steps, and for each fit."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = call_in_new_process(make_data, folder, rows)
@@ -125,7 +125,7 @@ def compare(rows: int, repeats: int) -> Iterator[list[object]]:
 
 
 def format_cells(versions: list[list[float]]) -> list[str]:
-    """Return table cells with the seconds, CPU seconds and MiB of each version."""
+    """Return table cells with each version's seconds, CPU seconds and MiB, and the ratio of the seconds."""
     seconds, cpu, memory = zip(*versions, strict=True)
     return [f"{each:.2f}" for each in (*seconds, seconds[0] / seconds[1], *cpu)] + [f"{each:.0f}" for each in memory]
 

@@ -32,13 +32,13 @@ SAMPLE = ("--rows", "600", "--holes", "60", "--channels", "424")
 
 
 class Demo:
-    """A demo that runs steps and records their times."""
+    """A demo that runs steps and records their durations."""
 
     def __init__(self, folder: Path):
         self.folder, self.seconds, self.variables = folder, dict[str, float](), dict[str, str]()
 
     def step(self, title: str, *arguments: object, output: Path | None = None) -> None:
-        """Print and run a command, and exit if it fails. output: the file for the command's output."""
+        """Print and run a `recore` command, and exit if it fails. output: the file for the command's output."""
         words = [str(argument) for argument in arguments]
         redirection = f" > {shlex.quote(str(output))}" if output else ""
         print(f"\n== {title}\n$ recore {shlex.join(words)}{redirection}", flush=True)
@@ -52,7 +52,7 @@ class Demo:
 
     @contextmanager
     def simulator(self) -> Iterator[None]:
-        """Run a simulator for the steps within the context."""
+        """Run a simulator, which the steps use, until the context exits."""
         command = [sys.executable, "-m", "stagemaker", "start", "--json"]
         with subprocess.Popen(  # noqa: S603
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -65,7 +65,7 @@ class Demo:
 
 
 class LoadGenerator:
-    """Clients that send requests continuously, count the responses of each variant, and list lost requests."""
+    """Clients that send requests continuously, count each variant's responses, and list the errors of lost requests."""
 
     def __init__(self, variables: dict[str, str], bodies: list[bytes], clients: int = 2):
         self.responses, self.lost, self._ended = Counter[str](), list[str](), threading.Event()
@@ -98,7 +98,7 @@ class LoadGenerator:
 
 
 def read_bodies(file: Path) -> list[bytes]:
-    """Return a request for each row of a data file: the header and the row."""
+    """Return a request body for each row of a data file: the header line and the row."""
     with gzip.open(file, "rb") as lines:
         header = lines.readline()
         return [header + line for line in lines]

@@ -67,7 +67,7 @@ def test_the_submission_imports_nothing_of_the_tools() -> None:
 
 
 def test_temporary_folders_of_commands_are_removed_even_after_a_kill() -> None:
-    """`locked.temporary_folder` creates the folders, except next to an output or in programs that run alone."""
+    """Only temporary folders next to an output, or in standalone programs, bypass `locked.temporary_folder`."""
     allowed_paths = ("model/", "production/containers/", "check/programs/", "handover/steps.py")
     for path in SOURCE.rglob("*.py"):
         if not path.relative_to(SOURCE).as_posix().startswith(allowed_paths):

@@ -166,7 +166,7 @@ UNSUPPORTED = {
     ],
 )
 def test_a_program_that_cannot_run_here_says_what_to_do(program: str, setting: str) -> None:
-    """The message is printed before other modules are imported, which may be missing there or use newer syntax."""
+    """The message is printed before other modules are imported, because these may be missing or use newer syntax."""
     code = f"import runpy, sys; {setting}; sys.argv[1:] = ['doctor', '--json']; sys.path[:0] = ['', '']; "
     code += f"runpy.run_module('{program}', run_name='__main__')"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -120,7 +120,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 
 
 class Project:
-    """A folder with the Makefile, pip's configuration, and requirements that are all wheels in one folder."""
+    """A folder with the Makefile, pip's configuration, and requirements whose wheels are all in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

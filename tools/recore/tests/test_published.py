@@ -1,4 +1,4 @@
-"""Submissions like the ones that participants in the real challenge published run here.
+"""Submissions like the ones that participants in the real challenge published can be run.
 
 submissions/published combines their habits. RECORE_PUBLIC_SUBMISSIONS names a folder with clones of real submissions.
 """

@@ -133,7 +133,7 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
 
 @pytest.fixture(scope="module")
 def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Run this repository's own submission with --json, and with a broken plotly that prevents the report."""
+    """Run this repository's own submission with --json, and with a broken plotly so that the report fails."""
 
     def make(folder: Path) -> None:
         (folder / "broken/plotly").mkdir(parents=True)

@@ -153,7 +153,7 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
 @needs_sandbox
 @pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
 def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
-    """When the last score has been written, the disk of --out is full, so run.json cannot be written."""
+    """The disk that contains --out is full after the last score is written, so run.json cannot be written."""
     mount, copy = tmp_path / "small", tmp_path / "kept"
     mount.mkdir()
     program = FULL_DISK_PROGRAM.format(small=str(mount), left=bytes_left)

@@ -38,7 +38,7 @@ FILES: dict[str, tuple[Any, Read]] = {
 
 
 def field_paths(value: Any) -> Iterator[list[Any]]:
-    """Yield the path of each field in an object, but only of the first field in a list or a large object."""
+    """Yield the path of each field in an object, but only the first field's path in a list or a large object."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     limit = 20 if isinstance(value, dict) and len(value) <= 20 else 1
     for key, each in itertools.islice(items, limit):

@@ -2,7 +2,7 @@
 
     python tools/stagemaker/benchmarks/endpoints.py --duration 5 --repeats 3
 
-One model returns its input; the other is a forest, which receives one row of inputs. Requests come from 1 and from 32
+One model returns its input; the other is a forest, and its requests contain one row. Requests come from 1 and from 32
 clients in a separate process. The setups alternate; all numbers are medians. `in process` calls the forest's script
 repeatedly, without a server. Batch Transform splits files of input rows by line.
 """
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 class ModelFolder:
-    """A model's folder as in a container, with the files that model_fn reads and the script in code/, and a request."""
+    """A model folder as in a container, with the files for model_fn and the script in code/, and a request's body."""
 
     def __init__(self, folder: Path, program: str, line: bytes):
         self.folder, self.program, self.line = folder, program, line
@@ -119,7 +119,7 @@ def echo_model(folder: Path) -> ModelFolder:
 
 
 def forest_model(folder: Path) -> ModelFolder:
-    """Return a forest of 100 trees that predicts 49 numbers from 500; a prediction takes about 10 ms."""
+    """Return a forest of 100 trees that predicts 49 outputs from 500 inputs; a prediction takes about 10 ms."""
     generator = np.random.default_rng(0)
     inputs = generator.random((400, COLUMNS))
     targets = inputs @ generator.random((COLUMNS, OUTPUTS))
@@ -224,7 +224,7 @@ def is_healthy(url: str) -> bool:
 
 
 def run_program(*words: object) -> Measured:
-    """Run a measuring program and return the JSON that it prints."""
+    """Run a benchmark program and return the JSON document that it prints."""
     process = subprocess.run([sys.executable, *map(str, words)], check=True, stdout=subprocess.PIPE)
     values: Measured = json.loads(process.stdout)
     return values

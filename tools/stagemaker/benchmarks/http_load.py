@@ -2,7 +2,7 @@
 
     python tools/stagemaker/benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32
 
-Prints JSON: the requests per second, and the median and 99th percentile of response times in milliseconds. Any response
+Prints JSON: the requests per second, and the median and 99th percentile of response times in milliseconds. Any status
 other than 200 ends the program with an error.
 """
 

@@ -1,4 +1,4 @@
-"""Compare pipeline executions with the same jobs without a pipeline, and with executions of cached steps.
+"""Compare pipeline executions with the same jobs without a pipeline, and with executions whose steps are cached.
 
     python tools/stagemaker/benchmarks/pipelines.py --steps 1 10 100 --repeats 3
 

@@ -49,7 +49,7 @@ def time_copy(count: int, size: int, folder: Path) -> float:
 
 
 def time_outputs(count: int, size: int, simulator: Simulator, name: str) -> float:
-    """Run a processing job whose output is the files; return its duration in seconds."""
+    """Run a processing job whose output consists of the files; return its duration in seconds."""
     inside = "/opt/ml/processing/output"
     upload = {"S3Uri": f"s3://{BUCKET}/{name}/out", "LocalPath": inside, "S3UploadMode": "EndOfJob"}
     outputs = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "files", "S3Output": upload}]}}

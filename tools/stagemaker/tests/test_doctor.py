@@ -104,7 +104,7 @@ def mount_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def write_metadata(folder: Path, *requirements: str) -> None:
-    """Write this distribution's metadata to a folder. Python finds this metadata first if the folder is on its path."""
+    """Write stagemaker's metadata with these requirements to a folder. On PYTHONPATH, it takes precedence."""
     folder = folder / "stagemaker-1.0.dist-info"
     folder.mkdir()
     lines = ["Metadata-Version: 2.1", "Name: stagemaker", "Version: 1.0"]
@@ -150,7 +150,7 @@ def test_a_missing_docker_package_is_reported_in_one_line(tmp_path: Path) -> Non
 
 @contextlib.contextmanager
 def engine_at(path: Path, response: bytes) -> Iterator[None]:
-    """Listen on a Unix socket, like a Docker engine, and send this response to each request."""
+    """Like a Docker engine, listen on a Unix socket, and send this body in response to each request."""
 
     def respond() -> None:
         with contextlib.suppress(OSError):  # the socket was closed

@@ -1,4 +1,4 @@
-"""The settings for uv: pip's settings, and the requirements of packages that uv would otherwise build."""
+"""Settings for uv: pip's settings, and the metadata of packages that uv would otherwise have to build."""
 
 import os
 import subprocess

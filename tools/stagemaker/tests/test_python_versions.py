@@ -1,7 +1,7 @@
-"""stagemaker with the oldest and newer versions of Python, and the lowest and highest versions of its requirements.
+"""stagemaker with several versions of Python, and the lowest and highest versions of its requirements.
 
-README.md's example trains, deploys and predicts as printed. The tests that are run again cover the parts that rely on
-the internals of libraries, on SQLite, processes and files.
+README.md's example trains, deploys and predicts as printed. The tests that are run again cover code that relies on
+library internals, SQLite, processes or files.
 """
 
 import os

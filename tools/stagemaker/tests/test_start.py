@@ -23,7 +23,7 @@ from stagemaker.variables_file import VariablesFile
 
 
 def fail_to_start(*options: object, **variables: str) -> str:
-    """Run the command, which must exit with status 2 without output, and return its error message."""
+    """Run the command, which must exit with status 2 without writing to stdout, and return its stderr."""
     command, full_environment = [*COMMAND, *map(str, options)], environment() | variables
     result = subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
@@ -136,7 +136,7 @@ def test_variables_replace_no_other_file(tmp_path: Path) -> None:
 
 
 def test_a_simulator_loads_other_services_with_their_first_request(tmp_path: Path) -> None:
-    """Importing moto takes a second, for which `stagemaker start` does not wait. Here, four requests arrive at once."""
+    """Importing moto takes a second, so `stagemaker start` postpones it. Here, four requests need it at once."""
     program = """
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The plain way to predict."""
+"""Predict with the simplest code."""
 
 import pickle
 import sys

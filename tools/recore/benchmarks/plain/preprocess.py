@@ -1,4 +1,4 @@
-"""The plain pandas way to preprocess, which reads the entire file at once."""
+"""Preprocess with the simplest pandas code, which reads the entire file at once."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The plain way to score: read the entire data file for its 49 columns."""
+"""Score with the simplest code, which reads the entire data file to get its 49 assay columns."""
 
 import sys
 

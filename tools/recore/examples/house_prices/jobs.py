@@ -1,10 +1,10 @@
 """Train and serve the house-price model on SageMaker, in AWS's scikit-learn image, using only boto3.
 
-Run it with the folder of the code on the path: PYTHONPATH=src python jobs.py
+Run it with the code's folder on Python's path: PYTHONPATH=src python jobs.py
 
-The calls go to AWS, or to the simulator at AWS_ENDPOINT_URL. For AWS, put your bucket and your role into ml2p.yml; an
-instance costs money from create_endpoint until delete_endpoint. The name of a training job can be used only once, so
-change its last number before another run.
+The calls go to AWS, or to the simulator at AWS_ENDPOINT_URL. For AWS, enter your bucket and your role in ml2p.yml; an
+instance costs money from create_endpoint until delete_endpoint. A training job's name can be used only once, so change
+the number at its end before another run.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Train the house-price model locally, and predict the price of a house.
 
-Run it with the folder of the code on the path: PYTHONPATH=src python local.py
+Run it with the code's folder on Python's path: PYTHONPATH=src python local.py
 """
 
 from pathlib import Path

@@ -48,15 +48,15 @@ Spectrum = dict[float, float]  # absorbances by wavenumber in cm-1, descending
 
 
 class AssayDatasetGenerator(ModelDatasetGenerator):
-    """A generator that imports instrument files and assays as `recore import` does."""
+    """A dataset generator that imports instrument files and assays as `recore import` does."""
 
     IMPORT_OPTIONS: ClassVar[dict[str, Any]] = {}  # of ImportOptions, such as {"replicates": "mean"}
 
     def generate(self) -> None:
         """Read the objects directly below sources/DATASET/ and upload public.csv.gz to datasets/DATASET/.
 
-        Both folders are below the project's address on S3. The sources are files of spectra and assays.csv. Raises
-        ConfigError if the environment has no dataset name or address, JobError if a source is missing or cannot be
+        Both folders are below the project's S3 URL. The sources are spectrum files and assays.csv. Raises
+        ConfigError if the environment has no dataset name or S3 URL, JobError if a source is missing or cannot be
         imported, UploadError if the file cannot be uploaded.
         """
         if self.env.s3 is None or not self.env.dataset_name:
@@ -134,7 +134,7 @@ class AssayTrainer(ModelTrainer):
 
 
 class AssayPredictor(ModelPredictor):
-    """A predictor of assays that uses the submission's preprocess() and the hooks of its train.py."""
+    """A predictor of assays that uses the submission's preprocess() and the inference hooks in its train.py."""
 
     def setup(self) -> None:
         """Load the model, and its expected errors if AssayTrainer wrote them."""
@@ -149,7 +149,7 @@ class AssayPredictor(ModelPredictor):
         self._turn = threading.Lock()
 
     def result(self, data: Any) -> dict[str, Any]:
-        """Return the assays of one spectrum, with their units and expected errors.
+        """Return the predicted assays of one spectrum, with their units and expected errors.
 
         data: {"wavenumbers": [...], "absorbances": [...]}, wavenumbers in cm-1, in any order. Raises ClientError if the
         spectrum is invalid, or if the submission rejects it, for example because it was trained on different channels.
@@ -157,7 +157,7 @@ class AssayPredictor(ModelPredictor):
         return self._predict([read_spectrum(data, "the spectrum")])[0]
 
     def batch_result(self, data: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the assays of several spectra, each as result() returns them, with one call of the model.
+        """Return the predicted assays of several spectra, each as by result(), with a single call of the model.
 
         Raises ClientError if a spectrum is invalid, or if its wavenumbers differ from the first spectrum's.
         """
@@ -194,7 +194,7 @@ class AssayPredictor(ModelPredictor):
 
 
 class CoreAssays(Model):
-    """A model that predicts drill core's assays from spectra."""
+    """A model that predicts drill-core assays from spectra."""
 
     DATASET_GENERATOR = AssayDatasetGenerator
     TRAINER = AssayTrainer
@@ -202,10 +202,10 @@ class CoreAssays(Model):
 
 
 def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any]) -> list[str]:
-    """Return hyperparameters as arguments of train.py, which checks their types.
+    """Return hyperparameters as command-line arguments for train.py, which checks their types.
 
     The parameters of fit() after inputs, targets and groups are allowed if their defaults are numbers, strings or
-    booleans. Raises ConfigError if a name is not allowed, or a value has the wrong type.
+    booleans. Raises ConfigError if a name is not allowed, or if a value is not a number, string or boolean.
     """
     parameters = list(inspect.signature(fit).parameters.values())[3:]
     allowed = [each.name for each in parameters if isinstance(each.default, bool | int | float | str)]
@@ -250,7 +250,7 @@ def read_spectrum(datum: Any, name: str) -> Spectrum:
 
 
 def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
-    """Return a list of finite numbers. Raises ValueError if it is missing, empty or invalid."""
+    """Return datum[key], a list of finite numbers. Raises ValueError if it is missing, empty or invalid."""
     if key not in datum:
         raise ValueError(f"it has no {key!r}")
     values = datum[key].tolist() if isinstance(datum[key], np.ndarray) else datum[key]
@@ -263,7 +263,7 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
 
 
 def write_spectra(data_file: Path, spectra: Sequence[Spectrum]) -> None:
-    """Write spectra with equal wavenumbers to a data file in the challenge's schema, with their positions as index."""
+    """Write spectra with the same wavenumbers to a data file in the challenge's schema, indexed by position from 1."""
     with gzip.open(data_file, "wt", compresslevel=1, encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["", *CHALLENGE.ids, *spectra[0]])

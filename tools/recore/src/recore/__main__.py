@@ -23,7 +23,7 @@ from stagemaker import interrupts
 
 
 def start() -> None:
-    """Run the command line. A missing package is reported with a one-line message."""
+    """Run the command-line interface. If a package is missing, exit with a one-line message."""
     interrupts.end_at_once("recore")
     try:
         from recore.cli import main

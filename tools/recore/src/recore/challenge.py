@@ -36,8 +36,8 @@ class Challenge:
     """A challenge, as its score.py defines it.
 
     weights: the weight of each target, in the order of predictions. units: the units of targets whose names contain
-    none. ids: the columns that identify a sample. group: the ID by which rows are held out together. group_name: the
-    noun for one group, such as drill hole. subject: a description of the data, such as spectra of soils.
+    none. ids: the columns that identify a sample. group: the ID whose values group the rows held out together.
+    group_name: the noun for a group, such as drill hole. subject: a description of the data, such as spectra of soils.
     """
 
     weights: Mapping[str, float]
@@ -83,7 +83,7 @@ class Challenge:
         return [name for name in names if name not in self.columns and not is_wavenumber(name)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the challenge as a dict for JSON, from which `Challenge(**content)` creates the challenge again."""
+        """Return the challenge as a JSON-serialisable dict, from which `Challenge(**content)` restores it."""
         return asdict(self)
 
 
@@ -99,7 +99,7 @@ def challenge() -> Challenge:
 
 
 def set_challenge(new_challenge: Challenge) -> None:
-    """Use a challenge until this process ends."""
+    """Make a challenge current until this process ends."""
     global _current
     _current = new_challenge
 
@@ -146,7 +146,7 @@ def score_script() -> Path:
 
 
 def read_challenge(path: Path) -> Challenge:
-    """Read the challenge that a score.py defines. Raises ValueError or OSError."""
+    """Read the challenge that a score.py defines. Raises ValueError if it is invalid, OSError if it cannot be read."""
     return parse_challenge(read_script(path), path)
 
 
@@ -212,7 +212,7 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 
 def is_column_name(name: str) -> bool:
-    """Return whether a target or ID can have this name: printable, no commas or quotes, not a number, not RESERVED."""
+    """Return whether a target or ID can have this name: printable, no commas or quotes, no number, not in RESERVED."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
@@ -258,7 +258,7 @@ def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
 
 
 def _modified_name(statement: ast.stmt) -> str:
-    """Return the name in NAMES that a statement modifies other than by assignment, as in del UNITS, or ""."""
+    """Return the name in NAMES that a statement changes without a plain assignment, as in del UNITS, or ""."""
     changed: list[ast.expr] = [statement.target] if isinstance(statement, ast.AugAssign) else []
     changed += statement.targets if isinstance(statement, ast.Delete) else []
     if isinstance(statement, ast.Assign):

@@ -1,8 +1,8 @@
-"""Find runs of channels with exactly the same value, which indicate filled, clipped or cut out channels in a spectrum.
+"""Find runs of channels with exactly the same value, which suggest that these were filled, clipped or cut out.
 
-No instrument measures the same value many times, but rounding causes short runs: in the YAMSYS soils, runs of 6
-channels with four decimals, 24 with three and 90 with two. Rounding differs from filled channels in two ways: at the
-ends of a run, the spectrum changes by one unit of the last decimal, and there are also runs of other values.
+No instrument measures the same value in many channels, but rounding causes short runs: in the YAMSYS soil spectra, of 6
+channels with four decimals, 24 with three and 90 with two. Runs caused by rounding differ from filled channels in two
+ways: at their ends, the spectrum changes by one unit of the last decimal, and other values also have runs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
 
 
 def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names: Sequence[Any]) -> str:
-    """Return a sentence about runs: the number of spectra, the range of wavenumbers, and the names of the spectra.
+    """Return a sentence about runs: the number and the names of their spectra, and the range of wavenumbers.
 
     wavenumbers: (channels,) cm-1. names: the names of all spectra.
     """

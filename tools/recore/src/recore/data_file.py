@@ -1,4 +1,4 @@
-"""Open data files, which are CSV or gzipped CSV whatever their names. Errors report the kind of any other file."""
+"""Open data files, which can be CSV or gzipped CSV, whatever their names. Errors report any other format."""
 
 import codecs
 import contextlib
@@ -46,7 +46,7 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class DataFile:
-    """An open data file. file: the bytes on disk. is_packed: whether they are gzipped.
+    """An open data file. file: its raw binary stream. is_packed: whether it is gzipped.
 
     All methods read from the beginning, and raise ValueError if the file is invalid.
     """
@@ -132,7 +132,7 @@ class DataFile:
                 yield batch
 
     def records(self) -> Iterator[str]:
-        """Yield the header and the rows, each with its final newline. Quoted cells may contain newlines."""
+        """Yield the header and the rows as text, each ending with a newline. Quoted cells may contain newlines."""
         with self._unpacked_bytes() as content:
             lines = io.TextIOWrapper(content, "utf-8-sig", newline="")
             try:
@@ -141,7 +141,7 @@ class DataFile:
                 lines.detach()  # so that the file stays open
 
     def rows(self) -> Iterator[list[str]]:
-        """Yield the cells of the header and each row. Raises ValueError if a row has a different number of cells."""
+        """Yield the cells of the header and of each row. Raises ValueError if a row has a different number of cells."""
         width = len(self.header)
         try:
             for number, row in enumerate(csv.reader(self.records())):
@@ -212,7 +212,7 @@ class DataFile:
 
     @contextlib.contextmanager
     def _one_line_errors(self) -> Iterator[None]:
-        """Convert errors from gzip, pyarrow and the decoder to a ValueError whose message begins with the path."""
+        """Convert gzip, pyarrow and decoding errors to ValueErrors whose messages begin with the path."""
         try:
             yield
         except UnicodeDecodeError as error:
@@ -229,7 +229,7 @@ class DataFile:
 
 @contextlib.contextmanager
 def open_data(path: Path) -> Iterator[DataFile]:
-    """Open a data file. Raises ValueError if it is neither CSV nor gzipped CSV, OSError if it cannot be opened."""
+    """Open and check a data file. Raises ValueError if it is not CSV or gzipped CSV, or OSError if unreadable."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: this is {'a folder' if path.is_dir() else 'not a regular file'}; choose a data file")
     try:
@@ -262,13 +262,13 @@ def compress_csv(path: Path) -> Iterator[Path]:
 
 
 def read_header(path: Path) -> list[str]:
-    """Return the column names of a data file, the index first. Raises ValueError or OSError."""
+    """Return the column names of a data file, the index first. Raises ValueError or OSError, as `open_data` does."""
     with open_data(path) as data:
         return data.header
 
 
 def _normalise(line: bytes) -> bytes:
-    """Return a line in lower case without byte-order mark, quotes, spaces and line break, which programs vary."""
+    """Return a line in lower case, without byte-order mark, quotes and white space, which differ between programs."""
     return line.removeprefix(codecs.BOM_UTF8).translate(None, b'" \t\r\n').lower()
 
 

@@ -45,7 +45,7 @@ def shell_program() -> str:
 
 
 def setup_command(*names: str, extra: str = "") -> str:
-    """Return the command that installs packages, an extra or, by default, all missing packages for this Python."""
+    """Return the command that installs packages, an extra or, by default, all missing packages in this environment."""
     from stagemaker.installation import missing_packages, pip_command, required_packages
 
     if not INSTALLED:
@@ -106,7 +106,7 @@ def _find_remote(folder: Path) -> str:
 
 
 def _hide_private_address(address: str) -> str | None:
-    """Return the HTTP URL of a repository or archive without a user name, or None for a local path."""
+    """Return the HTTP or HTTPS URL, without a user name, of a repository or archive, or None for a local path."""
     if ssh_match := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's short form, host:path
         address = f"ssh://{ssh_match[1]}/{ssh_match[2]}"
     parts = urlsplit(address)

@@ -47,12 +47,12 @@ MAX_CONTROL = 0.1  # maximum share of control characters in CSV, whose cells may
 
 
 def is_utf_16(head: bytes) -> bool:
-    """Return whether a file begins with the byte-order mark of UTF-16, which only `recore import` reads."""
+    """Return whether a file begins with a UTF-16 byte-order mark. Only `recore import` reads such files."""
     return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
 def detect_foreign(head: bytes) -> str | None:
-    """Return the kind of a file that no command reads, with advice, or None if the file may be a text table."""
+    """Return the kind of a file that no command can read, with advice, or None if the file may be a text table."""
     if not head:
         return EMPTY
     if head.startswith(b"PK\3\4"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def list_names(names: Sequence[str], limit: int) -> str:
-    """Join names with commas. If there are more than `limit`, list only the first names and the number of others."""
+    """Join names with commas. If there are more than `limit`, list only the first `limit` and the number of others."""
     listed = ", ".join(names[:limit])
     return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError if no file or folder can be created at a path, whose parent folders may be missing.
+    """Raise OSError if no file or folder can be created at a path. Its parent folders may be missing.
 
     A temporary file is created in the nearest existing folder, because the folder's mode and owner are not conclusive.
     """

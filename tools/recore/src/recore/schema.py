@@ -10,7 +10,7 @@ DEPTH_FROM, DEPTH_TO = DEPTHS = ("DepthFrom", "DepthTo")  # start and end of a s
 
 
 def is_wavenumber(name: str) -> bool:
-    """Return whether a column is a channel: its name is a decimal number in cm-1, such as 3997.4."""
+    """Return whether a column is a channel, that is, its name is a decimal number in cm-1, such as 3997.4."""
     return re.fullmatch(r"\d+(\.\d+)?", name) is not None
 
 

@@ -82,9 +82,9 @@ def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
 
 
 def snv(spectra: Floats) -> Floats:
-    """Apply the standard normal variate to each row: remove offset and scale, which depend on grain size and packing.
+    """Apply standard normal variate (SNV) to each row: remove offset and scale, which depend on grain size and packing.
 
-    spectra: (rows, channels) without gaps. A flat row becomes NaN.
+    spectra: (rows, channels) without missing values. A flat row becomes NaN.
     """
     deviations = spectra.std(axis=1)
     deviations[np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)] = np.nan
@@ -94,7 +94,7 @@ def snv(spectra: Floats) -> Floats:
 def read_data(path: Path) -> SpectralData:
     """Read a data file. Invalid cells and columns are reported in `problems`.
 
-    Raises ValueError if it is not CSV with a header, a row and a channel, OSError if it cannot be read.
+    Raises ValueError if it is not CSV with a header, at least one row and a channel, or OSError if it cannot be read.
     """
     with open_data(path) as file:
         return _read_data(path, file)
@@ -143,7 +143,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
 
 
 def _report_repeated(names: list[str], positions: Collection[str]) -> list[str]:
-    """Report duplicate columns, whose names are equal or differ by a suffix that pandas adds (.1)."""
+    """Report duplicate columns, including columns to whose names pandas has added a suffix (.1)."""
     repeated = {name for name, number in Counter(names[1:]).items() if number > 1}
     repeated |= {name for name in challenge().unknown_columns(positions) if _is_repeated(name, positions)}
     columns = count(len(repeated), "duplicate column")
@@ -172,7 +172,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
 
 
 def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Read columns by position. Return the table, and (order in `numeric`, problem) for columns with invalid cells."""
+    """Read columns by position. Return the table and (position in `numeric`, problem) for columns with bad cells."""
     types = dict.fromkeys(textual, pa.string())
     try:
         return file.read(types | dict.fromkeys(numeric, pa.float64())), []

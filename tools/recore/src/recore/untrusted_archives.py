@@ -22,11 +22,11 @@ Members = Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]
 
 @contextmanager
 def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> Iterator[Members]:
-    """Yield the members of an archive, each with an open file, or None if it is not a regular file.
+    """Yield an iterator over an archive's members, each with an open file, or None if it is not a regular file.
 
-    A file can be read until the next member is requested. max_bytes: limit for the unpacked archive. problem: start of
-    error messages, by default with the path. Raises ValueError, even while a file is read, if the archive is damaged,
-    hostile or too large, and FileNotFoundError if it is missing.
+    A file can be read until the next member is requested. max_bytes: limit for the unpacked archive. problem: the start
+    of error messages; the default contains the path. Raises ValueError, even while a file is read, if the archive is
+    damaged, hostile or too large, and FileNotFoundError if it is missing.
     """
     try:
         if path.exists() and not path.is_file():
@@ -41,10 +41,10 @@ def open_archive(path: Path, max_bytes: int = MAX_BYTES, problem: str = "") -> I
 
 
 def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str = "") -> dict[str, bytes]:
-    """Return the contents of an archive's regular files with the given names. If a name repeats, the last file counts.
+    """Return the contents of an archive's regular files with the given names. If a name repeats, the last file is used.
 
-    problem: the start of error messages, by default with the path. Raises ValueError if the archive is invalid or one
-    of the files has more than `max_bytes` bytes.
+    problem: the start of error messages; the default contains the path. Raises ValueError if the archive is invalid or
+    one of the files has more than `max_bytes` bytes.
     """
     files = {}
     with open_archive(path, problem=problem) as members:

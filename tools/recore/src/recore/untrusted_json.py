@@ -13,7 +13,7 @@ MAX_BYTES = 16 << 20  # of a file
 def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read a file that contains a JSON object.
 
-    Raises FileNotFoundError if the file is missing, and ValueError, whose message lacks the path, if it is invalid.
+    Raises FileNotFoundError if the file is missing, or ValueError, without the path in its message, if it is invalid.
     """
     if path.exists() and not path.is_file():
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
@@ -46,7 +46,7 @@ def parse_object(content: bytes) -> dict[str, Any]:
 
 
 def get(content: Any, path: str, *types: type) -> Any:
-    """Return the value at a dotted path of JSON objects. Raises ValueError if it is missing or has the wrong type.
+    """Return the value at a dotted path in a JSON object. Raises ValueError if it is missing or has the wrong type.
 
     Names may contain dots; the longest matching name is used.
     """
@@ -63,7 +63,7 @@ def get(content: Any, path: str, *types: type) -> Any:
 
 
 def get_number(content: Any, path: str) -> float:
-    """Return the finite number at a dotted path. Raises ValueError if there is none."""
+    """Return the finite number at a dotted path. Raises ValueError if it is missing or not a finite number."""
     try:
         number = float(get(content, path, int, float))
     except OverflowError:
@@ -74,12 +74,12 @@ def get_number(content: Any, path: str) -> float:
 
 
 def get_optional_number(content: Any, path: str) -> float | None:
-    """Return the finite number at a dotted path, or None if it is null. Raises ValueError."""
+    """Return the finite number at a dotted path, or None if it is null. Raises ValueError if it is anything else."""
     return None if get(content, path, int, float, type(None)) is None else get_number(content, path)
 
 
 def get_numbers(content: Any, path: str, shape: tuple[int | None, ...] = (None,)) -> list[Any]:
-    """Return the (nested) list of finite numbers at a dotted path. shape: the lengths; None allows any but 0."""
+    """Return the (nested) list of finite numbers at a dotted path. shape: expected lengths; None allows any but 0."""
     numbers: list[Any] = get(content, path, list)
     if not _has_shape(numbers, shape):
         sizes = " x ".join("any" if size is None else str(size) for size in shape)

@@ -15,7 +15,7 @@ PRIVATE_ROWS = 15
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Return 60 rows from four holes, with 320 channels and three targets with gaps. Only hole b has iron assays."""
+    """Return 60 rows from four holes, with 320 channels and three incomplete targets. Only hole b has iron assays."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)

@@ -20,7 +20,6 @@ COMMAND = ROOT / "tools/recore/benchmarks/accuracy.py"
 
 
 def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
-    """Run the command and return its table."""
     process = run(COMMAND, *arguments, cwd=folder, timeout=600)
     assert (process.returncode, process.stderr) == (0, "")
     head, _, *lines = [line.strip("| ").split(" | ") for line in process.stdout.splitlines()]

@@ -20,14 +20,14 @@ COMMAND = ROOT / "tools/recore/benchmarks/drift.py"
 
 
 def read_tables(stdout: str) -> list[list[list[str]]]:
-    """Return each table's rows of cells, without the header."""
+    """Return, for each table, its rows as lists of cells, without the header."""
     tables = [block.strip().splitlines()[2:] for block in stdout.strip().split("\n\n")]
     return [[line.strip("| ").split(" | ") for line in table] for table in tables]
 
 
 @pytest.fixture
 def soils() -> Samples:
-    """Return 60 soils from the landscapes a, b and c, with two measured targets. Only c has a third band."""
+    """Return 60 soils from the landscapes a, b and c, with two measured targets. Only those of c have a third band."""
     random = np.random.default_rng(5)
     positions = np.arange(140)
     bands = np.exp(-((positions - np.array([[30], [70], [110]])) ** 2) / 50)

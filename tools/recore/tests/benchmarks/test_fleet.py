@@ -1,4 +1,4 @@
-"""The fleet model, whose output the page for hosts quotes."""
+"""The fleet model, whose output is quoted on the page for hosts."""
 
 import pytest
 from support.checkout import ROOT

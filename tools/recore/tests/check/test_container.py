@@ -13,7 +13,7 @@ INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml
 
 
 def read_pinned_versions() -> dict[str, str]:
-    """Return the versions that requirements.txt pins above the participants' line, by normalised distribution name."""
+    """Return requirements.txt's pinned versions, except participants' additions, by normalised distribution name."""
     lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in requirements}

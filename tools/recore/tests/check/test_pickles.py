@@ -79,7 +79,7 @@ def dump(value: Any, **options: Any) -> bytes:
 
 
 def make_zip(content: bytes, name: str = "archive/data.pkl") -> bytes:
-    """Return an archive of one file, by default as torch.save writes it."""
+    """Return a zip archive with one file, by default as torch.save writes it."""
 
     def save(file: io.BytesIO) -> None:
         with zipfile.ZipFile(file, "w") as archive:
@@ -195,7 +195,7 @@ def frame(first: bytes, array_bytes: bytes, tail: bytes) -> bytes:
 
 
 def pad_command(length: int) -> bytes:
-    """Return the command as a complete pickle, padded to `length`, the size of an array in bytes."""
+    """Return the command as a complete pickle, padded to the size of an array, `length` bytes."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
 
@@ -378,7 +378,7 @@ LIMIT_CASES = {
 
 @pytest.mark.parametrize(("limit", "content"), LIMIT_CASES.values(), ids=LIMIT_CASES)
 def test_the_files_of_a_model_share_the_limits_of_reading(limit: str, content: bytes, tmp_path: Path) -> None:
-    """The remaining files are not read, so an error is reported for the model, whatever its files are named."""
+    """Files beyond the limit are not read, so an error is reported for the model, whatever its files are named."""
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(archive_of(**{f"{index}.txt": content for index in range(40)}))
     assert not any(map(judge, read_pickles(archive)))

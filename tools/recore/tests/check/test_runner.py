@@ -23,7 +23,7 @@ class Journal:
         self.open_count = self.close_count = 0
 
     def rule(self, code: str, *details: Finding | str) -> Rule:
-        """Return a rule. Rules above RC3 run the submission. details: the rule's findings and the rules it needs."""
+        """Return a rule. If its code is above RC3, it runs the submission. details: its findings and needed codes."""
 
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))

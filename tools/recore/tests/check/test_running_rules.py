@@ -1,4 +1,4 @@
-"""Of the rules that run a submission, only the broken rule flags a broken submission, and none flags a sound one."""
+"""Of the rules that run a submission, only the violated rule flags a broken submission, and none flags a sound one."""
 
 import graphlib
 import io
@@ -48,7 +48,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return public data with so few rows that the real data need hundreds of times as much time and memory."""
+    """Return public data with so few rows that real data would need hundreds of times as much time and memory."""
     return public_data(tmp_path_factory, "few-rows", 18, 6)
 
 

@@ -1,4 +1,4 @@
-"""Each broken submission is flagged only by the rule that it breaks, at the right line. Good ones are not flagged."""
+"""Each broken submission is flagged only by the rule that it violates, at the right line. Good ones are not flagged."""
 
 import subprocess
 from pathlib import Path

@@ -260,7 +260,7 @@ DEFAULTS = {
 
 
 def normalise(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return an SDK's values, by path, in the form that the project would write."""
+    """Convert an SDK's values, by path, to the form in which the project writes them."""
     result = {}
     for path, value in definition.items():
         pattern = re.sub(r"/\d+(?=/|$)", "/#", path)

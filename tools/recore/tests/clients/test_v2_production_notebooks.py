@@ -1,7 +1,7 @@
-"""The notebooks in examples/notebooks run completely on a small sample.
+"""The notebooks in examples/notebooks run to completion on a small sample data set.
 
-A Jupyter kernel runs the notebooks with the simulator's environment variables. They run in a copy of the files that
-they use, because they look for the data relative to their own folder.
+A Jupyter kernel runs the notebooks with the simulator's environment variables, in a copy of the files that they use,
+because they look for the data relative to their own folder.
 """
 
 import shutil

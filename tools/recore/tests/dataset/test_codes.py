@@ -1,4 +1,4 @@
-"""Codes among the values of assay columns are found, unless such numbers can be concentrations."""
+"""Codes in assay columns, such as 9999 for a missing value, are found unless they may be concentrations."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every reader of data files and spectra recognises files that no command reads."""
+"""Every reader of data files and spectra recognises kinds of files that no command can read."""
 
 import bz2
 import gzip

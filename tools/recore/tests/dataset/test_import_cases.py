@@ -1,4 +1,4 @@
-"""About a thousand made-up files give the expected numbers or questions, and plain files raise no questions."""
+"""About a thousand synthetic files yield the expected numbers or questions, and ordinary files raise no questions."""
 
 import pytest
 from recore_support.import_cases import CASES

@@ -1,4 +1,4 @@
-"""How lines above a header, titles, and options affect the reading of text files."""
+"""The effects of lines above a header, of titles and of options on how text files are read."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`recore split` divides one table by entire drill holes into a challenge's files, without changing a digit."""
+"""`recore split` splits a table by drill hole into a challenge's files, without changing a digit."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""`--engine aws` sends the same requests as a run in local processes. The tests record both runs at a simulator."""
+"""`--engine aws` sends the same requests as a run in local processes. The tests run both against a simulator."""
 
 import itertools
 import json

@@ -75,7 +75,7 @@ def test_a_broken_gzip_file_is_rejected(tmp_path: Path) -> None:
     ],
 )
 def test_a_repeated_header_is_rejected_with_its_line(header: str, is_packed: bool, tmp_path: Path) -> None:
-    """Two files were joined. The second file's header can have different quotes or a byte-order mark."""
+    """The file consists of two joined files. The second header can have different quotes or a byte-order mark."""
     path = tmp_path / "public.csv"
     for content in (PUBLIC, PUBLIC + header):  # the same file, before and after
         path.write_bytes(gzip.compress(content.encode()) if is_packed else content.encode())

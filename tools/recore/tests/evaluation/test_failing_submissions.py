@@ -17,7 +17,7 @@ ADVICE = {  # the advice for each step if the exception is not a known one
 
 @dataclass(frozen=True)
 class Failure:
-    """Edits to a working submission, and the failing step. logged: a line in the step's log, by default the reason."""
+    """Edits to a working submission, and the step that then fails. logged: a line in its log, by default the reason."""
 
     step: str
     reason: str

@@ -54,7 +54,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorder:
-    """A recorder of the requests (operation and members) of all clients that are created within the context."""
+    """Records the requests (operation and members) of all clients that are created within the context."""
 
     def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -302,7 +302,7 @@ def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.Monke
 
 
 def stop_sleeper(simulator: Simulator, stop_event: threading.Event) -> None:
-    """Stop the training job whose log says that it sleeps, as a user of the console could."""
+    """Stop the training job whose log says that it sleeps, as another user could in the console."""
     logs, sagemaker = simulator.client("logs"), simulator.client("sagemaker")
     while not stop_event.wait(0.5):
         for event in logs.filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]:

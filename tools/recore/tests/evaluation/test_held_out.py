@@ -20,7 +20,7 @@ SCORE = ROOT / "score.py"
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """Return a data file with 30 rows, and its assays, which have gaps."""
+    """Return a data file with 30 rows, and its assays, some of which are missing."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)

@@ -40,7 +40,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's expected end. line: a pattern for a stderr line. status: the exit status. seconds: a job's time limit."""
+    """A run's expected outcome. line: a pattern for a stderr line. status: exit status. seconds: a job's time limit."""
 
     line: str
     status: int = 1

@@ -40,7 +40,7 @@ def port() -> Iterator[int]:
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
     """Run a submission that searches for private assays. Return the run, and its steps in order of end time.
 
-    The public transform job waits for the private score. Arguments and environment variables name the private assays.
+    The public transform job waits for the private score. Arguments and variables contain the private assays' path.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("this test needs two cores: one job waits while others run")
@@ -73,7 +73,7 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return, by step, stage and attempt, whether the assays were found."""
+    """Return whether each attempt found the assays, by step and stage."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():

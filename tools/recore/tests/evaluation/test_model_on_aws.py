@@ -1,4 +1,4 @@
-"""A run's model starts on AWS, where the container has no network and installs the submission with pip first.
+"""A run's model starts on AWS, where the container has no network access and first installs the submission with pip.
 
 Like AWS's image, the tests copy code/, add a setup.py if it is missing, and run `pip install .`.
 """

@@ -89,7 +89,7 @@ def storage(services: Services) -> Storage:
 
 
 def reject(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
-    """Reject the first requests for an operation. Return a list to which each rejected request is added."""
+    """Reject the first `times` requests for an operation. Return a list to which each rejected request is added."""
     rejected_calls: list[object] = []
 
     def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -327,7 +327,7 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
 def read_log(
     services: Services, job: str, folder: Path, arrive: Callable[[int], object], to_end: bool = True
 ) -> tuple[list[str], list[float]]:
-    """Return a job's log lines, and the pauses in reading them. arrive: a function called with each pause's number."""
+    """Return a job's log lines, and the pauses between reads. arrive: a function called with each pause's number."""
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:

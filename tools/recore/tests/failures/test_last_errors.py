@@ -1,6 +1,6 @@
 """Training jobs, the simulator and recore/failures find the same error in a script's output.
 
-The simulator and the training jobs' program do not import recore/failures, so each has its own function.
+The simulator and the training jobs' program do not import recore/failures, so each implements the search itself.
 """
 
 import re

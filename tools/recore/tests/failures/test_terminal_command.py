@@ -34,7 +34,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/opt/ml/code/train.py",
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed step. error: the command's output, or None without a suggested command. data: the data file's name."""
+    """A failed step. error: the suggested command's output, or None if none is suggested. data: the data file name."""
 
     step: str
     error: str | None

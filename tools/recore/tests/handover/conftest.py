@@ -19,13 +19,13 @@ def many_holes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def template_public(many_holes: Path) -> pd.DataFrame:
-    """Return the run's public data as a frame. Copy the frame before you change it."""
+    """Return the run's public data as a data frame. Copy it before changing it."""
     return pd.read_csv(many_holes / "public/public.csv.gz", index_col=0, float_precision="round_trip")
 
 
 @pytest.fixture(scope="session")
 def template_run(tmp_path_factory: pytest.TempPathFactory, many_holes: Path) -> Path:
-    """Return the folder of a run of the template's submission with its handover. Do not write to the folder."""
+    """Run the template's submission and create its handover. Return the run's folder, which must not be changed."""
 
     def make(folder: Path) -> None:
         result = run_recore(ROOT, *file_options(many_holes), "--no-report", "--out", folder / "run")

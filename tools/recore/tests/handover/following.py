@@ -23,7 +23,7 @@ CUT_OFF = 500.0  # ppm of copper
 
 
 def write_pages(folder: Path, example: Path, public: Path | None = None) -> tuple[str, str]:
-    """Return a run's README and model card without running jobs. example: the folder with a request and response."""
+    """Return a run's README and model card, without running jobs. example: the folder with request and response."""
     run = read_run(folder, public)
     cut_offs = {"CuPPM": CUT_OFF} if (folder / "predictions/held-out.csv").exists() else {}
     packages = list_packages(run.submission, run.versions)
@@ -34,7 +34,7 @@ def write_pages(folder: Path, example: Path, public: Path | None = None) -> tupl
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
-    """Run a handover's console blocks, check their output, and return the tags of the blocks that ran."""
+    """Run a handover's console blocks except for skipped tags, check their output, and return the tags that ran."""
     ran = []
     for tag, block in BLOCK.findall((folder / "README.md").read_text("utf-8")):
         if tag in skipped:

@@ -1,4 +1,4 @@
-"""Statements in the model card about weak, contradicted and unmeasured figures."""
+"""The model card's statements about figures that are weak, contradicted by the private data, or not measured."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ MEASURED_ASSAYS = np.tile(np.arange(10.0), 12)
 
 
 def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
-    """Return the figures of a target with ten samples, 0 to 9 ppm, in each of twelve holes."""
+    """Return a target's figures for twelve holes, each with ten samples that contain 0 to 9 ppm."""
     sums = HoleSums(HOLES)
     r2, rmse = measure_errors(MEASURED_ASSAYS, predicted, sums)
     cut_off = measure_cut_off(MEASURED_ASSAYS, predicted, sums, chosen)

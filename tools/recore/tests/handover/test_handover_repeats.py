@@ -26,7 +26,7 @@ def readers_copy(template_run: Path, many_holes: Path, tmp_path: Path) -> Path:
 
 
 def check_results(folder: Path, run: Path) -> None:
-    """Check that the files that the commands wrote match the run itself, not its copy in the handover."""
+    """Check that the files that the commands wrote match the original run, not its copy in the handover."""
     for name, split in (("public", "public"), ("private", "private"), ("again", "public")):
         expected = pd.read_csv(run / f"predictions/{split}.csv.out", header=None).to_numpy()
         results = pd.read_csv(folder / f"work/{name}.csv.out", header=None).to_numpy()

@@ -45,7 +45,7 @@ def rejection(*arguments: object, cwd: Path) -> str:
 def test_a_laboratory_table_is_predicted_without_the_hosts_data(
     handover: Path, template_run: Path, private: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """The IDs have different names, depths are in feet, an assay is not a number, and one spectrum has a gap."""
+    """The ID columns have other names, depths are in feet, an assay is text, and one spectrum has a missing value."""
     table = private.rename(columns={"SiteID": "hole", "DepthFrom": "from (ft)", "DepthTo": "to (ft)"})
     table = table.rename_axis("sample").assign(Cu_ppm="see report")
     table.iloc[4, 200] = "n.d."

@@ -34,9 +34,9 @@ def run(command: str, cwd: Path, status: int = 0, timeout: float = TIMEOUT, **va
 
 @contextmanager
 def start_process(command: str, cwd: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a command line in its own process group. At the end of the block, interrupt the group, then kill it.
+    """Start a command line in a separate process group. When the block ends, interrupt the group, then kill it.
 
-    The process writes to a temporary file, `process.stdout`; `output` returns its contents so far.
+    The process writes to a temporary file, `process.stdout`; `output` returns the text written so far.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(

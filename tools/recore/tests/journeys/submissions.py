@@ -32,7 +32,7 @@ LOAD_JOBLIB = """\
 
 @dataclass
 class Model:
-    """The bodies of a model's functions and its requirement, if any. An empty body keeps the template's function."""
+    """The function bodies of a model, and its requirement, if any. An empty body keeps the template's function."""
 
     fit: str = RIDGE
     save: str = ""

@@ -41,7 +41,7 @@ def test_a_judged_upload_is_handed_over_and_predicts_spectra(tmp_path: Path) -> 
 
 @pytest.mark.journey
 def test_evening(tmp_path: Path) -> None:
-    """Judge ten submissions: the command is killed halfway, and a second call judges the rest."""
+    """Judge ten submissions. The command is killed halfway; a second run judges the remaining ones."""
     split_data(tmp_path)
     models = MODELS | {
         "copies": Model(),

@@ -26,7 +26,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that makes a SageMakerEnv from variables; None removes a variable."""
+    """Return a function that makes a SageMakerEnv from default and given variables; None removes a default."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {
@@ -42,13 +42,13 @@ def make_env(tmp_path: Path) -> MakeEnv:
 
 @pytest.fixture(scope="session")
 def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with OPUS files and assays. Do not write to it."""
+    """Return a folder with OPUS files and assays. Do not change the folder."""
     return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
 
 
 @pytest.fixture(scope="session")
 def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the model class and a submission. Do not write to it."""
+    """Return a folder with the model class and a submission. Do not change the folder."""
     return support.write_code(tmp_path_factory.mktemp("code") / "code")
 
 

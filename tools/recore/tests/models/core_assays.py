@@ -81,7 +81,7 @@ def core_assays() -> Any:
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
-    """Copy the model class, its script and a submission's files, by default this checkout's."""
+    """Copy the model class, its script and score.py. Add a submission's files, by default copies from this checkout."""
     if submission is None:
         copy_scripts(folder, *UPLOADED_FILES)
     else:
@@ -93,7 +93,7 @@ def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
 
 
 def write_sources(folder: Path) -> Path:
-    """Write an OPUS file for each public row of a sample, and assays.csv, where copper has gaps."""
+    """Write an OPUS file for each public row of a sample, and assays.csv, which has missing copper assays."""
     make_sample(folder.parent / "sample", PLAN)
     public = pd.read_csv(folder.parent / "sample/public/public.csv.gz", index_col=0)
     public.loc[public.index[::5], "CuPPM"] = np.nan
@@ -119,7 +119,7 @@ def generator_env(client: Client, **variables: str) -> SageMakerEnv:
 
 
 def generate(client: Client, project: str) -> bytes:
-    """Generate a project's dataset `first` in this process, and return its data file."""
+    """Generate a project's dataset `first` in this process, and return the contents of its data file."""
     generator = core_assays().CoreAssays().dataset_generator(generator_env(client, ML2P_S3_URL=url_of(project)))
     generator.generate()
     return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
@@ -137,7 +137,7 @@ def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[s
 
 
 def spectra_of(data_file: Path) -> list[dict[str, Any]]:
-    """Return the spectra in a data file as a client sends them."""
+    """Return the spectra in a data file in the form in which a client sends them."""
     with gzip.open(data_file, "rt") as file:
         frame = pd.read_csv(file, index_col=0, float_precision="round_trip")
     channels = [name for name in frame.columns if name[0].isdigit()]
@@ -146,7 +146,7 @@ def spectra_of(data_file: Path) -> list[dict[str, Any]]:
 
 
 def values_of(results: list[dict[str, Any]]) -> np.ndarray:
-    """Return the predicted values (rows, 49), with NaN for null."""
+    """Return the predicted values (rows, 49), with NaN in place of null."""
     for result in results:
         assert list(result["assays"]) == list(TARGETS)
     return np.array([[assay["value"] for assay in result["assays"].values()] for result in results], dtype=float)

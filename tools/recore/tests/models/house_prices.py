@@ -1,4 +1,4 @@
-"""A model class that tests run in separate processes with the container's program, and as jobs of a simulator."""
+"""A model class for tests, run by the container's program in separate processes or as jobs in a simulator."""
 
 import http.client
 import json
@@ -214,7 +214,7 @@ def url_of(project: str) -> str:
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """Return the variables for S3 without the session token, which is too long for a job's request."""
+    """Return the S3 variables, except the session token, which is too long for a job request."""
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 

@@ -42,7 +42,7 @@ HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "n_components": 20}
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> SageMakerEnv:
-    """Return the environment of a finished training job. Do not write to its files."""
+    """Return the environment of a finished training job. Do not change its files."""
     env = make_training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
     support.core_assays().CoreAssays().trainer(env).train()
     return env

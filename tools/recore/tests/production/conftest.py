@@ -1,4 +1,4 @@
-"""Fixtures: a simulator, the commands of a separate project for each test, and a small sample."""
+"""Fixtures: a simulator, a project's commands, separate for each test, and a small sample data set."""
 
 import gzip
 import shutil
@@ -24,7 +24,7 @@ __all__ = ["chromium", "files", "tab"]
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Return a client of the simulator that the tests share."""
+    """Return a client for the simulator that the tests share."""
     with Simulator() as simulator:
         yield Client(simulator)
 
@@ -66,7 +66,7 @@ def name_of(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the state of the simulator that trained the versions in `trained`, and version 1's files."""
+    """Return a folder with the simulator state that contains the versions in `trained`, and with version 1's files."""
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
@@ -86,7 +86,7 @@ def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def trained_model(trainings: Path) -> support.TrainedModel:
-    """Return the default model, trained by the pipeline on a small sample. Do not write to its folder."""
+    """Return the default model, trained by the pipeline on a small sample data set. Do not change its folder."""
     return support.TrainedModel(trainings)
 
 

@@ -1,4 +1,4 @@
-"""Data capture events as the simulator writes them, and as other programs could write them."""
+"""Data capture events as the simulator writes them, and as other programs might write them."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def test_all_client_requests_are_read(endpoint: ABTestEndpoint) -> None:
 
 
 def make_event(**changes: Any) -> dict[str, Any]:
-    """Return an event with one sample. changes: replacements for the event's two parts, or None to omit one."""
+    """Return an event with one sample. changes: new values for the input and output parts, or None to omit a part."""
     parts = {
         "endpointInput": {"mode": "INPUT", "data": as_csv(SAMPLES[0]), "encoding": "CSV"},
         "endpointOutput": {"mode": "OUTPUT", "data": ",".join(["1"] * 49) + "\n", "encoding": "CSV"},

@@ -107,7 +107,7 @@ def test_an_archive_without_columns_is_reported_with_its_version(content: bytes,
     ],
 )
 def test_an_archive_without_a_usable_reference_is_reported_with_its_version(reference: str | None, reason: str) -> None:
-    """The version's data had too few spectra, the version predates references, or its archive was changed."""
+    """The version had too few training spectra or predates saved references, or its archive was altered."""
     files = {"channels.json": json.dumps({"columns": NAMES})} | ({"reference.json": reference} if reference else {})
     version = SimpleNamespace(number=3, archives=["s3://models/model.tar.gz"])
     with pytest.raises(ProductionError, match=reason):

@@ -39,7 +39,7 @@ ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 
 @pytest.fixture(scope="module")
 def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
-    """Return an endpoint that has predicted 36 samples, each with one variant, in several kinds of requests."""
+    """Return an endpoint that has predicted 36 samples, each with one variant, through several kinds of request."""
     endpoint = ABTestEndpoint(endpoints, "compare")
     for index, sample in enumerate(SAMPLES[:26]):
         members = {"InferenceId": f"{ID_PREFIX}-{index:03}"}
@@ -178,7 +178,7 @@ def test_a_variant_that_fails_is_reported_and_not_suggested(
 def test_an_inference_id_of_different_samples_is_left_out(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
-    """This happens with two files whose rows have the same indices."""
+    """This happens if two files have rows with the same indices but different samples."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for index, sample in enumerate(samples):

@@ -1,4 +1,4 @@
-"""The sequential test for drift: its rate of false alarms, the changes that it detects, and the units that it ranks."""
+"""The sequential test for drift: its false-alarm rate, the changes that it detects, and the units that it ranks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +24,7 @@ def draw(units: int, seed: int, statistics: int = 6) -> np.ndarray:
 
 
 def test_false_alarms_are_not_more_frequent_than_stated() -> None:
-    """At most 5% of the streams may ever raise an alarm."""
+    """An alarm may occur in at most 5% of the streams, however long they run."""
     alarms = 0
     for seed in range(300):
         values = draw(150, seed)
@@ -100,7 +100,7 @@ def test_ranks_are_uniform_whatever_the_distribution() -> None:
 @examples(30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_bets_are_fair(ranks: list[float]) -> None:
-    """Averaged over all ranks, the next evidence equals the current evidence or is slightly less."""
+    """Averaged over all possible ranks, the next evidence is at or slightly below the current evidence."""
     steps = (np.arange(2000) + 0.5) / 2000
     low, weights = steps**8 / 2, np.tile(steps**7 * 8 / 2, 2)  # more ranks near 0 and 1, where bets change steeply
     path_ranks = np.array(ranks)[:, None]

@@ -26,7 +26,7 @@ from recore.production.containers.expected_error import (
 
 
 def coverage(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, calibrated: np.ndarray) -> float:
-    """Calibrate on some holes. Return the intervals' coverage of the other holes' assays, averaged over targets."""
+    """Calibrate on some holes. Return the intervals' coverage of other holes' assays, averaged over targets."""
     rows = np.isin(holes, calibrated)
     calibration = json.loads(json.dumps(calibrate(held_out[rows], assays[rows], holes[rows], TARGETS)))
     shares = []
@@ -139,7 +139,7 @@ def test_few_rows_have_no_expected_error() -> None:
 
 
 def test_quantiles_are_corrected_for_the_number_of_errors() -> None:
-    """A new error is below the smallest of 19 errors, or above the largest, with a probability of 1 in 20 each."""
+    """A new error is below the smallest of 19 errors with a probability of 1 in 20, and likewise above the largest."""
     errors = np.random.default_rng(0).permutation(np.arange(19.0))
     quantiles = np.transpose(conformal_quantiles(errors, np.array([0.05, 0.1, 0.13, 0.0])))
     assert quantiles.tolist() == [[0, 18], [1, 17], [1, 17], [0, 18]]

@@ -88,7 +88,7 @@ BODY = "index,bin\n007,0.5\nb,0.25\n"
 
 @pytest.fixture
 def load(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Return a function that loads a submission's model, given the source of train.py and of other modules by name."""
+    """Return a function that loads a submission's model from the source of train.py and, by name, other modules."""
 
     def load_files(script: str, calibration: dict[str, Any] | None = None, **files: str) -> Any:
         write(tmp_path / "code/submission", {"train.py": script} | {f"{name}.py": code for name, code in files.items()})
@@ -238,7 +238,7 @@ def test_the_model_contains_the_submission_and_the_programs(trained_model: Train
 
 
 def run_program(folder: Path, source: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], Path]:
-    """Start the program with a submission as the training toolkit does. Return the process and the model's folder."""
+    """Start the program on a submission as the training toolkit does. Return the process and the model's folder."""
     code, model = write(folder / "code", source), folder / "model"
     for name, content in sources.model_programs(None).items():
         (code / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""`recore production monitor`, for an endpoint in the simulator and captured requests of several weeks."""
+"""`recore production monitor`, for an endpoint in the simulator and several weeks of captured requests."""
 
 import base64
 import csv
@@ -41,7 +41,7 @@ class Monitored:
         self.put(*lines)
 
     def event(self, content: str | bytes, time: datetime | None = None, **metadata: str) -> dict[str, Any]:
-        """Return a captured invocation with this input."""
+        """Return a captured invocation whose input is `content`."""
         content = content.encode() if isinstance(content, str) else content
         data = {"observedContentType": "text/csv", "mode": "INPUT", "encoding": "BASE64"}
         time = time or self.begin + timedelta(seconds=1)
@@ -54,7 +54,7 @@ class Monitored:
         }
 
     def put(self, *events: dict[str, Any] | str) -> None:
-        """Write events to the folders of their hours, and invalid lines to the folder of the first hour."""
+        """Write each event to the folder for its hour, and each invalid line to the folder for the first hour."""
         lines: dict[str, list[str]] = {}
         for event in events:
             metadata = event.get("eventMetadata", {}) if isinstance(event, dict) else {}
@@ -78,7 +78,6 @@ class Monitored:
             self.client.s3.delete_object(Bucket=BUCKET, Key=key)
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Return the alarms of this endpoint."""
         client = self.client.simulator.client("cloudwatch")
         return client.describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
 
@@ -94,7 +93,7 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def add_curve(samples: pd.DataFrame, height: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: the curve's height as a fraction of absorbance's 95% quantile."""
+    """Return samples with a curved baseline. share: the curve's height as a fraction of the 95% absorbance quantile."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
     changed[names] += height * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)
@@ -117,7 +116,7 @@ def endpoint(project: ProductionCommands, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def monitored(endpoint: Monitored) -> Monitored:
-    """Return the endpoint without captured requests."""
+    """Return the endpoint after removing all captured requests."""
     endpoint.clear()
     return endpoint
 
@@ -194,7 +193,7 @@ def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
 
 
 def test_an_alarm_rolls_an_update_back(monitored: Monitored, samples: pd.DataFrame) -> None:
-    """Version 2's alarm refers to its training spectra, which are the same as version 1's."""
+    """The alarm compares the samples with version 2's training spectra, which are the same as version 1's."""
     commands = monitored.commands
     monitored.capture(add_curve(assign_holes(samples), 0.15), interval=1)
     result = monitored.monitor("--version", 2, "--alarm", status=1)

@@ -1,4 +1,4 @@
-"""The notebooks in examples/notebooks as files. tests/clients/test_v2_production_notebooks.py runs them."""
+"""The contents of the notebooks in examples/notebooks. tests/clients/test_v2_production_notebooks.py runs them."""
 
 import json
 

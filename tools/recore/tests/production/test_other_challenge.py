@@ -48,7 +48,7 @@ def succeed(*arguments: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a host's challenge, with the table that was imported and split."""
+    """Return the folder of a host's challenge; it contains the table, already imported and split."""
     parent = tmp_path_factory.mktemp("host")
     (parent / "targets.csv").write_text(TARGETS)
     words = ("--id", "FieldID", "--id", "SampleNo", "--group-name", "field", "--subject", "infrared spectra of soils")

@@ -23,7 +23,7 @@ COPPER, GOLD = TARGETS.index("CuPPM"), TARGETS.index("AuPPM")
 def make_data(
     seed: int, holes: int = 20, size: int = 6, ratio: float = 1.0, correlation: float = 0.8, by_hole: float = 0.0
 ) -> Any:
-    """Return holes, assays with gaps, and predictions of the variants A and B; B's errors are multiplied by `ratio`.
+    """Return holes, assays with missing values, and predictions of variants A and B. ratio: a factor for B's errors.
 
     correlation: the correlation of the variants' errors. by_hole: the between-hole fraction of the errors' variance.
     """
@@ -57,7 +57,7 @@ def reference_t(errors: Any, sizes: Any, ratio: float = 1.0) -> float:
 
 @pytest.mark.parametrize("by_hole", [True, False])
 def test_the_ends_of_an_interval_are_where_t_is_critical(by_hole: bool) -> None:
-    """All intervals share a critical value, which the maximum |t| rarely exceeds after random exchanges of variants."""
+    """All intervals share a critical value, which the maximum |t| rarely exceeds if variants are swapped at random."""
     hole, assays, predictions = make_data(1, ratio=0.9)
     comparison = compare(1, by_hole, ratio=0.9)
     units = hole if by_hole else np.arange(len(hole))

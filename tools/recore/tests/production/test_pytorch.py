@@ -49,7 +49,7 @@ def read_model(commands: ProductionCommands, version: dict[str, Any]) -> bytes:
 
 
 def load_model(content: bytes) -> Any:
-    """Load a model.pkl without the warning that PyTorch's environment has another patch version of scikit-learn."""
+    """Load a model.pkl, ignoring the warning that it comes from another patch version of scikit-learn."""
     with warnings.catch_warnings(action="ignore"):
         return NumpyUnpickler(io.BytesIO(content)).load()
 

@@ -1,4 +1,4 @@
-"""config.json, and the backend of the commands."""
+"""config.json, and the backend on which the commands run."""
 
 import json
 from pathlib import Path

@@ -38,7 +38,7 @@ Invoke = Callable[[str, str, str], str]
 
 @pytest.fixture(scope="module")
 def invoke(client: Client, model: str) -> Iterator[Invoke]:
-    """Return a function that sends a body, with a content type and an accepted type, to an endpoint with the model."""
+    """Return a function that invokes an endpoint with the model, given a body, a content type and an accepted type."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(model)))
 

@@ -1,4 +1,4 @@
-"""The web page of an endpoint in headless Chromium, with an endpoint of the simulator."""
+"""An endpoint's web page in headless Chromium. The simulator hosts the endpoint."""
 
 from pathlib import Path
 from typing import Any

@@ -28,7 +28,7 @@ def test_each_bad_file_has_a_clear_message_and_the_others_are_predicted(tab: Tab
 
 
 def throttle_first(times: int) -> Callable[[Any], None]:
-    """Return a route that throttles the first requests as API Gateway does."""
+    """Return a route handler that throttles the first `times` requests as API Gateway does."""
     throttled_urls: list[str] = []
 
     def respond(route: Any) -> None:

@@ -1,7 +1,7 @@
-"""The web page on AWS Lambda: its handler with events of API Gateway, and the template that deploys it.
+"""The web page on AWS Lambda: its handler, called with API Gateway events, and the template that deploys it.
 
 The handler runs in a separate process. The events in gateway_events have the members and values that AWS documents for
-the two versions of the payload; each test sets the path, the method, the query and the body.
+the two payload format versions; each test sets the path, the method, the query and the body.
 """
 
 import base64
@@ -49,7 +49,7 @@ def make_event(
     query: dict[str, str] | None = None,
     content_type: str = "application/octet-stream",
 ) -> dict[str, Any]:
-    """Return the event of a POST request with this body or, without a body, of a GET request."""
+    """Return the event for a POST request with this body, or for a GET request if there is no body."""
     event = json.loads((EVENTS / f"payload-{version}.json").read_text())
     method = "GET" if body is None else "POST"
     if version == "1.0":
@@ -68,7 +68,7 @@ def make_event(
 
 
 class LambdaRun:
-    """The responses to events. calls: pairs of IAM action and address. own_files: this project's imported files."""
+    """The responses to events. calls: (IAM action, address) pairs. own_files: this project's imported files."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")

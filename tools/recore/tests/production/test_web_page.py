@@ -1,4 +1,4 @@
-"""`recore web`: the API and the form over HTTP, with an endpoint of the simulator."""
+"""`recore web`: the API and the form over HTTP, for an endpoint in the simulator."""
 
 import gzip
 import json

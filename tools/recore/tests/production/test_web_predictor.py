@@ -1,4 +1,4 @@
-"""The web page's requests to its endpoint, and the responses. An HTTP server stands in for the endpoint."""
+"""The web page's requests to its endpoint, and the endpoint's responses. An HTTP server stands in for the endpoint."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ RESPONSE = json.dumps({"predictions": [{"assays": {"CuPPM": {"value": 1.5}}}]})
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An endpoint. response: the response to each request; None to hang. requests: pairs of inference ID and body."""
+    """An endpoint. response: its response to every request, or None to hang. requests: (inference ID, body) pairs."""
 
     daemon_threads = True
     block_on_close = False

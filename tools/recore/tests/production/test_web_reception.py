@@ -1,4 +1,4 @@
-"""Of the uploads in the web page's memory, the slowest unfinished ones are cancelled, and complete ones are limited."""
+"""Limits on uploads: if too many are unfinished, the slowest is cancelled; if too many are complete, new ones fail."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An endpoint with two small variants that predict a sample's assays from its name, and the true assays."""
+"""An endpoint with two small variants that predict assays from a sample's name, and the samples' true assays."""
 
 import csv
 import io
@@ -82,7 +82,7 @@ def as_json(sample: Sample) -> dict[str, Any]:
 def write_assays(path: Path, rows: Iterable[tuple[str, list[float]]], keys: str) -> Path:
     """Write a CSV file with all targets. keys: the names of the key columns. rows: pairs of key cells and assays.
 
-    Names and cells are joined by commas."""
+    Column names and key cells are comma-separated strings."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*keys.split(","), *TARGETS])
@@ -97,7 +97,7 @@ def write_sample_assays(path: Path, samples: Iterable[Sample]) -> Path:
 
 
 class ABTestEndpoint:
-    """An endpoint with two variants: A has the larger weight; B serves version 1, and its errors are a tenth of A's."""
+    """An endpoint with two variants: A has the larger weight; B serves version 1, with errors a tenth of A's."""
 
     def __init__(self, endpoints: Endpoints, folder: str, **capture: Any):
         self.endpoints, self.folder, self.began = endpoints, folder, datetime.now(UTC)
@@ -149,7 +149,7 @@ class ABTestEndpoint:
         return response["Body"].read().decode()
 
     def wait_for_captures(self, count: int) -> Counter[str]:
-        """Wait until `count` invocations have been captured on S3; return their number for each variant."""
+        """Wait until `count` invocations have been captured on S3; return the number captured for each variant."""
         deadline = time.monotonic() + 120
         while True:
             location = (self.destination, self.name, "AB", self.began)

@@ -1,4 +1,4 @@
-"""Run a command as if the machine had a long temporary path, and no sandbox, Docker engine or browser.
+"""Run a command as if the machine had a long temporary path but no sandbox, Docker engine or browser.
 
     python tools/recore/tests/recore_support/bare_machine.py COMMAND [ARGUMENT...]
 

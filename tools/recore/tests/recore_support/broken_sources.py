@@ -1,6 +1,6 @@
 """Edits to submissions/good: flaws that a source rule must find, and harmless edits that look like flaws.
 
-The name of each edit begins with the code of the rule that must find it, or must not.
+Each edit's name begins with the code of the rule that must find the flaw or accept the harmless edit.
 """
 
 import textwrap
@@ -34,7 +34,7 @@ def write_train(code: str, imports: str = "") -> Change:
 
 
 def train(code: str, *changes: Change, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Case:
-    """Return a flaw in train.py, which ends with `code`. line: the flawed line, by default the last line of `code`."""
+    """Return a case with a flaw in train.py, which ends with `code`. line: the flawed line, by default the last."""
     change = chain(write_train(code, imports), *changes)
     return Case(change, "train.py", line or code.splitlines()[-1].strip(), level)
 
@@ -56,12 +56,12 @@ def preprocess(line: str, *changes: Change, level: Level = Level.ERROR) -> Case:
 
 
 def default_path(line: str, base: str = "os.sep") -> Case:
-    """Return a flaw in a preprocess.py that uses pandas: `line` defines a command-line option with a wrong default."""
+    """Return a case with a flawed preprocess.py, which uses pandas: `line` defines an option with a wrong default."""
     return Case(write("preprocess.py", PREPROCESS.format(base=base, options=line, more="")), "preprocess.py", line)
 
 
 def setup(line: str, *more: Change) -> Case:
-    """Return a flaw in setup.py: `line` replaces the call to setup()."""
+    """Return a case with a flaw in setup.py: `line` replaces the call to setup()."""
     return Case(chain(replace("setup.py", SETUP, line), *more), "setup.py", line)
 
 
@@ -70,7 +70,7 @@ def name_modules(*names: str) -> Change:
 
 
 def requirement(lines: str, level: Level = Level.ERROR) -> Case:
-    """Return a flaw in the last line of requirements.txt, which is uploaded."""
+    """Return a case with a flaw in the last line of requirements.txt, which MANIFEST.in includes."""
     return Case(require(f"{lines}\n"), "requirements.txt", lines.splitlines()[-1], level)
 
 

@@ -42,7 +42,7 @@ def add_import(name: str) -> Change:
 
 
 def fit_with(*lines: str) -> Change:
-    """Return a change to the body of fit(), which then returns the last line's value."""
+    """Return a change that replaces the body of fit(), which then returns the last line's value."""
     return train(FIT, "\n    ".join([*lines[:-1], f"return {lines[-1]}"]))
 
 
@@ -375,5 +375,5 @@ CASES = (
 
 
 def names(found: bool, runs: bool) -> list[str]:
-    """Return names of cases. found: whether a rule must report them. runs: whether that rule runs the submission."""
+    """Return the names of cases. found: whether a rule must report them. runs: whether it runs the submission."""
     return [name for name, case in CASES.items() if (case.is_reported, case.runs) == (found, runs)]

@@ -34,7 +34,7 @@ class OpenReport:
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
 
     def hover(self, name: str) -> str:
-        """Move the mouse over a figure until a label appears; return its text, or an empty string if none appears."""
+        """Move the mouse over a figure until a label appears; return the label's text, or "" if none appears."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
         positions = [
@@ -65,7 +65,7 @@ class OpenReport:
         return " ".join(filter(None, labels))
 
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
-        """Click on an entry of a figure's legend; return the entry's opacity before and after the click."""
+        """Click an entry in a figure's legend; return the entry's opacity before and after the click."""
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
         before = item.evaluate("element => element.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
@@ -76,7 +76,7 @@ class OpenReport:
 
 
 def print_from_shell(page: Path, *options: str) -> bytes:
-    """Print a page from Chromium's command line, as soon as the page has loaded. Return the PDF."""
+    """Print a page with Chromium's command line, as soon as the page has loaded. Return the PDF."""
     printed = page.with_suffix(".pdf")
     command = [find_chromium(), "--headless", "--no-sandbox", *options, f"--print-to-pdf={printed}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -119,7 +119,7 @@ def assert_sound(report: OpenReport, page: Path) -> None:
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Check that a report is sound and printable, that legends work and that figures have mouse and keyboard labels."""
+    """Check that a report is sound and printable, its legends work, and its figures have mouse and keyboard labels."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)

@@ -24,7 +24,7 @@ def running_rules() -> dict[str, Rule]:
 def open_experiments(
     simulator: Simulator, submission: Path, public: Path, folder: Path, seconds: int | None = None
 ) -> Experiments:
-    """Return experiments. seconds: the time limit for each training job, by default the platform's."""
+    """Return experiments on a submission. seconds: the time limit for each training job, by default the platform's."""
     services, weights = Services(simulator.client), dict(CHALLENGE.weights)
     settings = RunSettings(
         unique_name(), BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced, training_seconds=seconds
@@ -36,7 +36,7 @@ def open_experiments(
 def check(
     simulator: Simulator, submission: Path, public: Path, codes: Collection[str] = (), seconds: int | None = None
 ) -> dict[str, list[Finding]]:
-    """Return all findings by rule code. codes: the rules to apply, by default all but RC8."""
+    """Return all findings by rule code. codes: the rules to apply, by default all except those that begin with RC8."""
     rules = [rule for code, rule in running_rules().items() if code in codes or not (codes or code.startswith("RC8"))]
     with tempfile.TemporaryDirectory() as folder:
         results = run_rules(

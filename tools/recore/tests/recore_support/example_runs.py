@@ -25,7 +25,7 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
     """Write sample data in which two assays are missing in up to 20 rows of each file.
 
-    Both are missing in the same rows, because the model fits targets with the same rows together.
+    Both are missing in the same rows, because the model fits targets measured in the same rows together.
     """
     make_sample(folder, Plan(rows=rows, holes=holes, channels=424, seed=7, missing=0))
     for path in (folder / "public/public.csv.gz", folder / "private/actual.csv.gz"):
@@ -35,7 +35,7 @@ def make_sample_with_gaps(folder: Path, rows: int, holes: int) -> None:
 
 
 class Runs:
-    """Paths of the files that make_runs wrote: the submission, its data, both runs, and the good run's output."""
+    """Paths of the files that make_runs wrote: the submission, the data, both runs, and the good run's output."""
 
     def __init__(self, folder: Path):
         self.submission = folder / "mine"
@@ -45,7 +45,7 @@ class Runs:
 
 
 def make_runs(folder: Path, sample: Path) -> None:
-    """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
+    """Make two runs of the tiny submission: one on valid data, one with a private assay that is not a number.
 
     Private assays have many digits, so that a test can recognise them anywhere. The private spectra are gzipped; the
     public data and the private assays are not.
@@ -83,7 +83,7 @@ def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def make_hostile(run: Path, sample: Path) -> Path:
-    """Put markup wherever a report shows text from a run: in names, reasons, logs, holes and neighbouring runs."""
+    """Put markup wherever a report shows text from a run: names, reasons, logs, holes and neighbouring runs."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))

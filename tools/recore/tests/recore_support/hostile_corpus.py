@@ -1,7 +1,7 @@
-"""Hostile submissions: each is the tiny submission with a script from SCRIPTS or the files from FILES.
+"""Hostile submissions: each is the tiny submission with a script from SCRIPTS or with files from FILES.
 
-Scripts train_* run at the end of a training job, preprocess_* at the end of preprocessing, and serve_* in the model's
-server; archive_* pack the submission into an archive.
+Scripts named train_* run at the end of a training job, preprocess_* at the end of preprocessing, and serve_* in the
+model server; archive_* pack the submission into an archive.
 """
 
 import subprocess
@@ -233,7 +233,7 @@ FILES = {
 
 
 def make_hostile(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write a hostile submission. In its script or files, replace each key of `words` with its value."""
+    """Write a hostile submission, after replacing each key of `words` in its script or files with the key's value."""
 
     def replaced(content: str) -> str:
         for word, value in words.items():

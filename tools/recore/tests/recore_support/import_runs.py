@@ -27,7 +27,7 @@ def write_opus(path: Path, height: float = 1.0, x: np.ndarray = X) -> Path:
 def run_import(
     folder: Path, *files: str | Path, table: str = TABLE, **options: object
 ) -> tuple[ImportResult, pd.DataFrame | None]:
-    """Import `files`, by default the folder spectra, with an assay table unless `table` is empty."""
+    """Import `files`, by default the folder spectra, together with an assay table unless `table` is empty."""
     out = folder / "out.csv.gz"
     out.unlink(missing_ok=True)
     if table:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def cpu_seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Call a function several times; return the lowest CPU time of a call in this process, in seconds."""
+    """Call a function several times; return the lowest CPU time that a call took in this process, in seconds."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()

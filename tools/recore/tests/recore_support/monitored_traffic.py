@@ -1,4 +1,4 @@
-"""Monitor sample data as if clients had sent them, without an endpoint."""
+"""Monitor sample data as if clients had sent it, without an endpoint."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def monitor_sample(
     sample: Path, change: float = 0.0, name: str = "", begin: datetime = START, rows: int | None = None
 ) -> Monitoring:
-    """Monitor a sample's private spectra as they arrive, one per minute. rows: the number to send, by default all.
+    """Monitor a sample's private spectra, as if one arrived per minute. rows: the number to send, by default all.
 
     change: the height of a curve that is added to the baseline of the second half of the spectra, as a fraction of the
     99th percentile of absorbance, because the maximum is noise. name: a prefix for the names of the drill holes.

@@ -25,7 +25,7 @@ SERIES = (3, 3, 0, 4, 0, 2)
 
 @dataclass
 class Block:
-    """A spectrum: its kind, first and last x values, values, and parameters that override the correct ones."""
+    """A spectrum: its kind, first and last x values, y values, and parameters that override the correct ones."""
 
     kind: str
     first: float
@@ -60,7 +60,7 @@ def parameters(values: dict[str, int | float | str]) -> bytes:
 
 
 def opus_bytes(*blocks: Block, additional: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
-    """Return an OPUS file with these spectra and a history. additional: other blocks, as pairs of kind and content."""
+    """Return an OPUS file with these spectra and a history. additional: other blocks, as (kind, content) pairs."""
     contents: list[tuple[tuple[int, ...], bytes]] = []
     for spectrum in blocks:
         kind = KINDS[spectrum.kind]

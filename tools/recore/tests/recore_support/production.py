@@ -15,7 +15,7 @@ from recore_support.command import recore
 
 
 class ProductionCommands:
-    """The commands of `recore production` in a folder whose config.json has a unique name for all resources."""
+    """The commands of `recore production` in a folder whose config.json gives all resources a unique name."""
 
     def __init__(self, client: Client, folder: Path, name: str):
         self.client, self.folder, self.name = client, folder, name

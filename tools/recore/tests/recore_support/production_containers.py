@@ -28,7 +28,7 @@ ENVIRONMENT = {
 
 
 def load_program(name: str) -> ModuleType:
-    """Import a container's program as a job does: it imports its neighbouring modules as top-level modules."""
+    """Import a container's program as a job does: the modules next to it are imported as top-level modules."""
     spec = importlib.util.spec_from_file_location(f"container_{name}", CONTAINERS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.object(sys, "path", [str(CONTAINERS), *sys.path]):
@@ -37,14 +37,14 @@ def load_program(name: str) -> ModuleType:
 
 
 def container(client: Client, program: str, archive: bytes) -> dict[str, Any]:
-    """Return the definition of a container that serves with a program in its archive."""
+    """Return the definition of a container whose inference script, `program`, is in its model archive."""
     variables = {"SAGEMAKER_PROGRAM": program, "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     uri = client.put(f"production-models/{next(counter)}/model.tar.gz", archive)
     return {"Image": IMAGE, "ModelDataUrl": uri, "Environment": ENVIRONMENT | variables}
 
 
 def create_model(client: Client, features: bytes, model: bytes) -> str:
-    """Create a model of two containers from their archives, and return its name."""
+    """Create a two-container model from the containers' archives, and return the model's name."""
     name = f"production-{next(counter)}"
     containers = [container(client, "features.py", features), container(client, "model.py", model)]
     client.sagemaker.create_model(
@@ -86,7 +86,7 @@ class TrainedModel:
 
     @property
     def predictions(self) -> np.ndarray:
-        """The predictions of predict.py for the data file, (rows, 49)."""
+        """predict.py's predictions for the data file (rows, 49)."""
         return read_csv((self.folder / "predictions.csv").read_text())
 
     @property
@@ -113,7 +113,7 @@ def read_csv(body: str) -> np.ndarray:
 
 
 def keep_files(trained: TrainedModel, client: Client, version: dict[str, Any]) -> None:
-    """Write a version's archives and evaluation to files."""
+    """Download a version's archives and evaluation to the paths in `trained`, and unpack the model archive."""
     package = client.sagemaker.describe_model_package(ModelPackageName=version["arn"])
     uris = *version["archives"], package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     for path, uri in zip((trained.features, trained.archive, trained.evaluation), uris, strict=True):

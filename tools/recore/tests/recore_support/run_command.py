@@ -19,9 +19,9 @@ from stagemaker.isolation.bubblewrap import sandbox_works
 
 
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
-    """Return the options that pass the sample's files. names: the files to pass, by default all three.
+    """Return the options that specify the sample's files. names: the files to use, by default all three.
 
-    allow_unsandboxed: whether to turn isolation off, so that private assays are allowed, if bubblewrap does not work.
+    allow_unsandboxed: whether to turn isolation off if bubblewrap does not work, so that private assays are allowed.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if allow_unsandboxed and not sandbox_works() else []
@@ -119,7 +119,7 @@ def start(
 
 
 def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run a command of recore with a terminal as stderr; return its exit status, stdout and terminal output."""
+    """Run a recore command with a terminal as stderr; return its exit status, stdout and terminal output."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}

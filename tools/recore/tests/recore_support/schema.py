@@ -1,4 +1,4 @@
-"""The columns of the template's challenge, which most tests use."""
+"""The template's challenge and its columns, which most tests use."""
 
 from recore.challenge import read_challenge
 from recore.distribution import TEMPLATE

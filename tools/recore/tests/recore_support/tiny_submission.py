@@ -57,7 +57,7 @@ with gzip.open(BASE + "/processing/input/public/public.csv.gz", "rt") as source:
 
 
 def stub(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
-    """Write the tiny submission, with some files replaced or added."""
+    """Write the tiny submission. files: files to replace or add, by name."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))
 
 

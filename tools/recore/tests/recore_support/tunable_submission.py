@@ -1,4 +1,4 @@
-"""A submission that trains in no time, and whose held-out R2 is a function of a hyperparameter.
+"""A submission that trains almost instantly, and whose held-out R2 is a function of a hyperparameter.
 
 Its held-out predictions are the assays, shrunk towards their mean by the hyperparameter `share`: for any data, each
 target's R2 is 1 - (1 - share)^2, and the score is 1.01 times this R2.
@@ -77,5 +77,5 @@ SLOW_TRAIN = TRAIN.replace(LINE, "    time.sleep(300)\n")
 
 
 def make_tunable(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
-    """Write the submission, with some files replaced or added."""
+    """Write the submission. files: files to replace or add, by name."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))

@@ -93,7 +93,7 @@ class WebPage:
         return response["error"]
 
     def post_line(self, line: str) -> tuple[int, str]:
-        """Submit the HTML form with a line; return the response's status and HTML."""
+        """Submit a line in the HTML form; return the response's status and HTML."""
         status, headers, body = self.request("line", urllib.parse.urlencode({"line": line}).encode())
         assert headers.get_content_type() == "text/html"
         return status, body.decode()
@@ -131,7 +131,7 @@ def read_spectrum(rows: list[list[str]], index: int) -> tuple[np.ndarray, np.nda
 
 
 def opus_file(rows: list[list[str]], index: int) -> bytes:
-    """Return the spectrum in a row of a data file as an OPUS file. The channels must be equally spaced."""
+    """Return an OPUS file with the spectrum in a row of a data file. The channels must be equally spaced."""
     wavenumbers, absorbances = read_spectrum(rows, index)
     return opus_bytes(block("absorbance", absorbances, wavenumbers[0], wavenumbers[-1]))
 

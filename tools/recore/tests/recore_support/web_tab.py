@@ -26,7 +26,7 @@ DROP_SCRIPT = """(zone, files) => {
 
 @dataclass
 class Tab:
-    """The page in a browser. problems: the browser's errors and messages, except for responses that reject a file."""
+    """The page in a browser. problems: the browser's errors and messages, except those about rejected files."""
 
     page: Any
     problems: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Tab:
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page, and wait as `add_files` does. zeros: if set, each file is this many zero bytes."""
+        """Drop files on the page; wait until it has read them. zeros: if set, each file has this many zero bytes."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP_SCRIPT, encoded)
         self.wait()
@@ -57,7 +57,7 @@ class Tab:
         return [rows.nth(index).locator("th, td").all_text_contents() for index in range(rows.count())]
 
     def download(self, press: Any) -> list[dict[str, str]]:
-        """Return the rows of the CSV file that `press` downloads."""
+        """Call `press`, and return the rows of the CSV file that the page then downloads."""
         with self.page.expect_download() as download:
             press()
         with open(download.value.path(), newline="", encoding="utf-8-sig") as lines:
@@ -103,7 +103,7 @@ def tab(chromium: Any, web_page: WebPage) -> Iterator[Tab]:
 
 @pytest.fixture
 def files(few_rows: Path) -> dict[str, bytes]:
-    """Return the contents, by name, of a CSV of five samples and two OPUS files."""
+    """Return the contents, by name, of a CSV file with five samples and of two OPUS files."""
     rows = read_rows(few_rows)
     opus = {f"DD00{number}_53.0": opus_file(rows, number) for number in (1, 2)}
     return {"few.csv": gzip.decompress(few_rows.read_bytes()), **opus}

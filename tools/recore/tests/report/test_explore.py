@@ -35,12 +35,12 @@ def channels(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def inner_channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the channels that are compared: all but 5% at each end."""
+    """Return the channels to compare: all except 5% at each end."""
     return channels(data).iloc[:, 21:-21]
 
 
 def bin_spectra(data: pd.DataFrame) -> np.ndarray:
-    """Return SNV spectra in bins of two channels, computed row by row."""
+    """Return binned SNV spectra, computed row by row. A bin has two channels."""
     rows = []
     for _, spectrum in inner_channels(data).iterrows():
         row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)
@@ -186,7 +186,7 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
 
 @pytest.fixture
 def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
-    """Return a function that explores a changed copy of some rows and channels."""
+    """Return a function that changes a copy of some rows and channels, and explores it."""
 
     def explore(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
         data = public.iloc[np.linspace(0, len(public) - 1, rows).astype(int)].copy()
@@ -213,7 +213,7 @@ def set_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd
 
 
 def insert_run(value: float, rows: int, count: int) -> Callable[[pd.DataFrame], None]:
-    """Return a change that writes a value into `number` adjacent channels of the first rows."""
+    """Return a change that writes a value into `number` adjacent channels of the first `rows` rows."""
 
     def change(data: pd.DataFrame) -> None:
         names = channels(data).columns[5 : 5 + count]

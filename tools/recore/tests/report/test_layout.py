@@ -36,7 +36,7 @@ def read_with_long_names(sample: Path) -> pd.DataFrame:
 
 
 def make_long_names_report(folder: Path, sample: Path) -> None:
-    """Write a report with few targets, one of which has values of zero, and long hole names that contain markup."""
+    """Write a report with few targets, one of which contains zeros, and with long hole names that contain markup."""
     data = read_with_long_names(sample)
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
     data.loc[data.index[:5], "CuPPM"] = 0
@@ -51,7 +51,7 @@ def make_validate_report(folder: Path, sample: Path) -> None:
 
 
 def make_run_report(folder: Path, sample: Path) -> None:
-    """Write the report of a run next to an earlier one that was better for some targets."""
+    """Write the report of a run next to an earlier run that was better for some targets."""
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")
@@ -127,7 +127,7 @@ def test_labels_do_not_overlap_and_nothing_overflows(chromium: Any, page: Path, 
 @pytest.mark.parametrize("page", ["validate", "run"], indirect=True)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_predicted_against_measured_is_a_square_with_equal_axes(chromium: Any, page: Path, width: int) -> None:
-    """This holds for every target, so the line of equal values always runs from corner to corner."""
+    """This holds for every target, so the 1:1 line always runs from corner to corner."""
     with open_report(chromium, page, width=width) as report:
         chooser = report.tab.locator("[data-chooses]")
         figure = chooser.get_attribute("data-chooses")
@@ -157,7 +157,7 @@ def test_a_report_adapts_to_a_narrower_window(chromium: Any, page: Path) -> None
 
 
 def choices_on_paper(report: OpenReport) -> set[int]:
-    """Return the choices whose series are drawn in print."""
+    """Return the choices whose series are visible when the report is printed."""
     return set(
         report.tab.evaluate("""() => {
             dispatchEvent(new Event("beforeprint"));

@@ -100,7 +100,7 @@ def test_text_is_never_markup(tmp_path: Path) -> None:
 
 
 def test_every_placeholder_is_filled() -> None:
-    """A string with {name} is an f-string, is formatted, or is Plotly's %{name}."""
+    """Names in braces occur only in f-strings, in strings that are formatted, or after % for Plotly."""
     modules = [path.read_text() for path in Path(recore.report.__file__).parent.rglob("*.py")]
     formatted = set(re.findall(r"\b(\w+)\.format\(", "".join(modules)))
     for tree in map(ast.parse, modules):

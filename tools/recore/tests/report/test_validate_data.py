@@ -80,7 +80,7 @@ def test_targets_without_assays_are_collapsed(validate_changed: Callable[..., Pa
 
 @pytest.mark.slow
 def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]) -> None:
-    """Each hole's copper concentration cannot be predicted from the other holes."""
+    """The holes' copper concentrations differ so much that none can be predicted from the other holes."""
 
     def shift(data: pd.DataFrame) -> pd.DataFrame:
         holes = np.arange(len(data)) * 3 // len(data)

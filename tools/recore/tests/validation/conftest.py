@@ -1,4 +1,4 @@
-"""Fixtures that the tests of validation share: a data file and a submission."""
+"""Fixtures that the validation tests share: a data file and a submission."""
 
 from recore_support.validations import linear_submission, small_file
 

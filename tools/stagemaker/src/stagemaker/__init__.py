@@ -1,4 +1,4 @@
-"""SageMaker simulated locally: real jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own calls.
+"""SageMaker simulated locally: real jobs, endpoints, pipelines, tuning and a model registry, behind AWS's own API.
 
     from stagemaker import Simulator
 
@@ -6,7 +6,7 @@
         sagemaker = simulator.client("sagemaker")  # an ordinary boto3 client
 
 `__all__` lists the public API. Each name is loaded when it is first used, because every process that supervises a job
-imports this package and must start fast.
+imports this package and must start quickly.
 """
 
 from importlib import import_module

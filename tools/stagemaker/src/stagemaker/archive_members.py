@@ -1,4 +1,4 @@
-"""Read the members of untrusted tar archives, whose headers, sizes and sparse maps cannot exhaust the memory."""
+"""Read the members of untrusted tar archives without letting headers, sizes or sparse maps exhaust the memory."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ ARCHIVE_ERRORS = (
 def read_members(
     archive: Path, check: Callable[[], None] = lambda: None, read_to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a plain or gzip-compressed tar archive. Callers must read each member before the next one.
+    """Yield the members of a plain or gzip-compressed tar archive. Each must be read before the next is requested.
 
     to_end: whether to read to the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
@@ -65,14 +65,14 @@ def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
 
 
 def remove_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Return a copy of a member that belongs to root, as on AWS, and keeps only the permission to execute."""
+    """Return a copy of a member that belongs to root, as on AWS, with mode 755 if a folder or executable, else 644."""
     mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member.replace(uid=0, gid=0, uname="", gname="", mode=mode, deep=False)
 
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. `check` is called before each chunk, because a small file can take long to read."""
+    """Open a gzip file for reading. `check` is called before each chunk, because a small file can be slow to read."""
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
@@ -80,7 +80,7 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 
 
 class _Content:
-    """The content of an archive, read in order. bytes_left: the number of bytes that tarfile may still read."""
+    """The content of an archive, read sequentially. bytes_left: the number of bytes that tarfile may still read."""
 
     def __init__(self, file: BinaryIO, check: Callable[[], None]):
         self._file, self._check = file, check

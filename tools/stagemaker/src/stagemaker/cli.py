@@ -196,7 +196,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQueue[int]"]]:
-    """Run a simulator. Yield the simulator and a queue of the signals that request its end."""
+    """Run a simulator. Yield the simulator and a queue of the signals that ask it to stop."""
     from stagemaker import Simulator
 
     tmpdir, used = os.environ.get("TMPDIR"), tempfile.gettempdir()

@@ -20,10 +20,10 @@ EXECUTION = "/execution/"  # part of the name of each pipeline execution
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: one of the kinds of jobs, or endpoints.
+    """A kind of resource: a type of job, or endpoints.
 
-    operation: the kind's name in boto3's methods. member: the prefix of its response members. stop: the method that
-    stops or deletes a resource. group: the log group, if any.
+    operation: the snake-case name in boto3's methods. member: the prefix of response members. stop: the boto3 method
+    that stops or deletes a resource. group: the log group; empty if the kind has no logs.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Kind:
                 }
 
     def describe(self, sagemaker: Any, name: str) -> dict[str, Any] | None:
-        """Return the response of Describe, or None if the resource does not exist."""
+        """Return the resource's Describe response, or None if the resource does not exist."""
         from botocore.exceptions import ClientError
 
         try:
@@ -75,7 +75,7 @@ endpoint_option = click.option(
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Convert the error of a failed request to ValueError, which the command line prints in one line."""
+    """Within the context, convert AWS client errors to ValueError, which the command line prints on one line."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -145,7 +145,7 @@ def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
 @endpoint_option
 @click.option("--follow", "-f", is_flag=True, help="Keep printing until the job ends, or for an endpoint until Ctrl-C.")
 def logs(name: str, endpoint: str | None, follow: bool) -> None:
-    """Print the log of a job or an endpoint. NAME is a name, or a kind and a name, such as endpoint/houses.
+    """Print the log of a job or an endpoint. NAME may be prefixed with the kind, as in endpoint/houses.
 
     \b
     Example:
@@ -173,8 +173,8 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
 class LogEvents:
     """The log events of a job or an endpoint, each returned once.
 
-    An event has the time at which it was printed. Events of several streams may arrive up to a second late, and the
-    last part of a long output arrives when the output ends.
+    Events are timestamped when they are printed. With several streams, events may arrive up to a second late, and the
+    last part of a long output arrives only when the output ends.
     """
 
     def __init__(self, cloudwatch: Any, kind: Kind, name: str):
@@ -203,7 +203,7 @@ class LogEvents:
 @click.argument("name")
 @endpoint_option
 def stop(name: str, endpoint: str | None) -> None:
-    """Stop a job or a pipeline execution, or delete an endpoint. NAME is a name as `stagemaker ls` prints it.
+    """Stop a job or a pipeline execution, or delete an endpoint. NAME is the name that `stagemaker ls` prints.
 
     If a job and an endpoint have this name, prefix it with the kind, as in endpoint/houses.
 

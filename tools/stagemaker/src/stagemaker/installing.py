@@ -90,7 +90,7 @@ class Environment:
     def make(self) -> None:
         """Create an empty environment, replacing an earlier one.
 
-        Its pyvenv.cfg contains Python's real path, because a link to Python would not exist in a sandbox.
+        Its pyvenv.cfg contains Python's resolved path, because a symbolic link to Python would not exist in a sandbox.
         """
         self._run_venv("--clear", "--without-pip")
 
@@ -101,7 +101,7 @@ class Environment:
 
     @cached_property
     def _pip_command(self) -> list[str]:
-        """The pip command for this environment. It uses the base Python's pip or, if that is missing, installs pip."""
+        """The pip command: the base Python's pip or, if that is missing, a pip installed in this environment."""
         base_pip = [self.base, "-m", "pip", "--python", str(self.python)]
         if _output(*base_pip, "--version"):
             return base_pip

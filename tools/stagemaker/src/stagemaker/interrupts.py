@@ -34,7 +34,7 @@ def line(program: str) -> str:
 
 
 def end_at_once(program: str) -> None:
-    """Let a signal end this process immediately. Ignore signals once the command has ended."""
+    """Make signals end this process immediately until the command has ended, and then ignore them."""
 
     def end(signum: int, frame: FrameType | None) -> None:
         os.write(2, f"{line(program)}\n".encode())
@@ -69,8 +69,8 @@ def handle_with(
 def raise_on_signal(notice: str = "") -> Iterator[None]:
     """Within the context, raise KeyboardInterrupt when a signal arrives or, during an import, after the import.
 
-    An interrupted import could end with a different exception, or without some of its own imports. notice: the line for
-    stderr if the context does not end soon.
+    An interrupted import could end with a different exception, or without some of its own imports. notice: a line
+    for stderr if the context does not end soon after a signal.
     """
     global _notice, _end_lock
     _notice, _end_lock = notice, allocate_lock()

@@ -14,7 +14,7 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class FolderLock:
-    """A lock on a folder, held unless another process holds it. The kernel releases it when the process exits.
+    """An attempt to lock a folder. held: whether it succeeded. The kernel releases the lock when the process exits.
 
     unsupported: whether the file system lacks locks.
     """
@@ -87,7 +87,7 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
 
 @contextlib.contextmanager
 def hold_lock(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock in the context. on_wait: called if another thread holds it. check: called while waiting."""
+    """Hold a lock within the context. on_wait: called if another thread holds it. check: called while waiting."""
     if not lock.acquire(blocking=False):
         on_wait()
         while not lock.acquire(timeout=0.2):

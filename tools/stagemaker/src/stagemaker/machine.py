@@ -35,7 +35,7 @@ def count_cores() -> int:
 
 
 def measure_memory() -> int:
-    """Return the memory of this machine or its container, in bytes."""
+    """Return the host's memory or, if lower, its container's memory limit, in bytes."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # there is no control group, or no limit
         total = min(total, int((CONTROL_GROUP / "memory.max").read_text()))
@@ -47,7 +47,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def require_working_directory() -> None:
-    """Raise ValueError if the working directory was removed: relative paths would cause obscure errors later."""
+    """Raise ValueError if the working directory was removed, because relative paths would cause obscure errors."""
     try:
         os.getcwd()
     except FileNotFoundError:

@@ -23,7 +23,7 @@ def stagemaker_simulator() -> "Iterator[Simulator]":
 
 @pytest.fixture
 def stagemaker(stagemaker_simulator: "Simulator", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Simulator]":
-    """Return an empty simulator for boto3 and the SageMaker SDK in this test and in the processes that it starts."""
+    """Return an empty simulator that boto3 and the SageMaker SDK use, in this test and in processes that it starts."""
     import boto3
     from botocore.session import Session
 

@@ -83,7 +83,7 @@ class RequirementLine:
 
 
 def read_requirements(content: bytes) -> list[RequirementLine]:
-    """Return the lines with requirements or options. Variables such as ${NAME} are kept, because jobs define none."""
+    """Return the lines with requirements or options. Variables such as ${NAME} are not expanded: jobs define none."""
     lines = []
     for number, line in _join_lines(_decode(content).splitlines()):
         words = COMMENT.sub("", line).strip().split(" ")

@@ -228,7 +228,7 @@ class Simulator:
 
     @property
     def console_address(self) -> str | None:
-        """The console's address, or None if it is off or if browsers would not run it because the host is not local."""
+        """The console's address, or None if it is off or if browsers would block it because the host is not local."""
         is_local = self._host in ("localhost", LOOPBACK, "::1", *ANY_ADDRESS)
         return f"{self.endpoint}{CONSOLE_PATH}" if self._console and is_local else None
 
@@ -245,7 +245,7 @@ class Simulator:
     def _internal_client(self, service: str) -> Any:
         """Return a client for jobs and orchestration.
 
-        Within a transaction of the store, S3 must not be called: a thread that is restoring S3 may wait for the
+        Do not call S3 within a transaction of the store: a thread that is restoring S3 may be waiting for the
         transaction.
         """
         client = self._make_client(service, INTERNAL_CONFIG)
@@ -255,7 +255,7 @@ class Simulator:
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        Requests to the simulator bypass proxies. The credentials are a role session's: SDK programs ask for their role.
+        Proxies are bypassed. The credentials belong to a role session, because SDK programs look up their role.
         """
         unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         url = urlsplit(self.endpoint)

@@ -12,7 +12,7 @@ def require_supported(
 ) -> None:
     """On Windows, or if Python is too old or too new, print one line and exit with status 2.
 
-    set_up: how to get a supported Python. first, last: the supported versions; without `last`, all later versions.
+    set_up: how to get a supported Python. first, last: the first and last supported versions; last=None: no limit.
     """
     if sys.platform == "win32":  # files are locked and jobs are stopped in ways that Windows does not have
         problem = "Windows is not supported: use Linux, macOS, or Windows with WSL 2, which `wsl --install` in "

@@ -1,4 +1,4 @@
-"""String functions for printable characters, numbers and sizes."""
+"""Functions that clean up, parse and format text."""
 
 import math
 
@@ -11,7 +11,7 @@ def printable(text: str) -> str:
 def parse_float(string: str) -> float | None:
     """Return the number that a string contains, possibly NaN or infinite, or None if it is not a number.
 
-    `1_0` and non-ASCII digits, which Python accepts, are not numbers.
+    `1_0` and non-ASCII digits, which Python accepts, do not count as numbers.
     """
     string = string.strip()
     try:
@@ -26,12 +26,12 @@ def parse_number(string: str) -> float | None:
 
 
 def reject_constant(name: str) -> None:
-    """Raise ValueError. Python's JSON parser calls this function for NaN and Infinity, as its `parse_constant`."""
+    """Raise ValueError. As the `parse_constant` of Python's JSON parser, this rejects NaN and Infinity."""
     raise ValueError(f"{name} is not valid JSON")
 
 
 def format_size(size: int) -> str:
-    """Format a number of bytes: 512 bytes, 64.0 kB, 3.1 GB."""
+    """Format a number of bytes, such as 512 bytes, 64.0 kB or 3.1 GB."""
     for unit, unit_size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= unit_size:
             return f"{size / unit_size:.1f} {unit}"

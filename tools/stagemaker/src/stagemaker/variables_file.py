@@ -1,4 +1,4 @@
-"""The file with a simulator's environment variables, from which shells read them."""
+"""The file from which shells read a simulator's environment variables."""
 
 import contextlib
 import errno
@@ -46,7 +46,7 @@ class VariablesFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Remove the file, unless it has been replaced."""
+        """Remove the file unless another one has replaced it."""
         if self._file:
             with contextlib.suppress(OSError):
                 if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path)):

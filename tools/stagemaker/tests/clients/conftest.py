@@ -1,6 +1,6 @@
 """Tests that use clients of the simulator. `make test-sdk` runs them once per client, in a separate environment.
 
-A test file's name states the clients that run it: v2 or v3 (versions of SageMaker's SDK), sdk (both of them),
+A test file's name states which clients its tests use: v2 or v3 (versions of SageMaker's SDK), sdk (both of them),
 xgboost and notebooks (versions 1 and 2), or airflow.
 """
 
@@ -36,7 +36,7 @@ def sdk(variables: dict[str, str]) -> Any:
 
 @pytest.fixture(scope="session")
 def services(variables: dict[str, str]) -> Any:
-    """Return a function that creates boto3 clients of the simulator."""
+    """Return a function that creates boto3 clients for the simulator."""
     import boto3
 
     return boto3.client

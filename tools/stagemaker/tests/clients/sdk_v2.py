@@ -44,7 +44,7 @@ VERSION = "1.2-1"
 
 
 class Steps:
-    """Creates steps' arguments. data: the URI of a model's archive. metric: a metric's name and regular expression."""
+    """Creates steps' arguments. data: a model archive's URI. metric: a metric's name and its regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -87,7 +87,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the URI under which models are stored, by default in the default bucket."""
+        """Return a tuner. output: the URI under which models are stored, by default in the default bucket."""
         estimator = self.estimator(script, settings, metric, output_path=output)
         return HyperparameterTuner(estimator, metric[0], ranges, estimator.metric_definitions, **members)
 
@@ -109,12 +109,12 @@ class Jobs(Steps):
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs (URI, folder). The last part of the folder's path is the input's name."""
+    """Convert pairs (URI, folder) to inputs, each named after the last part of its folder's path."""
     return [ProcessingInput(uri, folder, input_name=Path(folder).name) for uri, folder in inputs]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples (name, folder, URI or None)."""
+    """Convert triples (name, folder, URI or None) to outputs."""
     return [ProcessingOutput(output_name=name, source=folder, destination=uri) for name, folder, uri in outputs]
 
 

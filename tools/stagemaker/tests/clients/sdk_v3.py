@@ -51,7 +51,7 @@ counter = itertools.count()
 
 
 class Steps:
-    """Creates steps' arguments. data: the URI of a model's archive. metric: a metric's name and regular expression."""
+    """Creates steps' arguments. data: a model archive's URI. metric: a metric's name and its regular expression."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -91,7 +91,7 @@ class Steps:
         output: str | None = None,
         **members: Any,
     ) -> HyperparameterTuner:
-        """output: the URI under which models are stored, by default in the default bucket."""
+        """Return a tuner. output: the URI under which models are stored, by default in the default bucket."""
         output_config = {} if output is None else {"output_data_config": OutputDataConfig(s3_output_path=output)}
         metrics = [{"Name": metric[0], "Regex": metric[1]}]
         return HyperparameterTuner(
@@ -120,14 +120,14 @@ class Jobs(Steps):
 
 
 def make_inputs(inputs: Any) -> list[ProcessingInput]:
-    """inputs: pairs (URI, folder). The last part of the folder's path is the input's name."""
+    """Convert pairs (URI, folder) to inputs, each named after the last part of its folder's path."""
     files = {"s3_data_type": "S3Prefix", "s3_input_mode": "File", "s3_data_distribution_type": "FullyReplicated"}
     sources = [ProcessingS3Input(s3_uri=uri, local_path=folder, **files) for uri, folder in inputs]
     return [ProcessingInput(input_name=Path(source.local_path).name, s3_input=source) for source in sources]
 
 
 def make_outputs(outputs: Any) -> list[ProcessingOutput]:
-    """outputs: triples (name, folder, URI or None)."""
+    """Convert triples (name, folder, URI or None) to outputs."""
     processing_outputs = []
     for name, folder, uri in outputs:
         uri = f"s3://{BUCKET}/processed/{next(counter)}/output/{name}" if uri is None else uri
@@ -166,7 +166,7 @@ def make_channels(channels: dict[str, Any]) -> list[InputData]:
 
 
 def upload_archive(**files: str) -> str:
-    """Upload an archive of files, and return its URI."""
+    """Upload an archive that contains these files, and return its URI."""
     key = f"archives/{next(counter)}.tar.gz"
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_of(**files))
     return f"s3://{BUCKET}/{key}"

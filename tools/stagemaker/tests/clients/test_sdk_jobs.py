@@ -29,7 +29,7 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("with_requirements", [False, True], ids=["script", "folder"])
 def test_a_processor_runs_a_script(with_requirements: bool, sdk: ModuleType, tmp_path: Path, s3: Any) -> None:
-    """A folder's requirements.txt lists a package that is not on any index, and the job has no network."""
+    """The folder's requirements.txt lists a wheel in the folder, because the job has no network access."""
     source, data, name = tmp_path / "source", tmp_path / "data", f"sums-{with_requirements}"
     source.mkdir()
     data.mkdir()
@@ -62,7 +62,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_versions_of_a_model_are_registered_and_approved(sdk: ModuleType, script: Path) -> None:
-    """Approved versions are listed, newest first. A version that is then rejected is no longer listed."""
+    """Approved versions are listed, newest first. A version that is rejected later is no longer listed."""
     client, group = boto3.client("sagemaker"), "versions"
 
     def describe(arn: str) -> dict[str, Any]:

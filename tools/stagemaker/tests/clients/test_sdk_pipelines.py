@@ -73,7 +73,7 @@ def outcome(step: dict[str, Any]) -> str:
 
 
 def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any], list[Any]]:
-    """Return parameters, and steps: one or more of each type that creates a resource, and one per kind of reference."""
+    """Return parameters and steps: at least one of each type that creates a resource, and one per kind of reference."""
     variables, script, makes = sdk.ExecutionVariables, scripts["model"], sdk.Steps()
     parameters = [
         sdk.ParameterFloat("Factor", default_value=2.5),
@@ -173,7 +173,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
 
 @pytest.fixture(scope="module")
 def executions(sdk: ModuleType, scripts: dict[str, Path], sandbox: None) -> list[Any]:
-    """Run a pipeline twice, uploading its sources each time. The second execution fails in the step Refuse."""
+    """Run a pipeline twice, uploading its sources each time, and return both executions. The second fails in Refuse."""
     parameters, steps = make_every_step(sdk, scripts)
     executions = []
     for minimum in (0.2, 0.8):
@@ -340,7 +340,6 @@ def test_an_execution_that_is_stopped_and_one_that_fails_are_retried(
 
 
 def wait_for_middle(execution: Any) -> None:
-    """Wait until the step Middle is running."""
     deadline = time.monotonic() + 120
     while (steps := steps_of(execution)).get("Middle", {}).get("StepStatus") != "Executing":
         assert time.monotonic() < deadline, steps

@@ -98,7 +98,7 @@ def estimator(session: Session, source: Path) -> SKLearn:
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """Return a model that serves an estimator's artifacts with a script. The default role is in the SDK's settings."""
+    """Return a model that serves an estimator's artifacts with a script. Its role comes from the SDK's defaults."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,
@@ -110,7 +110,7 @@ def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: An
 
 
 def delete(predictor: Predictor) -> None:
-    """Delete an endpoint, its configuration and its models, and check that they are gone."""
+    """Delete an endpoint, its configuration and its models, and check that they no longer exist."""
     client = predictor.sagemaker_session.sagemaker_client
     config = client.describe_endpoint(EndpointName=predictor.endpoint_name)["EndpointConfigName"]
     [variant] = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
@@ -201,7 +201,7 @@ def test_a_model_is_deployed_and_updated(estimator: SKLearn, source: Path, sessi
 
 @pytest.fixture(scope="module")
 def rows(session: Session) -> str:
-    """Upload a file with rows, and return the file's URI."""
+    """Upload a file of rows, and return its URI."""
     content = "".join(f"{first},{second}\n" for first, second in ROWS)
     return S3Uploader.upload_string_as_file_body(content, f"s3://{BUCKET}/v2/in/rows.csv", sagemaker_session=session)
 

@@ -43,7 +43,7 @@ def make_trainer(source: Path, **members: Any) -> ModelTrainer:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a source folder whose requirements list a package that the container does not have."""
+    """Return a source folder whose requirements include a package that is not installed in the container."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "fit.py").write_text(SCRIPT)

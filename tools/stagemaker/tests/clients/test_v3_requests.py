@@ -15,7 +15,7 @@ MAPS = ("HyperParameters", "StaticHyperParameters", "Environment")  # members wh
 
 
 def snake_case(value: Any) -> Any:
-    """Return a request whose members' names are in snake case, as in the SDK."""
+    """Convert the member names of a request to snake case, as the SDK requires."""
     if isinstance(value, list):
         return [snake_case(item) for item in value]
     if not isinstance(value, dict):
@@ -24,7 +24,7 @@ def snake_case(value: Any) -> Any:
 
 
 class Resources:
-    """Creates resources from the members of the API's requests."""
+    """Creates resources from API requests."""
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
         resource = getattr(resources, kind).create(**snake_case(request))

@@ -1,6 +1,6 @@
 """life_cycle.py, a program for version 1 or 2 of the SDK that trains a model and finally updates an endpoint.
 
-The program's predictions equal predictions of xgboost in a separate process with the same hyperparameters.
+Its predictions must equal xgboost's in a separate process with the same hyperparameters.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""Run each case against servers of its module's submission: our process and our container, or the server at a URL.
+"""Run each case against servers for its module's submission: our process and our container, or the server at a URL.
 
 Each folder in submissions/ becomes a server's /opt/ml/model/code, and its environment.txt sets the server's variables.
 No submission has been run on AWS's image. To run a submission's cases against a server that already serves it:
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """If CONFORMANCE_URL is set, keep only the cases for CONFORMANCE_SUBMISSION."""
+    """If CONFORMANCE_URL is set, deselect the conformance cases for submissions other than CONFORMANCE_SUBMISSION."""
 
     def needs_other_submission(item: pytest.Item) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}

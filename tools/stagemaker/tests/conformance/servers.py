@@ -86,7 +86,7 @@ def free_port() -> int:
 
 @contextmanager
 def at_url(submission: str, folder: Path) -> Iterator[Server]:
-    """Yield the server at CONFORMANCE_URL."""
+    """Yield the server at CONFORMANCE_URL, after waiting at most 5 s for a response."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
     deadline = time.monotonic() + 5  # a server at CONFORMANCE_URL should already be listening

@@ -1,4 +1,4 @@
-"""The console is read-only by default, works by keyboard and on a phone, and is closed to pages of other origins."""
+"""The console is read-only by default, works by keyboard and on a phone, and rejects pages from other origins."""
 
 import http.server
 import threading

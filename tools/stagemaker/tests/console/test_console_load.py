@@ -77,7 +77,7 @@ class Poll:
 
 @pytest.fixture(scope="module")
 def polls(chromium: Any, simulator: SimulatorProcess) -> list[Poll]:
-    """Return the polls of two pages: the start page, and the page of a job that prints metrics."""
+    """Return the polls of the start page and of the page of a job that prints metrics."""
     origin = {"Origin": simulator.endpoint, "Sec-Fetch-Site": "same-origin"}
     jobs = simulator.client("sagemaker").list_training_jobs(StatusEquals="InProgress", SortOrder="Ascending")
     job, polls = jobs["TrainingJobSummaries"][0]["TrainingJobName"], []
@@ -134,7 +134,7 @@ def percentile_of_lists(simulator: SimulatorProcess) -> float:
 
 @contextmanager
 def open_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> Iterator[None]:
-    """Run one polling console per user. Half of the consoles show each of the two pages."""
+    """Run one polling console per user; half of them show the first page and half the second."""
     stopping = threading.Event()
 
     def keep_polling(poll: Poll) -> None:

@@ -1,4 +1,4 @@
-"""Training jobs from configuration files to exit codes and failure reasons. The scripts end in different ways."""
+"""Training jobs whose scripts end in different ways, from configuration files to exit codes and failure reasons."""
 
 import json
 import os

@@ -111,7 +111,7 @@ def test_several_models_form_an_ensemble(tmp_path: Path) -> None:
 
 
 def test_an_empty_model_is_rejected(tmp_path: Path) -> None:
-    """Otherwise XGBoost would end the process."""
+    """If the server loaded it, XGBoost would terminate the process."""
     (tmp_path / "xgboost-model").touch()
     with pytest.raises(ValueError, match="the model xgboost-model is empty"):
         XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))

@@ -59,7 +59,7 @@ def make_job_folder(
 
 @pytest.fixture
 def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Train:
-    """Return a function that trains in this process, as an image of the given version does."""
+    """Return a function that trains in this process, like an image of the given version."""
 
     def run(
         settings: dict[str, str], channels: dict[str, Any], content_type: str = "text/csv", version: str | None = None

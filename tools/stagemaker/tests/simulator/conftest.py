@@ -58,7 +58,7 @@ def tuning(client: Client) -> Tuning:
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
 def any_client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Return a client of a simulator. Each test runs twice: once with a sandbox and once without."""
+    """Return a client of a simulator. Each test runs both with and without a sandbox."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)
 
@@ -72,7 +72,7 @@ def any_endpoints(any_client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture
 def platform(client: Client, tmp_path: Path) -> Iterator[Platform]:
-    """Return a platform with its own queue and records, for parts of a simulator that a test starts itself."""
+    """Return a platform with a separate queue and store, for parts of a simulator that a test starts itself."""
     simulator = client.simulator
     queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
     folders = tmp_path, sockets

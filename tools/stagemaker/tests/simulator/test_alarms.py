@@ -1,4 +1,4 @@
-"""When an alarm's state is read, the metric's data points are evaluated as CloudWatch's guide describes."""
+"""Reading an alarm's state evaluates its metric's data points as CloudWatch's guide describes."""
 
 import datetime
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Each change in a model package's approval status is an event, which EventBridge delivers to rules' targets."""
+"""Each change in a model package's approval status causes an event, which EventBridge delivers to rules' targets."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Archives that jobs unpack: the volume limits their size, unpacking can be stopped, and no header exhausts memory."""
+"""Archives that jobs unpack: the volume's size limits them, unpacking can be stopped, and no header exhausts memory."""
 
 import contextlib
 import gzip
@@ -36,7 +36,7 @@ def bomb(head: bytes, size: int, block: bytes = ZEROS) -> bytes:
 def header(
     name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, target: str = "", changes: dict[int, bytes] | None = None
 ) -> bytes:
-    """Return a member's header with a valid checksum. changes: bytes to replace in the header, by offset."""
+    """Return a tar header with a valid checksum. changes: bytes to replace in the header, by offset."""
     result = bytearray(member(name, kind, target, size).tobuf(tarfile.GNU_FORMAT))
     for offset, replacement in (changes or {}).items():
         result[offset : offset + len(replacement)] = replacement

@@ -55,7 +55,7 @@ def capture_config(folder: str, percentage: int = 100, **members: Any) -> dict[s
 
 
 def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the lines captured below a folder, keyed by `endpoint/variant`."""
+    """Return the lines captured under a key prefix, by `endpoint/variant`."""
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:

@@ -77,7 +77,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
     """The simulator is killed while endpoints are created, updated, rescaled and deleted, and another endpoint serves.
 
     One endpoint's old fleet cannot start again, because its model's archive was deleted. The rescale is repeated
-    without the waits of its policy, and the failure reason of the previous update is discarded.
+    without its policy's waits, and the failure reason of the previous update is discarded.
     """
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
@@ -120,7 +120,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
-    """One update completes, and an alarm rolls the other back, although moto does not store alarms."""
+    """One update completes. An alarm, restored although moto does not store alarms, rolls the other one back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     canary_size = {"Type": "CAPACITY_PERCENT", "Value": 50}

@@ -21,7 +21,7 @@ from stagemaker.orchestration.endpoints.deployment_config import BlueGreenPolicy
 
 
 def servers_of(marker: str) -> list[psutil.Process]:
-    """Return the processes whose environment variable MARKER has this value: a model's server and then its workers."""
+    """Return the processes whose environment variable MARKER has this value: a model server, then its workers."""
     processes = []
     for process in psutil.process_iter():
         try:
@@ -34,7 +34,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
-    """An endpoint is updated and rescaled, its servers are killed, and another endpoint is deleted."""
+    """Meanwhile, an endpoint is updated and rescaled, its servers are killed, and another endpoint is deleted."""
     old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked_model = endpoints.model(NAMER.format(name="new 1"), {"MARKER": "killed"})
     new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))

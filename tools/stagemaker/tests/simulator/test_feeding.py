@@ -1,4 +1,4 @@
-"""How Batch Transform feeds a server: lines become requests within the size limit, and responses keep their order."""
+"""How Batch Transform feeds a server: requests combine lines up to the size limit, and responses keep their order."""
 
 import gzip
 import itertools
@@ -26,7 +26,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Feeding:
-    """A server that echoes requests, and a feed to this server. bodies: the bodies of the requests."""
+    """A server that echoes requests, and a method that feeds it. bodies: the bodies of the requests."""
 
     def __init__(self, folder: Path):
         self.folder, self.bodies, self._lock = folder, list[bytes](), threading.Lock()

@@ -46,7 +46,7 @@ QUARTER = size("CanarySize", 25)
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Return a semaphore that must be released before an update takes its next step."""
+    """Return a semaphore that a test releases once for each further step of an update."""
     steps, gate = BlueGreenPolicy.steps, threading.Semaphore(0)
 
     def gated_steps(self: BlueGreenPolicy, deployment: dict[str, Any]) -> Iterator[Any]:
@@ -61,7 +61,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 
 
 class Target:
-    """An endpoint that tests update and monitor. Before and after each test, it has the old configuration."""
+    """An endpoint that tests update and monitor. Before and after each test, it uses the old configuration."""
 
     def __init__(self, endpoints: Endpoints):
         self.endpoints, self.cloudwatch = endpoints, endpoints.client.simulator.client("cloudwatch")

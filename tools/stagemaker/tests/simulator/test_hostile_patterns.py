@@ -20,7 +20,7 @@ EXPRESSION = "(a+)+b"
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
-    """Run a simulator in a separate process: a pattern that froze this process would also freeze the time-out."""
+    """Run a simulator in a separate process: a pattern that froze this process would also freeze the timeout."""
     with simulator_process() as simulator:
         yield simulator
 

@@ -73,7 +73,7 @@ def send_and_close(connection: socket.socket, rng: Random, ended: threading.Even
 
 
 def send_many(connection: socket.socket, rng: Random, ended: threading.Event) -> None:
-    """Send several requests without waiting for responses, which are sometimes never read."""
+    """Send several requests without waiting for responses, which are read only in half of the cases."""
     connection.sendall(b"".join(make_request(connection, rng) for _ in range(rng.randrange(1, 20))))
     if rng.random() < 0.5:
         connection.recv(1 << 16)

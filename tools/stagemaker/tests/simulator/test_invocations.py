@@ -213,7 +213,7 @@ def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint:
 
 
 def connect(endpoints: Endpoints, name: str, length: int, body: bytes) -> socket.socket:
-    """Send an invocation's headers, which announce `length` bytes, and the beginning of its body."""
+    """Send an invocation's headers, announcing `length` bytes, and the start of its body; return the connection."""
     address = ("127.0.0.1", endpoints.client.simulator.port)
     head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1:{address[1]}\r\n"
     head += f"Content-Length: {length}\r\nContent-Type: text/csv\r\n\r\n"
@@ -258,7 +258,7 @@ def test_a_request_without_a_content_length_is_accepted(endpoints: Endpoints, co
 def invoked(endpoints: Endpoints) -> str:
     """Return an endpoint with three instances and 14 invocations, including two client errors and two server errors.
 
-    Before the last three invocations, one invocation killed its server, was repeated, and killed a second server.
+    Before the last three invocations, one invocation killed its server, was retried, and killed a second server.
     """
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=3)))
     for body in (*(f"number {index}" for index in range(6)), "sleep 0.2", "status 400", "status 400", "status 503"):

@@ -150,7 +150,7 @@ for pid in result['pids']:
 
 @needs_sandbox
 def test_a_sandbox_reveals_few_host_paths(client):
-    """A job's mounts are only the job's folder, which cannot be hidden, and paths that the job may read."""
+    """The only mounts are the job's folder, whose path cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     script = "mounts = [line.split() for line in open('/proc/self/mountinfo')]\n"
     mounts = run_script(client, f"{script}result = [(fields[3], fields[4]) for fields in mounts]")

@@ -36,7 +36,7 @@ print(os.path.exists("/run/simulator"))
 
 @contextmanager
 def simulator_client(isolation: str) -> Iterator[Client]:
-    """Return a client of a simulator that jobs can call, or skip the test if a required Docker engine is missing."""
+    """Yield a client of a simulator that jobs can call, or skip the test if a required Docker engine is missing."""
     if isolation == "docker":
         engine()
     settings = {"engine": "docker"} if isolation == "docker" else {"isolation": isolation}

@@ -102,7 +102,7 @@ def test_two_hundred_jobs_use_little_memory(client):
 
 
 def jobs_of(kind, run, queue, client, folder):
-    """Return the jobs of a kind. Each job calls `run` instead of running a program."""
+    """Return a resource for jobs of this kind, which call `run` instead of running a program."""
 
     class Jobs(kind):
         job_run = type("Run", (kind.job_run,), {"run": run})

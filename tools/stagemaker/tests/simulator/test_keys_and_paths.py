@@ -1,4 +1,4 @@
-"""Keys and paths that cannot become files cause one-line errors; failure reasons contain no local folder."""
+"""Keys and paths that cannot become files cause one-line errors; failure reasons contain no local paths."""
 
 from pathlib import Path
 

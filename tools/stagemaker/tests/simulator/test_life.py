@@ -75,7 +75,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a simulator's start at a line; return the line's location, or "" if the start runs fewer lines."""
+    """Interrupt a start at the nth executed line, n = `line`; return the line's location, or "" after the last one."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -89,7 +89,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Interrupt a simulator's starts, each one line later than the last one. A pipeline execution resumes each time."""
+    """Interrupt starts, each one line later than the one before; a pipeline execution must still resume afterwards."""
     with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))

@@ -1,4 +1,4 @@
-"""linear-learner images through low-level requests: training, an endpoint, a transform job, tuning, and rejections."""
+"""linear-learner images through low-level requests: training, an endpoint, transform and tuning jobs, rejections."""
 
 import json
 from typing import Any

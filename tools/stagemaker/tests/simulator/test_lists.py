@@ -1,4 +1,4 @@
-"""Lists: filters, order and pages, compared with a naive model; rejected members; and boto3's waiters."""
+"""Lists: filters, sort order and pages, compared with a naive implementation; rejected members; boto3's waiters."""
 
 import base64
 import datetime

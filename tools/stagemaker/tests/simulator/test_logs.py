@@ -1,4 +1,4 @@
-"""Job logs: they are streamed while a job runs, cut off at limits, and searched for metrics."""
+"""Job logs are streamed while a job runs, truncated at size limits, and searched for metrics."""
 
 import os
 import re

@@ -81,7 +81,7 @@ def invoke(endpoints: Endpoints, endpoint: str) -> Callable[..., list[str]]:
 
 
 def test_a_single_list_of_numbers_is_a_row(endpoints: Endpoints) -> None:
-    """On single-model endpoints, a module without an input_fn receives such a list as a 1-D array."""
+    """Without input_fn, a multi-model endpoint reads such a list as a 2-D array, and a single-model endpoint as 1-D."""
     hooks = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return list(data.shape)\n"
     prefix = f"models-{next(counter)}"
     put_model(endpoints.client, f"{prefix}/a.tar.gz")
@@ -179,7 +179,7 @@ def test_unsupported_multi_model_containers_are_rejected(endpoints: Endpoints) -
 
 @pytest.fixture
 def server(client: Client, platform: Platform, tmp_path: Path) -> Iterator[MultiModelServer]:
-    """Return a server with memory for two of the models a, b and c, or for d alone."""
+    """Return a server with enough memory for two of the models a, b and c, or for d alone."""
     prefix = f"large-{next(counter)}"
     put_model(client, f"{prefix}/broken.tar.gz", error="not today")
     for name, megabytes in {"a": 200, "b": 200, "c": 300, "d": 600}.items():

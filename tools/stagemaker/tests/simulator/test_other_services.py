@@ -1,4 +1,4 @@
-"""AWS services besides SageMaker: the services that programs need work, and none of them connects to other hosts."""
+"""AWS services besides SageMaker: required ones are simulated, others are rejected, and none contacts another host."""
 
 import contextlib
 import http.client
@@ -80,7 +80,7 @@ def exchange(
 
 
 def send(port: int, path: str, service: str = "", **request: Any) -> int:
-    """Send a request exactly as given, and return the response's status."""
+    """Send a raw HTTP request and return the response's status."""
     return exchange(port, path, service, **request)[0].status
 
 

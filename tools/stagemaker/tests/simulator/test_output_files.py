@@ -58,7 +58,7 @@ def assert_states_a_reason(reason: str, folder: Path) -> None:
 
 
 def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) -> dict[str, Any]:
-    """Run a job of the kind that has this output folder; return its description. The job must leave nothing behind."""
+    """Run the kind of job that has this output folder, assert that it leaves no trace, and return its description."""
     mark = Mark()
     script = f"import os, socket\nfolder = os.environ[{VARIABLES.get(folder, 'FOLDER')!r}]\n{script}"
     if folder == OUTPUT:
@@ -74,7 +74,7 @@ def run_job(client: Client, uri: str, folder: str, script: str, **members: Any) 
 
 
 def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
-    """Return two error messages: why a folder cannot be packed, and why it cannot be uploaded."""
+    """Return the error messages from packing a folder and from uploading it; both must fail."""
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as excinfo:

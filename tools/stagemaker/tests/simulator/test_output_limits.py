@@ -32,7 +32,7 @@ MODEL_FILES = {"CompressionType": "NONE"}
 
 
 def fail_at_call(count: int) -> Callable[[], None]:
-    """Return a check that raises JobStopped when it is called for the `count`-th time."""
+    """Return a check that raises JobStopped on its `count`-th call."""
     calls = iter(range(count - 1))
 
     def check() -> None:
@@ -69,7 +69,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
 def start_job(client: Client, script: str, model: dict[str, str] | None = None, **members: Any) -> tuple[dict, str]:
     """Start a job that writes to an output folder; return its description and the URI of its output.
 
-    model: members of a training job's OutputDataConfig. If it is None, a processing job is started.
+    model: members of the OutputDataConfig of a training job, or None for a processing job.
     """
     uri = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     if model:

@@ -1,6 +1,6 @@
-"""The simulator's own clients, which ignore proxies and the caller's AWS configuration, and the clients of users.
+"""The simulator's own clients, which ignore proxies and the caller's AWS configuration, and users' clients.
 
-The sitecustomize module that the simulator puts on PYTHONPATH redirects clients with an AWS address to the simulator.
+The sitecustomize module that the simulator puts on PYTHONPATH redirects clients from AWS endpoints to the simulator.
 """
 
 import json
@@ -64,7 +64,7 @@ LOCAL_SERVICE_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "o
 
 @contextmanager
 def proxy() -> Iterator[dict[str, str]]:
-    """Yield environment variables of a proxy that must not be used."""
+    """Yield environment variables that set a proxy; afterwards, assert that no client has connected to it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -114,7 +114,7 @@ def test_a_proxy_a_broken_configuration_and_a_local_service_model_have_no_effect
 
 
 def test_threads_get_the_same_exception_classes() -> None:
-    """By default, botocore creates the classes on first use, and two concurrent threads create different classes."""
+    """By default, botocore creates the classes on first use, so concurrent threads can get different classes."""
     with (
         Simulator(isolation="off") as simulator,
         patch.object(ClientExceptionsFactory, "_create_client_exceptions") as make,

@@ -1,4 +1,4 @@
-"""Models that are created from model packages and served by endpoints and transform jobs."""
+"""Models that are created from model packages and used by endpoints and transform jobs."""
 
 from typing import Any
 

@@ -104,7 +104,7 @@ def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pi
 
 @pytest.mark.slow
 def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
-    """Archives are equal if their files are equal. A transform step depends on the model, not on its training job.
+    """Timestamps and bytecode in archives are ignored. A transform step depends on the model, not its training job.
 
     A cache hit in the training step makes a cache hit in the transform step possible.
     """

@@ -1,4 +1,4 @@
-"""Every part of a pipeline definition is checked, and errors state the step and the reason."""
+"""Every part of a pipeline definition is validated, and errors name the step and state the reason."""
 
 import contextlib
 import json

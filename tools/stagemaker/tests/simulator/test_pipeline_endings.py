@@ -33,7 +33,7 @@ STEP_FAILURE = "Step failure: One or multiple steps failed."
 
 
 def transform(name: str, model_name: Any = "no-such-model", instances: int = 1, **members: Any) -> dict[str, Any]:
-    """Return a transform step. instances: the number of instances, of which too many exceed the account's limit."""
+    """Return a transform step. instances: the InstanceCount; a large number exceeds the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -104,7 +104,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines, message: Any, reas
 
 
 def test_a_fail_step_writes_an_outcome_as_expressions_do(pipelines: Pipelines) -> None:
-    """Metadata contains the API's True or False, but messages contain false. An empty message is not a reason."""
+    """Metadata says False, as in the API, but a message says false. An empty message sets no FailureReason."""
     message = join("it is ", get("Steps.C.Outcome"))
     steps = pipelines.steps(
         pipelines.run(condition("C", [equals(1, 2)], [], []), fail("Bad", message), status="Failed")
@@ -136,7 +136,7 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make writes of step records with this status fail. Return two events: a write has failed; the disk has space."""
+    """Fail writes of step records with this status until the second returned event is set; a failure sets the first."""
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
     def reject(self: StepRecords, name: str, **members: Any) -> Any:

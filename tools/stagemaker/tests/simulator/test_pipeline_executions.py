@@ -149,7 +149,7 @@ def test_invalid_parameter_values_are_rejected(pipelines: Pipelines) -> None:
 
 
 def test_execution_variables_and_experiment_names_are_resolved(pipelines: Pipelines) -> None:
-    """A resource name in the arguments is used as a prefix, and a step may have a long name."""
+    """A resource name in a step's arguments becomes a prefix of the created resource's name; step names may be long."""
     names = ("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime")
     values = {name: get(f"Execution.{name}") for name in (*names, "CurrentDateTime")}
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}

@@ -1,4 +1,4 @@
-"""Random definitions are accepted or rejected with a modelled error; accepted definitions are run.
+"""Random pipeline definitions are accepted and run, or rejected with a modelled error.
 
 Their steps start no jobs, so many definitions can be tried.
 """

@@ -1,4 +1,4 @@
-"""Only one module relies on each package's internals. The module must be reviewed when the version changes."""
+"""Each package whose internals are used is imported by only one module, to be reviewed when the version changes."""
 
 import re
 import subprocess

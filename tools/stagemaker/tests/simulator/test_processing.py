@@ -32,7 +32,7 @@ def test_a_missing_bucket_fails_the_job(client):
     ("last_statement", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")]
 )
 def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, last_statement, status):
-    """Inputs keep their names, and a job may leave behind a folder without read permission."""
+    """Input files keep their names, and the job may leave an unreadable folder behind."""
     root = f"inputs-{uuid.uuid4().hex}"
     for key in ("a.txt", "deep/er/b.txt", "with space/\u00e9.txt"):
         any_client.put(f"{root}/{key}", key)

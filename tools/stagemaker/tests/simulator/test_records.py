@@ -1,4 +1,4 @@
-"""The record store behaves like a dict of dicts, even with many threads and restarts; it rejects damaged files."""
+"""The record store behaves like a dict of dicts, even with threads and after restarts; it rejects damaged files."""
 
 import contextlib
 import copy
@@ -144,7 +144,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_a_change_is_on_disk_when_its_call_returns(database: Database) -> None:
-    """Only a power failure would reveal that a change was not flushed, so the test checks that synchronous is FULL."""
+    """Only a power failure would reveal a missing flush, so the test checks that SQLite's synchronous mode is FULL."""
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -1,4 +1,4 @@
-"""Any request for a pipeline or to the model registry, and any search, gets a response or a modelled error.
+"""Any pipeline, model registry or search request gets a valid response or a modelled error.
 
 The requests often refer to existing resources, so many of them succeed.
 """

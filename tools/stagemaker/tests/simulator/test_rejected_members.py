@@ -108,7 +108,7 @@ def _row(title: str, names: list[str]) -> str:
 
 
 def _rejected_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
-    """Yield the members and values that an operation rejects. shape: the shape of its requests."""
+    """Yield the members and values that an operation rejects. shape: the operation's input shape."""
     counter = itertools.count()
     name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
@@ -178,7 +178,7 @@ def _rejected_members(
 
 
 def smallest_value(shape: Shape) -> Any:
-    """Return a value that the shape allows, with as few members and items as possible, but at least one item."""
+    """Return a valid value of the shape with as few members and items as possible, but at least one item per list."""
     if shape.type_name == "structure":
         names = shape.required_members or (list(shape.members)[:1] if shape.is_tagged_union else [])
         return {name: smallest_value(shape.members[name]) for name in names}

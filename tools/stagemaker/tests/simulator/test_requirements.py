@@ -33,7 +33,7 @@ TOO_LARGE = "AlgorithmError: requirements.txt could not be installed: the file i
 
 @pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
-    """Return the URI of a source from which an endpoint is building a package during the test."""
+    """Return the URI of a source archive; during the test, an endpoint is building a package from it."""
     start_file, go_file = tmp_path / "started", tmp_path / "go"
     files = {
         "inference.py": NAMER.format(name="m"),

@@ -151,7 +151,7 @@ fragment = st.sampled_from([*head_fragments, *other_fragments, b"0\r\n", b"\xff"
 
 @given(st.lists(fragment, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(fragments: list[bytes], has_status_line: bool) -> None:
-    """The outcome does not depend on how the bytes are divided into parts, except for the error message."""
+    """Except for the error message, the outcome does not depend on how the bytes are split into chunks."""
     outcomes = []
     data = (OK if has_status_line else b"") + b"".join(fragments)
     for parts in ([data], [bytes([byte]) for byte in data]):

@@ -51,7 +51,7 @@ def test_wrong_paths_and_methods_are_rejected(
 
 
 def test_paths_that_only_resemble_an_invocation_are_rejected(client: Client) -> None:
-    """Neither a tab nor text before a colon is removed from a path, unless '//' follows the colon."""
+    """Tabs stay in a path, and so does text before a colon that is not followed by '//'."""
     for path in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{client.simulator.port}\r\n"
         head += f"Authorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"

@@ -18,7 +18,7 @@ KEYS = st.sets(st.text("ab/é\U0010ffff", min_size=1, max_size=6), max_size=30)
 
 
 def list_entries(keys: set[str], prefix: str, delimiter: str) -> list[str]:
-    """Return a listing's entries by looking at every key, as moto does."""
+    """Compute a listing's entries by checking every key, as moto does."""
     results = set()
     for key in keys:
         if key.startswith(prefix):

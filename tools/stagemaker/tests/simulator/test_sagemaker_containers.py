@@ -1,4 +1,4 @@
-"""Scripts that import sagemaker_containers, a package in AWS's images, run in jobs unchanged."""
+"""Scripts that import sagemaker_containers, a package in AWS's images, run unchanged in jobs."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Search: filters, expressions, order and pages, compared with a naive model; rejections; and results through boto3."""
+"""Search: filters, expressions, sort order and pages, compared with a naive implementation; rejections; boto3."""
 
 import datetime
 import operator
@@ -118,7 +118,7 @@ def condition(name: str, comparison: str | None = None, value: Any = None) -> di
 
 
 class Recorded(Resource):
-    """Resources of one kind, described by their stored records. `search` returns the indices of matching records."""
+    """A resource kind with the given stored records. `search` returns the indices of matching records."""
 
     arn_type = "recorded"
 
@@ -173,7 +173,7 @@ def test_in_compares_complete_values() -> None:
     ),
 )
 def test_a_search_finds_matches_in_order(jobs: list[Record], expression: Record | None, order: Record) -> None:
-    """Jobs without the value by which they are sorted come first in ascending order."""
+    """In ascending order, jobs without a value to sort by come first."""
     numbers_found = [number for number, job in enumerate(jobs) if expression is None or is_satisfied(job, expression)]
     name = order.get("SortBy", "LastModifiedTime")
     numbers_found.sort(
@@ -344,7 +344,7 @@ def test_invalid_searches_are_rejected(client: Client, request_: dict[str, Any],
 
 
 def test_unusual_searches_are_accepted(client: Client) -> None:
-    """Version 2 of the SDK asks whether a model package has a model card, a kind that is not simulated."""
+    """Version 2 of the SDK searches for a model package's model card, a resource kind that is not simulated."""
     assert client.sagemaker.search(Resource="ModelCard", **filtered("ModelCardName", "Contains", "a"))["Results"] == []
     deep_expression: dict[str, Any] = {"Filters": [EXISTS]}
     for _ in range(20):

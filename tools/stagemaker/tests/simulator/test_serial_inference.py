@@ -2,7 +2,7 @@
 
 recorded/ contains the definitions that version 2 of the SDK (2.257.7) writes for the notebooks of
 aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. FEATURES and MODEL replace their scripts,
-and the newest scikit-learn image, whose packages the tests' environment has, replaces the image 1.2-1. The target is an
+and the newest scikit-learn image, whose packages are installed for the tests, replaces image 1.2-1. The target is an
 exact function of the features: it equals the prediction if and only if rows and predictions are joined correctly.
 """
 

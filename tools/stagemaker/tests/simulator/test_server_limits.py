@@ -1,4 +1,4 @@
-"""Limits on models' servers: all files that a server writes count, and the failure reason names the exceeded limit."""
+"""Limits on model servers: all written files count towards the volume size, and failures name the exceeded limit."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The state folder: its contents, and the errors when it cannot be used."""
+"""The state folder: its contents, and the errors if it cannot be used."""
 
 import os
 import shutil

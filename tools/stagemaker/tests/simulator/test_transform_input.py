@@ -116,7 +116,7 @@ def test_a_missing_manifest_fails_the_job(client: Client, model: str) -> None:
 
 
 def test_objects_are_divided_among_instances(unsandboxed_client: Client, tmp_path: Path) -> None:
-    """Two instances work at the same time: each has its own server and log, and the servers wait for each other."""
+    """Two instances work in parallel, each with a server and a log. Each server waits until the other has an object."""
     script = f"""
 import os, time
 def model_fn(model_dir): return os.getpid()

@@ -50,7 +50,7 @@ def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[st
 
 @pytest.fixture(scope="module")
 def grid_search(tuning: Tuning, picky_source: str) -> dict[str, Any]:
-    """Run a grid search and return its description. The third value is the best, and the second value's job fails."""
+    """Run a grid search over three values: the second fails and the third is the best. Return its description."""
     request = grid(picky_source, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)

@@ -30,7 +30,7 @@ def algorithm_with_metric(regex: str) -> dict[str, Any]:
 
 
 def change_config(request: dict[str, Any], **config: Any) -> dict[str, Any]:
-    """Return a request with changed members of HyperParameterTuningJobConfig; None removes a member."""
+    """Return a copy of the request with changed members of HyperParameterTuningJobConfig; None removes a member."""
     members = request["HyperParameterTuningJobConfig"] | config
     members = {name: value for name, value in members.items() if value is not None}
     return request | {"HyperParameterTuningJobConfig": members}

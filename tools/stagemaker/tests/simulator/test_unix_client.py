@@ -117,7 +117,7 @@ def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket
 def test_a_broken_connection_or_response_is_reported(
     socket_path: Path, body: bytes, response: bytes, expected: type[NoResponse], message: str
 ) -> None:
-    """Disconnected is raised only if no response has begun, so the server may not have received the request."""
+    """Disconnected is raised only if no response has begun: the server may not have received the request."""
     with serve(socket_path, respond_with(response)), pytest.raises(NoResponse, match=message) as excinfo:
         UnixClient(socket_path).request("POST", "/invocations", body, deadline=Deadline(5))
     assert type(excinfo.value) is expected

@@ -1,4 +1,4 @@
-"""XGBoost through low-level requests: a job of the built-in algorithm, and script mode. tests/clients covers the rest.
+"""XGBoost through low-level requests: the built-in algorithm and script mode. tests/clients covers the rest.
 
 Predictions are identical to XGBoost's predictions in this process with the same hyperparameters.
 """

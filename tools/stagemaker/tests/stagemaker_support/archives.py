@@ -14,9 +14,9 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 
 def tarball(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """Return a tar.gz of `members` and of Python files (name=content).
+    """Return a tar.gz archive of `members` and Python files (name=content).
 
-    Only the headers of `members` are written, whatever size they claim.
+    Only the headers of `members` are written, whatever sizes they state.
     """
     archive = b"".join(header.tobuf(tarfile.GNU_FORMAT) for header in members)
     for name, content in contents.items():
@@ -25,7 +25,7 @@ def tarball(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
 
 
 def replace_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
-    """Return the uncompressed archive with changed bytes, and with a valid checksum in the first member's header."""
+    """Return the decompressed archive with `replacement` at `offset` and a valid checksum in the first header."""
     content = bytearray(gzip.decompress(archive))
     content[offset : offset + len(replacement)] = replacement
     content[148:156] = b" " * 8

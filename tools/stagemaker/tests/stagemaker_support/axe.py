@@ -27,7 +27,7 @@ def find_axe() -> str:
 
 
 def find_barriers(tab: Any) -> list[str]:
-    """Return the serious barriers that axe-core finds on a page that is open in Playwright."""
+    """Return the serious and critical barriers that axe-core finds on a Playwright page."""
     tab.evaluate(find_axe() + "; null")
     results = tab.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [

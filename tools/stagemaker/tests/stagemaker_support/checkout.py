@@ -1,4 +1,4 @@
-"""This checkout of stagemaker, and programs that its tests run."""
+"""This checkout of stagemaker, and the environment in which tests run programs."""
 
 import os
 import subprocess
@@ -15,15 +15,15 @@ def environment() -> dict[str, str]:
 
 
 def full_disk_environment() -> dict[str, str]:
-    """Return an environment for a process whose disk is full: Python writes no compiled modules.
+    """Return an environment for a process whose disk may be full: Python writes no bytecode.
 
-    Otherwise, Python would write part of a module, which no later process could import.
+    Otherwise, it could write part of a bytecode file, which no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(*command: object, cwd: Path, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with the arguments in `command`. timeout: the limit in seconds. variables: additional variables."""
+    """Run Python with these arguments. timeout: the limit in seconds. variables: additional environment variables."""
     return subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=cwd,

@@ -1,4 +1,4 @@
-"""Hooks and fixtures of both packages' tests: short test names, and a folder for sockets."""
+"""Hooks and fixtures for both packages' tests: short test names, and a folder for sockets."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ MAX_ID_LENGTH = 100  # the maximum number of characters of a parameter in a test
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Shorten a long parameter in a test's name: xdist sends all names to and from each of its processes."""
+    """Shorten a long parameter in a test's name, because xdist sends all names to and from each worker."""
     if not isinstance(val, str | bytes) or len(val) <= MAX_ID_LENGTH:
         return None
     begin = val[:MAX_ID_LENGTH]
@@ -19,6 +19,6 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.fixture(scope="session")
 def socket_folder() -> Iterator[Path]:
-    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for sockets."""
+    """Return a folder for Unix sockets, because paths in pytest's temporary folders may be too long for them."""
     with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
         yield Path(folder)

@@ -14,10 +14,10 @@ SLOW_MS = 90_000  # the maximum wait for a job to start or to end
 
 @dataclass
 class ConsoleTab:
-    """A tab with the console. problems: the browser's messages. requests: the requested URLs.
+    """A browser tab with the console. problems: console messages and page errors. requests: the requested URLs.
 
-    rejected: the operations and paths that were rejected. expected: the rejections that a test expects, by default
-    of DescribeLogStreams, because a job has no log before its first line.
+    rejected: the operations and paths that were rejected. expected: the operations that may be rejected, by default
+    DescribeLogStreams, because a job has no log before its first line.
     """
 
     page: Any
@@ -28,7 +28,7 @@ class ConsoleTab:
     expected: set[str] = field(default_factory=lambda: {"DescribeLogStreams"})
 
     def record(self) -> None:
-        """Record the browser's messages and requests from now on."""
+        """Start recording the browser's messages, requests and rejections."""
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -50,7 +50,7 @@ class ConsoleTab:
         return str(self.page.locator(selector).first.inner_text())
 
     def rows(self, label: str) -> list[list[str]]:
-        """Return the cells of the table with this label."""
+        """Return the rows of the table with this label, as lists of cell texts."""
         rows = self.page.locator(f"[aria-label='{label}'] tbody tr")
         return [rows.nth(index).locator("th, td").all_inner_texts() for index in range(rows.count())]
 
@@ -66,7 +66,7 @@ class ConsoleTab:
 
 @contextlib.contextmanager
 def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[ConsoleTab]:
-    """Open the console in a separate browser session. Afterwards the browser must have reported no problem."""
+    """Open the console in a separate browser context. At the end, assert that it had no problem or outside request."""
     settings = {"viewport": {"width": 1200, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = ConsoleTab(context.new_page(), endpoint + PATH)

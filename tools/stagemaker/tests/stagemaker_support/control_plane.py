@@ -41,7 +41,7 @@ def send_request(
 
 
 def call_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
-    """Send a request for an operation. An error must be modelled for the operation or report an invalid request."""
+    """Call an operation; return the status and response. An error must be modelled or report an invalid request."""
     status, response = send_request(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}
     if status == 200:

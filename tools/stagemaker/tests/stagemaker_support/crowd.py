@@ -18,7 +18,7 @@ MODEL_ERROR = "model error"  # stands for the model that responded, if an invoca
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. responses: the number of responses by variant and model.
+    """Clients that invoke an endpoint continuously. responses: the number of responses by variant and model.
 
     model_errors: whether a ModelError also counts as a response.
     """

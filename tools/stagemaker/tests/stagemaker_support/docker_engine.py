@@ -1,4 +1,4 @@
-"""The local Docker engine. If there is none, the tests that need it are skipped with a reason."""
+"""The local Docker engine. Without one, the tests that need it are skipped with a reason."""
 
 import atexit
 import contextlib
@@ -30,7 +30,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of containers not yet removed by the simulators of a process, by default of all processes."""
+    """Return the names of remaining containers that the simulators of a process started, by default of any process."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 

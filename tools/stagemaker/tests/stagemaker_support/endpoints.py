@@ -1,4 +1,4 @@
-"""Short calls that create a simulator's models, endpoint configurations and endpoints."""
+"""Helpers that create models, endpoint configurations and endpoints in a simulator."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ class Endpoints:
         return poll(lambda: self.describe(name), lambda it: it["EndpointStatus"] not in CHANGING, seconds)
 
     def failure_reason(self, model: str, **members: Any) -> str:
-        """Create an endpoint, which must fail, and return the failure reason. members: other members of its variant."""
+        """Create an endpoint that must fail, and return the failure reason. members: other members of its variant."""
         description = self.settle(self.create(self.config(variant(model, **members)), wait=False))
         assert description["EndpointStatus"] == "Failed"
         return description["FailureReason"]

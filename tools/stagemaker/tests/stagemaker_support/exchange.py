@@ -1,9 +1,9 @@
 """A program with which a job tries to send a bit to another job, or to receive it, by every means the kernel offers.
 
-    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats the repeatable means until it is stopped
+    ROLE=send TOKEN=... python exchange.py        prints "ready", and repeats all repeatable attempts until stopped
     ROLE=receive TOKEN=... python exchange.py     prints a JSON list of the means by which the bit arrived
 
-TOKEN: 32 hexadecimal digits that both jobs share. OMITTED: a JSON list of means that are not tried.
+TOKEN: 32 hexadecimal digits that both jobs share. OMITTED: a JSON list of the means to skip.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A Python in which the packages that a distribution requires are missing."""
+"""A Python environment without the packages that a distribution requires."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ import click
 
 
 def make_incomplete_python(folder: Path, **sources: Path) -> Path:
-    """Create a Python with only click and the distributions in `sources` (folders by name), and return its path."""
+    """Create a Python with only click and the distributions in `sources` (name=folder), and return its executable."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     target = next((folder / "lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]

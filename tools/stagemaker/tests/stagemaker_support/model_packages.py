@@ -8,7 +8,7 @@ from stagemaker_support.simulator_client import IMAGE, Client, counter
 
 
 def packaged(image: str, **members: Any) -> dict[str, Any]:
-    """Return a container as a model package describes it: with an image digest, here the digest of the image's name."""
+    """Return a model package's container definition, with a digest of the image's name as the image digest."""
     return {"Image": image, "ImageDigest": f"sha256:{hashlib.sha256(image.encode()).hexdigest()}", **members}
 
 

@@ -1,9 +1,9 @@
 """Run the fenced commands of documentation pages as printed.
 
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
-are their output, in which `...` matches any text. A tag `self` marks the commands that run these tests. Other tags
-state a requirement of the commands: `login` and `aws`, an account; `docker`, an engine; `sandbox`, bubblewrap. A block
-tagged `diff` is applied; a block tagged `yaml` is not run.
+must occur in the output, except those that begin with `...`. The tag `self` marks the commands that run these tests.
+Other tags state requirements: `login` and `aws`, an account; `docker`, an engine; `sandbox`, bubblewrap. A block
+tagged `diff` is applied as a patch; a block tagged `yaml` is not run.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def is_independent(tags: set[str]) -> bool:
 def run_script(
     script: str, folder: Path, variables: dict[str, str], background: contextlib.ExitStack
 ) -> tuple[int, str, str]:
-    """Run a bash script; return its exit status, stdout and stderr. background: a stack that ends other processes."""
+    """Run a bash script; return its exit status, stdout and stderr. background: a stack that ends its processes."""
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
     # files and not pipes, which a program in the background would keep open
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:

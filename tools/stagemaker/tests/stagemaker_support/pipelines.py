@@ -98,7 +98,7 @@ class Pipelines:
         return self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
 
     def wait(self, execution: str, status: str = "Succeeded") -> Document:
-        """Wait until an execution has ended with this status, and return its description."""
+        """Wait until an execution has ended, assert that it has this status, and return its description."""
         description = poll(
             lambda: self.describe(execution), lambda it: it["PipelineExecutionStatus"] not in RUNNING, 120
         )
@@ -135,7 +135,7 @@ class Pipelines:
         return step(name, "Processing", arguments, *depends_on, **members)
 
     def gated_step(self, name: str, script: str = GATED_SCRIPT) -> tuple[Document, Callable[[str], object]]:
-        """Return a step with a gate, the file "go" next to its script, and a function that sets the gate's content.
+        """Return a step with a gate (the file "go" next to its script) and a function that sets the gate's content.
 
         script: by default, one that fails unless the gate contains "yes" when the job starts.
         """

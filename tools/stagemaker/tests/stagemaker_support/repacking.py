@@ -1,4 +1,4 @@
-"""The training job in which version 2 of SageMaker's SDK adds a script to a model's archive."""
+"""The training job with which version 2 of SageMaker's SDK repacks a model's archive to include a script."""
 
 from typing import Any
 

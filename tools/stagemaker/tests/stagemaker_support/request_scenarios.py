@@ -1,9 +1,9 @@
-"""Scenarios for clients that send the API's own requests: SDK 3's resources, Airflow's operators, and the AWS CLI.
+"""Scenarios for clients that send plain API requests: SDK 3's resources, Airflow's operators, and the AWS CLI.
 
 A test module imports all names and defines two module-scoped fixtures: `services`, a function that returns a boto3
-client, and `builder`, whose methods send requests through the client: create(kind, request) also waits until a job has
-ended or an endpoint is in service; fails() returns a context in which creating a job must raise the client's error; the
-others are update_endpoint(request), invoke(endpoint, body, variant) and delete(kind, name).
+client, and `builder`, whose methods send requests through the tested client. create(kind, request) also waits until a
+job has ended or an endpoint is in service; fails() returns a context in which creating a job must raise the client's
+error; the others are update_endpoint(request), invoke(endpoint, body, variant) and delete(kind, name).
 """
 
 from collections.abc import Callable

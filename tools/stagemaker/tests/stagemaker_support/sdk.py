@@ -1,6 +1,6 @@
 """Run clients as a user does, with a simulator in another process and only the simulator's environment variables.
 
-`make test-sdk` runs these tests in one environment for each client, without any of the project's packages.
+`make test-sdk` runs each client's tests in a separate environment, without any of the project's packages.
 """
 
 import importlib.metadata
@@ -82,7 +82,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
 @pytest.fixture(scope="session")
 def sandbox() -> None:
-    """Skip a test whose scripts contain /opt/ml if there is no sandbox, because a job's files are then elsewhere."""
+    """Skip a test whose scripts use /opt/ml if there is no sandbox, because a job's files are then elsewhere."""
     if subprocess.run([PYTHON, "-c", SANDBOX], cwd=ROOT).returncode:
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
 
@@ -120,7 +120,7 @@ def wait_for_execution(execution: Any, seconds: float = 400) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps by name, without the kind that version 2 adds. The SDK's method returns only ten steps."""
+    """Return all steps by name, without the kind that SDK 2 appends to names. The SDK's method returns only ten."""
     import boto3
 
     paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")

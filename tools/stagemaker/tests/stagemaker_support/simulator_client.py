@@ -50,7 +50,7 @@ def make_output(uri: str, path: str = OUTPUT) -> dict[str, Any]:
 
 
 class Client:
-    """boto3 clients of a simulator, and functions with defaults for all required members of requests."""
+    """boto3 clients for a simulator, and methods that send requests with defaults for all required members."""
 
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image
@@ -97,7 +97,7 @@ class Client:
         return self.put(f"source/{next(counter)}/source.tar.gz", archive.getvalue())
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
-        """Return a container that serves a script with one process. Variables: additional environment variables."""
+        """Return a container definition that serves a script in one process. Variables: more environment variables."""
         variables = {"SAGEMAKER_PROGRAM": f"{name}.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": self.source(**{name: script})} | members.pop("Variables", {})
         return {"Image": self.image, "Environment": variables} | members
@@ -111,7 +111,7 @@ class Client:
         return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
-        """Run a script as a processing job, with the script at /opt/ml/processing/input/script/job.py."""
+        """Run a script, at /opt/ml/processing/input/script/job.py, as a processing job; return its description."""
         name = f"process-{next(counter)}"
         folder, uri = "/opt/ml/processing/input/script", self.put(f"code/{name}/job.py", script)
         code_input = [make_input(uri, folder)["ProcessingInputs"][0] | {"InputName": "script"}]

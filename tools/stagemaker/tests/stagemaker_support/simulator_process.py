@@ -1,4 +1,4 @@
-"""A simulator in a separate process, which can be killed and whose crash is noticed."""
+"""A simulator in a separate process, which can be killed and whose crashes are detected."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from stagemaker_support.checkout import ROOT, full_disk_environment
 
 
 class SimulatorProcess:
-    """`stagemaker start` as a process. Simulators in the same process would share S3."""
+    """`stagemaker start` in a separate process, because simulators in one process would share S3."""
 
     def __init__(self, *options: object, **variables: str):
         command = [sys.executable, "-X", "faulthandler", "-m", "stagemaker", "start", "--isolation", "off", "--json"]
@@ -34,7 +34,7 @@ class SimulatorProcess:
         self.port = urllib.parse.urlsplit(self.endpoint).port
 
     def client(self, service: str, read_timeout: float = 60, **arguments: Any) -> Any:
-        """Return a boto3 client of the simulator, by default one that does not retry."""
+        """Return a boto3 client for the simulator, by default one that does not retry."""
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=read_timeout)
         defaults = {"region_name": "us-east-1", "config": config}

@@ -1,4 +1,4 @@
-"""The contents of a state folder, and the objects in S3 of a simulator with a state folder."""
+"""The contents of a state folder, and the S3 objects of a simulator that uses one."""
 
 import contextlib
 import sqlite3

@@ -7,12 +7,12 @@ from stagemaker_support.simulator_client import Client, counter
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
-    """Return a container that serves a script. Variables: additional environment variables."""
+    """Return a container definition that serves a script. Variables: more environment variables."""
     return client.container(script, "serve_me", **members)
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
-    """Create a model and return its name. Each container is passed as a script to serve, or as a definition."""
+    """Create a model and return its name. scripts: for each container, a script to serve or a definition."""
     name = f"chain-{next(counter)}"
     containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
     containers_member = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}

@@ -24,10 +24,10 @@ class BackendError(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """The boto3 clients, which determine where a run happens. Each client is created at first use.
+    """The boto3 clients, which determine where a run happens. Each client is created on first use.
 
-    make_client: creates the client of a service. log_delay: seconds until a job's last lines are in its log. patience:
-    seconds to wait while AWS throttles or the account's quota is full.
+    make_client: a function that creates the client for a service. log_delay: seconds until a job's last lines appear in
+    its log. patience: seconds to wait while AWS throttles or the account's quota is full.
     """
 
     make_client: Callable[[str], Any]
@@ -53,10 +53,10 @@ class Services:
 class BackendSettings:
     """Settings that choose a backend.
 
-    engine: "process", "docker" or "aws". AWS_ENDPOINT_URL replaces the embedded simulator of "process". isolation:
-    "auto", "required" or "off". role, bucket and image: None stands for the backend's default, if it has one.
-    scoring_role: role of scoring jobs, if different. patience: as in Services. without_sandbox: the alternative that
-    the command suggests if isolation is required and bubblewrap does not work.
+    engine: "process", "docker" or "aws". With "process", AWS_ENDPOINT_URL replaces the embedded simulator. isolation:
+    "auto", "required" or "off". role, bucket and image: None selects the backend's default, if it has one.
+    scoring_role: the role of scoring jobs, if different. patience: as in Services. without_sandbox: the alternative to
+    suggest if isolation is required and bubblewrap does not work.
     """
 
     engine: str = "process"

@@ -47,7 +47,7 @@ def open_backend(settings: BackendSettings, show: Callable[[str], None]) -> Abst
 def choose_isolation(option: str | None, submission: Path, actual: Path | None = None, for_host: bool = False) -> str:
     """Return the isolation of jobs: the user's choice or, by default, "required" for a host and "auto" for other users.
 
-    A host is a user who passes private assays (actual) with someone else's submission, or for whom for_host is true.
+    The user is a host if private assays (actual) are passed with someone else's submission, or if for_host is true.
     """
     is_judging = actual is not None and not is_own(submission)
     return option or ("required" if for_host or is_judging else "auto")
@@ -70,7 +70,7 @@ def is_third_party(submission: Path, actual: Path | None, folder: Path = Path())
 
 
 def _connect(settings: BackendSettings) -> Backend:
-    """Return the backend at AWS or AWS_ENDPOINT_URL. Raises BackendError if its settings are invalid."""
+    """Return the backend for AWS or AWS_ENDPOINT_URL. Raises BackendError if the settings are invalid."""
     role, bucket, image = settings.role, settings.bucket, settings.image
     services = Services(_make_client, patience=settings.patience)
     endpoint, region = services.sagemaker.meta.endpoint_url, services.sagemaker.meta.region_name
@@ -110,7 +110,7 @@ def _check_settings() -> Iterator[None]:
 
 @_check_settings()
 def _make_client(service: str) -> Any:
-    """Return a boto3 client. Requests to the local computer bypass proxies."""
+    """Return a boto3 client. Requests to loopback addresses bypass proxies."""
     import boto3
     from botocore.config import Config
 
@@ -130,7 +130,7 @@ def _make_client(service: str) -> Any:
 
 
 def _raise_if_gone(caught_exception: Exception | None, **_: Any) -> None:
-    """Raise SimulatorGoneError if the connection failed; boto3 would retry for minutes."""
+    """Raise SimulatorGoneError if the connection failed, because boto3 would otherwise retry for minutes."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(caught_exception, EndpointConnectionError):
@@ -164,7 +164,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _check_connection(endpoint: str) -> None:
-    """Raise BackendError if the endpoint is local and nothing responds; boto3 would retry for minutes."""
+    """Raise BackendError if the endpoint is local and nothing responds, because boto3 would retry for minutes."""
     if not _is_loopback(endpoint):
         return
     parts = urlsplit(endpoint)
@@ -188,9 +188,9 @@ def _fetch_isolation(endpoint: str) -> tuple[str, bool | None]:
 
 @contextmanager
 def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Iterator[Backend]:
-    """Run a simulator within the context. Docker's default image is built from the template's files.
+    """Run an embedded simulator within the context. For Docker, its default image is built from the template's files.
 
-    show: a callback for each line of the build. Raises OSError if isolation is required but not available.
+    show: a callback for each line of build output. Raises OSError if isolation is required but not available.
     """
     image = settings.image
     if settings.engine == "docker" and image is None:

@@ -46,7 +46,7 @@ Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 @dataclass
 class ExperimentJobs:
-    """Runs a submission's jobs. folder: for results and logs. watch: a function called with each changed step."""
+    """Runner of a submission's jobs. folder: for results and logs. watch: a function called with each changed step."""
 
     services: Services
     settings: RunSettings
@@ -63,14 +63,14 @@ class ExperimentJobs:
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Delete the created objects, endpoints and models. Skip what cannot be deleted, such as starting endpoints."""
+        """Delete the created resources. Skip any that cannot be deleted, such as endpoints that are still starting."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
     def allocate(self) -> tuple[RunSettings, Storage]:
-        """Return a new experiment's settings and storage. Jobs cannot tell from its name which experiment they run."""
+        """Return settings and storage for a new experiment. Its name does not tell jobs which experiment they run."""
         settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
@@ -78,7 +78,7 @@ class ExperimentJobs:
 
     @contextlib.contextmanager
     def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
-        """Yield a step. Raises ExperimentFailed if the step fails.
+        """Yield a step. Raises ExperimentError if the step fails.
 
         name: ends with the name of the corresponding step in a run. data: see Step.
         """
@@ -102,7 +102,7 @@ class ExperimentJobs:
     def serve(self, name: str, model: Path, planned: Iterable[Request]) -> dict[str, ServedResponse]:
         """Send requests to an endpoint that serves a model. Return the responses by request name.
 
-        Raises ExperimentFailed if the model server does not start.
+        Raises ExperimentError if the model server does not start.
         """
         settings, storage = self.allocate()
         with self.step(f"{name} predict", "Endpoint") as step:
@@ -146,7 +146,7 @@ class ExperimentJobs:
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, ServedResponse]:
-        """Send requests and return the responses. After a late response, count the remaining requests as late, too."""
+        """Send requests and return the responses. After a late response, count the unsent requests as late, too."""
         responses: dict[str, ServedResponse] = {}
         for request in planned:
             late = any(response.late for response in responses.values())
@@ -216,7 +216,7 @@ class ExperimentJobs:
         return folder
 
     def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
-        """Return a program's JSON report, converted. Raises ExperimentFailed if the report is missing or invalid."""
+        """Return a program's JSON report, converted. Raises ExperimentError if the report is missing or invalid."""
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -233,7 +233,7 @@ class ExperimentJobs:
                     storage.upload(content, (folder, name))
 
     def _download_results(self, settings: RunSettings, folder: Path) -> Path:
-        """Download the output `results` up to a size limit, without files with unusual names."""
+        """Download the output `results`. Skip files that have unusual names or would exceed the total size limit."""
         prefix = settings.key("results", "")
         folder.mkdir()
         items = list_objects(self.services.s3, settings.bucket, prefix)
@@ -247,7 +247,7 @@ class ExperimentJobs:
 
 
 def _unpack_files(archive: Path, folder: Path) -> None:
-    """Unpack an archive up to a size limit, without files with unusual names. Raises StepFailed if it is invalid."""
+    """Unpack an archive, except files with unusual names or beyond a size limit. Raises StepFailed if it is invalid."""
     folder.mkdir()
     remaining = MAX_RESULT_BYTES
     try:

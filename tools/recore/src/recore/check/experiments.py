@@ -5,7 +5,7 @@ the clients' backend. The steps run as in `recore run`, and so does preprocess.p
 endpoint receives requests that Batch Transform would not send. The other jobs run the programs in programs/:
 hold_out.py trains without some drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all
 steps for a host. Most of these programs run in training jobs, because processing jobs do not install requirements.txt.
-Rules only read the results. A job's output is untrusted: it is read with limits and never unpickled.
+Rules only read the results. A job's output is untrusted: it is read with size limits and never unpickled.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ VARIATIONS = ("private", "some", "reversed", "single")
 
 
 class Experiments(SharedResults):
-    """The experiments with one submission. On exit, this context manager stops their jobs and deletes their objects.
+    """The experiments on one submission. On exit, this context manager stops their jobs and deletes their objects.
 
     services: boto3 clients, which determine the backend. settings: the settings for requests; each job gets a different
     name. submission: the submission's files. data: public data. weights: the targets' weights in the score. folder: an
@@ -69,7 +69,7 @@ class Experiments(SharedResults):
     training with many rows. show: called with a line about the time required. by_hand: the data file with which the
     user can run the scripts without a sandbox, if any.
 
-    Each method waits for its experiment and raises ExperimentFailed if this experiment, or one that it needs, failed.
+    Each method waits for its experiment and raises ExperimentError if this experiment, or one that it needs, failed.
     Methods may be called from several threads.
     """
 
@@ -135,11 +135,11 @@ class Experiments(SharedResults):
 
     @cached_property
     def scripts(self) -> Scripts:
-        """The submission's scripts, to locate findings."""
+        """The submission's scripts, in which findings are located."""
         return Scripts(self.submission.files)
 
     def failures(self) -> dict[str, ExperimentError]:
-        """Return the failures of train, preprocess and predict, unless an earlier step caused them."""
+        """Return the failures of train, preprocess and predict by step, except failures that an earlier step caused."""
         failed: dict[str, ExperimentError] = {}
         steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
         for name, method in steps.items():
@@ -265,7 +265,7 @@ class Experiments(SharedResults):
     def serving(self) -> dict[str, ServedResponse]:
         """Return an endpoint's responses to the requests of served_requests.py.
 
-        If the inputs depend on the drill holes in the data, a request `private` with inputs for other holes is added.
+        If the inputs depend on the drill holes in the data, add a request `private` with inputs for other holes.
         """
         self._start(self.preprocessing)
         self._start(self.variations)
@@ -291,7 +291,7 @@ class Experiments(SharedResults):
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """Return the submission's own and the recomputed held-out predictions, or None if the submission has none."""
+        """Return the submission's own and the recomputed held-out predictions, or None if either is unavailable."""
         claimed = self.claimed_held_out()
         return None if claimed is None else self.recompute_held_out(claimed)
 
@@ -299,7 +299,7 @@ class Experiments(SharedResults):
         """Predict each held-out drill hole with a model trained on the others. Return None if there are no folds.
 
         Models are trained as in step 1 and predict as in step 3, but all in one job. If `thorough` is set, each fold
-        has a separate job, because train.py can read all data in its job. claimed: the submission's own predictions.
+        has a separate job, because train.py can read all of its job's data. claimed: the submission's own predictions.
         """
         if not self.plan.folds:
             return None
@@ -313,7 +313,7 @@ class Experiments(SharedResults):
         return HeldOut(claimed, recomputed[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
-        """For each of these folds, train without it and predict it. Return the folder with the results."""
+        """For each fold, train without its rows and predict them. Return the folder with the results."""
         folder = self.folder / name
         folder.mkdir()
         if not self.plan.thorough:  # the submission's own predictions then use the same few rows
@@ -331,7 +331,7 @@ class Experiments(SharedResults):
 
     @experiment
     def repeated(self) -> tuple[dict[str, ServedResponse], dict[str, ServedResponse]]:
-        """Return the responses to the same few rows from both models that were trained on part of the data."""
+        """Send the same few rows to both models that were trained on part of the data, and return their responses."""
         first, second = self.part_trainings()
         requests = plan_requests(self.preprocessing(), self.data.subset)[:1]
         served = self._jobs.serve("repeat-first", first.joined, requests)

@@ -45,7 +45,7 @@ class FileUse:
 
 
 def relative_to_submission(path: str) -> str | None:
-    """Return a path relative to the submission's folder, where scripts start, or None if it is outside this folder."""
+    """Return a path relative to the submission's folder, from which scripts run, or None if it is outside."""
     if not path:
         return None
     name = posixpath.normpath(path)

@@ -16,7 +16,7 @@ MAX_REASON_LENGTH = 10_000  # characters that are read from a reason
 
 @dataclass(frozen=True)
 class FailedFold:
-    """A failed fold. step: train or predict; or own for training on all folds' rows, in which case `rows` is empty."""
+    """A failed fold. step: "train", "predict" or, for training on all folds' rows, "own"; `rows` is then empty."""
 
     step: str
     reason: str
@@ -36,7 +36,7 @@ class HeldOut:
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
-    """Return held_out.csv of a model.tar.gz as an array (rows, targets), or None if it is missing or invalid."""
+    """Return the held_out.csv in a model.tar.gz as an array (rows, targets), or None if it is missing or invalid."""
     try:
         content = evaluation.read_held_out_bytes(archive)
     except NoHeldOutScoreError:
@@ -59,7 +59,7 @@ def parse_held_out(content: bytes, targets: tuple[str, ...]) -> Floats | None:
 
 
 def read_folds(results: Path, folds: Sequence[list[int]], predictions: Floats) -> list[FailedFold]:
-    """Read the results of hold_out.py into the array `predictions`. Return the folds that failed."""
+    """Read the results of hold_out.py into the array `predictions`, and return the folds that failed."""
     failed = _read_failure(results / "own.train.failed", "own", [])
     for number, fold in enumerate(folds):
         for step in ("train", "predict"):

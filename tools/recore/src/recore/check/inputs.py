@@ -42,7 +42,7 @@ class Inputs:
 
     @property
     def header_is_data(self) -> bool:
-        """Whether the first line is a row of data, because all its cells are numbers."""
+        """Whether the first line seems to be data rather than a header: all its cells are numbers."""
         cells = [cell.strip('"') for cell in self.header[1:]]
         numbers = [cell for cell in cells if parse_float(cell) is not None]
         return bool(cells) and len(numbers) == len(cells) and parse_float(self.header[0].strip('"')) is not None
@@ -95,7 +95,7 @@ def _is_rounded_differently(one: str, other: str) -> bool:
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Return the inputs without their index. The table is empty if pandas cannot read it, which other rules report."""
+    """Return the inputs without their index, or an empty table if pandas cannot read them, which other rules report."""
     try:
         return pd.read_csv(path, index_col=0, low_memory=False)
     except (ValueError, OSError):
@@ -127,12 +127,12 @@ def find_differences(
 
 
 def effect_of_assays(differences: Mapping[str, str]) -> str:
-    """Return how the inputs change if there are no assays, or "" if they do not."""
+    """Return how the inputs change without assays, or "" if they do not change."""
     return differences.get("untargeted", "")
 
 
 def effect_of_holes(differences: Mapping[str, str]) -> str:
-    """Return how the inputs change if the drill holes are renamed, or "" if they do not."""
+    """Return how the inputs change if the drill holes are renamed, or "" if they do not change."""
     return "" if differences["some"] or effect_of_assays(differences) else differences["private"]
 
 

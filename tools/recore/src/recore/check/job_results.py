@@ -29,7 +29,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Variation:
-    """The CSV that preprocess.py wrote for a variation of the data, or None and the reason for the failure."""
+    """The result of preprocess.py for a variation of the data. output: a CSV, or None. problem: why there is no CSV."""
 
     output: Path | None
     problem: str = ""
@@ -121,7 +121,7 @@ def _read_observation(entry: dict[str, Any]) -> Observation:
 def find_events(
     observations: Mapping[str, Observation], kind: str, action: str, fix: str, level: Level = Level.ERROR
 ) -> Findings:
-    """Yield a finding for each different event of this kind. action: the text after "the submission"."""
+    """Yield a finding for each distinct event of this kind. action: the words after "the submission" in the message."""
     seen: set[tuple[str, Location | None]] = set()
     for step, observation in observations.items():
         for event in observation.events:

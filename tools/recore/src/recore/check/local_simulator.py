@@ -29,12 +29,12 @@ def open_experiments(
     progress: contextlib.AbstractContextManager[Callable[[Step], None]],
     thorough: bool = False,
 ) -> Iterator[Experiments]:
-    """Open experiments with a submission on a dedicated simulator, which stops when the context exits.
+    """Open a submission's experiments on a dedicated simulator, which stops when the context exits.
 
     public: data with assays; by default, the file in data/, or sample data if it is missing. parallel: whether to start
     all experiments at once, including those for hosts if `for_host` is set. run_setup_py: whether setup.py will run.
-    show: called with lines about the data and the simulator. progress: a context manager around the experiments that
-    returns a function to call with each changed step. thorough: see Experiments.
+    show: called with lines about the data and the simulator. progress: a context manager, open during the experiments,
+    that returns a function to call with each changed step. thorough: see Experiments.
     """
     weights = dict(challenge().weights)
     files = read_submission(submission)
@@ -59,7 +59,7 @@ def open_experiments(
 
 
 def _open_builder(stack: contextlib.ExitStack, show: Show) -> tuple[Services, RunSettings] | None:
-    """Open a backend that runs setup.py in the image of `unearthed build`, or return None if this is not possible."""
+    """Open a backend that runs setup.py in the image of `unearthed build`, or return None if it is unavailable."""
     try:
         from stagemaker import docker_client, image_exists
 

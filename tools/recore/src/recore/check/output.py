@@ -57,10 +57,10 @@ def to_lines(results: Sequence[RuleResult], submission: Path) -> list[str]:
 
 
 def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
-    """Return a text with the rules that were not run, and the numbers of rules that were run and of findings.
+    """Return, as text, the rules that were not run, and the numbers of findings and of rules that were run.
 
-    verbose: whether to list each rule that was not run, with the reason, instead of only their number. Without errors,
-    these rules are always listed.
+    verbose: whether to list each rule that was not run, with the reason, instead of only their number. If there are no
+    errors, these rules are always listed.
     """
     lines = []
     not_run = [result for result in results if result.not_run]
@@ -72,9 +72,9 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """Return a JSON object with the findings, their number by level, and the rules that were not run.
+    """Return a JSON object with the findings, their number at each level, and the rules that were not run.
 
-    The SHA-256 is computed from the uploaded files, as in run.json; it is null if these files cannot be determined.
+    The submission's SHA-256 is computed from the uploaded files, as in run.json, or null if they cannot be determined.
     """
     counts = _counts(results)
     findings = [
@@ -112,7 +112,7 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
 
 
 def to_github(results: Sequence[RuleResult], submission: Path) -> str:
-    """Return workflow commands, which GitHub shows as annotations next to the lines, and the summary."""
+    """Return workflow commands, which GitHub shows as annotations next to the affected lines, and the summary."""
     lines = []
     for rule, finding in _findings(results):
         properties = {"title": f"{rule.code} {rule.name}"}

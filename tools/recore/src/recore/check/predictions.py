@@ -27,7 +27,7 @@ class InvalidPredictions(Exception):
 
 
 def read_predictions(path: Path) -> Floats:
-    """Read a CSV of numbers (rows, columns); empty cells are NaN. Raises InvalidPredictions for other files."""
+    """Read a CSV of numbers (rows, columns); empty cells are NaN. Raises InvalidPredictions if the file is invalid."""
     if path.stat().st_size > MAX_BYTES:
         raise InvalidPredictions(f"the file is larger than {MAX_BYTES >> 20} MB", 1)
     rows: list[Floats] = []
@@ -70,7 +70,7 @@ def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
 
 
 def read_response(response: ServedResponse) -> Floats:
-    """Return the predictions in a response. Raises InvalidPredictions if the response is invalid or an error."""
+    """Return the predictions in a response. Raises InvalidPredictions if the response is an error or invalid."""
     if response.body is None:
         raise InvalidPredictions(f"status {response.status}: {first_line(response.error)}", 0)
     return read_predictions(response.body)

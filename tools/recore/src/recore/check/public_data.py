@@ -37,7 +37,7 @@ class PublicData:
 
     @cached_property
     def index(self) -> list[str]:
-        """The first cell of each row, as strings."""
+        """The first cell of each row, as a string."""
         return self._table[0]
 
     @cached_property
@@ -88,16 +88,16 @@ class PublicData:
 
     @cached_property
     def subset(self) -> list[int]:
-        """The indices of a few rows, evenly spaced."""
+        """The numbers (from 0) of a few rows, evenly spaced."""
         return pick_subset(range(self.rows))
 
     def write_rows(self, target: Path, rows: Sequence[int]) -> None:
-        """Write these rows, in the order of the file."""
+        """Write the header and these rows to a data file, in their original order."""
         with gzip.open(target, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
             file.writelines(self._select_lines(rows))
 
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:
-        """Write these variations of the data, each as NAME.csv.gz.
+        """Write each of these variations of the data as NAME.csv.gz.
 
         private: the rows in the argument `private`, without assays and with renamed drill holes. some: a few rows.
         untargeted: `some` without assays. reversed: the rows of `untargeted` in reverse order. single: one row of

@@ -58,7 +58,7 @@ def recompute_held_out(
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:
-    """Return the score for all rows. Raises ExperimentFailed if a prediction is missing: fewer rows can raise R2."""
+    """Return the score for all rows. Raises ExperimentError if a prediction is missing, as fewer rows can raise R2."""
     if held_out.failed:
         raise ExperimentError(held_out.failed[0].reason, "")
     if not np.isfinite(held_out.recomputed[:, data.was_measured]).all():

@@ -55,7 +55,7 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
 
 
 def _similarity(code: str, other: str) -> tuple[int, float]:
-    """Return the similarity of two codes: the length of their common prefix, then the ratio of difflib."""
+    """Return the similarity of two codes: the length of their common prefix, then difflib's ratio."""
     equal = [*(one == another for one, another in zip(code, other, strict=False)), False]
     return equal.index(False), difflib.SequenceMatcher(None, code, other).ratio()
 
@@ -156,7 +156,7 @@ def _list_needs(rule: Rule) -> tuple[str, ...]:
 
 
 def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
-    """Return a reason not to run a rule, with the first needed rule that has not passed, or ""."""
+    """Return the reason not to run a rule, which names the first needed rule that has not passed, or ""."""
     for code in _list_needs(rule):
         result = results.get(code)
         if result and not result.passed:
@@ -166,7 +166,7 @@ def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
 
 
 def _first_error(codes: set[str], results: dict[str, RuleResult]) -> str:
-    """Return a reason not to run the submission, with the first chosen source rule that found an error, or ""."""
+    """Return the reason not to run the submission, which names the first chosen source rule with an error, or ""."""
     for code, result in sorted(results.items()):
         if code in codes and not result.rule.runs and not result.passed:
             return f"the submission is run only if {code} ({result.rule.name}) finds no error"

@@ -28,8 +28,8 @@ MAX_DEPTH = 40  # levels of nested expressions that are evaluated
 class Context:
     """The context of a statement or expression.
 
-    function: it runs when called, not at import. main: it runs only if the file is run as a program. typing: it never
-    runs. conditional: an `if` around it tests for files, variables or versions. handled: exceptions caught around it.
+    function: it runs only when a function is called. main: it runs only in the main program. typing: it never runs.
+    conditional: it depends on a test for files, variables or versions. handled: names of exceptions caught around it.
     """
 
     function: bool = False
@@ -50,7 +50,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: the absolute name, or "" if a relative import leads out of all packages.
+    """An import. module: the absolute name, or "" if a relative import goes beyond the top-level package.
 
     names: the names in `from module import ...`.
     """
@@ -86,7 +86,7 @@ class Script:
 
     @cached_property
     def nodes(self) -> list[tuple[ast.AST, Context]]:
-        """All nodes in source order with their contexts, except docstrings and other lone strings."""
+        """All nodes in source order with their contexts, except docstrings and other bare string literals."""
         return list(_walk(self.tree))
 
     @cached_property
@@ -94,7 +94,7 @@ class Script:
         return [(node, context) for node, context in self.nodes if isinstance(node, ast.Call)]
 
     def executes(self, context: Context) -> bool:
-        """Return whether a job runs code in this context; a main guard is passed only in scripts that jobs start."""
+        """Return whether a job runs code in this context. Only scripts that jobs start run code under a main guard."""
         return not context.main or self.file in ENTRY_POINTS
 
     @cached_property
@@ -139,7 +139,7 @@ class Script:
     def name_of(self, node: ast.expr) -> str:
         """Return the dotted name of an expression, with imported names in full: `pandas.read_csv` for `pd.read_csv`.
 
-        The name begins with a dot for methods of other expressions, as in `.to_csv`, and is empty if there is no name.
+        For other expressions, return the last attribute with a leading dot, such as `.to_csv`, or "" if there is none.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -217,7 +217,7 @@ class Scripts:
         self._parsed = [parse_script(name, files[name]) for name in names]
 
     def locate(self, *names: str) -> Location:
-        """Return the location of the first of these functions or classes that exists, or by default of train.py."""
+        """Return the location of the first of these functions or classes that exists, or else of train.py."""
         for name in names:
             for script in self._parsed:
                 if definition := script.definitions.get(name):

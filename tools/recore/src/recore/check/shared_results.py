@@ -36,7 +36,7 @@ class SharedResults:
         self._lock = threading.Lock()
 
     def _start(self, method: Callable[..., object]) -> Future[Any]:
-        """Start the experiment unless it has already been started."""
+        """Start the experiment unless it has already been started, and return its future."""
         method = inspect.unwrap(method)
         with self._lock:
             if method.__name__ not in self._futures:

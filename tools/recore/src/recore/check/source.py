@@ -19,7 +19,7 @@ SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
 
 @dataclass(frozen=True)
 class SetupFile:
-    """A parsed setup.py: the calls to setup(), and the line of each module, package and unreadable argument by name."""
+    """A parsed setup.py: its calls to setup(), and the line numbers of modules, packages and unreadable arguments."""
 
     script: Script
     calls: list[ast.Call]
@@ -29,12 +29,12 @@ class SetupFile:
 
     @property
     def line(self) -> int:
-        """The line of the argument py_modules, or of the call to setup() without this argument."""
+        """The line of the argument py_modules, or of the call to setup() if the argument is missing."""
         return keywords_of(self.calls[0]).get("py_modules", self.calls[0]).lineno if self.calls else 0
 
 
 def read_setup_file(script: Script, folder: Path) -> SetupFile:
-    """Read the lists in a parsed setup.py. folder: the submission's folder, where find_packages() searches."""
+    """Read the modules and packages from a parsed setup.py. folder: the submission, where find_packages() searches."""
     calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
@@ -54,7 +54,7 @@ def read_setup_file(script: Script, folder: Path) -> SetupFile:
 
 
 def _names(value: ast.expr) -> dict[str, int] | None:
-    """Return the strings in a list with their lines, or None if the list contains anything else."""
+    """Map each string in a list to its line number, or return None if the list contains anything else."""
     if not isinstance(value, ast.List | ast.Tuple):
         return None
     names, lines = strings_of(value.elts), [item.lineno for item in value.elts]
@@ -67,7 +67,7 @@ MAX_SCRIPTS = 500  # that are read
 class SubmissionSource:
     """A submission that is read but not executed. targets: the targets' names, in the order of predictions.
 
-    Raises FileNotFoundError if the submission does not exist, ValueError if an archive is invalid.
+    Raises FileNotFoundError if the submission does not exist, and ValueError if an archive is invalid.
     """
 
     def __init__(self, path: Path, targets: tuple[str, ...]):
@@ -150,7 +150,7 @@ class SubmissionSource:
 
     @cached_property
     def scripts(self) -> list[Script]:
-        """All scripts that train.py and preprocess.py import, including these two."""
+        """train.py, preprocess.py, and all scripts that they import directly or indirectly."""
         scripts = [script for entry_point in ENTRY_POINTS for script in self.follow_imports(entry_point)]
         return list({script.file: script for script in scripts}.values())
 

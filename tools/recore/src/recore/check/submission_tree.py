@@ -1,4 +1,4 @@
-"""Read a submission's files without following links out of its folder, waiting for pipes or reading large files.
+"""Read a submission's files without following links out of its folder, waiting for pipes, or reading large files.
 
 Also pack the folder as an archive, for jobs that need more than the uploaded files.
 """
@@ -42,7 +42,7 @@ class SubmissionTree:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The sizes of an archive's files, in bytes."""
+        """The sizes of an archive's files in bytes, or an empty dict for a folder."""
         return {name: len(content) for name, content in (self._archived or {}).items()}
 
     def exists(self, name: str) -> bool:
@@ -59,7 +59,7 @@ class SubmissionTree:
         return False
 
     def list_folder(self, name: str) -> list[str]:
-        """Return the sorted names in a folder; empty if the folder does not exist."""
+        """Return the sorted names in a folder, or an empty list if the folder does not exist."""
         if self._archived is not None:
             prefix = f"{name}/" if name else ""
             subpaths = (file.removeprefix(prefix) for file in self._archived if file.startswith(prefix))
@@ -100,7 +100,7 @@ class SubmissionTree:
 def pack_project(folder: Path) -> bytes:
     """Pack a folder as a tar.gz, without hidden folders, data, models and build output.
 
-    Exclude large and special files, and links out of the folder. Raises ValueError if the rest is too large.
+    Also exclude large and special files, and links that leave the folder. Raises ValueError if the rest is too large.
     """
     files: dict[str, bytes] = {}
     size = 0

@@ -1,7 +1,7 @@
 """Plan the training jobs after the first one: their rows, and the time that they will take.
 
-These jobs use few rows. The held-out rows are every n-th row of some drill holes. A model that benefits from the
-similarity of neighbouring rows in a hole must also benefit from it with these rows.
+These jobs use few rows. The held-out rows are every n-th row of only some drill holes, so that neighbouring rows are
+still similar enough to benefit a model that has seen other rows of the same hole.
 """
 
 import math
@@ -32,7 +32,7 @@ Measurement = tuple[int, float]  # a number of rows, and the quantity measured w
 class TrainingPlan:
     """A plan of the training jobs in a check.
 
-    train: the source of train.py. thorough: whether to use many rows, and up to an hour, a job's time limit.
+    train: the source of train.py. thorough: whether to use many rows, with no time limit except a job's.
     """
 
     data: PublicData
@@ -77,7 +77,7 @@ class TrainingPlan:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The arguments that make train.py skip its own held-out predictions when a fold is held out."""
+        """The arguments, if any, that make train.py skip its own held-out predictions when a fold is held out."""
         return {FOLDS_OPTION: "0"} if f'"--{FOLDS_OPTION}"' in self.train else {}
 
     @property
@@ -91,7 +91,7 @@ class TrainingPlan:
         return math.inf if self.thorough else SECONDS
 
     def estimate(self, trained: TrainingResult) -> float:
-        """Estimate the remaining seconds of a check after training with all rows."""
+        """Estimate the remaining seconds of a check after training on all rows."""
         fit = max(0.0, trained.seconds - JOB_S) / max(1, trained.rows)  # seconds per row
         fold_fit = fit / (1 + FOLDS) if self.arguments else fit
         parts = 2 * (JOB_S + fit * len(self.part))

@@ -78,7 +78,7 @@ class OneLineErrors(click.Group):
 
 
 def _find_temporary_folder() -> None:
-    """Find the temporary folder. Interrupts are deferred, because an interrupted search would leave a file in it."""
+    """Make tempfile choose its folder. Interrupts are deferred, because an interrupted search leaves a file behind."""
     with interrupts.defer(), contextlib.suppress(OSError):  # code that needs the folder reports the error
         tempfile.gettempdir()
 

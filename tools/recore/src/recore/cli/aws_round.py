@@ -47,7 +47,7 @@ class AwsRound:
 
     @property
     def backend_settings(self) -> dict[str, Any]:
-        """The keyword arguments for the backend's settings."""
+        """The settings of the backend that are specific to AWS."""
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
@@ -93,7 +93,7 @@ class AwsRound:
         return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
     def _costs(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
-        """Return the maximum cost of these numbers of submissions. entries: submissions whose packages are fetched."""
+        """Return the maximum cost of these numbers of submissions and ties. entries: submissions that need packages."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 

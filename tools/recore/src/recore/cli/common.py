@@ -41,7 +41,7 @@ class RegularFile(click.Path):
 
 
 class FiniteNumber(click.FloatRange):
-    """A number in a range. Rejects NaN, which no range excludes, and number formats that are specific to Python."""
+    """A number in a range. Rejects NaN, which FloatRange accepts, and number formats that only Python knows."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:
@@ -70,7 +70,7 @@ def show_json(value: Any) -> None:
 
 
 def use_challenge_of(folder: Path) -> None:
-    """Use the challenge of the run or handover in a folder, if there is one.
+    """Use the challenge of the run or handover in a folder, if the folder contains one.
 
     Raises ValueError or OSError if the folder's run.json or score.py is invalid.
     """

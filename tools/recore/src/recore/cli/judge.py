@@ -42,7 +42,7 @@ class ShareType(click.ParamType["tuple[int, int]"]):
 
 
 def select_share(submissions: Sequence[Path], share: tuple[int, int]) -> list[Path]:
-    """Return the submissions in a part: every n-th name in sorted order. The part may be empty."""
+    """Return the submissions in a part, which may be empty: every n-th one in sorted order. share: (part, parts)."""
     part, parts = share
     return sorted(dict.fromkeys(submissions))[part - 1 :: parts]
 
@@ -89,8 +89,8 @@ def judge(
     have not changed since an earlier run, unless that run failed for a reason outside the submission. To judge a
     submission again, remove its run's folder. Ctrl-C stops the jobs and keeps completed runs.
 
-    With --share 1/4, 2/4 and so on, four machines judge the same list of submissions, each with a separate --out;
-    `recore board` with all of these folders ranks them together.
+    With --share 1/4, 2/4 and so on, four machines each judge a part of the same list of submissions, with separate
+    --out folders; `recore board` with all these folders ranks the submissions together.
 
     With --engine aws, submissions run as jobs on AWS, with one role for their jobs and another for scoring;
     --print-policies prints the policies of both roles. Before any job starts, the command prints the maximum cost of
@@ -149,7 +149,7 @@ def judge(
 
 @dataclass
 class _RoundJudge:
-    """Judges a round and reports progress to stderr. done: the number of submissions in `to_run` that have been run."""
+    """A round being judged, with progress on stderr. done: the number of submissions in `to_run` that have been run."""
 
     round: "Round"
     entries: "list[Entry]"
@@ -161,7 +161,7 @@ class _RoundJudge:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
     def announce(self) -> None:
-        """Print the unreadable submissions, and the numbers of submissions judged before and still to be run."""
+        """Print the unreadable submissions, and how many submissions were judged before and are still to be run."""
         for line in self.round.invalid:
             show_line(f"judge: {line}; the submission will be rerun")
         for entry in self.entries:

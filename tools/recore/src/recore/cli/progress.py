@@ -36,15 +36,15 @@ MARKS = {
 
 
 def _changes_in_place() -> bool:
-    """Return whether stderr is a terminal that can rewrite a line. Forced colours, as in CI, are not enough."""
+    """Return whether stderr is a terminal that can rewrite a line. Forced colours, as in CI, do not count."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
 def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show the progress of a command that does one thing at a time.
+    """Show the progress of a command whose stages run one after another.
 
-    Yields a function to call with the name of a stage (in ASCII), the amount done, and the total.
+    Yields a function to call with the name of a stage (in ASCII), the amount completed, and the total.
     """
     if _changes_in_place():
         from rich.console import Console
@@ -107,7 +107,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
 def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[Step], None]]":
     """Show the running steps in one line on a terminal. Yields a function to call with each step that changes.
 
-    every_step: whether to print each change if there is no terminal.
+    every_step: whether to print each change if stderr is not a terminal.
     """
     if not _changes_in_place():
         with _print_steps(command, _format_names, every_step) as watch:
@@ -126,7 +126,7 @@ def show_running(command: str, every_step: bool = True) -> "Iterator[Callable[[S
 
 
 def _update_running(running: "dict[str, Step]", step: "Step") -> None:
-    """Add a running step or remove a completed one. Threads share the dictionary, but not the keys."""
+    """Add a running step or remove a completed one. Threads share the dictionary, but each changes different keys."""
     if step.seconds is None:
         running[step.name] = step
     else:
@@ -137,7 +137,7 @@ def _update_running(running: "dict[str, Step]", step: "Step") -> None:
 def _print_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step changes and, at long intervals, the line from `describe` about the running steps."""
+    """Print a line when a step changes and, at increasing intervals, the line from `describe` on running steps."""
     running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:
@@ -174,7 +174,7 @@ def _format_stages(running: "list[Step]", seconds: float) -> str:
 
 @contextmanager
 def _print_regularly(command: str, describe: Callable[[float], str]) -> Iterator[None]:
-    """Print lines about the work at increasing intervals. describe: returns the line for the elapsed seconds."""
+    """Print a status line at increasing intervals. describe: returns the line for an elapsed time in seconds."""
     began, ended = time.monotonic(), threading.Event()
 
     def report() -> None:

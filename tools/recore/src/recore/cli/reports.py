@@ -80,9 +80,9 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
 
     Writes an HTML report, and its numbers to a folder next to the report. SUBMISSION is a folder with preprocess.py and
     train.py, by default the current one. These scripts run without a sandbox, as `python train.py` does: validate only
-    code that you trust, and use `recore run` for other code. The first folds are the same as in the template's
-    train.py. Their score is compared with the score of the submission's runs in `runs`, and replaces it on the board.
-    Individual rows are also held out.
+    code that you trust, and use `recore run` for other code. The first cross-validation uses the folds of the
+    template's train.py. Its score is compared with the scores of the submission's runs in `runs`, and replaces them on
+    the board. Other folds hold out individual rows.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 usage error or invalid input.
 

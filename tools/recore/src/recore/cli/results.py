@@ -99,7 +99,7 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
 
 def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> None:
-    """Print tables of scores and their meanings. is_third_party: whether the submission is somebody else's."""
+    """Print tables of scores, and explain the scores. is_third_party: whether somebody else wrote the submission."""
     from rich.console import Console
 
     from recore.evaluation import explain_claimed_score, make_tables

@@ -68,9 +68,9 @@ def run(
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
-    Public and private data are processed in parallel. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if it is
-    set, or on AWS with --engine aws. The run's folder keeps all results, even if the run fails. Ctrl-C stops the jobs
-    and waits for them to end; a second Ctrl-C does not wait.
+    Public and private data are processed in parallel. Jobs run on the simulator at AWS_ENDPOINT_URL or, if this is not
+    set, on the embedded one; with --engine aws, on AWS. The run's folder keeps all results, even if the run fails.
+    Ctrl-C stops the jobs and waits for them to end; a second Ctrl-C exits without waiting.
 
     Exit status: 0 all steps completed, 1 a step failed, 2 usage error, 130 interrupted.
 
@@ -149,7 +149,7 @@ def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "Dat
 
 
 def _write_report(folder: Path) -> None:
-    """Write the report. An error in the report affects neither the run nor the exit status."""
+    """Write the report of a run. If this fails, print a message; the run and the exit status are not affected."""
     try:
         from recore.report import write_report
 

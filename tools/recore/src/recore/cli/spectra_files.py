@@ -1,4 +1,4 @@
-"""The options that commands for reading spectra share, and messages about the files that were read."""
+"""Options shared by the commands that read spectra, and messages about the files that were read."""
 
 import re
 from collections import Counter
@@ -50,7 +50,7 @@ def take_reading(options: dict[str, Any]) -> "ReadingOptions":
 
 
 def show_remarks(result: "ImportResult") -> None:
-    """Print each remark, suspected unit and problem on a line to stderr. A problem of several files is printed once."""
+    """Print the remarks, suspected units and problems to stderr, one per line. A shared problem is printed once."""
     lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.message}" for unit in result.suspected]
     reasons: dict[str, dict[str, list[str]]] = {}  # the sources of problems, by reason and file
     for problem in result.problems:

@@ -103,7 +103,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     build` packs; setup.py and MANIFEST.in are read but not run; neither Docker nor the Unearthed CLI is needed. The
     rules of `check --source-only` are applied first: if they find an error, nothing is written.
 
-    The same files produce the same archive, so its SHA-256 identifies the version; run.json also contains it.
+    The same files produce the same archive, so its SHA-256 identifies the version; run.json also records this hash.
 
     Exit status: 0 the archive was written, 1 an error was found in the submission, 2 usage error or invalid input.
 
@@ -145,7 +145,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _check_target(submission: Path, target: Path, default: Path) -> None:
-    """Raise ValueError or OSError if the archive cannot be written, or if the next archive could contain it."""
+    """Raise ValueError or OSError if the archive cannot be written, or if a later archive could contain it."""
     if submission.is_file():
         raise ValueError(f"{submission}: this is a file; specify the folder of a submission")
     if not submission.is_dir():

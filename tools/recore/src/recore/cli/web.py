@@ -44,9 +44,9 @@ def web(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve a web page that shows the assays of spectra.
+    """Serve a web page that predicts assays from spectra.
 
-    ENDPOINT, by default the setting ENDPOINT_NAME, predicts the assays of OPUS and CSV files dropped on the page. The
+    ENDPOINT, by default the setting ENDPOINT_NAME, predicts the assays for OPUS and CSV files dropped on the page. The
     page is served locally until Ctrl-C, without a password: with another --host, anyone who can reach that address can
     use it.
 

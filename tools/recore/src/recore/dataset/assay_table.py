@@ -66,7 +66,7 @@ def read_assays(
 
     columns: the columns that the user chose, by name in the schema. content_unit: the unit of assays whose column
     states no unit. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels. Raises
-    ValueError with the path and the first errors, or Ambiguity, without the path, if the table is ambiguous.
+    ValueError, whose message contains the path and the first errors, or Ambiguity, without the path.
     """
     try:
         if path.exists() and not path.is_file():
@@ -99,9 +99,9 @@ def read_assays(
 
 
 def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
-    """Return the column names by position, the rows, and the errors. The names exclude channels, whose cells are empty.
+    """Return the column names by position, the rows, and the errors. Channels get no names and empty cells.
 
-    Raises ValueError if there is no row.
+    Raises ValueError if the table has only a header.
     """
     lines = text_table.lines()
     _, names = next(lines)
@@ -185,7 +185,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
-    """Return the cells of a column, preceded by their signs, as in <5, if these are in another column."""
+    """Return the cells of a column. If another column contains their signs, prepend these to the cells, as in <5."""
     if source.signs is None:
         return [(line, cells[source.position]) for line, cells in rows]
     position, name = source.signs
@@ -202,7 +202,7 @@ def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:
 
 
 def _sources_by_line(target: str, source: Source, rows: Lines, errors: list[str]) -> list[Source | None]:
-    """Return the source for each line, with the unit in the column of units, if any; None if the unit is invalid."""
+    """Return the source for each line, with the line's unit if a column states units, or None for an invalid unit."""
     if source.units is None:
         return [source] * len(rows)
     position, name = source.units
@@ -256,7 +256,7 @@ def _assay(
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid. maximum: the value of 100%."""
+    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid. maximum: 100% in this unit."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())

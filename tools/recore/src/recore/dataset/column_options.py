@@ -62,7 +62,7 @@ def likely_name(column: str) -> str | None:
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
-    """Return the target and unit meant by a mistyped name such as CuPMM, CuPTC or Cu_pp, or None."""
+    """Return the target and unit meant by a mistyped name such as CuPMM, CuPTC or Cu_pp, or None if none is likely."""
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())

@@ -59,7 +59,7 @@ def find_columns(
 
 
 def _check_one_line_per_sample(header: Mapping[int, str], targets: Collection[str], cells: Cells) -> None:
-    """Raise ValueError if a column contains names of elements, unless all are the same and the user chose a target."""
+    """Raise ValueError if a column names each line's element, unless all are the same and the user chose a target."""
     words = {position: separate_words(name) for position, name in header.items()}
     if not any(RESULT.search(name) for name in words.values()):
         return
@@ -97,7 +97,7 @@ def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """Find the columns of `sample`, `index` and IDs that are not `known`. Raises Ambiguity if several columns fit."""
+    """Find the columns for `sample`, `index` and the IDs, except `known` ones. Raises Ambiguity if several fit."""
     positions: dict[str, int] = {}
     if "index" not in known:
         positions.update(("index", position) for position, name in columns.items() if name == "index")

@@ -23,7 +23,7 @@ Sources = Mapping[str, Source]
 
 
 def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> dict[str, Source]:
-    """Add columns of signs and units to the sources of the targets to which they belong. Return the sources.
+    """Return the sources of the targets, with the columns of signs and units that belong to them.
 
     unused: the names of the other columns by position. Raises ValueError if it is unclear where a column belongs.
     """
@@ -66,7 +66,7 @@ def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, ma
 
 
 def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> None:
-    """Raise ValueError if an unused column repeats an imported column with signs, as in `>10000` next to `10000`."""
+    """Raise ValueError if an unused column repeats an imported column's numbers with signs, as `>10000` for `10000`."""
 
     def are_equal(number: str, other: str) -> bool:
         return number == other or None is not marks.parse(number) == marks.parse(other)
@@ -88,7 +88,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
 
 
 def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str] | None:
-    """Return the position and the name of the column that contains only units of depths, or None if there is none."""
+    """Return the position and the name of a column that contains only units of depth, or None if no column does."""
     for position, name in unused.items():
         values = [cell for cell in cells(position) if cell]
         other_words = {*_split_words(UNIT_WORD.sub(" ", name))}
@@ -99,13 +99,13 @@ def depth_unit_column(unused: Mapping[int, str], cells: Cells) -> tuple[int, str
 
 
 def _contains_units(name: str, values: list[str]) -> bool:
-    """Return whether all cells of a column are units of concentration, or some of them if its name mentions units."""
+    """Return whether a column contains only units of concentration or, if its name mentions units, at least one."""
     units = map(unit_of_cell, values)
     return any(units) if UNIT_WORD.search(name) else bool(values) and all(units)
 
 
 def _contains_signs(name: str, values: list[str], is_named: bool, marks: Marks) -> bool:
-    """Return whether all cells of a column are signs, or its name mentions signs and its only numbers are 0 and 1.
+    """Return whether a column contains only signs, or its name mentions signs and it has no numbers but 0 and 1.
 
     is_named: whether the column is named after an imported column; one sign among other words then suffices.
     """

@@ -21,7 +21,7 @@ FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\
 
 
 def reject_format(beginning: str) -> None:
-    """Raise Ambiguity if the first lines of a file show a format that is not supported."""
+    """Raise Ambiguity if the first lines of a file show that its format is not supported."""
     for name, pattern in TEXT_FORMATS.items():
         if re.search(pattern, beginning, re.IGNORECASE | re.MULTILINE):
             raise Ambiguity("format", f"this is {name}, which is not supported; {EXPORT}")

@@ -100,7 +100,7 @@ def add_noise(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.fl
 
 
 def simulate_curve(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
-    """Simulate an autoregressive curve (rows,) with mean 0 and standard deviation 1. correlation: length in samples."""
+    """Simulate an autoregressive series (rows,) of mean 0 and SD 1. correlation: the correlation length in samples."""
     coefficient = np.exp(-1 / correlation)
     curve = random.standard_normal(rows)
     curve[1:] *= np.sqrt(1 - coefficient**2)
@@ -110,7 +110,7 @@ def simulate_curve(rows: int, correlation: float, random: Generator) -> NDArray[
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the fractions whose logits are the values."""
+    """Return the logistic function of the values, as fractions."""
     with np.errstate(over="ignore"):  # some km below the weathered rock, exp() is infinite and the share is 0
         share: NDArray[np.float64] = 1 / (1 + np.exp(-values))
     return share

@@ -20,7 +20,7 @@ GAP = 3  # times the neighbouring steps; a wider step is a gap
 
 @dataclass(frozen=True)
 class Grid:
-    """Descending wavenumbers in cm-1, the names of their columns, and the tolerance in cm-1 for channels of spectra."""
+    """Descending wavenumbers in cm-1, their column names, and the tolerance in cm-1 for matching channels."""
 
     wavenumbers: Numbers
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Grid:
         return f"{len(self.names)} channels, {self.names[0]} to {self.names[-1]} cm-1"
 
     def find_positions(self, wavenumbers: Numbers) -> NDArray[np.int64] | None:
-        """Return the positions of this grid's channels among other wavenumbers, or None if one is missing."""
+        """Return the positions of this grid's channels in an array of wavenumbers, or None if a channel is missing."""
         after = np.clip(np.searchsorted(-wavenumbers, -self.wavenumbers), 1, len(wavenumbers) - 1)
         nearer = np.abs(wavenumbers[after - 1] - self.wavenumbers) < np.abs(wavenumbers[after] - self.wavenumbers)
         positions = after - nearer
@@ -99,7 +99,7 @@ def put_on_grid(
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
     """Put spectra on a grid. Return the spectra, the problems with spectra that do not fit, and remarks on changes.
 
-    is_fixed: whether the grid was given; `interpolate` then cannot help with spectra that cover a smaller range.
+    is_fixed: whether the user chose the grid; spectra that cover a smaller range then cannot be interpolated onto it.
     """
     on_grid, problems, n_cut, n_interpolated, n_coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))
@@ -158,7 +158,7 @@ def explain_shortfall(wavenumbers: Numbers, grid: Grid) -> str:
 def interpolate_spectrum(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
     """Interpolate absorbance at the channels of the grid with a cubic spline.
 
-    Raises ValueError if the grid extends beyond the spectrum by more than its tolerance, or into a gap.
+    Raises ValueError if the grid extends beyond the spectrum by more than its tolerance, or into a gap in it.
     """
     from scipy.interpolate import CubicSpline
 

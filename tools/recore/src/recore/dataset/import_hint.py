@@ -1,4 +1,4 @@
-"""Explain why `recore import` reads a file that other commands reject."""
+"""Explain why a file that other commands reject needs `recore import`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ UTF_16 = "this is UTF-16 text"
 
 
 def is_foreign(names: Iterable[str]) -> bool:
-    """Return whether a header with channels such as 3998 cm-1 or unnamed columns may need `recore import`."""
+    """Return whether a header may need `recore import`, because of channels such as 3998 cm-1 or unnamed columns."""
     others = [name for name in names if not is_wavenumber(name)]
     return others.count("") > 1 or any(parse_channel(name, Marks(mark)) for name in others for mark in PATTERNS)
 

@@ -39,9 +39,9 @@ class ImportOptions:
 
     assays: the assay table; by default the only file, if it has assays or IDs. columns: options such as "CuPPM=Cu_pct".
     content_unit: the unit of assays whose column states none. replicates: "one" (several spectra of a sample are a
-    problem), "mean" or "each". like: a data file whose channels the new file gets. interpolate: whether to interpolate
-    spectra on other grids. only_listed: whether to ignore samples that are not in the table. keep_going: whether to
-    import the rest despite problems.
+    problem), "mean" or "each". like: a data file whose channels are used. interpolate: whether to interpolate spectra
+    on other grids. only_listed: whether to ignore samples that are not in the table. keep_going: whether to import the
+    rest despite problems.
     """
 
     files: tuple[Path, ...]
@@ -74,7 +74,7 @@ class ImportOptions:
         check_writable(self.out)
 
     def _check_split_names(self) -> None:
-        """Raise ValueError if a file name is part of a column name that the shell has split."""
+        """Raise ValueError if a file name is in fact part of an unquoted column name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
         without_unit = [name for name in names if not content_unit_in(name.partition("=")[2])]
         for word in self.files:
@@ -168,7 +168,7 @@ def import_files(
 def read_files(
     paths: list[Path], reading: ReadingOptions, result: ImportResult, advance: Callable[[str, int, int], None]
 ) -> tuple[list[Spectrum], list[str]]:
-    """Return the spectra and all sample names in files, and store the problems in the result."""
+    """Return the spectra in files, and all sample names, even of unusable spectra. Add problems to the result."""
     items: list[Spectrum | Problem] = []
     for done, path in enumerate(paths):
         advance("reading", done, len(paths))
@@ -182,7 +182,7 @@ def read_files(
 def regrid(
     spectra: list[Spectrum], grid: Grid | None, interpolate: bool, result: ImportResult
 ) -> tuple[list[Spectrum], Grid | None]:
-    """Put unique spectra on a grid, by default the most common one; add problems and remarks to the result."""
+    """Remove repeated spectra, put the rest on a grid (by default the most common), and add problems and remarks."""
     spectra = _drop_repeats(spectra, result)
     _add_remarks(spectra, result)
     if not spectra:
@@ -216,7 +216,7 @@ def _exclude_table(paths: list[Path], options: ImportOptions, remarks: list[str]
 
 
 def join_repeated(problems: list[Problem]) -> list[Problem]:
-    """Merge identical questions of several files into one problem."""
+    """Merge identical questions about several files into one problem."""
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         groups.setdefault((problem.reason, problem.question or problem.source), []).append(problem)
@@ -274,7 +274,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
-    """Return a remark about spectra with the same value in many channels, or an empty list without such spectra."""
+    """Return [a remark] on spectra with the same value in many channels, or an empty list if there are none."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
@@ -310,7 +310,7 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
 
 
 def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], result: ImportResult) -> list[Row]:
-    """Sort and name the rows as in the table. unlisted: samples that have a spectrum but no row in the table."""
+    """Sort and name the rows as in the table. unlisted: samples that have a spectrum but no row in it."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
         similar = similar_names(missing, unlisted)

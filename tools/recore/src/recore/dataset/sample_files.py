@@ -1,4 +1,4 @@
-"""Generate sample data in the challenge's schema from simulated drill holes, which are public or private."""
+"""Generate sample data in the challenge's schema from simulated drill holes, each of which is public or private."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class Laboratory:
 
 
 def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply (rows, minerals) by (minerals, elements) term by term, so that all computers give the same bits."""
+    """Multiply matrices (rows, minerals) and (minerals, elements), with results that are identical on all computers."""
     return np.sum([share[:, None] * content for share, content in zip(minerals.T, contents, strict=True)], axis=0)
 
 
@@ -95,7 +95,7 @@ CHUNK = 500  # rows in memory at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of sample data. rows, holes: totals of public and private data. missing: the fraction of missing assays.
+    """A plan for sample data. rows, holes: totals for public and private data. missing: the fraction of missing assays.
 
     without: a rock to omit; by default all rocks occur.
     """

@@ -1,7 +1,7 @@
 """Simulate diffuse reflectance (DRIFT) spectra of mineral mixtures from an FTIR spectrometer, with disturbances.
 
-Absorption coefficients are additive (Beer and Lambert). The reflectance of a powder follows from them by Kubelka and
-Munk (Zeitschrift fuer technische Physik 12 (1931) 593-601): weak bands are enhanced, and strong bands saturate.
+Absorption coefficients are additive (Beer-Lambert law). They determine a powder's reflectance by the theory of Kubelka
+and Munk (Zeitschrift fuer technische Physik 12 (1931) 593-601): weak bands are enhanced, and strong bands saturate.
 
 The constants from LEVEL to MAX_ABSORBANCE were chosen so that the published experiments on the challenge's data have
 similar results on the sample data; see docs/dataset.md and benchmarks/published.py.
@@ -56,9 +56,9 @@ def channel_names(wavenumbers: NDArray[np.float64]) -> list[str]:
 
 
 def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
-    """Sum bands (channels,). Each is a Pearson VII function of exponent 2, a shape between Lorentzian and Gaussian.
+    """Sum bands (channels,): Pearson VII functions of exponent 2, with a shape between Lorentzian and Gaussian.
 
-    Only basic arithmetic is used, so that all computers give the same bits.
+    Only basic arithmetic is used, so that results are identical on all computers.
     """
     total = np.zeros(len(wavenumbers))
     for position, height, half_width in bands:
@@ -68,7 +68,7 @@ def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.flo
 
 
 class Spectrometer:
-    """A simulated spectrometer when it scanned one hole, with the mineral chemistry of that hole.
+    """A simulated spectrometer in its state while scanning one hole, and the mineral chemistry of that hole.
 
     Between holes, bands shift and broaden a little, and specular reflection differs, so that a new hole differs from
     the training data of a model.

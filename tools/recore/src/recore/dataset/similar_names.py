@@ -16,9 +16,9 @@ SHOWN = 5  # groups of names in a sentence
 
 
 def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """Map each name to the name in `others` that differs only in zeros, case, spaces, punctuation or a final .0.
+    """Map names to the names in `others` that differ only in leading zeros, case, spaces, punctuation or a final .0.
 
-    A name that is in `others`, or that resembles several of them, is omitted.
+    Names that are in `others`, or that resemble none or several of them, are omitted.
     """
     known = set(others)
     by_core = _group_by_core(known)
@@ -27,7 +27,7 @@ def similar_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]
 
 
 def note_similar_holes(holes: Iterable[str]) -> str:
-    """Return a note on groups, such as drill holes, with several spellings, or "" if there are none."""
+    """Return a note on groups, such as drill holes, whose names have several spellings, or "" if there are none."""
     groups = [sorted(group) for group in _group_by_core(set(holes)).values() if len(group) > 1]
     if not groups:
         return ""

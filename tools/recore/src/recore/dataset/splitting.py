@@ -1,7 +1,7 @@
 """Split one table into the files of a challenge: public, private, and the assays of the private rows.
 
-Entire groups, such as drill holes, become private, because neighbouring samples are so similar that scores on shuffled
-rows are optimistic. Cells are copied verbatim.
+Entire groups, such as drill holes, become private: neighbouring samples are so similar that scores would be optimistic
+if rows were split at random. Cells are copied verbatim.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 @dataclass(frozen=True)
 class Split:
-    """A finished split. paths: the public, private and actual files. public, private: the numbers of rows by hole."""
+    """A finished split. paths: the public, private and actual files. public, private: the number of rows by hole."""
 
     paths: tuple[Path, Path, Path]
     public: dict[str, int]
@@ -38,9 +38,9 @@ class Split:
 
 
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
-    """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz below a folder, all or none.
+    """Write public/public.csv.gz, private/private.csv.gz and private/actual.csv.gz to a folder, or none of them.
 
-    holes: the private holes, as a fraction such as 30% or 0.3, or names separated by commas. seed: the random seed.
+    holes: the private holes: a fraction such as 30% or 0.3, or names separated by commas. seed: the random seed.
     Raises FileExistsError if one of the files exists, unless `overwrite`, and ValueError or OSError if the table cannot
     be split or one data set would be empty.
     """
@@ -70,7 +70,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
 
 
 def _check_columns(header: list[str], path: Path) -> None:
-    """Raise ValueError if columns are missing, duplicate or unknown. Unknown columns would become private inputs."""
+    """Raise ValueError if columns are missing, duplicate or unknown: unknown ones would be in the private data."""
     targets = challenge().targets
     group = challenge().group
     index, *names = header

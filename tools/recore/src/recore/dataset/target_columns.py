@@ -42,9 +42,9 @@ SHOWN = 3  # choices that a question lists
 
 @dataclass(frozen=True)
 class Source:
-    """A table's column for a column of the schema. factor: converts its values to the schema's unit.
+    """A table's column for a column of the schema. factor: the factor that converts its values to the schema's unit.
 
-    signs, units: the position and name of the column with each value's sign or unit.
+    signs, units: the position and name of another column with each value's sign or unit.
     """
 
     position: int
@@ -176,7 +176,7 @@ def _make_named_source(target: str, unit: str, position: int, column: str) -> So
 def add_factors(targets: Mapping[str, Source], chosen_names: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
-    chosen: the targets whose column the user chose; without a unit, elements are in the target's unit.
+    chosen: the targets whose columns the user chose. If such a column of an element has no unit, use the target's.
     """
     result, without_unit = dict(targets), dict[str, Source]()
     for target, source in targets.items():
@@ -192,7 +192,7 @@ def add_factors(targets: Mapping[str, Source], chosen_names: Collection[str], de
 
 
 def _fixed_unit(target: str) -> str:
-    """Return the unit of a target if other units cannot be converted to it, such as pH; otherwise ""."""
+    """Return the unit of a target, such as pH, if no other unit can be converted to it; otherwise ""."""
     unit = unit_of(target)
     return "" if unit in (*CONTENT_UNITS, *CHARGE_UNITS) else unit
 

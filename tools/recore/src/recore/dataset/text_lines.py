@@ -27,7 +27,7 @@ MAX_SKIPPED = 100_000  # lines that are empty or comments
 def check_text(path: Path, reason: str) -> str:
     """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which decodes any bytes.
 
-    reason: the message for an unknown format. Raises ValueError, or Ambiguity for a known unsupported format.
+    reason: the message for an unknown format. Raises ValueError, or Ambiguity if a known format is not supported.
     """
     with _open_unpacked(path) as file:
         head = file.read(HEAD_BYTES)
@@ -55,7 +55,7 @@ def check_text(path: Path, reason: str) -> str:
 
 @contextmanager
 def _open_unpacked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, gzipped or not, regardless of its name. Raises ValueError if it is damaged."""
+    """Open a file, and decompress it if it is gzipped, whatever its name. Raises ValueError if it is damaged."""
     with path.open("rb") as file:
         is_packed = file.read(len(GZIP)) == GZIP
         file.seek(0)
@@ -69,7 +69,7 @@ def _open_unpacked(path: Path) -> Iterator[BinaryIO]:
 def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Yield the non-empty lines of a file with their numbers; line breaks inside quoted cells become spaces.
 
-    Raises ValueError if a line is too long, or too many are empty.
+    Raises ValueError if a line is too long, or if too many lines are empty.
     """
     skipped = 0
     with _open_unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:

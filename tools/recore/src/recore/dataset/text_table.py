@@ -1,6 +1,6 @@
 """Read text tables from instruments, laboratories, R, pandas and Excel, with any delimiter and decimal mark.
 
-Lines above the header (a title, comments after #) are the preamble; the header overrides them.
+Lines above the header (a title, comments after #) are the preamble; if they contradict the header, it takes precedence.
 """
 
 import csv
@@ -35,9 +35,9 @@ Lines = Iterator[tuple[int, list[str]]]
 class TextTable:
     """A text table.
 
-    width: the number of cells in a line. first: the number of the table's first line. has_row_names: whether the header
-    lacks the name of the first column, as in R. preamble: the lines above the header. units: the line number and cells
-    of a row of units below the header. name_marks, prefixes: the marks and prefixes of channel names.
+    width: the number of cells per line. first: the number of the table's first line. has_row_names: whether the header
+    has no name for the first column, as in R. preamble: the lines above the header. units: the line number and cells
+    of a row of units below the header. name_marks, prefixes: the decimal marks and prefixes of channel names.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class TextTable:
     def lines(self) -> Lines:
         """Yield the number and the stripped cells of each non-empty line, beginning with the header.
 
-        Raises ValueError if a line cannot be read, or the file is too large.
+        Raises ValueError if a line cannot be read or repeats the header, or if too many lines are empty.
         """
         names: set[str] | None = None
         empty = 0
@@ -82,7 +82,7 @@ class TextTable:
             yield number, strip_empty_end(cells, self.width)
 
     def _full_header(self, names: list[str]) -> list[str]:
-        """Return the header with a name for each column, and with the units from the row below it."""
+        """Return the header with a name for each column, including its unit if the row below the header has one."""
         names = ["", *names] if self.has_row_names else names
         unit_cells = dict(enumerate(self.units[1]))
         return [
@@ -96,9 +96,9 @@ def open_table(
 ) -> TextTable:
     """Detect the layout of a text file.
 
-    decimal: "point" or "comma", for ambiguous cells. reason: the message for an unknown format. used: additional names
-    of columns with numbers. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
-    ambiguous or its format is not supported.
+    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: the names of
+    other columns that contain numbers. Raises ValueError if the file is not a text table, and Ambiguity if its decimal
+    mark is ambiguous or its format is not supported.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)
@@ -126,7 +126,7 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
-    """Split a line into stripped cells, at white space if there is no delimiter. Raises ValueError if invalid."""
+    """Split a line into stripped cells, at white space without a delimiter. Raises ValueError if it is invalid."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {LONG_CELL}")
@@ -153,7 +153,7 @@ def _split(number: int, line: str, delimiter: str | None) -> list[str]:
 
 
 def _names_to_repeat(header: list[str]) -> set[str]:
-    """Return a header's names in lower case, or an empty set if all are numbers, which other lines can repeat."""
+    """Return a header's names in lower case, or an empty set if all are numbers, which data rows may also contain."""
     names = {name.casefold() for name in header if name}
     return set() if all(map(possible_marks, names)) else names
 
@@ -164,7 +164,7 @@ def _repeats(names: set[str], cells: list[str]) -> bool:
 
 
 def strip_empty_end(cells: list[str], width: int) -> list[str]:
-    """Remove the empty cells beyond this width that spreadsheets write at the end of lines."""
+    """Remove trailing empty cells beyond this width, which spreadsheets write."""
     end = len(cells)
     while end > width and not cells[end - 1]:
         end -= 1
@@ -234,7 +234,7 @@ def _preamble_kind(rows: list[list[str]], width: int) -> str:
 
 
 def _find_delimiter(lines: list[str]) -> str | None:
-    """Return the first of tab, semicolon, bar and comma that most lines contain, or None for spaces."""
+    """Return the first of tab, semicolon, vertical bar and comma that most lines contain, or None for white space."""
     for delimiter in DELIMITERS:
         if sum(delimiter in line for line in lines) * 2 > len(lines):
             if delimiter == "," and all(_has_decimal_commas(line) for line in lines if delimiter in line):
@@ -249,9 +249,9 @@ def _has_decimal_commas(line: str) -> bool:
 
 
 def _detect_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
-    """Detect the decimal and thousands marks in a table.
+    """Return the table with its decimal and thousands marks, which are detected.
 
-    Only columns of numbers count, because sample names and software versions have other marks.
+    Only columns of numbers count, because dots and commas in sample names and software versions are not decimal marks.
     """
     lines = table.lines()
     first = next(lines)

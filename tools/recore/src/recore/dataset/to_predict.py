@@ -1,4 +1,4 @@
-"""Read spectra to predict, as the import does, except that an invalid spectrum does not affect the others.
+"""Read spectra for predictions, as the import does, except that an invalid spectrum does not affect the others.
 
 No assay table is needed, and assays in the table of spectra are ignored.
 """
@@ -22,8 +22,7 @@ from recore.dataset.writing import Columns, write_data_file
 
 @dataclass(frozen=True)
 class FileSpectra:
-    """The spectra in a file. is_complete: whether the entire file was read. remarks: notes on changes to the
-    spectra."""
+    """The spectra in a file. is_complete: whether the entire file was read. remarks: notes on changes to them."""
 
     spectra: list[Spectrum]
     problems: list[Problem]
@@ -32,7 +31,7 @@ class FileSpectra:
 
 
 def read_spectra(path: Path, grid: Grid, limit: int) -> FileSpectra:
-    """Read spectra from a file, at most `limit`, and interpolate them to the grid if needed.
+    """Read at most `limit` spectra from a file, and interpolate them to the grid if needed.
 
     Values are rounded as by `import_files`, except values from a data file in the challenge's schema.
     """
@@ -68,14 +67,14 @@ class SampleOptions:
 
     @property
     def id_options(self) -> ReadingOptions:
-        """The reading options, with the columns of IDs and without remarks on other columns."""
+        """The reading options, with the chosen ID columns and without remarks on other columns."""
         columns = parse_id_columns(self.columns)
         sample = columns.pop("sample", self.reading.sample)
         return replace(self.reading, only_spectra=False, sample=sample, id_columns=columns)
 
 
 def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
-    """Parse options such as "SiteID=hole", which choose columns of IDs. Raises ValueError for other columns."""
+    """Parse options such as "SiteID=hole", which choose ID columns. Raises ValueError for targets and the index."""
     columns = parse_columns(options)
     if other := next((name for name in columns if name in challenge().targets or name == "index"), None):
         ids = ", ".join(challenge().sample_ids)
@@ -91,9 +90,9 @@ def write_samples(
 ) -> ImportResult:
     """Write a data file with a row for each sample, in the order of the files.
 
-    columns: the header of the training file, whose channels the spectra get. advance: as in import_files. A sample
-    without a usable spectrum has a row without values. Nothing is written if no sample has a usable spectrum or a
-    question is open. Raises ValueError or OSError if the options or the set of files are invalid.
+    columns: the header of the training file, which determines the channels. advance: as in import_files. A sample
+    without a usable spectrum gets a row with missing values. Nothing is written if no sample has a usable spectrum or
+    the user must answer a question. Raises ValueError or OSError if the options or the set of files are invalid.
     """
     grid = grid_of_names(columns[1:])
     paths, remarks = find_files(options.files)

@@ -16,7 +16,7 @@ Columns = dict[str, np.ndarray]
 
 @contextlib.contextmanager
 def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
-    """Yield a function that appends rows to a gzipped CSV, which gets its name once it is complete."""
+    """Yield a function that appends rows to a gzipped CSV, which appears under its final name only once complete."""
     import pyarrow as pa  # imported here, because reading spectra must not require it
     import pyarrow.csv
 
@@ -34,7 +34,7 @@ def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
 
 @contextlib.contextmanager
 def write_gzipped(path: Path) -> Iterator[gzip.GzipFile]:
-    """Yield a gzip file for bytes, which gets its name once it is complete."""
+    """Yield a gzip file to write bytes to, which appears under its final name only once complete."""
     # no name and no time in the gzip header, so that equal content gives equal files
     with replace_paths(path) as (part,), open(part, "wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
         yield file

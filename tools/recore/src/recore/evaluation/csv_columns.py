@@ -13,7 +13,7 @@ MAX_ROW_BYTES = 16 << 20  # bytes
 
 
 def remove_columns(path: Path, names: Collection[str]) -> list[str]:
-    """Remove the named columns, except the first column, and return their names. Other cells stay unchanged.
+    """Remove the named columns, but never the first, and return the removed names. Other cells stay unchanged.
 
     Raises ValueError if a row is larger than 16 MB.
     """

@@ -48,9 +48,9 @@ def choose_data_files(submission: Path, public: Path | None, private: Path | Non
 
 
 def find_data_files(submission: Path) -> DataFiles:
-    """Find the data files in the submission's data/ if it has public data, otherwise in data/ of the current folder.
+    """Find the data files in the submission's data/ if it has a public file there, otherwise in ./data/.
 
-    The public file may not exist. Other files that do not exist are None.
+    The returned public path may not exist. The paths of other missing files are None.
     """
     folder = next((path for path in (submission / "data", Path("data")) if (path / PUBLIC).exists()), Path("data"))
     private, actual = (path if path.exists() else None for path in (folder / PRIVATE, folder / ACTUAL))

@@ -173,7 +173,7 @@ class EvaluationRun:
                 self._score(step, split)
 
     def _predict_in_parts(self, step: Step, split: str, size: int) -> None:
-        """Predict one part of the inputs per instance, because Batch Transform does not split objects."""
+        """Predict one part of the inputs per instance: Batch Transform does not divide an object among instances."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             inputs = Path(folder, "inputs.csv")

@@ -1,6 +1,6 @@
 """Score the submission's own held-out predictions in held_out.csv, which a training job writes next to its model.
 
-Each row should be predicted by a model that has not seen the row's drill hole, but only the submission claims this.
+Each row should be predicted by a model that has not seen the row's drill hole, but this is only the submission's claim.
 """
 
 import gzip
@@ -25,11 +25,11 @@ HONEST_GAP = 0.075
 
 
 class NoHeldOutScoreError(Exception):
-    """The training job wrote no held-out predictions that can be scored, for the reason in the message."""
+    """The training job wrote no held-out predictions that can be scored; the message gives the reason."""
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError."""
+    """Copy held_out.csv from a model.tar.gz to `target`. Raises NoHeldOutScoreError if it is missing or too large."""
     content = read_held_out_bytes(model)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
@@ -60,7 +60,7 @@ def check_size(content: bytes) -> None:
 def write_scored(predictions: Path, public: Path, folder: Path) -> None:
     """Write the inputs of score.py: the assays of the predicted rows (ACTUAL) and the predictions (PREDICTED).
 
-    predictions: a held_out.csv. Raises NoHeldOutScoreError.
+    predictions: a held_out.csv. Raises NoHeldOutScoreError if it is invalid or does not match the public data.
     """
     import pyarrow as pa
 
@@ -77,7 +77,7 @@ def write_scored(predictions: Path, public: Path, folder: Path) -> None:
 
 
 def read_predictions(path: Path) -> "pa.Table":
-    """Read the cells of a held_out.csv as strings. Raises NoHeldOutScoreError."""
+    """Read the cells of a held_out.csv as strings. Raises NoHeldOutScoreError if the file is invalid."""
     import pyarrow as pa
     import pyarrow.csv
 

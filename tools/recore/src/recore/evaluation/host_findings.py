@@ -97,7 +97,7 @@ def _find_attempts(folder: Path) -> Iterator[HostFinding]:
 
 
 def _read_event(line: str) -> dict[str, str] | None:
-    """Return the members of one of AUDIT_HOOK's lines as strings, or None for any other line."""
+    """Parse a line from AUDIT_HOOK as a dictionary of strings, or return None for any other line."""
     if PREFIX not in line:
         return None
     try:
@@ -143,7 +143,7 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
 
 
 def _find_printed_rows(logs: Path, private: Path) -> Iterator[HostFinding]:
-    """Yield a finding for each log with many numbers of one private row; in a large file, a few match by chance."""
+    """Yield a finding for each log that contains many numbers of one private row; a few could match by chance."""
     rows_by_number: dict[str, set[str]] = {}
     for path in sorted(logs.glob("private-*.log")):
         if path.stem.endswith("score"):

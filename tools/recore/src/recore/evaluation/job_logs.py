@@ -41,7 +41,7 @@ def write_log(
 
 
 def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int = MAX_LOG_SIZE) -> bool:
-    """Write to a file the streams of a log group whose names begin with `prefix`, or the reason why there is no output.
+    """Write the streams of a log group whose names begin with `prefix`, or the reason for missing output, to a file.
 
     Return whether the log could be read. max_size: the maximum number of characters of each stream.
     """
@@ -65,9 +65,9 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int 
 def read_utilization(
     cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
 ) -> float | None:
-    """Return a job's maximum memory use in per cent of its instance's memory, or None if CloudWatch has no value.
+    """Return a job's maximum memory use in % of its instance's memory, or None if CloudWatch has no value.
 
-    metric_name: "CPUUtilization" returns the CPU use, in per cent of one core.
+    metric_name: with "CPUUtilization", return the CPU use in % of one core.
     """
     metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
@@ -120,7 +120,7 @@ def _lines(logs: Any, group: str, stream: str, max_size: int) -> Iterator[str]:
 
 
 def _events(logs: Any, group: str, stream: str, from_start: bool) -> Iterator[dict[str, Any]]:
-    """Yield the events of a stream until a page repeats its token, which marks the last page."""
+    """Yield the events of a stream, page by page; a repeated token marks the end."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": from_start}
     name = "nextForwardToken" if from_start else "nextBackwardToken"
     page, token = logs.get_log_events(**request), None

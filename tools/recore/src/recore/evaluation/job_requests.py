@@ -1,7 +1,7 @@
-"""Requests of a run, as plain dictionaries for boto3, with the keys of the run's objects on S3 and the paths in a job.
+"""Requests of a run, as plain dictionaries for boto3, the keys of the run's objects on S3, and the paths in a job.
 
-Every job runs without a network: a submission is untrusted code, and on AWS its jobs' role could read more than a step
-may see. Code is therefore passed in a channel or as part of the model; no job downloads it from S3.
+Every job runs without network access: a submission is untrusted code, and on AWS its jobs' role could read more than
+a step may see. Code is therefore passed in a channel or as part of the model; no job downloads it from S3.
 """
 
 import datetime
@@ -48,11 +48,11 @@ class Instances:
 class RunSettings:
     """Settings that the requests of one run share. name: the unique prefix of the names of jobs and objects.
 
-    max_payload: the maximum size in MB of a file that is sent to the model in one request; larger files are sent by
+    max_payload: the maximum size in MB of a file that is sent to the model in one request; larger files are split by
     lines. pass_paths: whether preprocess.py gets its paths as arguments, because jobs have no /opt/ml.
     training_seconds: the time limit of training and preprocessing jobs, by default the platform's. observed: whether
     AUDIT_HOOK reports the events of train.py and preprocess.py. scoring_role: the role of scoring jobs, if different.
-    wheels: the S3 URI of required packages; pip then uses no index. round_id: part of the names of a round's runs.
+    wheels: the S3 URI of required packages; if set, pip uses no index. round_id: part of the names of a round's runs.
     """
 
     name: str
@@ -72,7 +72,7 @@ class RunSettings:
 
     @classmethod
     def make(cls, backend: Backend, **others: Any) -> "RunSettings":
-        """Return the settings of a run on a backend, with a unique name. others: other members of RunSettings."""
+        """Return the settings of a run on a backend, with a unique name. others: values of other members."""
         name = unique_name(others.get("round_id", ""))
         defaults = {"pass_paths": not backend.has_ml, "scoring_role": backend.scoring_role}
         return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
@@ -94,7 +94,7 @@ def make_round_id(bucket: str, folder: Path) -> str:
 
 
 def unique_name(round_id: str = "") -> str:
-    """Return a unique name. Its form does not depend on the round, so a job cannot tell which command runs it."""
+    """Return a unique name. It has the same form in and outside rounds, so a job cannot tell which command runs it."""
     time = f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
     return "-".join(("recore", round_id or token_hex(4), time, token_hex(3)))
 
@@ -108,7 +108,7 @@ AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
 
 
 def data_key(split: str) -> KeyParts:
-    """Return the key of a data set's raw data; the platform names both files public.csv.gz."""
+    """Return the key of a split's data file; the platform names both the public and the private file public.csv.gz."""
     return (split, "input", "public.csv.gz")
 
 
@@ -186,8 +186,8 @@ def preprocessing_request(settings: RunSettings, split: str) -> Request:
 def model_request(settings: RunSettings) -> Request:
     """Return the request of the model that both transform jobs serve, with the submission under code/.
 
-    AWS's image runs `pip install .` there before it serves. PIP_NO_BUILD_ISOLATION=0 turns build isolation off, because
-    pip cannot fetch setuptools without a network.
+    AWS's image runs `pip install .` there before serving. PIP_NO_BUILD_ISOLATION=0 turns build isolation off, because
+    pip cannot fetch setuptools without network access.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",
@@ -205,7 +205,7 @@ def model_request(settings: RunSettings) -> Request:
 
 
 def transform_request(settings: RunSettings, split: str, size: int) -> Request:
-    """Return the request of step 3, the batch transform. size: the bytes of CSV that each instance receives."""
+    """Return the request of step 3, the batch transform. size: the size in bytes of each instance's CSV input."""
     source = settings.uri(*inputs_key(split))
     if settings.transform.count > 1:
         source = settings.uri(split, "parts") + "/"
@@ -252,7 +252,7 @@ def scoring_request(settings: RunSettings, split: str) -> Request:
 
 
 def format_limits(settings: RunSettings) -> list[str]:
-    """Return a line for each type of job about the AWS resources that it may use and that determine its cost."""
+    """Return a line for each type of job with its AWS instances and limits, which determine its cost."""
     jobs = {
         "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
         "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
@@ -273,7 +273,7 @@ def processing_request(
 ) -> Request:
     """Return the request of a processing job.
 
-    sources: input keys by folder name in the job. output: the output's key, whose folder has the same name in the job.
+    sources: input keys by folder name in the job. output: the output's key; its folder has the same name in the job.
     """
     request = processing_arguments(
         settings.image,

@@ -30,7 +30,7 @@ TIMED_OUT = "the job was stopped: it exceeded its time limit"  # beginning of a 
 
 
 class StepFailed(Exception):
-    """The step failed, for the reason in the message."""
+    """The step failed; the message gives the reason."""
 
 
 class StepStopped(Exception):
@@ -38,7 +38,7 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runner of steps. logs: the folder for logs. gone: the error if the simulator has stopped.
+    """Runner of steps. logs: the folder for logs. gone: the error if the simulator has stopped, otherwise None.
 
     watch: a function called when a step changes. stopping: an event that stops all steps.
     """
@@ -83,7 +83,7 @@ class JobRunner:
             raise StepStopped
 
     def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a step's job and return its description. Raises StepFailed or StepStopped."""
+        """Run a step's job and return its description. Raises StepFailed or, if the run is stopping, StepStopped."""
         self.raise_if_stopping()
         kind = str(step.kind)
         name = request[f"{kind}Name"]
@@ -111,7 +111,7 @@ class JobRunner:
         return job
 
     def _create(self, step: Step, kind: str, request: dict[str, Any]) -> None:
-        """Create a job. If AWS throttles or a quota is exhausted, retry with growing pauses for `patience` seconds."""
+        """Create a job. If AWS throttles or a quota is exhausted, retry with backoff for up to `patience` seconds."""
         pause, deadline = MIN_RETRY_PAUSE, time.monotonic() + self.services.patience
         while True:
             try:
@@ -156,7 +156,7 @@ class JobRunner:
         return True
 
     def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
-        """Stop a job that can no longer be monitored, because it would continue to incur costs."""
+        """Stop a job that can no longer be monitored, to avoid further costs, and return the exception to raise."""
         if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was rejected, so it does not exist
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
@@ -175,7 +175,7 @@ class JobRunner:
 
 
 def _duration(job: dict[str, Any]) -> float:
-    """Return how many seconds a processing or transform job ran, or 0 if it never started."""
+    """Return the duration of a processing or transform job in seconds, or 0 if it never started."""
     times = [job.get(f"Processing{end}", job.get(f"Transform{end}")) for end in ("StartTime", "EndTime")]
     return (times[1] - times[0]).total_seconds() if times[0] and times[1] else 0.0
 

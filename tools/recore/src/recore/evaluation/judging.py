@@ -68,7 +68,7 @@ class Entry:
 def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries whose held-out scores decide their order and must be recomputed.
 
-    They share a private score with another submission, and at least one of these submissions claims a held-out score.
+    Their private scores are tied, and at least one of the tied submissions has only a claimed held-out score.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
@@ -102,8 +102,8 @@ class Round:
     def read(self, paths: Sequence[Path]) -> list[Entry]:
         """Read the submissions, and find the runs of submissions that were judged before.
 
-        A run counts if its files, data and score.py are the same and it completed, or failed because of the submission
-        but not because of a shorter time limit. Raises ValueError or OSError if the data are invalid.
+        A run counts if its files, data and score.py are the same, and if it completed, or failed because of the
+        submission but not because of a shorter time limit. Raises ValueError or OSError if the data are invalid.
         """
         self.data.check()
         data = {name: sha256_of(path) for name, path in self.data.files.items()}
@@ -133,7 +133,7 @@ class Round:
     ) -> None:
         """Run the submissions of entries without a run; copies of a submission run once.
 
-        context: from `make_context`. watch: called with each step, named after its submission, when it begins and ends.
+        context: from `make_context`. watch: called when a submission begins and ends, with a step named after it.
         ended: called with each entry that was run. packages: the source of required packages, if the platform does not
         install them. On KeyboardInterrupt, stop the jobs, and raise it again when they have ended; only complete runs
         are kept.
@@ -162,12 +162,12 @@ class Round:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def make_settings(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
-        """Return the settings of a run of this round. wheels: the submission's wheels. others: other RunSettings."""
+        """Return the settings of a run in this round. wheels: the submission's wheels. others: other members."""
         limits = {"training_seconds": self.seconds, "round_id": make_round_id(backend.bucket, self.folder)}
         return RunSettings.make(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
-        """Remove futures as they complete. Signals are handled only between waits."""
+        """Process and remove futures as they complete. Signals are handled only between waits."""
         while futures:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
             for future in [each for each in futures if each.done()]:  # wait() never reports cancelled futures

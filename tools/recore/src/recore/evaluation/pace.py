@@ -1,4 +1,4 @@
-"""Limit the number of submissions that run at a time, and estimate the remaining time."""
+"""Limit the number of submissions that run at the same time, and estimate the remaining time."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ USABLE_FRACTION = 0.9  # share of the computer's memory
 
 @dataclass
 class Pace:
-    """The pace of a round. jobs: the maximum number of submissions at a time.
+    """The pace of a round. jobs: the maximum number of submissions that run at the same time.
 
     A local run starts only if it fits into the computer's memory. It is assumed to need as much as the largest run so
     far or, until the first run has ended, all of its instance's memory. limited: whether the runs are local.
@@ -55,7 +55,7 @@ class Pace:
             self.seconds.append(seconds)
 
     def format_remaining(self, remaining: int) -> str:
-        """Return a phrase on the time for the remaining submissions, estimated from the mean duration so far."""
+        """Return a phrase with the estimated time for the remaining submissions, judging by the mean duration."""
         mean = sum(self.seconds) / len(self.seconds)
         wait = mean * remaining / min(self.max_running, remaining)
         time = f"{wait:.0f} s" if wait < 100 else f"{wait / 60:.0f} min" if wait < 6000 else f"{wait / 3600:.1f} h"
@@ -64,7 +64,7 @@ class Pace:
 
 
 def peak_memory(steps: Sequence[Step]) -> float:
-    """Return a run's peak memory in bytes: of the training job or, if larger, of all later jobs together."""
+    """Return a run's peak memory in bytes: that of the training job or, if larger, the total of all later jobs."""
     by_split: dict[str, float] = {}
     for step in steps:
         split = step.name.partition(" ")[0]

@@ -131,7 +131,7 @@ class Record:
 
     @property
     def held_out_source(self) -> str:
-        """Who computed the held-out score, or an empty string if there is none."""
+        """Who computed the held-out score: "the submission" or "recore"; "" if the run has no such score."""
         if HELD_OUT not in self.values:
             return ""
         return "the submission" if self.held_out_is_claimed else "recore"
@@ -219,7 +219,7 @@ def clean_note(note: str) -> str:
 
 
 def read_record(folder: Path) -> Record:
-    """Read a run's record. Raises FileNotFoundError if the run has no record, ValueError if it is invalid."""
+    """Read a run's record. Raises FileNotFoundError if the run has no record, or ValueError if it is invalid."""
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file; create a run with `{PROGRAM} run`")
@@ -321,7 +321,7 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def read_challenge_of(record: Record) -> Challenge:
-    """Return the challenge in the score.py of a run's folder, or the current challenge if that file is missing.
+    """Return the challenge that a run folder's score.py defines, or the current challenge if that file is missing.
 
     Raises ValueError if the run was scored with a different file.
     """
@@ -337,7 +337,7 @@ def read_challenge_of(record: Record) -> Challenge:
 def find_public(record: Record, public: Path | None = None) -> Path:
     """Return the path of a run's public data file. public: its current path, if it has moved.
 
-    Raises FileNotFoundError if the file is missing, ValueError if its content has changed.
+    Raises FileNotFoundError if the file is missing, or ValueError if its content has changed.
     """
     recorded, sha256 = record.data["public"]
     path = public or record.started_in / recorded
@@ -356,7 +356,7 @@ def write_note(folder: Path, note: str) -> str:
 
 
 def write_recomputed_held_out(folder: Path, score: float, command: str) -> None:
-    """Record the held-out score that `command`, a command of recore, has recomputed.
+    """Record the held-out score that a recore command has recomputed. command: this command.
 
     Raises the errors of `read_record`, and ValueError if the score is not finite.
     """

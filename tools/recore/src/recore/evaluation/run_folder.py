@@ -1,4 +1,4 @@
-"""Run the four steps and keep the run's folder and record atomically, even if the run is interrupted."""
+"""Run the four steps, and save the run's folder and record atomically, even if the run is interrupted."""
 
 import errno
 import itertools
@@ -26,9 +26,9 @@ INCOMPLETE_SUFFIX = "-without-run.json"  # the suffix of a run whose record coul
 
 
 class RunFolder:
-    """The folder of a run in progress, which is removed at the end of the context unless keep() is called.
+    """The folder of a run in progress, which is removed when the context exits unless keep() was called.
 
-    target: its final path. Raises FileExistsError if the path exists, OSError if it is not writable.
+    target: its final path. Raises FileExistsError if the path exists, or OSError if it is not writable.
     """
 
     def __init__(self, target: Path):
@@ -52,9 +52,9 @@ class RunFolder:
         return self
 
     def finish(self, complete: bool = True) -> Path:
-        """Give the folder its final name, with a number if that name is taken by now, and return the new path.
+        """Rename the folder to its final name, with a number if that name is already taken, and return the new path.
 
-        complete: whether the folder contains run.json; if not, the name says so.
+        complete: whether the folder contains run.json; if not, the name gets a suffix that says so.
         """
         name = self.target.name if complete else f"{self.target.name}{INCOMPLETE_SUFFIX}"
         for number in itertools.count(1):
@@ -108,7 +108,7 @@ def run_and_keep(
 def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any]) -> dict[str, Any]:
     """Write run.json of a finished run, rename its folder to the final name, and return the record.
 
-    Raises OSError if run.json cannot be written; the folder's name then says so.
+    Raises OSError if run.json cannot be written; the folder's name then gets a suffix that says so.
     """
     record = make_record(run, context)
     try:
@@ -145,8 +145,8 @@ def explain_failures(run: EvaluationRun, installs: bool) -> Iterator[str]:
 def next_command(run: EvaluationRun) -> str | None:
     """Return the most useful next command, or None if the run was stopped or its simulator is gone.
 
-    This is `recore check` after success or a failure of the submission, a command that shows the log after a failure on
-    private data, and `recore doctor` after a failure outside the jobs.
+    This is `recore check` after success or a failure caused by the submission, a command that shows the log after a
+    failure on private data, or `recore doctor` after a failure outside the jobs.
     """
     if run.state == "Stopped" or run.simulator_error:
         return None

@@ -35,7 +35,7 @@ def predict_with_run(
     """Preprocess a data file, predict its rows, and write request.csv, answer.csv and logs/ to a folder.
 
     model: the run's model.tar.gz. script: the run's preprocess.py. instances: instances by job type, "processing" and
-    "transform". Raises StepFailed.
+    "transform". Raises StepFailed if a step fails.
     """
     settings = RunSettings.make(backend, **instances)
     jobs = JobRunner(backend.services, folder / "logs")

@@ -66,14 +66,14 @@ def read_scores(folder: Path) -> dict[str, Score]:
 def explain_claimed_score(program: str | None) -> str:
     """Return a line that explains the mark of a claimed held-out score.
 
-    program: the command that starts recore; None for third-party submissions: `recore validate` has no sandbox.
+    program: the command that starts recore, or None for third-party submissions, as `recore validate` has no sandbox.
     """
     remedy = f"; `{program} validate` recomputes it" if program else ""
     return f"{CLAIMED_MARK} computed by the submission itself, not checked{remedy}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """Return tables of the scores, and of the targets that gain and lose most in the first available ranking score."""
+    """Return tables of the scores, and of the targets that help and hurt most in the first available ranking score."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:

@@ -15,7 +15,7 @@ class Step:
     """A step, live or recorded. kind: the type of its job, such as TrainingJob, or None without a job.
 
     state: Waiting, or the platform's status. began: monotonic time; in a record, seconds since the run began. seconds:
-    duration, once it has ended. memory: maximum memory use, in per cent of the instance's. reason: why the step failed
+    duration, once it has ended. memory: maximum memory use, in % of the instance's memory. reason: why the step failed
     or has no result. exception: the submission's exception, if that is the reason. outside: whether the cause lies
     outside the job. note: a warning to the participant about a completed step. activity: details of the current state.
     data: the script's input file, if the user can start the script manually.

@@ -43,7 +43,7 @@ class Storage:
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
-        """Return a context manager that keeps the assays in the bucket. If their removal fails, `clear` tries again."""
+        """Return a context manager during which the assays are in the bucket. If removal fails, `clear` tries again."""
         with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
@@ -54,7 +54,7 @@ class Storage:
                     self._remove_private_assays()
 
     def hash(self, name: str, path: Path) -> None:
-        """Hash a file that is uploaded later."""
+        """Hash a file that will be uploaded later."""
         with self._open_hashed(name, path):
             pass
 

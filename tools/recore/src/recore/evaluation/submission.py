@@ -1,11 +1,11 @@
-"""Read the files of a submission, select the files for each job, and pack them for the upload.
+"""Read the files of a submission, select the files for each job, and pack them for upload.
 
 | job | files |
 |---|---|
 | training job | all files of the submission, as `unearthed build` packs them: `SubmissionFiles.archive` |
 | preprocessing jobs | only preprocess.py: `SubmissionFiles.script` |
 | transform jobs | the model with all files of the submission: `SubmissionFiles.join` |
-| scoring jobs | the host's score.py, nothing of the submission |
+| scoring jobs | the host's score.py, but no files of the submission |
 """
 
 import ast
@@ -53,7 +53,7 @@ EXCLUDED_PACKAGES = ("ez_setup", "*__pycache__")
 
 @dataclass(frozen=True)
 class SubmissionFiles:
-    """The uploaded files, by name with slashes. path: the folder or archive from which they were read."""
+    """The uploaded files by relative path, with slashes. path: the folder or archive from which they were read."""
 
     path: Path
     files: dict[str, bytes]
@@ -75,7 +75,7 @@ class SubmissionFiles:
     def join(self, model: Path, target: Path, wheels: Mapping[str, Path] = {}) -> None:
         """Write a model.tar.gz with the submission under code/ and its packages under wheels/.
 
-        The server has no network to fetch them. Raises ValueError like `extend_archive`.
+        The server cannot fetch packages, because it has no network access. Raises ValueError like `extend_archive`.
         """
         files: dict[str, bytes | Path] = {f"code/{name}": content for name, content in self.files.items()}
         files |= {f"wheels/{name}": path for name, path in wheels.items()}
@@ -87,8 +87,8 @@ def extend_archive(
 ) -> None:
     """Write a reproducible model.tar.gz with additional files.
 
-    Members are never unpacked. files: the files by name; each replaces the top-level member of the same name. moved:
-    new names of top-level folders. problem: prefix of messages. Raises ValueError if the archive is invalid or empty.
+    Nothing is unpacked to disk. files: the files by name; a file in code/ replaces the entire folder code/. moved: new
+    names of top-level folders. problem: prefix of messages. Raises ValueError if the archive is invalid or empty.
     """
     replaced = {name.split("/")[0] for name in files} - moved.keys()
     is_empty = True
@@ -141,7 +141,7 @@ def _add(tar: tarfile.TarFile, files: Mapping[str, bytes | Path]) -> None:
 def read_submission(path: Path) -> SubmissionFiles:
     """Read the files to upload from a folder, or from a src.tar.gz that `unearthed build` wrote. Nothing is executed.
 
-    Raises FileNotFoundError, or ValueError if files are invalid or links lead outside the folder.
+    Raises FileNotFoundError if the path does not exist, or ValueError if files are invalid or links leave the folder.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: the submission does not exist")
@@ -160,7 +160,7 @@ def read_submission(path: Path) -> SubmissionFiles:
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the name and content of each file, except files that the client's build drops.
 
-    Raises ValueError if the file is not a submission's archive, or unpacks to more than 256 MB.
+    Raises ValueError if the file is not a submission's archive, or if it unpacks to more than 256 MB.
     """
     names: list[str] = []
     with open_archive(path, MAX_SIZE, f"{path}: this is neither a folder nor a submission archive") as members:

@@ -129,8 +129,7 @@ def _shorten(line: str) -> str:
 
 
 def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:
-    """Return the exception in a match of EXCEPTION or MEMBER. submission: a pattern for paths of the submission's
-    files."""
+    """Parse a match of EXCEPTION or MEMBER. submission: a pattern for the paths of the submission's files."""
     exception = LoggedException(match["type"], (match["message"] or "").strip())
     for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
         submission_match = submission.search(frame["path"])
@@ -140,7 +139,7 @@ def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> Logged
 
 
 def _read_group(output: str, submission: re.Pattern[str]) -> LoggedException | None:
-    """Return an exception group with its first member, which can in turn be a group with a first member."""
+    """Return an exception group with its first member, which can itself be a group with a first member."""
     group = root_cause = None
     for match in islice(MEMBER.finditer(MARGIN.sub("", output)), DEPTH):
         exception = _read_exception(match, submission)

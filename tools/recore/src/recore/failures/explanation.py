@@ -60,7 +60,7 @@ def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = T
 
 
 def find_place(step: FailedStep) -> str:
-    """Return where to look for the cause of a step's failure."""
+    """Return advice on where to look for the cause of a step's failure."""
     if PIP_FAILURE in (step.reason or ""):
         return "requirements.txt"
     return OUTSIDE_CAUSES if step.outside else next(where for end, where in PLACES.items() if step.name.endswith(end))

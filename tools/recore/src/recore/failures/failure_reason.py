@@ -25,7 +25,7 @@ SETTINGS = "run `stagemaker start` and export the variables that it prints, or c
 
 
 class FailedStep(Protocol):
-    """A step that failed. name: a name that ends with the kind of step.
+    """A step that failed. name: its name, which ends with the kind of step.
 
     exception: the submission's exception, if that is the reason. outside: whether the cause lies outside the job. data:
     the file that the step's script read, if the user can run the script on it. log: the log's file name.
@@ -47,7 +47,7 @@ def is_outside(failure_reason: str | None) -> bool:
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
-    """Return the reason that a job failed, worded for users, and the submission's exception if that is the reason.
+    """Return the reason why a job failed, worded for users, and the submission's exception if it is the reason.
 
     failure_reason: FailureReason in the job's description. log: the job's log; only its end is read.
     """
@@ -77,7 +77,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
 
 
 def format_exit(code: int) -> str:
-    """Format an exit code. If it is 128 + N (from a shell) or -N (from Python), return the name of signal N."""
+    """Format an exit code, or the name of signal N if the code is 128 + N (from a shell) or -N (from Python)."""
     try:
         return f"killed by {signal.Signals(-code if code < 0 else code - 128).name}"
     except ValueError:
@@ -85,7 +85,7 @@ def format_exit(code: int) -> str:
 
 
 def explain_aws_error(error: Exception) -> str:
-    """Return why a boto3 call failed. error: a BotoCoreError or a ClientError."""
+    """Return the reason why a boto3 call failed. error: a BotoCoreError or a ClientError."""
     from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
     if isinstance(error, NoRegionError | NoCredentialsError):

@@ -163,7 +163,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 
 def _find_local(name: str, submission: Path) -> str | None:
-    """Return the file of a module in the submission's folder, or the folder of a package, which ends in a slash."""
+    """Return a module's file in the submission's folder or, for a package, its folder with a trailing slash."""
     for dotted in (name, name.partition(".")[0]):
         path = dotted.replace(".", "/")
         if (submission / f"{path}.py").is_file():

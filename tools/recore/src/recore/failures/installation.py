@@ -59,7 +59,7 @@ NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  
 
 
 def installation_hint(reason: str, submission: Path) -> str | None:
-    """Return the remedy for a failed installation, or None if the reason does not identify a line of requirements.txt.
+    """Return the remedy for a failed installation, or None if no line of requirements.txt is the likely cause.
 
     submission: a folder or archive.
     """

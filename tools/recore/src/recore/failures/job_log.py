@@ -22,7 +22,7 @@ ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # foll
 
 
 def last_lines(log: Path) -> list[str]:
-    """Return the last lines that a job's script printed, sanitised for a terminal, or an empty list without a log."""
+    """Return the last lines that a job's script printed, sanitised for a terminal, or [] if the log does not exist."""
     return [plain(line) for line in script_lines(read_end(log, TAIL))[-LINES:]]
 
 

@@ -68,7 +68,7 @@ def _missing_start(tree: ast.Module) -> str | None:
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
-    """Return the remedy for a top-level statement that trains when the server imports train.py."""
+    """Return the remedy if a top-level statement would start training when the server imports train.py."""
     training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _is_training(node)}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):

@@ -27,7 +27,7 @@ def read_file(submission: Path, name: str) -> bytes | None:
 
 
 def requirements_of(submission: Path) -> list[RequirementLine]:
-    """Return the lines of a submission's requirements.txt, or an empty list without one."""
+    """Return the lines of a submission's requirements.txt, or an empty list if the file is missing."""
     return read_requirements(read_file(submission, "requirements.txt") or b"")
 
 

@@ -23,7 +23,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its interval, whose ends are NaN if undefined, for example because there are too few holes."""
+    """A figure and its interval, whose bounds are NaN if undefined, for example because there are too few holes."""
 
     value: float
     low: float
@@ -36,7 +36,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SampleShare(Estimate):
-    """A fraction: `part` of `whole` samples. A fraction of 0 or 1 has no interval, because all draws are equal."""
+    """A fraction: `part` of `whole` samples. A fraction of 0 or 1 has no interval, because all draws agree."""
 
     part: int
     whole: int
@@ -49,7 +49,7 @@ class Totals:
         self._by_hole, self._draws = by_hole, draws
 
     def estimate(self, formula: Callable[..., Any], counted: str = "rows") -> Estimate:
-        """Estimate a figure. formula: a function of the sums. counted: the sum that is 0 in holes that do not count."""
+        """Estimate a figure. formula: a function of the sums. counted: the name of a sum that is 0 in ignored holes."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(formula(**{name: each.sum() for name, each in self._by_hole.items()}))
             draws = np.asarray(formula(**self._draws))
@@ -77,7 +77,7 @@ class HoleSums:
         self._times = random.multinomial(self.holes, np.full(self.holes, 1 / self.holes), size=DRAWS)
 
     def resample(self, values: Mapping[str, Floats]) -> Totals:
-        """Return the sums over holes and draws. values: arrays (rows,) by name."""
+        """Return the sums by hole and by draw. values: arrays (rows,) by name."""
         by_hole = {name: np.bincount(self._codes, each, self.holes).astype(float) for name, each in values.items()}
         draws = {name: np.asarray(self._times @ each, float) for name, each in by_hole.items()}
         return Totals(by_hole, draws)

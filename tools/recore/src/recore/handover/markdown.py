@@ -65,7 +65,7 @@ def _markdown(content: str) -> Markup:
 
 
 def _load(name: str) -> tuple[str, str, Callable[[], bool]]:
-    """Load a template with the current challenge's words. Jinja reloads it when the challenge changes."""
+    """Load a template, worded for the current challenge. Jinja reloads it when the challenge changes."""
     path, group_name = Path(__file__).parent / "templates" / name, challenge().group_name
     return reword(path.read_text("utf-8")), str(path), lambda: challenge().group_name == group_name
 

@@ -126,7 +126,7 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the licence files, the first one's first line, and the files with a suffix of model weights."""
+    """Return the licence files, the first line of the first one, and the files with suffixes of model weights."""
     licences = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
     lines = files[licences[0]].decode("utf-8", "replace").splitlines() if licences else []
     weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]

@@ -30,7 +30,7 @@ RUN_AGAIN = f"run it again with `{PROGRAM} run`"
 
 @dataclass(frozen=True)
 class HandoverRun:
-    """A run to hand over. record: the checked members of run.json. raw: all its members. data: contents of `public`."""
+    """A run to hand over. record: the checked members of run.json. raw: all members. data: the contents of `public`."""
 
     record: Record
     raw: dict[str, Any]
@@ -57,24 +57,24 @@ class HandoverRun:
 
     @property
     def instances(self) -> dict[str, Instances]:
-        """The instances that the example request needs: one for each job, of the run's type."""
+        """The instances that the example request needs, by job, with the run's instance types."""
         return {job: Instances(str(self.raw["settings"][job]["type"])) for job in ("processing", "transform")}
 
     @property
     def ran_locally(self) -> bool:
-        """Whether the jobs were local processes that used the same Python and packages as the command."""
+        """Whether the jobs ran as local processes, with the same Python and packages as the command."""
         is_embedded = not self.record.endpoint.startswith(("http://", "https://"))
         return is_embedded and self.raw.get("arguments", {}).get("engine") == "process"
 
     @property
     def data_paths(self) -> dict[str, str]:
-        """The paths of the data files in the handover, by name. Each file keeps its suffix."""
+        """The data files' paths in the handover, by name. They end in .csv or .csv.gz."""
         paths = {name: Path(file["path"]) for name, file in self.raw["data"].items()}
         return {name: f"{DATA}/{name}.csv{'.gz' if path.suffix == '.gz' else ''}" for name, path in paths.items()}
 
     @property
     def portable_record(self) -> dict[str, Any]:
-        """The record, with the author's paths replaced with paths in the handover."""
+        """The contents of run.json, with paths in the handover instead of the author's, and without failure reasons."""
         paths = {"submission": SUBMISSION} | self.data_paths
         arguments = {
             name: value if value is None else paths.get(name, Path(value).name if _is_outside(value) else value)
@@ -90,7 +90,7 @@ class HandoverRun:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions in run.json, including Python's and the system's."""
+        """The known versions in run.json, including Python's and the operating system's."""
         versions: dict[str, Any] = self.raw["versions"]
         return {name: str(version) for name, version in versions.items() if version is not None}
 
@@ -116,7 +116,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
 
 
 def _read_score_script(record: Record) -> bytes:
-    """Read a run's score.py, or the current one if an earlier version, which did not store score.py, wrote the run."""
+    """Return the score.py stored in a run or, if an earlier version of recore did not store it, the current one."""
     path = record.folder / SCORE
     if not path.is_file():
         path = score_script()
@@ -138,7 +138,7 @@ def _reject_links(folder: Path) -> None:
 
 
 def _check_record(raw: dict[str, Any]) -> None:
-    """Raise ValueError if a member that read_record() does not check is invalid."""
+    """Raise ValueError if a member of run.json that read_record() does not check is invalid."""
     for name in (*(f"data.{name}.path" for name in raw["data"]), "versions.python", "versions.platform"):
         get(raw, name, str)
     for name in ("arguments", "seeds", "machine"):

@@ -1,8 +1,8 @@
 """Run the pipeline's steps without the platform: train, preprocess, predict, compare. Only this folder is needed.
 
-`recore predict`, described in README.md, is easier and reports for which samples the model is valid. Each step provides
-the folders and variables of its job on the platform. The submission runs with your permissions, without a sandbox.
-Part of recore: MIT licence, copyright 2026 the recore authors.
+`recore predict`, described in README.md, is easier and reports for which samples the model is valid. Each step sets up
+the folders and variables that its job has on the platform. The submission runs with your permissions, without a
+sandbox. Part of recore: MIT licence, copyright 2026 the recore authors.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def train(data: Path, model: Path) -> None:
-    """Run train.py like the training job."""
+    """Run train.py as the training job does."""
     model.mkdir(parents=True, exist_ok=True)
     with _job_folder() as base:
         channel = base / "input/data/training"
@@ -79,7 +79,7 @@ def train(data: Path, model: Path) -> None:
 
 
 def preprocess(data: Path, output: Path) -> None:
-    """Run preprocess.py alone, like the processing job."""
+    """Run preprocess.py alone, as the processing job does."""
     with _job_folder() as base:
         source = base / "processing/input/public/public.csv.gz"
         target = base / "processing/output/preprocess/public.csv"
@@ -99,8 +99,8 @@ def preprocess(data: Path, output: Path) -> None:
 def predict(model: Path, request: Path, output: Path) -> None:
     """Compute the predictions for a request with the functions of train.py that the model's server calls.
 
-    The platform splits a large file between lines, and only the first part has the header. Here every file is one
-    request, which gives the same predictions if each prediction depends only on its row.
+    The platform splits a large file into several requests, only the first of which has the header. Here, each file is
+    one request; the predictions are the same if each of them depends only on its row.
     """
     if os.environ.get("PYTHONHASHSEED") != "0":  # Python reads this variable only when it starts
         words = ["predict", "--model", model, "--request", request, "--output", output]
@@ -192,7 +192,7 @@ def largest_difference(expected: Cells, computed: Cells) -> float:
 
 
 def read_cells(path: Path, targets: Sequence[str]) -> Cells:
-    """Read predictions from a CSV with or without a header; non-finite values are None. Raises ValueError."""
+    """Read predictions from a CSV with or without a header, with None for non-finite values. Raises ValueError."""
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     columns = [column for column, name in enumerate(rows[0] if rows else []) if name in targets]
@@ -215,7 +215,7 @@ def format_error(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _job_folder() -> Iterator[Path]:
-    """Provide a temporary folder instead of /opt/ml."""
+    """Yield a temporary folder that replaces /opt/ml."""
     with tempfile.TemporaryDirectory(prefix="handover-") as name:
         yield Path(name).resolve()
 
@@ -255,7 +255,7 @@ def _import_score() -> Any:
 
 
 def _run(command: list[Any], folder: Path, base: Path | None, folders: dict[str, Path]) -> None:
-    """Run a script with its job's variables. On failure, save its stderr to steps.log and exit with the last line."""
+    """Run a script with its job's variables. If it fails, save its stderr to steps.log and exit with the last line."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))} | SEEDS
     if base:
         variables["SAGEMAKER_BASE_DIR"] = str(base)

@@ -23,7 +23,7 @@ TOLERANCE = 1e-6  # maximum difference between the recomputed and the recorded R
 
 @dataclass(frozen=True)
 class CutOff:
-    """Decisions at a cut-off. share: the fraction of samples above it. wrong: the fraction with a wrong decision."""
+    """Decisions at a cut-off. share: the fraction of assays above it. wrong: the fraction of wrong decisions."""
 
     value: float
     chosen: bool
@@ -35,9 +35,9 @@ class CutOff:
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """Figures for a target. lowest, highest: the extreme training assays. private_r2: None without a private score.
+    """Figures for a target. lowest, highest: the training assays' range. private_r2: None without a private score.
 
-    rows: the number of rows with an assay and a held-out prediction. holes: the number of their drill holes.
+    rows: the number of rows with an assay and a held-out prediction. holes: the number of drill holes with such rows.
     """
 
     name: str
@@ -54,7 +54,7 @@ class TargetFigures:
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the private R2 contradicts the held-out R2: it is at most 0, or below the held-out interval."""
+        """Whether the private R2 is at most 0 or below the interval of the held-out R2, and so contradicts it."""
         return self.private_r2 is not None and (self.private_r2 <= 0 or self.private_r2 < self.r2.low)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
 
 
 def measure_cut_off(measured: Floats, predicted: Floats, sums: HoleSums, chosen: float | None) -> CutOff:
-    """Measure decisions at a cut-off, by default QUANTILE. measured, predicted: (rows,). sums: HoleSums of the rows."""
+    """Measure decisions at a cut-off, by default the percentile QUANTILE of `measured`. sums: HoleSums of the rows."""
     value = float(np.percentile(measured, QUANTILE)) if chosen is None else chosen
     is_above, is_called = measured > value, predicted > value
     counts = {

@@ -138,13 +138,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _sum_line(folder: Path, name: str) -> str:
-    """Return a line as sha256sum writes it: a name with a backslash or a line break is escaped."""
+    """Return a file's line in sha256sum's format, which escapes backslashes and line breaks in names."""
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256_of(folder / name)}  {escaped}\n"
 
 
 def write_sample(run: HandoverRun, folder: Path) -> int:
-    """Write a sample to spectra.csv.gz and predictions.csv, and return its number of rows. Raises ValueError."""
+    """Write evenly spaced rows to spectra.csv.gz and predictions.csv, and return their number. Raises ValueError."""
     rows = run.data.rows
     row_indices = {number * rows // min(SAMPLE_ROWS, rows) for number in range(min(SAMPLE_ROWS, rows))}
     with open_data(run.public) as data, gzip.GzipFile(folder / "spectra.csv.gz", "wb", mtime=0) as packed:

@@ -1,6 +1,6 @@
-"""Models as classes: one class generates a dataset, trains and predicts, locally, in Docker and on SageMaker.
+"""Models as classes: a single class generates a dataset, trains and predicts, locally, in Docker and on SageMaker.
 
-The package imports nothing else from this repository, because it is copied into the code archive of a job.
+The package imports nothing else from this repository, because it is copied into jobs' code archives.
 """
 
 from . import core

@@ -14,7 +14,7 @@ Part = TypeVar("Part")
 
 
 class ModelTrainer:
-    """Trains a model. env: provides the folders of the data and the model."""
+    """Trains a model. env: the environment, which provides the data and model folders."""
 
     def __init__(self, env: SageMakerEnv):
         self.env = env
@@ -25,10 +25,10 @@ class ModelTrainer:
 
 
 class ModelDatasetGenerator(S3Access):
-    """Generates a dataset. env: provides the dataset's name and its URL on S3."""
+    """Generates a dataset. env: the environment, which provides the dataset's name and the S3 URL."""
 
     def generate(self) -> None:
-        """Read data from their source, generate the dataset and write it to S3."""
+        """Read the source data, generate the dataset and write it to S3."""
         raise NotImplementedError("Sub-classes should implement .generate()")
 
     def upload_to_s3(self, file_path: str | os.PathLike[str]) -> None:
@@ -85,7 +85,7 @@ class ModelClassError(ImportError):
 def import_string(name: str) -> Any:
     """Return the class or other object with a dotted name such as package.module.Class.
 
-    Raises ModelClassError if the module or the name does not exist. Exceptions of the import itself are not caught.
+    Raises ModelClassError if the module or the name does not exist. Exceptions raised by the module are not caught.
     """
     module_name, _, attribute = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):

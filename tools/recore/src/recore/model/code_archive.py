@@ -1,4 +1,4 @@
-"""The code archive of a job: a folder of user code and a copy of this package, because containers lack `recore`.
+"""The code archive of a job: the user's code and a copy of this package, because containers lack `recore`.
 
 Other packages that the code imports and the container lacks can be included.
 """
@@ -14,10 +14,10 @@ PACKAGE = __name__.rpartition(".")[0]
 
 
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
-    """Return the files of a folder, of this package and of other packages, by their names in a job.
+    """Return the files of a folder, of this package and of other packages, by their names in the code archive.
 
-    packages: dotted names of packages, which are included with all files, and of modules. Of their parents, only
-    __init__.py is included. Links, caches and hidden files are left out. Raises NotADirectoryError, or
+    packages: dotted names of packages, which are included with all files, or modules. Of their parent packages, only
+    __init__.py is included. Links, caches and hidden files are excluded. Raises NotADirectoryError, or
     ModuleNotFoundError if a package or module does not exist or has no files.
     """
     folder = Path(folder)
@@ -30,7 +30,7 @@ def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Pa
 
 
 def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterable[str] = ()) -> None:
-    """Write a tar.gz of code_files(), for `sagemaker_submit_directory`. Equal files give equal bytes.
+    """Write a reproducible tar.gz of code_files(), for `sagemaker_submit_directory`.
 
     Raises the exceptions of code_files(), and OSError if a file cannot be read.
     """
@@ -39,7 +39,7 @@ def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterab
 
 
 def pack(contents: Mapping[str, bytes]) -> bytes:
-    """Return a tar.gz of files. contents: bytes by file name. Equal files give equal bytes."""
+    """Return a reproducible tar.gz of files. contents: bytes by file name."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in sorted(contents.items()):

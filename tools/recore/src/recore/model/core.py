@@ -1,4 +1,4 @@
-"""All names from ML2P's module `core` that a model class needs, so that only its import must be changed."""
+"""The names in ML2P's module `core` that a model class needs, so that only its import has to change."""
 
 from .classes import Model, ModelDatasetGenerator, ModelTrainer, import_string
 from .environment import S3URL, SageMakerEnv, SageMakerEnvType

@@ -20,7 +20,7 @@ RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 class S3URL:
-    """A folder on S3. s3folder: a URL such as s3://bucket/folder; outer slashes of the folder are ignored.
+    """A folder on S3. s3folder: a URL such as s3://bucket/folder; slashes around the folder are ignored.
 
     Raises ValueError if the URL does not begin with s3:// or has no bucket.
     """
@@ -46,7 +46,7 @@ class S3URL:
 
 
 def read_number(variable: str, default: int) -> int:
-    """Return an environment variable as an integer, or `default`. Raises ConfigError if it is invalid or negative."""
+    """Return an environment variable as an integer, or `default` if unset. Raises ConfigError if invalid or below 0."""
     value = os.environ.get(variable) or str(default)
     if not (value.isascii() and value.isdecimal()) or len(value) > 15:
         raise ConfigError(f"the environment variable {variable} is {value[:40]!r}: it must be an integer")
@@ -93,7 +93,7 @@ class SageMakerEnv:
         self.env_type = self._find_type()
 
     def dataset_folder(self, dataset: str | None = None) -> Path:
-        """Return the folder of the training data. The argument is deprecated: use data_channel_folder."""
+        """Return the training data's folder. The argument, a channel name, is deprecated: use data_channel_folder."""
         if dataset is None:
             return self.data_channel_folder("training")
         message = "dataset_folder(channel) is deprecated: use data_channel_folder(channel)"
@@ -104,14 +104,14 @@ class SageMakerEnv:
         return self._ml_folder / "input" / "data" / channel
 
     def model_folder(self) -> Path:
-        """Return the folder of the model. SageMaker keeps a trainer's files there, and restores them for serving."""
+        """Return the model folder. SageMaker archives a trainer's files there, and restores them for serving."""
         return self._ml_folder / "model"
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Return the training job's decoded hyperparameters, or {} if there is no file hyperparameters.json.
+        """Return the training job's decoded hyperparameters, or {} if hyperparameters.json does not exist.
 
-        SageMaker's own hyperparameters, such as `sagemaker_program`, are left out. Raises ConfigError if the file is
-        not a JSON object, or its values are not encoded.
+        SageMaker's own hyperparameters, such as `sagemaker_program`, are omitted. Raises ConfigError if the file is
+        not a JSON object, or if its values cannot be decoded.
         """
         config = self._read_config("hyperparameters.json")
         encoded = {name: value for name, value in config.items() if not name.startswith(RESERVED_PREFIX)}
@@ -129,7 +129,7 @@ class SageMakerEnv:
         return self._read_config("resourceconfig.json")
 
     def write_failure(self, reason: str) -> None:
-        """Write the reason why a job failed to the file that SageMaker reads."""
+        """Write the reason for a job's failure to the file that SageMaker reads."""
         path = self._ml_folder / FAILURE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(reason, encoding="utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Errors in names and settings, and errors with which a predictor sets the status of an HTTP response."""
+"""Errors in names and settings, and errors that a predictor raises to set the status of the HTTP response."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,7 +27,7 @@ class UploadError(Exception):
 
 
 class APIError(HTTPException):
-    """An error whose HTTP response has `message` and `details` as JSON.
+    """An error whose HTTP response is a JSON object with `message` and `details`.
 
     details: a string, a mapping, or an iterable of details. status_code: the HTTP status, by default 500.
     """

@@ -1,7 +1,7 @@
 """gunicorn for one predictor: a threaded worker in the process that set up the predictor.
 
-gunicorn usually forks its workers. A predictor set up before the fork would lose its threads and connections; set up
-afterwards, it would exist several times, but setup and teardown must be called only once.
+gunicorn usually forks its workers. A predictor set up before the fork would lose its threads and connections; one set
+up afterwards would exist in each worker, but setup and teardown must be called only once.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class OneProcessServer(BaseApplication):  # type: ignore[misc]
-    """Settings of gunicorn, and the application for its worker."""
+    """gunicorn's settings, and the application that the worker serves."""
 
     def __init__(self, app: Flask, host: str, port: int):
         self._app, self._bind = app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -67,7 +67,7 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
 def serve_until_stopped(app: Flask, predictor: ModelPredictor, host: str, port: int) -> None:
     """Serve until a signal arrives. Exits the program if the port is in use.
 
-    Raises ConfigError if invocations are to be recorded but the environment has no S3 URL.
+    Raises ConfigError if invocations are to be recorded but the environment has no S3 URL or no model version.
     """
     server = OneProcessServer(app, host, port)
     with background_recording(predictor):

@@ -18,8 +18,8 @@ class HyperParameterEncodingError(Exception):
 def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
     """Return the flat form of nested hyperparameters.
 
-    Raises HyperParameterEncodingError if a key is not a string or contains a dot, a joined key or an encoded value has
-    more than 256 characters, there are more than 100 hyperparameters, or a value is not JSON.
+    Raises HyperParameterEncodingError if a key is not a string or contains a dot, if a joined key or an encoded
+    value is longer than 256 characters, if there are more than 100 hyperparameters, or if a value is not JSON.
     """
     flat = dict(_flatten(hyperparameters, ""))
     if len(flat) > MAX_COUNT:
@@ -31,7 +31,7 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
 def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the nested form of flat hyperparameters.
 
-    Raises HyperParameterEncodingError if a value is not JSON, or a key is also the beginning of another key.
+    Raises HyperParameterEncodingError if a value is not JSON, or if a key (a) is also the parent of another key (a.b).
     """
     nested: dict[str, Any] = {}
     inner: dict[tuple[str, ...], dict[str, Any]] = {(): nested}

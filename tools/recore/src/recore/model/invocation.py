@@ -1,4 +1,4 @@
-"""Invocation of a predictor with JSON, for any server."""
+"""Invocation of a predictor with JSON, independent of the server."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def respond(predictor: ModelPredictor, body: bytes | str) -> str:
 
 
 def error_response(error: HTTPException) -> tuple[str, int]:
-    """Return the JSON response to a failed request and its status. Only an APIError has details."""
+    """Return the JSON response to a failed request, with details only for an APIError, and its status."""
     if not isinstance(error, APIError):
         return to_json({"message": error.description or error.name}), error.code or 500
     details = [item if isinstance(item, str | int | float | dict | list) else str(item) for item in error.details]

@@ -1,4 +1,4 @@
-"""A local environment that replaces SageMaker's folders, with datasets and models from S3."""
+"""A local environment that replaces SageMaker's folders and downloads datasets and models from S3."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ MAX_MEMBERS = 100_000  # of a model archive
 
 
 class ModellingSubCfg:
-    """A section of the project file; missing settings are taken from the section of defaults.
+    """A section of the project file; missing settings are taken from the defaults section.
 
     cfg: the contents of the project file. section, defaults: names of the sections; defaults may be None. Settings are
-    read as attributes or items, and set as items, which does not change the file.
+    read as attributes or items. They can be set as items, which does not change the file.
     """
 
     def __init__(self, cfg: Mapping[str, Any], section: str, defaults: str | None = "defaults"):
@@ -124,8 +124,8 @@ class LocalEnv(SageMakerEnv):
     def download_model(self, training_job: str) -> None:
         """Download a training job's model archive to the model folder and unpack it there.
 
-        training_job: without the project's name. Raises LocalEnvError if there is no session or model, or its archive
-        is damaged, unsafe or too large for the disk, and NamingError if the name is invalid.
+        training_job: the job's name without the project's. Raises LocalEnvError if there is no session or model, or if
+        the archive is damaged, unsafe or too large for the disk, and NamingError if the name is invalid.
         """
         name = f"{self.project}-{_checked_name('training job', training_job)}"
         bucket, key = self._locate("models", f"models/{name}/output/model.tar.gz")

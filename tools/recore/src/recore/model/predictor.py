@@ -17,14 +17,14 @@ logger = logging.getLogger(__name__)
 
 
 class RecordStore(Protocol):
-    """Destination of records: S3, or a queue in the memory of a server."""
+    """Destination of records: S3, or a queue in a server's memory."""
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Write a record."""
 
 
 class ModelPredictor(S3Access):
-    """Makes predictions. env: provides the model folder and says whether to keep records."""
+    """Makes predictions. env: the environment; it provides the model folder and says whether to record predictions."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
@@ -46,13 +46,13 @@ class ModelPredictor(S3Access):
         return [self.result(datum) for datum in data]
 
     def invoke(self, data: Any) -> dict[str, Any]:
-        """Return the `result` for one datum with `metadata`, and record the prediction if recording is enabled."""
+        """Return the `result` for one datum and its `metadata`, and record the prediction if recording is enabled."""
         prediction = {"metadata": self.metadata(), "result": self.result(data)}
         self._record(data, prediction)
         return prediction
 
     def batch_invoke(self, data: Sequence[Any]) -> dict[str, Any]:
-        """Return `predictions`, a list of results as from invoke(), one per datum, all with the same metadata.
+        """Return a dict with `predictions`, one dict per datum as from invoke(), all with the same metadata.
 
         Raises ServerError if batch_result() does not return one result per datum.
         """
@@ -67,11 +67,11 @@ class ModelPredictor(S3Access):
         return {"predictions": predictions}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the metadata of a prediction made now: the model's version and the time in seconds (POSIX)."""
+        """Return the metadata of a prediction made now: the model's and ML2P's versions, and the POSIX time."""
         return {"model_version": self.env.model_version, "ml2p_version": __version__, "timestamp": _now().timestamp()}
 
     def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
-        """Return the pairs that form the name of a record: the time (ISO 8601, UTC) and a random UUID.
+        """Return the key-value pairs in the name of a record: the time (ISO 8601, UTC) and a random UUID.
 
         A subclass may return other pairs, but should include these two to keep names unique.
         """

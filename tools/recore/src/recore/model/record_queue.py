@@ -1,7 +1,7 @@
-"""Records in memory that wait to be written from a model server to S3.
+"""A queue in a model server's memory for records that are to be written to S3.
 
-Threads write them, so that S3 does not affect responses. A server that stops waits for the last records; a killed
-server loses them.
+Threads write them, so that S3 does not delay responses. A server that stops first writes the remaining records; a
+killed server loses them.
 """
 
 import functools
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 class RecordQueue:
     """Accepts records from several threads until it is closed. Do not fork the process after creating a queue.
 
-    put: a function that writes an object, given bucket, key and content. limit: bytes in memory, which a single record
-    may exceed. drain_seconds: the maximum duration of close(). pauses: seconds between attempts, after which a record
-    is lost.
+    put: a function that writes an object, given bucket, key and content. limit: the maximum bytes in memory, which a
+    single record may exceed. drain_seconds: the maximum duration of close(). pauses: the seconds between attempts to
+    write a record, which is lost if all fail.
     """
 
     def __init__(
@@ -117,9 +117,9 @@ class RecordQueue:
 
 @contextmanager
 def background_recording(predictor: ModelPredictor) -> Iterator[None]:
-    """Write any records of the predictor in the background, and the remaining ones at the end of the context.
+    """If recording is enabled, write the predictor's records in the background, and the rest when the context ends.
 
-    Raises ConfigError if the S3 URL or the model's version for records is not set.
+    Raises ConfigError if recording is enabled but the S3 URL or the model's version is not set.
     """
     if not predictor.env.record_invokes:
         yield

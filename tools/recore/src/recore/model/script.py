@@ -55,10 +55,10 @@ class ScriptEnv(SageMakerEnv):
 
 
 def train(model: type[Model] | None = None) -> None:
-    """Train a model in a training job. The script's arguments are ignored; hyperparameters are in the job's files.
+    """Train a model in a training job. The script's arguments are ignored; hyperparameters come from the job's files.
 
-    model: by default the class in ML2P_MODEL_CLS. Raises ConfigError if that is not set, ModelClassError if the class
-    does not exist, MissingPartError if it has no trainer, and any exception of the trainer.
+    model: by default the class that ML2P_MODEL_CLS names. Raises ConfigError if that is not set, ModelClassError if the
+    class does not exist, MissingPartError if it has no trainer, and any exception of the trainer.
     """
     log_to_stdout()
     env = ScriptEnv()
@@ -68,9 +68,9 @@ def train(model: type[Model] | None = None) -> None:
 
 
 def make_hooks(model: type[Model] | None = None) -> HookFunctions:
-    """Return the container's hooks for a model class. Requests, with one datum or a batch, and responses are JSON.
+    """Return the container's hooks for a model class. Requests (one datum or a batch) and responses are JSON.
 
-    model: by default the class in ML2P_MODEL_CLS.
+    model: by default the class that ML2P_MODEL_CLS names.
     """
     return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
 
@@ -105,9 +105,9 @@ def keep_body(body: bytes | str, content_type: str) -> bytes | str:
 
 
 def predict(body: bytes | str, predictor: ModelPredictor) -> HookResult:
-    """Return the response to a request. HTTP errors of the predictor keep their status.
+    """Return the response to a request and its status: 200, or the status of an HTTP error.
 
-    Other exceptions are left to the container, which returns 500.
+    Other exceptions propagate to the container, which returns 500.
     """
     try:
         return respond(predictor, body), 200

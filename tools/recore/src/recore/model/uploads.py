@@ -1,4 +1,4 @@
-"""Uploads to S3, with one exception for all failures."""
+"""Uploads to S3, which raise the same exception for all failures."""
 
 import os
 import threading

@@ -25,7 +25,7 @@ class ModelApp(Flask):
         port: int = 8080,
         debug: bool = False,
     ) -> None:
-        """Serve with gunicorn until SIGTERM or SIGINT, then complete requests in progress and write records.
+        """Serve with gunicorn until SIGTERM or SIGINT, then complete requests in progress and write remaining records.
 
         Raises ConfigError if a setting is invalid.
         """
@@ -40,7 +40,7 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """Return versions. The server starts only after the model has been set up."""
+    """Return the versions of the model and ML2P. The server starts only after the model has been set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 

@@ -10,9 +10,9 @@ SUFFIX = "drift"
 
 
 def send_metrics(project: ProductionProject, endpoint: str, version: int, drift: float, outside: float) -> str:
-    """Send a version's metrics to CloudWatch, create the alarm, and return the alarm's name.
+    """Send a version's metrics to CloudWatch, create its drift alarm, and return the alarm's name.
 
-    drift: the level of evidence; 1 or more means drift. outside: the fraction of samples outside the domain.
+    drift: the drift score; 1 or more means drift. outside: the fraction of samples outside the applicability domain.
     """
     name = f"{endpoint}-{version}-{SUFFIX}"
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "ModelVersion", "Value": str(version)}]

@@ -1,7 +1,7 @@
 """Write the table of predictions from the output of a batch transform job.
 
 Each line has a sample's name, IDs, domain (inside, outside, or empty if the spectrum cannot be compared with the
-training spectra), predicted assays and, on request, the ends of their intervals.
+training spectra), predicted assays and, on request, the bounds of their intervals.
 """
 
 import csv
@@ -35,7 +35,7 @@ class UnpredictedSample:
 
 @dataclass
 class PredictedSamples:
-    """Summary of a table: the numbers of rows, of samples outside the domain, and of samples not compared."""
+    """Summary of a table. outside, unknown: the numbers of samples outside the domain and of samples not compared."""
 
     rows: int = 0
     outside: int = 0
@@ -118,14 +118,14 @@ def _first_columns() -> list[str]:
 
 
 def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written. consequence: the message if it is `source`."""
+    """Raise OSError if `target` cannot be written, or ProductionError with `consequence` if it is `source`."""
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise ProductionError(f"{target}: {consequence}; choose another --out")
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written. With `replace`, it may replace an earlier table.
+    """Raise ProductionError or OSError if `target` cannot be written. replace: allow replacing an earlier table.
 
     sources: input files, or folders with input files.
     """

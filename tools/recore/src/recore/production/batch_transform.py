@@ -52,10 +52,10 @@ def predict_file(
     intervals: bool,
     spectra: bool,
 ) -> tuple[Outcome, PredictedSamples]:
-    """Predict a data file's rows with a version, by default the latest approved one, and write the table `out`.
+    """Predict a data file's rows with a version, by default the latest approved one, and write a table to `out`.
 
-    intervals, spectra: as in `write_table`. Raises ValueError or OSError if the file is unsuitable, WorkFailedError if
-    the job fails.
+    intervals, spectra: as in `write_table`. Raises ValueError or OSError if the file is unsuitable, or WorkFailedError
+    if the job fails.
     """
     version = find_version(project, number, usable=True)
     columns = read_columns(project, version)
@@ -78,9 +78,9 @@ def run_batch(
     intervals: bool,
     spectra: bool = False,
 ) -> tuple[PredictedSamples, dict[str, str]]:
-    """Predict a data file's rows with a two-container model. Return the table's summary, and the job's name and output.
+    """Predict a data file's rows with a two-container model. Return a summary, and the job's name and output URI.
 
-    columns: the training file's columns. Raises as `predict_file` does.
+    columns: the training file's columns. Raises the same errors as `predict_file`.
     """
     inputs = [name for name in columns if name not in challenge().targets]
     with locked.temporary_folder("recore-predict-") as name:
@@ -133,7 +133,7 @@ def read_columns(project: ProductionProject, version: Version) -> list[str]:
 
 
 def read_served_columns(project: ProductionProject) -> list[str]:
-    """Return the training file's columns for the endpoint's first variant. Raises ProductionError."""
+    """Return the columns of the training file of the endpoint's first variant. Raises ProductionError."""
     return read_columns(project, find_version(project, require_endpoint(project)["variants"][0]["version"]))
 
 
@@ -146,7 +146,7 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
 
 
 def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
-    """Write these columns of a data file with unchanged cells, and return the number of rows. Raises ValueError."""
+    """Copy a data file's columns unchanged, without the header, and return the number of rows. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         positions = {name: data.positions[name] for name in columns[1:] if name in data.positions}

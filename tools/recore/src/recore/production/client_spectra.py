@@ -55,11 +55,11 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class ClientSpectra:
-    """Samples that clients sent, in order of time, without repeated spectra.
+    """Samples that clients sent, in chronological order, without repeated spectra.
 
-    samples: with the columns index, hole, time, variant, t2, q and distance. statistics: (samples, statistics).
+    samples: a table with the columns index, hole, time, variant, t2, q and distance. statistics: (samples, statistics).
     deviations: (samples, bins), in units of the bins' limits. scores: (samples, components). repeated: the number of
-    repeated samples. left_out: the numbers of ignored requests or spectra, by reason.
+    samples dropped as repeats. left_out: the numbers of ignored requests or spectra, by reason.
     """
 
     samples: pd.DataFrame
@@ -113,7 +113,7 @@ class SpectraReader:
         self._arrays: list[tuple[Floats, NDArray[np.float32], Floats]] = []
 
     def add(self, event: CaptureEvent) -> None:
-        """Add the samples in a request, unless a comparison of variants sent it."""
+        """Add the samples in a captured request, unless it was sent to compare variants."""
         group = challenge().group
         if event.inference_id.startswith(PREFIX):
             return
@@ -153,7 +153,7 @@ class SpectraReader:
         self._arrays.append((statistics, deviations.astype(np.float32), scores))
 
     def finish(self) -> ClientSpectra:
-        """Return the samples in order of time, without samples that repeat an earlier spectrum."""
+        """Return the samples in chronological order, without samples that repeat an earlier spectrum."""
         samples = pd.DataFrame(self._rows)
         if not len(samples):
             empty = np.empty((0, 0))

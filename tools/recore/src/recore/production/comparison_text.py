@@ -13,7 +13,7 @@ SENTENCES, NAMES = 5, 8  # maximum numbers of targets with a separate sentence, 
 
 
 def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
-    """Return a table of the targets with a verdict or a large weight, followed by the verdicts. weights: (targets,)."""
+    """Return lines: a table of targets with a verdict or a large weight, then the verdicts. weights: (targets,)."""
     order = sorted(range(len(challenge().targets)), key=lambda number: -weights[number])
     better, first, second = comparison.better_variants, comparison.first, comparison.second
     unit = "drill hole" if comparison.by_hole else "sample"
@@ -40,7 +40,7 @@ def _format_number(value: float) -> str:
 
 
 def find_winner(comparisons: Sequence[Comparison]) -> str:
-    """Return the variant with the best score, or "" if undecided."""
+    """Return the variant with the best score, or "" if the comparisons are undecided."""
     better_second = [each for each in comparisons if each.better_score == each.second]
     if better_second:
         return max(better_second, key=lambda each: each.scores[1] - each.scores[0]).second
@@ -97,6 +97,6 @@ def _percentage(share: float) -> str:
 
 
 def _round(number: float) -> int:
-    """Round up to two significant digits, because more digits would suggest an exact number."""
+    """Round up to two significant digits, because more would suggest false precision."""
     step = 10 ** max(0, len(str(math.ceil(number))) - 2)
     return int(math.ceil(number / step) * step)

@@ -1,6 +1,6 @@
-"""Read the events of an endpoint's data capture from S3: invocations with their requests and responses.
+"""Read the events that data capture wrote to S3 for an endpoint: invocations with their requests and responses.
 
-Each event is a line of JSON in an object below DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/.
+Each event is a line of a JSON Lines object below DESTINATION/ENDPOINT/VARIANT/yyyy/mm/dd/hh/.
 """
 
 import base64
@@ -61,9 +61,9 @@ class CaptureEvent:
 def read_events(
     s3: Any, destination: str, endpoint: str, variants: Iterable[str], since: datetime, left_out: Counter[str]
 ) -> Iterator[CaptureEvent]:
-    """Yield the events that an endpoint's variants captured since a time; S3 objects are read one at a time.
+    """Yield the events captured for an endpoint's variants since a point in time, reading one S3 object at a time.
 
-    destination: the data capture's URI. left_out: a counter of unreadable lines by reason.
+    destination: the DestinationS3Uri of the data capture. left_out: a counter of unreadable lines by reason.
     """
     parts = urlsplit(destination)
     since = since.astimezone(UTC).replace(microsecond=0)  # captured times have no fractions of seconds
@@ -82,7 +82,7 @@ def read_events(
 
 
 def read_samples(body: Body) -> list[SampleKey | None]:
-    """Return the key of each sample in a request, or None without valid IDs.
+    """Return the key of each sample in a request, or None for a sample without valid IDs.
 
     The list is empty unless the request is JSON, or a CSV with a header.
     """

@@ -1,12 +1,12 @@
-"""The definition of the SageMaker Pipeline, in JSON with the documented schema 2020-12-01.
+"""The definition of the SageMaker Pipeline, in JSON with schema version 2020-12-01.
 
     Features ─┐
     Train ── Evaluate ── CheckScore ─┬─ RegisterModel, CreateModel
                                      └─ LowScore
 
-Features and Train read the input data; the registered package contains the archives of both steps. URIs of outputs
-contain the execution's ID, so that no execution replaces the files of an earlier version; a cached result is reused
-even if its URI differs.
+Features and Train read the input data; the registered model package contains the archives of both steps. Output
+URIs contain the execution's ID, so that no execution replaces the files of an earlier version; a cached step's result
+is reused even though its URI differs.
 """
 
 import json
@@ -63,7 +63,7 @@ def make_definition(project: ProductionProject, sources: Sources, hyperparameter
 
 
 def containers(project: ProductionProject, features: Any, model: Any) -> list[Request]:
-    """Return a version's two containers. features, model: URIs of their archives, or pipeline expressions for the URIs.
+    """Return a version's two container definitions. features, model: URIs of their archives, or pipeline expressions.
 
     AWS's image runs `pip install .` before it serves; without network access, this needs PIP_NO_BUILD_ISOLATION=0.
     """
@@ -169,7 +169,7 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
 def _processing_step(
     project: ProductionProject, name: str, script: str, files: dict[str, tuple[str, str, Any]], output: str
 ) -> Request:
-    """Return a step with a processing job. script: the script's URI. output: the name of a folder.
+    """Return a processing step. script: the script's URI. output: the name of the output folder.
 
     files: for each command-line option, the file's folder in the job, its name, and the URI of its S3 folder.
     """

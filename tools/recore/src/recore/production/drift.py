@@ -1,11 +1,11 @@
-"""Detect drift with a sequential test of whether samples have the training samples' distribution.
+"""Detect drift with a sequential test of whether samples follow the training samples' distribution.
 
 The test, which can be repeated at any time, uses conformal test martingales (Vovk et al., Retrain or not retrain:
 conformal test martingales for change-point detection, COPA 2021). A unit contains the samples from one drill hole, or
-one day's samples without a hole. If units are exchangeable with the training holes, the rank of each new unit among the
-training holes and earlier units is uniform, whatever the distribution of a statistic. For each statistic, a martingale
-bets against uniform ranks, and its value is the evidence of drift. By Ville's inequality, the probability that any
-statistic's evidence ever exceeds the number of statistics divided by the rate of false alarms is at most that rate.
+one day's samples from unknown holes. If units are exchangeable with the training holes, the rank of each new unit among
+the training holes and earlier units is uniform, whatever the distribution of a statistic. For each statistic, a
+martingale bets against uniform ranks, and its value is the evidence of drift. By Ville's inequality, the probability
+that, without drift, any evidence ever reaches (number of statistics) / (false alarm rate) is at most that rate.
 """
 
 import math
@@ -57,7 +57,7 @@ class Drift:
 
 
 class ReferenceUnits:
-    """Drill holes of the training data.
+    """The training data's drill holes, with which new units are compared.
 
     values: (rows, statistics). codes: (rows,), the number of each row's hole. size: the maximum number of samples in a
     unit; at least half of the holes have this many.
@@ -85,7 +85,7 @@ def mean_first_groups(groups: Sequence[Floats], size: int) -> Floats:
 
 
 def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], false_alarms: float) -> Drift:
-    """Test units in order. values: (samples, statistics). false_alarms: the probability of any false alarm."""
+    """Test units in order. values: (samples, statistics). false_alarms: the maximum probability of a false alarm."""
     statistics = values.shape[1]
     threshold = statistics / false_alarms
     evidence = follow_evidence(rank_units(reference, values, units))
@@ -102,9 +102,9 @@ def detect_drift(reference: ReferenceUnits, values: Floats, units: Sequence[Unit
 
 
 def rank_units(reference: ReferenceUnits, values: Floats, units: Sequence[Unit], among_earlier: bool = True) -> Floats:
-    """Return each unit's rank from 0 to 1 among the training units and earlier units, (units, statistics).
+    """Return each unit's rank (0 to 1) among the training units and, by default, earlier units, (units, statistics).
 
-    Means of equal numbers of samples are compared; units with fewer samples are ignored. Ties have random ranks.
+    Means over equal numbers of samples are compared; units with fewer samples are ignored. Ties are broken at random.
     """
     shares = np.random.default_rng(0).random((len(units), values.shape[1]))
     ranks = np.empty_like(shares)
@@ -145,7 +145,7 @@ def follow_evidence(ranks: Floats) -> Floats:
 
 
 def _place_bets(ranks: Floats) -> Floats:
-    """Return the factors by which each bet's capital changes. Their mean is 1 if the ranks are uniform."""
+    """Return the factors by which each bet's capital changes. Their expected value is 1 if the ranks are uniform."""
     low, high = np.maximum(ranks, MIN_RANK), np.maximum(1 - ranks, MIN_RANK)
     powers = [power * side ** (power - 1) for power in POWERS for side in (low, high)]
     slopes = [1 + slope * (ranks - 0.5) for slope in SLOPES]
@@ -155,10 +155,10 @@ def _place_bets(ranks: Floats) -> Floats:
 def group_units(
     times: Sequence[datetime], holes: Sequence[str], size: int, now: datetime, are_complete: bool
 ) -> tuple[list[Unit], int]:
-    """Return the complete units of samples, in order of completion, and the number of samples in incomplete units.
+    """Return the complete units, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; one day's (UTC) samples from unknown holes form a unit. A unit is complete
-    after `size` samples, or IDLE_HOURS without one, and ignores later ones. are_complete: whether all units are, `now`.
+    times: ascending. holes: "" if unknown; samples from unknown holes form one unit per UTC day. A unit is complete
+    after `size` samples, or IDLE_HOURS after its last; later samples are ignored. are_complete: whether all are, `now`.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # in order of their latest samples

@@ -1,7 +1,7 @@
 """Deploy, update, roll back and delete an endpoint that serves one or more versions.
 
-All state is in SageMaker: the name of an endpoint's configuration contains a digest of its contents, and its tag
-`replaces` contains the name of the previous configuration.
+All state is stored in SageMaker: the name of an endpoint configuration contains a digest of its contents, and the tag
+`recore:replaces` contains the name of the previous configuration.
 """
 
 import hashlib
@@ -110,8 +110,8 @@ def choose_variants(project: ProductionProject, options: Sequence[str]) -> list[
 def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch) -> Outcome:
     """Create the endpoint, and wait until it is in service.
 
-    If an earlier creation failed, repeat it. Raises WorkFailedError if the creation fails (the endpoint is then
-    deleted), ProductionError if the endpoint serves other variants.
+    If an earlier creation failed, retry. Raises WorkFailedError if the creation fails (the endpoint is then deleted),
+    or ProductionError if the endpoint serves other variants.
     """
     name = project.settings.endpoint_name
     endpoint = _find(project)
@@ -137,9 +137,9 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 
 
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
-    """Replace the endpoint's variants, and wait until the update, even one already in progress, has ended.
+    """Replace the endpoint's variants, and wait until this update, which may already be in progress, has ended.
 
-    Raises ProductionError without an endpoint or during another change, WorkFailedError if the update was rolled back.
+    Raises ProductionError if the endpoint is missing or being changed otherwise, or WorkFailedError after a rollback.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -155,7 +155,7 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
-    """Return the endpoint to its variants before the last update. Raises the same errors as `update`."""
+    """Restore the variants that the endpoint served before its last update. Raises the same errors as `update`."""
     endpoint = find_existing(project)
     earlier_config = _get_replaced(project, endpoint["EndpointConfigName"])
     if earlier_config and find_pending(endpoint) == earlier_config:
@@ -206,7 +206,7 @@ def read_variants(project: ProductionProject, config: str) -> list[Variant]:
 
 
 def version_of(model: str) -> int:
-    """Return the version in a model's name. Raises ProductionError if there is none."""
+    """Return the version number in a model's name. Raises ProductionError if the name has no number."""
     number = model.rpartition("-")[2]
     if not number.isdecimal():
         raise ProductionError(f"the endpoint serves the model {model}, which was not created by {PROGRAM} production")
@@ -284,7 +284,7 @@ def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]
 
 
 def _get_replaced(project: ProductionProject, config: str) -> str:
-    """Return the name of the configuration that this one replaced, or "" if there is none."""
+    """Return the name of the configuration that this one replaced, or "" if that does not exist."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     old = tags.get(REPLACES_TAG, "")

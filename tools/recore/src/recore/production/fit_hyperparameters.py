@@ -1,6 +1,6 @@
 """Read the hyperparameters of a submission's fit() from train.py, and parse values for them.
 
-Only jobs run the untrusted code.
+train.py is untrusted: it is only parsed here, and runs only in jobs.
 """
 
 import ast
@@ -28,9 +28,9 @@ EXPECTED = {bool: "true or false", int: "an integer", float: "a number"}
 
 
 def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
-    """Return the defaults of fit()'s hyperparameters in train.py: all parameters after inputs, targets and holes.
+    """Return the defaults of fit()'s hyperparameters: the parameters that follow inputs, targets and holes.
 
-    A default that is not a literal is None; the hyperparameter then cannot be set. Raises ProductionError.
+    A default that is not a literal is returned as None; its hyperparameter cannot be set. Raises ProductionError.
     """
     location, content = f"{files.path}: train.py", files.files["train.py"]
     if len(content) > MAX_BYTES:
@@ -57,7 +57,7 @@ def choose_values(known: Mapping[str, Value | None], options: Sequence[str]) -> 
 
 
 def find_default(known: Mapping[str, Value | None], name: str, location: str) -> Value:
-    """Return a default. location: a place for messages. Raises ProductionError if the hyperparameter cannot be set."""
+    """Return a default. location: for messages. Raises ProductionError if the hyperparameter cannot be set."""
     if name not in known:
         similar = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {similar[0]}?" if similar else f"it has {list_names([*known], 20) or 'none'}"
@@ -75,7 +75,7 @@ def find_default(known: Mapping[str, Value | None], name: str, location: str) ->
 
 
 def convert(default: Value, value: Any, location: str) -> Value:
-    """Convert a value or its string to the type of a default. Raises ProductionError."""
+    """Convert a value or its string representation to the type of a default. Raises ProductionError."""
     kind = type(default)
     if kind is str:
         if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_LENGTH:
@@ -89,7 +89,7 @@ def convert(default: Value, value: Any, location: str) -> Value:
 
 
 def restore_values(known: Mapping[str, Value | None], strings: Mapping[str, str]) -> dict[str, Value]:
-    """Convert a job's hyperparameters from JSON strings to values for fit(); ignore unknown ones."""
+    """Convert a job's hyperparameters from JSON strings to values for fit(); ignore unknown or invalid ones."""
     values: dict[str, Value] = {}
     for name, string in strings.items():
         with contextlib.suppress(ProductionError):

@@ -30,7 +30,7 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check the files to read against SHA256SUMS, and return the listed names. Raises ProductionError or OSError."""
+    """Check the files that recore reads against SHA256SUMS, and return its names. Raises ProductionError or OSError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name
@@ -64,7 +64,7 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 
 def read_features_files(project: ProductionProject, version: Version, names: Collection[str]) -> dict[str, bytes]:
-    """Read files in the archive of a version's features container. Raises ProductionError."""
+    """Return files, by name, from the archive of a version's features container. Raises ProductionError."""
     uri = version.archives[0]
     with locked.temporary_folder("recore-features-") as folder:
         archive = Path(folder, "features.tar.gz")
@@ -76,7 +76,7 @@ def read_features_files(project: ProductionProject, version: Version, names: Col
 
 
 def parse_columns(content: bytes, source: object) -> list[str]:
-    """Return the column names in a channels.json. Raises ValueError, whose message begins with the source."""
+    """Return the column names in a channels.json. Raises ValueError, with the source in its message, if invalid."""
     with prefix_errors(source):
         return _get_strings(parse_object(content), "columns")
 
@@ -87,7 +87,7 @@ def read_reference(path: Path) -> Reference:
 
 
 def check_reference(reference: Reference) -> Reference:
-    """Return the reference if it is valid. Raises ValueError, whose message names an invalid field."""
+    """Return the reference unchanged. Raises ValueError, naming the field, if a field is missing or invalid."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)
     components = (len(get_numbers(reference, "variances")),)

@@ -34,10 +34,10 @@ class SampleResponse:
 def invoke_file(
     project: ProductionProject, file: Path, rows: int | None, variant: str | None, advance: Callable[[int], None]
 ) -> Iterator[SampleResponse]:
-    """Yield the responses to the first rows of a data file, by default to all rows, in order.
+    """Send the first `rows` rows of a data file to the endpoint (None: all), and yield the responses in order.
 
-    advance: called with the number of responses. Raises ValueError or OSError if the file cannot be read,
-    WorkFailedError if the endpoint rather than the model rejects a request.
+    advance: called with the number of responses. Raises ValueError or OSError if the file cannot be read, or
+    WorkFailedError if a request fails for any reason other than a model error.
     """
     with open_data(file) as data:
         require_columns(data, read_served_columns(project))

@@ -1,4 +1,4 @@
-"""Join assays to the captured predictions of the same samples, and find the variants that have not predicted them."""
+"""Join assays to the captured predictions of the same samples, and find requests to resend to other variants."""
 
 import hashlib
 from collections import Counter
@@ -25,8 +25,8 @@ def make_inference_id(name: str) -> str:
 class JoinedSamples:
     """The assayed samples with the latest prediction of each variant.
 
-    predictions: (samples, targets) by variant, NaN for missing predictions. holes: "" if unknown. left_out: the numbers
-    of ignored events, by reason. other_sample: a sample that was predicted but not assayed.
+    predictions: (samples, targets) by variant, NaN if missing. holes: by sample, "" if unknown. left_out: the number of
+    ignored events for each reason. other_sample: one sample that was predicted but not assayed.
     """
 
     def __init__(self, assays: Assays, variants: Iterable[str]):
@@ -50,7 +50,7 @@ class JoinedSamples:
 
     @property
     def rows(self) -> list[int]:
-        """The rows of the samples that any variant predicted."""
+        """The rows of the samples that at least one variant predicted."""
         return sorted(set().union(*self._sources.values()) - self._ambiguous)
 
     def add(self, event: CaptureEvent) -> None:

@@ -41,7 +41,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """The joined samples and, by variant, the numbers of missing and failed requests and the reason for one failure."""
+    """The joined samples and, by variant: requests to resend, failed requests, and the first failure's reason."""
 
     joined: JoinedSamples
     requests: dict[str, int]
@@ -59,11 +59,11 @@ def compare_endpoint(
     send_requests: bool,
     out: Path | None,
 ) -> Outcome:
-    """Compare the other variants with the variant that has the largest weight, using the assays in a file.
+    """Compare the variant that has the largest weight with each other variant, using the assays in a file.
 
     difference, confidence: as in `compare_variants`. send_requests: whether to resend captured requests. out: CSV file
-    to write, with all targets. Raises ProductionError or OSError if there is nothing to compare, WorkFailedError if a
-    variant fails requests.
+    to write, with all targets. Raises ProductionError or OSError if there is nothing to compare, or WorkFailedError if
+    that is because resent requests failed.
     """
     assays, endpoint = read_assays(file), read_compared_endpoint(project)
     collected = collect_predictions(project, endpoint, assays, send_requests, watch)
@@ -130,7 +130,7 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
 def collect_predictions(
     project: ProductionProject, endpoint: ComparedEndpoint, assays: Assays, send_requests: bool, watch: Watch
 ) -> CollectedPredictions:
-    """Join the assays to captured predictions, and request missing predictions. Raises ProductionError."""
+    """Join the assays to captured predictions and, if `send_requests`, request missing ones. Raises ProductionError."""
     joined = JoinedSamples(assays, endpoint.versions)
     watch("reading captured requests", 0, 1)
     selection = (endpoint.destination, endpoint.name, endpoint.versions, endpoint.since)

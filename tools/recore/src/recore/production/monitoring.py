@@ -37,9 +37,9 @@ EARLIER_VERSIONS = 5  # the drill holes added since each of them form a separate
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """Settings of monitoring. version: the version to compare with, by default the one with the largest weight.
+    """Settings for monitoring. version: the version to compare with, by default the one with the largest weight.
 
-    since: by default, when the endpoint's configuration was created. false_alarms: the probability of any false alarm.
+    since: the start, by default the endpoint configuration's creation. false_alarms: the probability of at least one.
     """
 
     version: int | None = None
@@ -98,13 +98,13 @@ class Monitoring:
 
     @property
     def changed_rows(self) -> NDArray[np.intp]:
-        """The rows of the samples since the drift began, or all rows without drift."""
+        """The rows of the samples since the drift began, or all rows if there is no drift."""
         samples = np.arange(len(self.traffic.samples))
         return samples if self.drift.alarm is None else samples[self.units[self.drift.since].rows[0] :]
 
     @property
     def start(self) -> datetime | None:
-        """When the drift most probably began, or None without drift."""
+        """The time when the drift most probably began, or None if there is no drift."""
         if self.drift.alarm is None:
             return None
         time: datetime = self.traffic.samples["time"].iloc[self.changed_rows[0]]
@@ -117,12 +117,12 @@ class Monitoring:
 
     @property
     def level(self) -> float:
-        """The logarithm of the maximum evidence divided by the logarithm of the threshold; 1 or more is drift."""
+        """log(maximum evidence) / log(threshold), at least 0; 1 or more means drift."""
         return max(0.0, math.log(self.drift.max_evidence) / math.log(self.drift.threshold))
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands where changed samples have the largest mean deviations, in units of the limits."""
+        """The bands where changed samples differ most: mean deviations divided by the limit for one spectrum."""
         if self.drift.alarm is None:
             return []
         mean = self.traffic.deviations[self.changed_rows].astype(float).mean(axis=0)
@@ -196,7 +196,7 @@ def examine_traffic(
     traffic: ClientSpectra,
     settings: MonitorSettings,
 ) -> Monitoring:
-    """Test samples for drift. references: sets of drill holes; samples that are similar to one set show no drift."""
+    """Test for drift. references: sets of drill holes; there is no drift if the samples are similar to any of them."""
     times, holes, now = traffic.samples["time"].tolist(), traffic.samples["hole"].tolist(), datetime.now(UTC)
     results = []
     for reference in references:
@@ -208,7 +208,7 @@ def examine_traffic(
 
 
 def _find_new_units(project: ProductionProject, number: int, trained_on: TrainingSummary) -> list[ReferenceUnits]:
-    """Return the drill holes that were added since each of the last EARLIER_VERSIONS versions."""
+    """Return the training drill holes added since each of the EARLIER_VERSIONS versions before version `number`."""
     new_holes: dict[frozenset[str], int] = {}
     for version in [each for each in list_versions(project) if each.number < number][:EARLIER_VERSIONS]:
         try:
@@ -284,7 +284,7 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
 
 
 def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectState, outcome: Outcome) -> Outcome:
-    """Send the result to CloudWatch, and create the alarm."""
+    """Send the result to CloudWatch as metrics, create the alarm, and add its name to the outcome."""
     outside_share = float(result.traffic.outside_mask.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside_share)
     line = f"sent to CloudWatch; the alarm is {name}"

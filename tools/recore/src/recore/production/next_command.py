@@ -1,4 +1,4 @@
-"""Suggest the next command from a table of states, which follows docs/serve.md.
+"""Suggest the next command, using a table of states that follows docs/serve.md.
 
 The first row that applies is used. A row without a command means that there is nothing to do.
 """
@@ -15,9 +15,9 @@ INVOKE_COMMAND = "invoke FILE"  # suggested after the endpoint was created or ch
 class ProjectState:
     """The versions of a model and its endpoint.
 
-    versions: approvals by version. endpoint: MISSING; CHANGING; SERVING; FAILED, if it was never in service; BROKEN, if
-    it must be deleted. served: the version of each variant. rolled_back: versions served before a rollback. subject:
-    the version that the command was about.
+    versions: approval statuses by version. endpoint: MISSING, CHANGING, SERVING, FAILED (it was never in service) or
+    BROKEN (it must be deleted). served: the version of each variant. rolled_back: versions served before a rollback.
+    subject: the version that the command was about.
     """
 
     versions: Mapping[int, str]
@@ -32,7 +32,7 @@ class ProjectState:
 
     @property
     def candidate(self) -> int | None:
-        """The version to serve next, newer than all served versions and not rolled back, or None."""
+        """The version to serve next, which is newer than all served versions and was not rolled back, or None."""
         usable = [number for number, approval in self.versions.items() if approval != REJECTED]
         number = max(usable, default=None) if self.subject is None else self.subject
         if number not in usable or number in self.rolled_back or number <= max(self.served, default=0):

@@ -4,9 +4,9 @@ The errors of samples from one drill hole are correlated, so the units are holes
 errors in a hole, and t is the sum of E_B - E_A divided by its cluster-robust standard error. If two variants are
 equally good, their errors in a hole are exchangeable. The distribution of the largest |t| of all targets under random
 exchanges therefore gives a simultaneous critical value for all targets (max-T: Westfall and Young, Resampling-Based
-Multiple Testing, 1993), for holes of any sizes and errors with any tails. The interval of the ratio of mean squared
-errors contains all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal Statistical
-Society B 16, 1954, 175-185), so a difference is significant if its interval does not contain 0.
+Multiple Testing, 1993), for holes of any size and errors of any distribution. The confidence interval for the ratio of
+mean squared errors contains all r for which the sum of E_B - r E_A is not significant (Fieller, Journal of the Royal
+Statistical Society B 16, 1954, 175-185), so the change is significant if its interval excludes 0.
 
 tools/recore/benchmarks/ab_comparison.py measures the rate of false verdicts.
 """
@@ -38,9 +38,9 @@ POWER = 0.95
 class Comparison:
     """The comparison of the variant `second` with `first`. Arrays have an element for each target.
 
-    by_hole: whether units are drill holes, not samples. rmse: (2, targets). change, low, high: relative change in RMSE
-    from first to second, and its interval. more_samples, more_units: additional numbers needed to find `difference`, 0
-    if none, NaN below min_units units. score_low, score_high: the interval of the score difference.
+    by_hole: whether units are drill holes rather than samples. rmse: (2, targets). change, low, high: the relative
+    change in RMSE from first to second, and its bounds. more_samples, more_units: how many more are needed to detect
+    `difference`, NaN for fewer than min_units units. score_low, score_high: the bounds of the score difference.
     """
 
     first: str
@@ -92,9 +92,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Squared errors of both variants, summed by unit. The last column is the loss of score due to the errors.
+    """Squared errors of both variants, summed by unit. The last column of `sums` is the score lost to the errors.
 
-    sums: (2, units, targets + 1). counts: (units, targets + 1), samples. best_score: the score without errors.
+    sums: (2, units, targets + 1). counts: samples, (units, targets + 1). best_score: the score without errors.
     """
 
     sums: Floats
@@ -107,7 +107,7 @@ class _Errors:
 
     @cached_property
     def covariances(self) -> Floats:
-        """Covariances of both variants' totals, (2, 2, targets + 1), robust to correlation within units."""
+        """Cluster-robust covariances of the two variants' total errors, (2, 2, targets + 1)."""
         means = self.sums.sum(axis=1) / np.maximum(self.counts.sum(axis=0), 1)  # per sample
         deviations = self.sums - self.counts * means[:, None]
         return np.asarray(np.einsum("aut,but->abt", deviations, deviations))
@@ -124,7 +124,7 @@ def compare_variants(
     """Compare each variant with the first one.
 
     assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
-    (samples,), or None if unknown: samples then count as independent. weights: (targets,), of the score. difference:
+    (samples,), or None if unknown: samples then count as independent. weights: (targets,), in the score. difference:
     the smallest relevant relative difference between RMSEs. confidence: the simultaneous confidence of all intervals.
     """
     first, *others = predictions
@@ -167,7 +167,7 @@ def compare_variants(
 
 
 def min_units(level: float) -> int:
-    """Return the minimum number of units for a verdict. With fewer, one variant too often wins in all by chance."""
+    """Return the minimum number of units for a verdict. With fewer, a variant too often wins in every one by chance."""
     return math.floor(math.log2(1 / level)) + 2
 
 
@@ -192,7 +192,7 @@ def _sum_errors(assays: Floats, first: Floats, second: Floats, units: Integers, 
 
 
 def _find_critical_value(errors: _Errors, level: float) -> float:
-    """Return the quantile of the largest |t| over all targets and the score if the variants are equally good."""
+    """Return the 1 - level quantile, for equally good variants, of the largest |t| over all targets and the score."""
     is_tested = errors.units >= min_units(level)
     if not is_tested.any():
         return np.inf
@@ -213,7 +213,7 @@ def _find_critical_value(errors: _Errors, level: float) -> float:
 
 
 def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Floats, Floats, Floats]:
-    """Return the ratio of the second variant's RMSE to the first's, and the ends of its interval, for each target."""
+    """Return the ratio of the second variant's RMSE to the first's, and its lower and upper bounds, for each target."""
     first, second = errors.sums.sum(axis=1)[:, :-1]
     covariances = errors.covariances[:, :, :-1]
     # the roots of (S_B - r S_A)^2 = t^2 (V_BB - 2 r V_AB + r^2 V_AA)
@@ -228,9 +228,9 @@ def _estimate_ratios(errors: _Errors, critical: float, fewest: int) -> tuple[Flo
 
 
 def _plan(errors: _Errors, critical: float, difference: float, fewest: int) -> Floats:
-    """Return the number of additional units needed to find that an RMSE is lower by `difference`, for each target.
+    """Return the number of additional units needed to detect an RMSE that is lower by `difference`, for each target.
 
-    The noncentral t distribution accounts for the uncertainty of a variance from few units (Julious and Owen,
+    The noncentral t distribution accounts for the uncertainty of a variance estimated from few units (Julious and Owen,
     Pharmaceutical Statistics 5, 2006, 29-37).
     """
     units = errors.units[:-1]

@@ -36,9 +36,9 @@ def train(
 ) -> Outcome:
     """Train a submission through the pipeline, and register it as a version.
 
-    public: the data file; None stands for INPUT_DATA. steps: from `make_steps`. announce: called before an execution
-    starts. again: start an execution even if an identical one has succeeded; a running identical one is always
-    followed. Raises WorkFailedError if the execution fails, ProductionError or ClientError if it cannot start.
+    public: the data file, or None for INPUT_DATA. steps: from `make_steps`. announce: called before an execution
+    starts. again: start an execution even if an identical one has succeeded; if one is running, it is always followed
+    instead. Raises WorkFailedError if the execution fails, or ProductionError or ClientError if it cannot start.
     """
     data = find_data(project, public)
     definition = make_definition(project, upload_sources(project, files), hyperparameters)
@@ -65,7 +65,7 @@ def train(
 
 
 def find_data(project: ProductionProject, public: Path | None) -> str:
-    """Upload a data file, and return its folder's URI. Without a data file, return INPUT_DATA."""
+    """Upload a data file and return its folder's URI, or return INPUT_DATA if `public` is None."""
     if public is None:
         return project.settings.input_data
     with compress_csv(public) as path:
@@ -140,7 +140,7 @@ def read_steps(project: ProductionProject, arn: str) -> Steps:
 
 
 def _format_low_score(project: ProductionProject, steps: Steps) -> str:
-    """Return the end of LowScore's message, with the score, or "" if another step failed."""
+    """Return the score to append to LowScore's message, such as ": it is 0.4", or "" if another step failed."""
     if "LowScore" not in steps:
         return ""
     arn = steps["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"]

@@ -74,7 +74,7 @@ class ProductionProject:
         return response
 
     def key(self, *names: str) -> str:
-        """Return the key of an object, below the prefix and the model package group."""
+        """Return an object's key, which begins with the prefix and the name of the model package group."""
         return "/".join((self.settings.prefix, self.settings.model_package_group_name, *names))
 
     def uri(self, *names: str) -> str:
@@ -83,7 +83,7 @@ class ProductionProject:
     def upload(self, folder: str, files: Mapping[str, bytes]) -> str:
         """Upload files to a dedicated folder below `folder`, and return that folder's URI.
 
-        The URI depends only on the contents, so steps are cached, and no object is ever replaced.
+        The URI depends only on names and contents, so that steps can be cached and no object is ever replaced.
         """
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):
@@ -95,14 +95,14 @@ class ProductionProject:
         return self.uri(*parts)
 
     def upload_file(self, folder: str, path: Path, name: str) -> str:
-        """Upload a file, which can be large, as `upload` does. Raises OSError."""
+        """Upload a file that may be large, and return its folder's URI, as `upload` does. Raises OSError."""
         parts = (*folder.split("/"), sha256_of(path)[:16])
         if not self._exists(self.key(*parts, name)):
             self.s3.upload_file(str(path), self.bucket, self.key(*parts, name))
         return self.uri(*parts)
 
     def read(self, uri: str) -> bytes:
-        """Return the content of an object. Raises ProductionError."""
+        """Return the content of an object. Raises ProductionError if it is missing or too large."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
             response = self.s3.get_object(Bucket=bucket, Key=key)
@@ -150,7 +150,7 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
 def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable[[], object]) -> dict[str, Any]:
     """Call `look` until `member` of its result is no longer in RUNNING, and return the result.
 
-    On KeyboardInterrupt, stop the work, wait until it has ended, and re-raise.
+    On KeyboardInterrupt, call `stop`, wait until the work has ended, and re-raise.
     """
     try:
         return _poll_until_end(look, member)

@@ -30,7 +30,7 @@ def read_state(project: ProductionProject, subject: int | None = None) -> Projec
 def make_state(
     project: ProductionProject, versions: Mapping[int, str], endpoint: dict[str, Any] | None, subject: int | None = None
 ) -> ProjectState:
-    """Return the state of versions and an endpoint, as returned by `describe_endpoint`."""
+    """Return the state. versions: approval statuses by version. endpoint: from `describe_endpoint`."""
     if endpoint is None:
         return ProjectState(versions, subject=subject)
     served = tuple(variant["version"] for variant in endpoint["variants"])

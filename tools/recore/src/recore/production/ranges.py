@@ -1,4 +1,4 @@
-"""Read a tuning job's hyperparameter ranges from a submission's pyproject.toml and from options.
+"""Read a tuning job's hyperparameter ranges from options and from a submission's pyproject.toml, for example:
 
 [tool.recore.tune]
 jobs = 12
@@ -59,7 +59,7 @@ Range = Interval | Choice
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """A tuning job's plan. known: fit()'s hyperparameters. jobs, parallel: training jobs in total and at a time."""
+    """A tuning job's plan. known: fit()'s hyperparameters. jobs, parallel: training jobs, in total and at a time."""
 
     known: Hyperparameters
     ranges: tuple[Range, ...]
@@ -68,7 +68,7 @@ class TuningPlan:
 
     @property
     def request(self) -> dict[str, list[dict[str, Any]]]:
-        """The ParameterRanges of a tuning job. Values to choose from are JSON, as the SDK writes them."""
+        """The ParameterRanges of a tuning job. Categorical values are encoded as JSON, as by the SDK."""
         kinds: dict[str, list[dict[str, Any]]] = {}
         for each in self.ranges:
             members: dict[str, Any]
@@ -88,7 +88,7 @@ class TuningPlan:
 def read_plan(files: SubmissionFiles, options: Sequence[str], jobs: int | None, parallel: int | None) -> TuningPlan:
     """Read the plan in a submission's pyproject.toml. Raises ProductionError or OSError.
 
-    options: replacements for ranges, such as alpha=1..9:log or kind=a,b.
+    options: additional or replacement ranges, such as alpha=1..9:log or kind=a,b.
     """
     known, table = read_hyperparameters(files), _read_table(files.path)
     file = files.path / FILE

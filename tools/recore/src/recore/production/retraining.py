@@ -88,8 +88,8 @@ def promote(
 ) -> Outcome:
     """Approve the version that `retrain` registered and, if there is a strategy, update the endpoint to this version.
 
-    tolerance: the largest accepted decrease in the score. Raises WorkFailedError if the score decreased more or is
-    unknown, or the update is rolled back; ProductionError for a rejected version, or if the endpoint cannot be updated.
+    tolerance: the largest accepted decrease in the score. Raises WorkFailedError if the score is unknown or decreased
+    more, or the update is rolled back; ProductionError if the version was rejected or no update is possible.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:
@@ -126,7 +126,7 @@ def _find_current(project: ProductionProject, excluded: int | None) -> Version |
 
 
 def read_job_values(project: ProductionProject, archive: str) -> dict[str, str]:
-    """Return the hyperparameters, as strings, of the training job that wrote an archive."""
+    """Return the hyperparameters, as strings, of the training job that wrote an archive, or {} if unknown."""
     match = re.fullmatch(f"{re.escape(project.uri('training'))}/([^/]+)/output/model\\.tar\\.gz", archive)
     job = project.find("DescribeTrainingJob", TrainingJobName=match[1]) if match else None
     values: dict[str, str] = job.get("HyperParameters", {}) if job else {}

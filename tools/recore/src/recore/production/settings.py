@@ -35,7 +35,7 @@ PATTERNS = (  # the end of a setting's name, a pattern of its values, and a mess
 class Settings:
     """The settings in config.json, whose keys are these names in capitals. docs/serve.md explains the settings.
 
-    "" means the simulator's bucket or role, the data file that a command uploads, or the same image as `image`.
+    If "": default_bucket and role_arn are the simulator's, input_data is uploaded, and other images equal `image`.
     """
 
     default_bucket: str = ""
@@ -60,7 +60,7 @@ class Settings:
 
 
 def read_settings(path: Path | None) -> Settings:
-    """Read a config.json, by default in the working directory, if any. Raises ValueError or FileNotFoundError."""
+    """Read a config.json, by default the working directory's, if any. Raises ValueError or FileNotFoundError."""
     file = path or Path("config.json")
     if path is None and not file.exists():
         return Settings()

@@ -45,19 +45,19 @@ def read_programs(names: Iterable[str]) -> dict[str, bytes]:
 
 
 def challenge_file() -> dict[str, bytes]:
-    """Return the contents, by file name, of CHALLENGE, which describes the challenge to the containers."""
+    """Return {CHALLENGE: content}, the file that describes the challenge to the containers."""
     known = challenge()
     units = {name: known.unit(name) for name in known.targets}
     return {CHALLENGE: json.dumps({"ids": known.ids, "group": known.group, "units": units}).encode()}
 
 
 def model_programs(requirements: bytes | None) -> dict[str, bytes]:
-    """Return the programs of the model container, with the submission's requirements.txt, if any."""
+    """Return the files of the model container: programs, CHALLENGE and the submission's requirements.txt, if any."""
     return read_programs(MODEL) | challenge_file() | ({} if requirements is None else {REQUIREMENTS: requirements})
 
 
 def upload_sources(project: ProductionProject, files: SubmissionFiles) -> Sources:
-    """Upload the code of the pipeline's jobs."""
+    """Upload the code of the pipeline's jobs, and return its S3 folders."""
     submission = {f"submission/{name}": content for name, content in files.files.items()}
     archive = pack_files(model_programs(files.files.get(REQUIREMENTS)) | submission)
     return Sources(

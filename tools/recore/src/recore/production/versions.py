@@ -104,7 +104,7 @@ def model_name(project: ProductionProject, number: int) -> str:
 
 
 def ensure_model(project: ProductionProject, version: Version) -> str:
-    """Create the model of a version if it is missing. Returns its name."""
+    """Create a version's model if it does not exist, and return its name."""
     name = model_name(project, version.number)
     if not project.find("DescribeModel", ModelName=name):
         project.sagemaker.create_model(

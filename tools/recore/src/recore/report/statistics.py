@@ -18,9 +18,9 @@ MIN_ROWS = 5
 class Components(PrincipalComponents):
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
-    shares: the fraction of the variance that each component explains. The limit of T2 follows the F distribution. Q is
-    the sum of squares that the components leave; its limit is Box's chi-square approximation (Annals of Mathematical
-    Statistics 25, 1954), or NaN if nothing is left.
+    shares: the fraction of the variance that each component explains. The limit of T2 is from the F distribution. Q is
+    the sum of squared residuals; its limit is Box's chi-square approximation (Annals of Mathematical Statistics 25,
+    1954), or NaN if there are no residuals.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -52,7 +52,7 @@ class Components(PrincipalComponents):
 
 
 def principal_components(values: Floats, count: int) -> "PCA":
-    """Fit scikit-learn's PCA through the covariance matrix, because there are far fewer bins than rows."""
+    """Fit scikit-learn's PCA using the covariance matrix, because there are far fewer bins than rows."""
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
@@ -77,7 +77,7 @@ BLOCK = 2000  # rows processed at once, to limit memory
 
 @dataclass(frozen=True)
 class BinnedData:
-    """Binned SNV spectra of a file. Spectra that have gaps or are flat are left out.
+    """Binned SNV spectra of a file. Flat spectra and spectra with missing values are excluded.
 
     rows: row numbers in the file, ascending. values: (rows, bins). wavenumbers: (bins,). width: channels per bin.
     """
@@ -95,7 +95,7 @@ class BinnedData:
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> BinnedData:
-    """Bin a file's SNV spectra over the channels that are usable in the file, or in `like` if given."""
+    """Bin a file's SNV spectra over the usable channels of the file, or of `like` if given."""
     usable = usable_channels(like or data)
     if not len(usable):
         return BinnedData(data, np.array([], int), np.empty((0, 0)), np.array([]), 1)
@@ -107,7 +107,7 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> BinnedD
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Return the positions of channels that have values in most rows, except EDGE channels at each end.
+    """Return the positions of channels that have values in most rows, except up to EDGE at each end.
 
     An empty channel would exclude every row; noise at an end would dominate a spectrum's shape.
     """

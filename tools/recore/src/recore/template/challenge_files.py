@@ -1,4 +1,4 @@
-"""Write a challenge to a submission: the targets to score.py and preprocess.py, the words to other files."""
+"""Write a challenge to a submission: its targets to score.py and preprocess.py, its wording to other files."""
 
 import ast
 import csv
@@ -128,7 +128,7 @@ def format_targets(current: Challenge) -> str:
 
 
 def fill_in(template: str) -> str:
-    """Fill in a template file with the words and values of the current challenge: {title}, {targets} and others."""
+    """Fill in placeholders such as {title} and {targets} with the words and values of the current challenge."""
     current = challenge()
     values = {
         "{title}": current.title,

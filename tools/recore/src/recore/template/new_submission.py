@@ -52,9 +52,9 @@ def list_models() -> list[str]:
 def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
     """Write a submission to a folder that does not exist or is empty, and return the names of its files.
 
-    new_challenge: a challenge to write with the files for its host; by default, the submission is for the current
-    challenge. The folder is written atomically. Raises FileExistsError if the folder is not empty, ValueError if the
-    model does not exist.
+    new_challenge: write the submission for this challenge, by default the current one, and include the files that its
+    host needs. The folder is written atomically. Raises FileExistsError if the folder is not empty, or ValueError if
+    the model does not exist.
     """
     if model not in list_models():
         raise ValueError(f"the model {model!r} does not exist; choose one of {', '.join(list_models())}")

@@ -20,12 +20,12 @@ Baseline = Callable[[Floats, Floats, Floats, NDArray[Any], Split], Floats]
 
 
 def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict the mean of the training part for every row."""
+    """Predict each target's training mean for every row."""
     return np.tile(y.mean(axis=0), (len(new), 1))
 
 
 def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict each target by linear regression on one bin, the bin that fits the training part best."""
+    """Predict each target by linear regression on the bin that fits the training part best."""
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     squares = ((x - x_mean) ** 2).sum(axis=0)
     products = (x - x_mean).T @ (y - y_mean)
@@ -36,7 +36,7 @@ def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: 
 
 
 def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict like the challenge's winner: ridge with a regularisation strength per target, no negative predictions."""
+    """Predict like the challenge's winner: ridge regression, one regularisation strength per target, clipped at 0."""
     from sklearn.linear_model import RidgeCV
 
     if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
@@ -46,7 +46,7 @@ def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split
 
 
 def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict by PLS for all targets at once. The number of components for each target is chosen on one fold."""
+    """Predict all targets with one PLS model. Each target's number of components is chosen on one fold."""
     folds = make_folds(holes, split, 0) or make_folds(holes, "rows", 0)
     if not folds or min(len(folds[0][0]), x.shape[1]) < 3:
         return mean(x, y, new, holes, split)
@@ -82,10 +82,10 @@ BASELINES: dict[str, tuple[Baseline, int]] = {
 
 
 def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple[Split, str], Floats]:
-    """Return the predictions (rows, targets) of each baseline on the first folds of each split.
+    """Return the predictions (rows, targets) of each baseline on the first set of folds of each split.
 
-    Predictions are NaN for a target without assays in the training part. If spectra have gaps, only the mean is fitted.
-    measured: (rows, targets), NaN if there is no assay.
+    Predictions are NaN for a target without assays in the training part. If spectra have missing values, only the mean
+    is used. measured: (rows, targets), NaN if there is no assay.
     """
     inputs = preprocess(data.spectra)
     names = list(BASELINES) if np.isfinite(data.spectra).all() else ["mean"]
@@ -111,14 +111,14 @@ def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
 
 
 def fills_gaps(measured: Floats) -> bool:
-    """Return whether targets have so many patterns of gaps that means fill the gaps. measured: (rows, targets)."""
+    """Return whether targets have too many patterns of missing values to fit separately. measured: (rows, targets)."""
     return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
 
 
 def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Yield (rows, columns, assays) for each group of targets that are measured on the same rows.
 
-    If there were more than MAX_PATTERNS groups, all targets form one group, and gaps are filled with the target's mean.
+    If there were more than MAX_PATTERNS groups, all targets form one group, with means for missing values.
     """
     is_measured = ~np.isnan(measured)
     if fills_gaps(measured):
@@ -134,6 +134,6 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 
 def _bin_channels(values: Floats) -> Floats:
-    """Return means of neighbouring channels, without the last channels if they do not fill a bin."""
+    """Return the means of bins of neighbouring channels, without a last, incomplete bin."""
     n_used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
     return values[:, :n_used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if n_used else values

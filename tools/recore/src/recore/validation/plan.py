@@ -34,10 +34,10 @@ class Curve:
 
 
 def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | None:
-    """Return the curve to draw: `option` (NAME or NAME=1,2,4), otherwise the default curve, or None if there is none.
+    """Return the curve to draw: `option` (NAME or NAME=1,2,4) or, if it is None, the default curve, if any.
 
-    defaults: the numeric hyperparameters of fit(). The default curve is the range from alpha_min to alpha_max if fit()
-    has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
+    defaults: the numeric hyperparameters of fit(). The default curve covers the range from alpha_min to alpha_max if
+    fit() has both, otherwise its only numeric hyperparameter. Raises ValueError if `option` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
     tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in UNTUNED_NAMES]

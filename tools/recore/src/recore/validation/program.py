@@ -1,7 +1,7 @@
 """Program of a worker process. It runs a submission's preprocess.py and train.py, and imports nothing from recore.
 
-`python -P program.py SUBMISSION` reads requests from standard input and writes the responses to standard output; each
-is one line of JSON. A request names a method of SubmissionScripts and contains its arguments; arrays are passed as .npy
+`python -P program.py SUBMISSION` reads requests from standard input and writes the responses to standard output, both
+as JSON Lines. A request names a method of SubmissionScripts and contains its arguments; arrays are passed as .npy
 files. The response to a failed request has "error", "data" (whether the data file was the cause) and, for an exception
 in the submission's code, "traceback". The submission's output goes to standard error. The program exits at the end of
 its standard input.
@@ -93,7 +93,7 @@ class SubmissionScripts:
         return {}
 
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
-        """Save the mean slope of the predictions for each bin, times the bin's standard deviation: (bins, targets).
+        """Save each bin's sensitivity: the predictions' mean slope times the bin's standard deviation, (bins, targets).
 
         The mean is over the probe rows or, if these would take more than `seconds`, over at least PROBES_AT_ONCE of
         them. The response contains the number of rows used.
@@ -150,7 +150,7 @@ class SubmissionScripts:
 def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
     """Return the names and defaults of fit()'s hyperparameters, the parameters after inputs, targets and holes.
 
-    `*args` and `**kwargs` are ignored. Raises InvalidSubmissionError if these three do not suffice to call fit().
+    Raises InvalidSubmissionError unless fit(inputs, targets, holes) is valid. `*args` and `**kwargs` are ignored.
     """
     parameters = inspect.signature(fit).parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]

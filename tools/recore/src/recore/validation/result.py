@@ -19,8 +19,8 @@ class ValidationSettings:
 
     rows: maximum number of rows to use. repeats: number of sets of folds; the first is as in train.py, the others are
     random. time_limit: minutes; optional fits that would exceed it are skipped. fit_time_limit: minutes that a single
-    fit may take before the validation fails. seed: random seed of the first random set; each additional set adds one.
-    curve: hyperparameter to vary, NAME or NAME=1,2,4; None for the default.
+    fit may take before the validation fails. seed: random seed of the first random set; each later set adds 1. curve:
+    hyperparameter to vary, NAME or NAME=1,2,4; None for the default curve.
     """
 
     rows: int = 2500
@@ -37,7 +37,7 @@ class ValidationResult:
 
     data: the rows used, out of rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
     targets). predictions: (rows, targets) of each completed cross-validation, NaN if not predicted. baselines:
-    predictions of each baseline on the first folds of each split. inputs: (rows, bins) with the names `columns`.
+    predictions of each baseline on the first set of folds of each split. inputs: (rows, bins) with the names `columns`.
     sensitivity: (bins, targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if any.
     hyperparameters: names of all numeric hyperparameters. skipped: cross-validations that would have exceeded the time
     limit. failed: the message of each cross-validation in which a fit failed. seconds: wall-clock time.
@@ -83,7 +83,7 @@ class ValidationResult:
 
     @cached_property
     def folds(self) -> list[tuple[Rows, Rows]]:
-        """Return (training rows, held-out rows) for the decisive split's first folds."""
+        """Return (training rows, held-out rows) for each fold of the decisive split, without shuffling."""
         return make_folds(self.data.hole, self.decisive_split)
 
     @cached_property
@@ -104,12 +104,12 @@ class ValidationResult:
         return [self.targets[column] for column in self.ranked_targets]
 
     def first_predictions(self, split: Split) -> Floats:
-        """Return the predictions (rows, targets) with fit()'s defaults on the first folds of a split."""
+        """Return the predictions (rows, targets) with fit()'s defaults on the first set of folds of a split."""
         return self.predictions[self.get_completed(split, "default")[0]]
 
     @property
     def predicted(self) -> Floats:
-        """Return the predictions (rows, targets) with fit()'s defaults on the first folds of the decisive split."""
+        """Return the predictions (rows, targets) with fit()'s defaults on the decisive split's first set of folds."""
         return self.first_predictions(self.decisive_split)
 
     def r2(self, predicted: Floats) -> Floats:

@@ -40,7 +40,7 @@ class TimeBudget:
 
 
 class FitQueue:
-    """The fits of a plan, which workers run. rows: the row number in the file of each row in the plan.
+    """The fits of a plan, which workers run. rows: for each row of the plan, its row number in the file.
 
     An optional fit is skipped if it would exceed the budget at the speed of the slowest fit of its kind so far.
     """
@@ -80,14 +80,14 @@ class FitQueue:
         return predicted
 
     def outcomes(self) -> list[tuple[FoldFit, Floats | str | None]]:
-        """Wait for all fits and return their outcomes. Raises SubmissionError if a required fit failed."""
+        """Wait for and return all outcomes. Raises SubmissionError if a fit failed, unless it was for a curve."""
         return [(fit, future.result()) for fit, future in self.futures]
 
 
 def combine_folds(
     outcomes: list[tuple[FoldFit, Floats | str | None]], shape: tuple[int, ...]
 ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
-    """Return the predictions of completed cross-validations, the skipped ones, and the reasons for failed ones.
+    """Return the predictions of completed cross-validations, the skipped ones, and the reasons why others failed.
 
     shape: (rows, targets) of the predictions.
     """
@@ -108,9 +108,9 @@ def run_validation(
 ) -> ValidationResult:
     """Cross-validate the submission in a folder, and simple baselines on the same folds of the data file.
 
-    The submission's scripts run in separate processes, with this user's rights. advance(step, done, total) is called as
-    work progresses. Raises ValueError or OSError if the file or the folder cannot be used, SubmissionError if the
-    submission fails.
+    The submission's scripts run in separate processes, with this user's permissions. advance(step, done, total) is
+    called as work progresses. Raises ValueError or OSError if the file or the folder cannot be used, or SubmissionError
+    if the submission fails.
     """
     from threadpoolctl import threadpool_limits
 

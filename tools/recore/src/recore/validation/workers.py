@@ -1,4 +1,4 @@
-"""The worker processes that run a submission: start and stop them, and send them requests."""
+"""Start and stop the worker processes that run a submission, and send them requests."""
 
 import contextlib
 import json
@@ -58,7 +58,7 @@ class Worker:
             )
 
     def call(self, request: str, **arguments: Any) -> dict[str, Any]:
-        """Send a request, the name of a method of SubmissionScripts, and return the response.
+        """Call a method of SubmissionScripts in the process, and return the response. request: the method's name.
 
         Raises ValueError if the submission rejects the data, SubmissionError if it fails, exits or takes too long.
         """
@@ -159,7 +159,7 @@ class Workers:
             )
 
     def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
-        """Load the preprocessed data and the drill hole of each row into all workers."""
+        """Load the preprocessed data and each row's drill hole into all workers."""
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:

@@ -1,6 +1,6 @@
 """The web page of an endpoint: an ASGI application, its local server, and its handler for AWS Lambda.
 
-This package imports few modules, and none that loads models, because all are uploaded to Lambda.
+This package imports few modules, and none that loads models, because everything it imports is uploaded to Lambda.
 """
 
 from recore.web.application import make_application

@@ -1,4 +1,4 @@
-"""The page as an ASGI application with static files, an API for the page's script, and a form that needs no script."""
+"""The page as an ASGI application with static files, an API for the page's script, and a form that works without it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -40,7 +40,7 @@ def make_application(
 ) -> Guard:
     """Return the application. names: accepted host names, by default any. read: file reader, by default in a thread.
 
-    needs_key: whether the API needs a key, which a form cannot send.
+    needs_key: whether the API needs a key. If so, there is no form, because a form cannot send a key.
     """
     page = PageHandlers(predictor, needs_key, read)
     routes: list[Route | Mount] = [
@@ -86,7 +86,7 @@ class PageHandlers:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:
-        """Return the assays of an uploaded file's spectra. The body is the file; the query contains its name."""
+        """Return an uploaded file's spectra with predicted assays. The body is the file; the query has its name."""
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)
@@ -95,7 +95,7 @@ class PageHandlers:
             return JSONResponse({"error": str(error)}, error.status)
 
     async def show_form(self, request: Request) -> Response:
-        """Show the form and, after a POST, the assays of the submitted line."""
+        """Show the form and, after a POST, the assays predicted for the submitted line."""
         number, endpoint = len(self._predictor.channels), self._predictor.endpoint
         if request.method != "POST":
             return HTMLResponse(render_form(endpoint, number))
@@ -132,7 +132,7 @@ async def _explain_status(request: Request, error: Exception) -> Response:
 
 
 def read_line(body: bytes | bytearray) -> str:
-    """Return the form's field `line`. Raises UnusableUploadError if it is missing."""
+    """Return the value of the form's field `line`. Raises UnusableUploadError if it is missing or empty."""
     try:
         fields = parse_qs(body.decode(), max_num_fields=10)
     except ValueError:
@@ -145,7 +145,7 @@ def read_line(body: bytes | bytearray) -> str:
 def render_form(
     endpoint: str, channels: int, line: str = "", problem: str = "", sample: dict[str, Any] | None = None
 ) -> str:
-    """Render the page with the form and, below it, a problem or the assays of a line."""
+    """Render the page with the form and, below it, a problem or the assays predicted for a line."""
     output = f'<p class="trouble" role="alert">{escape(problem)}</p>' if problem else ""
     if sample:
         output = _render_sample(sample)

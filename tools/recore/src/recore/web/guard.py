@@ -28,7 +28,7 @@ log = logging.getLogger("recore.web")
 
 
 class Guard:
-    """Adds the headers, rejects requests from other sites, and logs failed requests with a one-line message.
+    """Middleware that adds the headers, rejects requests from other sites, and logs each failure in one line.
 
     names: this host's names, or None to accept every name.
     """
@@ -64,7 +64,7 @@ class Guard:
 
 
 def _is_known(host: str, names: Collection[str]) -> bool:
-    """Return whether a `Host` header contains one of these names, or an IP address.
+    """Return whether a `Host` header names one of these hosts or an IP address.
 
     Another site can point its own name to this host (DNS rebinding), and its pages then have the same origin. An IP
     address cannot be rebound.

@@ -26,7 +26,7 @@ log = logging.getLogger("recore.web")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Respond to an event. Failures are never raised; the reason is logged in one line."""
+    """Respond to an event. Failures are logged in one line, and never raised."""
     try:
         application = _make_application()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Predict assays of spectra with an endpoint."""
+"""Predict assays from spectra with an endpoint."""
 
 import csv
 import io
@@ -37,9 +37,9 @@ class EndpointError(Exception):
 
 
 class Predictor:
-    """Predicts samples with an endpoint.
+    """Predicts assays with an endpoint.
 
-    runtime: the boto3 client. columns: the endpoint's training columns. Raises ValueError if the columns are invalid.
+    runtime: the boto3 client. columns: the columns of the training data. Raises ValueError if the columns are invalid.
     """
 
     def __init__(self, runtime: Any, endpoint: str, columns: Sequence[str], limits: Limits) -> None:
@@ -74,7 +74,7 @@ class Predictor:
         }
 
     def predict_line(self, line: str) -> Json:
-        """Return predictions for a CSV line of absorbances or of a training file's cells, whose assays are ignored.
+        """Return the prediction for a CSV line: absorbances, or a row of a training file, whose assays are ignored.
 
         Raises UnusableUploadError or EndpointError.
         """
@@ -130,7 +130,7 @@ class Predictor:
 
 
 def make_runtime(settings: Any = None, read_seconds: float = READ_SECONDS) -> Any:
-    """Return the boto3 client for the endpoint. settings: additional botocore Config."""
+    """Return the boto3 client for the endpoint. settings: an additional botocore Config."""
     import boto3
     from botocore.config import Config
 

@@ -73,7 +73,7 @@ class ProcessReader:
 
 
 def _receive(responses: Connection, deadline: float) -> bytes:
-    """Receive a message. Raises UnusableUploadError if it is late or too long, EOFError if it will never arrive."""
+    """Receive a message. Raises UnusableUploadError if it is late or too long, EOFError if the sender has exited."""
     if not responses.poll(max(deadline - time.monotonic(), 0)):
         raise UnusableUploadError(f"it cannot be read within {SECONDS:.0f} seconds")
     try:

@@ -30,7 +30,7 @@ class Reception:
     """The uploads in memory.
 
     max_unfinished: the maximum number being received; if there are more, the one with the least time left is aborted.
-    max_complete: the maximum number waiting or being read; others are rejected. max_bytes: the limit for all together.
+    max_complete: the maximum number waiting or being read; others are rejected. max_bytes: the limit on the total.
     """
 
     def __init__(self, max_unfinished: int, max_complete: int, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class Reception:
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, which counts until the context ends. noun: for messages. Raises UnusableUploadError."""
+        """Receive an upload, kept until the context ends. noun: its name in messages. Raises UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:
@@ -83,7 +83,7 @@ class Reception:
             raise UnusableUploadError(f"the {noun} is empty")
 
     def _keep(self, upload: UnfinishedUpload, part: bytes, start: float) -> None:
-        """Keep a part of an upload. If the uploads have too many bytes, abort the oldest ones first."""
+        """Add a part to an upload. If all uploads together are too large, first abort the oldest unfinished ones."""
         while self._bytes + len(part) > self._max_bytes and self._unfinished:
             self._end(self._unfinished[0])
         if upload in self._unfinished:

@@ -29,7 +29,7 @@ class UnusableUploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits. max_file_size: bytes, unpacked. max_files: files sent at once. max_spectra: spectra in a file."""
+    """Limits. max_file_size: bytes, uncompressed. max_files: files sent at once. max_spectra: spectra per file."""
 
     max_file_size: int
     max_files: int = 20
@@ -81,7 +81,7 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
 
 
 def check_name(name: str) -> str:
-    """Return the last part of a file name. Raises UnusableUploadError if it is invalid."""
+    """Return a file name without its folders. Raises UnusableUploadError if it is invalid."""
     name = PurePosixPath(name.replace("\\", "/")).name
     if name in ("", ".", ".."):
         raise UnusableUploadError("the file has no name")

@@ -145,7 +145,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait for the invocations until the deadline, a time.monotonic() value, then stop the other threads."""
+        """Wait until no invocations remain or the deadline (time.monotonic()) passes, then stop the other threads."""
         with self._invocations_changed:
             self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -243,7 +243,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Return the header with names in their original case. waitress capitalises them, which breaks S3 metadata."""
+        """Return the header with names in the original case. waitress capitalises them, which breaks S3 metadata."""
         original_names = {
             "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
         }

@@ -71,7 +71,7 @@ def _read_form(request: Request) -> dict[str, list[str]]:
 
 
 def _explain(error: Exception) -> ServiceError:
-    """Return the error that reports an exception in moto, which usually results from an invalid request, not a bug."""
+    """Convert an exception in moto, usually caused by an invalid request rather than a bug, to a ServiceError."""
     if isinstance(error, ExpatError):
         return ServiceError("MalformedXML", f"The XML in the request is not valid: {error}")
     if isinstance(error, NotImplementedError):
@@ -82,7 +82,7 @@ def _explain(error: Exception) -> ServiceError:
 
 
 def _check_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap start_response so that it raises ValueError for an invalid status or header: a request can choose both."""
+    """Wrap start_response to raise ValueError for an invalid status or header, because a request can set both."""
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):

@@ -48,9 +48,9 @@ def error_response(error: ServiceError, service: str, mimetype: str = "") -> Res
 
 
 def disk_error(error: OSError) -> ServiceError:
-    """Return the error for a request that failed because of a local error, usually a full disk.
+    """Return the error for a request that failed because of an operating system error, usually a full disk.
 
-    The status is 507, after which clients do not retry the request.
+    The status is 507, because clients do not retry a request after it.
     """
     logger.error("a request failed: %s", error)
     message = FULL_DISK if machine.is_disk_full(error) else str(error)[:1000]

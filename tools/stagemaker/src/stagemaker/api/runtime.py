@@ -1,6 +1,6 @@
 """SageMaker's runtime and SageMaker Metrics: REST interfaces with one path per operation.
 
-The resource that has a method with an operation's name (InvokeEndpoint, ...) handles the operation. The method receives
+An operation (InvokeEndpoint, ...) is handled by the resource that has a method with its name. The method receives
 the request's members and returns the response's members, according to the runtime's service model.
 """
 
@@ -96,7 +96,7 @@ def _event_stream(body: bytes) -> bytes:
 
 
 def _event(payload: bytes) -> bytes:
-    """Encode an event: its length and header length, their checksum, the headers, the payload, and a final checksum."""
+    """Encode an event: total and header lengths, their checksum, the headers, the payload, and a final checksum."""
     headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
     lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
     head = lengths + struct.pack("!I", crc32(lengths)) + headers

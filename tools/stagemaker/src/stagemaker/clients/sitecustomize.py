@@ -54,7 +54,7 @@ def redirect(create_client: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def execute_next() -> None:
-    """Execute the sitecustomize that Python would import if this folder were not on its path."""
+    """Execute the sitecustomize that Python would import if this folder were not on sys.path."""
     folder = os.path.realpath(os.path.dirname(__file__))
     spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.realpath(path) != folder])
     if spec is not None and spec.loader is not None:

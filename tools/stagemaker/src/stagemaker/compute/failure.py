@@ -29,7 +29,7 @@ class JobTimedOut(JobStopped):
 
 
 def last_message(lines: Sequence[str]) -> str:
-    """Return the last exception in a program's output, without indented lines; otherwise, the output's last lines."""
+    """Return the last exception message in a program's output or, without an exception, the last lines."""
     traces = [index for index, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
     return "\n".join(message or lines[-5:])

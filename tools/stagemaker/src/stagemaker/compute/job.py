@@ -34,7 +34,7 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder. It is created on first use, so that an error makes the job fail. Raises OSError."""
+        """The job's folder, created on first use. Raises OSError if that fails, which makes the job fail."""
         self.path.mkdir(0o700, exist_ok=True)
         return self.path
 

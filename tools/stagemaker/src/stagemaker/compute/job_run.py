@@ -1,4 +1,4 @@
-"""The base class of all kinds of jobs, which run in a thread and update their record."""
+"""The base class for all kinds of jobs. Each job runs in a thread and updates its record."""
 
 import contextlib
 import logging
@@ -44,7 +44,7 @@ class JobRun:
 
     @cached_property
     def record(self) -> Record:
-        """The job's record as it was when the job started, with the members of the request."""
+        """The job's record at the start of the job, including the members of the request."""
         return self.store.get(self.kind, self.name) or {}
 
     def run(self) -> None:
@@ -128,7 +128,7 @@ class JobRun:
         return ending
 
     def thread_variables(self, instance: Instance | None) -> dict[str, str]:
-        """Return the variables that limit the threads of numeric libraries, by default to the job's share of the cores.
+        """Return variables that limit the threads of numeric libraries to the job's cores and the instance's CPUs.
 
         If many jobs together had more threads than cores, the threads would wait for each other.
         """
@@ -136,7 +136,7 @@ class JobRun:
         return {name: str(cores) for name in THREAD_VARIABLES if name not in os.environ}  # these hold for all jobs
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send memory use in percent of the instance's memory, and CPU use in percent of one CPU, as SageMaker does."""
+        """Send CloudWatch the memory use (% of the instance's memory) and CPU use (% of one CPU), as SageMaker does."""
         if instance:
             memory, cpu = ending.peak / instance.memory, ending.cpu_seconds / max(ending.seconds, 1e-3)
             values = {"MemoryUtilization": memory, "CPUUtilization": cpu}

@@ -27,7 +27,7 @@ def _lazy_client(service: str) -> "cached_property[Any]":
 class Platform:
     """Objects that all jobs of one simulator share. client: a function that creates a client for a service.
 
-    folder: the simulator's folder. sockets_folder: the folder of the model servers' sockets, with a short path.
+    folder: the simulator's folder. sockets_folder: a folder with a short path for the model servers' sockets.
     observed_metrics: by job, the names and values of metrics that a tuning job monitors. network: the settings with
     which jobs call the simulator; None if jobs may not call it.
     """
@@ -81,8 +81,8 @@ class Platform:
     ) -> Sandbox:
         """Return a sandbox for a job, after installing the required packages that are missing from the container.
 
-        folder: the sandbox's folder, by default the job's. shared: the host's folders by their paths in the job.
-        instance: the limits of the installation, by default the job's. has_network: False with EnableNetworkIsolation.
+        folder: the sandbox's folder, by default the job's. shared: host folders by their paths in the job. instance:
+        the limits on pip's resources, by default the job's. has_network: False with EnableNetworkIsolation.
         """
         folder, libraries = folder or job.folder, None
         if requirements:

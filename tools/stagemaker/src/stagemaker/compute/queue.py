@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """A simulator's jobs. At most one job per core computes at a time; the others wait.
+    """The queue of a simulator's jobs. At most one job per core computes at a time; the others wait.
 
-    Work that only waits for other jobs starts at once. If it were queued, it could keep the other jobs from starting.
+    Work that only waits for other jobs starts at once. If it were queued, it could keep those jobs from starting.
     """
 
     def __init__(self, folder: Path):
@@ -32,9 +32,9 @@ class JobQueue:
         self._lock = threading.Lock()
 
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
-        """Queue a job's work, or start it if it does not compute.
+        """Queue a job's work, or start it immediately if `computes` is False.
 
-        Return False if the queue is closed. Raises RuntimeError if no thread can be started.
+        Return False if the queue is closed, otherwise True. Raises RuntimeError if no thread can be started.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 

@@ -1,4 +1,4 @@
-"""The program of training jobs whose image has a built-in algorithm, linear_learner or xgboost.
+"""The program of training jobs that use a built-in algorithm: linear_learner or xgboost.
 
     python -P algorithm_training.py ALGORITHM
 
@@ -20,7 +20,7 @@ REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 
 
 def train(algorithm: Callable[[Path], None], error_class: type[Exception]) -> int:
-    """Train and return the exit code. error_class: the exception for invalid data or settings, with the reason."""
+    """Train, and return the exit code. error_class: the exception that reports invalid data or settings."""
     for folder in ("model", "output"):
         (BASE / folder).mkdir(exist_ok=True)
     try:

@@ -1,8 +1,8 @@
-"""Connect a port in a container without a network to a Unix socket in a shared folder.
+"""Connect a port in a container without network access to a Unix socket in a shared folder.
 
     python bridge.py FROM TO COMMAND...
 
-One of FROM and TO is a port of 127.0.0.1, and the other is a socket's path. A separate process forwards connections
+One of FROM and TO is a port on 127.0.0.1, and the other is a socket's path. A separate process forwards connections
 from FROM to TO, and this process becomes the command. Uses only the standard library.
 """
 

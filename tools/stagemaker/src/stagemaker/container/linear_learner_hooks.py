@@ -19,7 +19,7 @@ MAX_REQUEST_MEGABYTES = 6  # the largest request that SageMaker's built-in algor
 
 
 class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Responds with JSON, or with a line of JSON per row if the request accepts JSON lines."""
+    """Hooks that respond with JSON, or with JSON Lines (one line per row) if the request accepts them."""
 
     needs_module = False
     runs_script = False
@@ -29,7 +29,7 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return load_model(Path(model_dir))
 
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
-        """Return predictions, or 415 for an unknown content type, 400 for invalid data, 406 if Accept is RecordIO."""
+        """Return predictions, or status 415 (unknown content type), 406 (Accept is RecordIO) or 400 (invalid data)."""
         kind, accept_type = media_type(content_type), media_type(accept)
         if kind not in (CSV, JSON, JSON_LINES):
             return Response(

@@ -52,7 +52,7 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """Set the status code. The phrase has no effect: for errors, the body contains it."""
+        """Set the status code. The phrase has no effect, because an error response contains it in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
@@ -82,7 +82,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:
-        """Load model.pt or the only TorchScript file. Raises ValueError if there is none."""
+        """Load model.pt or, without it, the only TorchScript file. Raises ValueError if neither can be loaded."""
         path = Path(model_dir, MODEL_FILE)
         if not path.is_file():
             files = [file for file in sorted(Path(model_dir).iterdir()) if file.is_file() and file.suffix in SUFFIXES]

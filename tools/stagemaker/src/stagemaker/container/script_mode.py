@@ -38,7 +38,7 @@ PYTHON = sys.executable
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script. It keeps the child process, to which signals are forwarded."""
+    """The toolkit's runner of the user's script. It keeps the child process so that signals can be forwarded to it."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
@@ -124,7 +124,7 @@ def last_error(stderr: str) -> str:
 
 
 def failure_reason(stderr: str) -> str:
-    """Return why the script, or pip before it, failed."""
+    """Return why the script failed, or pip, which runs before it."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:

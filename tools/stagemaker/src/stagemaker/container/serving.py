@@ -1,10 +1,10 @@
-"""The program of a model's container, which serves the user's hooks as AWS's scikit-learn image does.
+"""The program of a model's container. It serves the user's hooks as AWS's scikit-learn image does.
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
 GET /ping returns 200 once the model is loaded, or 503 and the error. POST /invocations returns the response of the
 hooks, or 500 and the reason if a hook fails. GET /execution-parameters returns the result of the module's
-execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 without such a function.
+execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 if the module lacks it.
 
 FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
@@ -59,10 +59,10 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the others.
 
-    needs_module, runs_script: whether the user must, or may, provide a module. transform, execution_parameters: replace
-    a module's transform_fn and execution_parameters_fn if there is no module. content_type: the default content type of
-    requests. context: an optional last argument of hooks; classes with a context have a method `respond`, which runs
-    the hooks on a request.
+    needs_module: whether the user must provide a module. runs_script: whether the user may do so. transform,
+    execution_parameters: replace a module's transform_fn and execution_parameters_fn if there is no module.
+    content_type: the default content type of requests. context: an optional last argument of hooks; classes with a
+    context have a method `respond`, which runs the hooks on a request.
     """
 
     needs_module = True
@@ -73,9 +73,9 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array: float32 for text, and 1-D for a single CSV row or column.
+        """Decode a request into an array. Text becomes float32, and a single CSV row or column becomes 1-D.
 
-        On a multi-model endpoint, a 1-D array becomes a row.
+        On a multi-model endpoint, a 1-D array becomes one row.
         """
         array = self._decode(input_data, content_type)
         is_row = array.ndim == 1 and os.environ.get("SAGEMAKER_MULTI_MODEL") == "true"
@@ -192,7 +192,7 @@ class LoadedModel:
 
 
 def list_missing_files(error: BaseException) -> list[str]:
-    """Return paths in the model's folder of missing files, any one of which would have prevented the error."""
+    """Return the paths, relative to the model's folder, at which a file could have prevented the error."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         module = error.name.replace(".", "/")
         return [f"code/{module}.py", f"code/{module}/__init__.py"]
@@ -329,7 +329,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             raise HaltServer(ABRUPT_END, arbiter.WORKER_BOOT_ERROR)
 
     def run_and_explain(self) -> None:
-        """Serve until a signal arrives, or until a worker's exit code 3 or 4 makes gunicorn exit."""
+        """Serve, and exit with gunicorn's status. If it fails before a model is loaded, write output/failure."""
         try:
             self.run()
         except (SystemExit, HaltServer) as error:
@@ -352,7 +352,7 @@ def write_failure(reason: str) -> None:
 
 
 def replace_host_paths(message: str) -> str:
-    """In a message of a server outside a container, replace the host's paths with container paths."""
+    """Replace the host's paths in a message with paths in a container."""
     return message.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 

@@ -54,8 +54,8 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    Before version 1.2-2, a CSV response is one line. For Batch Transform, each prediction has its own line. AWS's
-    multi-model server responds with a JSON list by default, or with one line of CSV.
+    Before image version 1.2-2, a CSV response is one line. In Batch Transform, each prediction is on a separate line.
+    Multi-model endpoints respond with a JSON list by default, or with one line of CSV, as on AWS.
     """
 
     needs_module = False
@@ -63,7 +63,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/libsvm"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several models form an ensemble. Raises ValueError."""
+        """Load the models in a folder; several models form an ensemble. Raises ValueError on failure."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -73,7 +73,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Return predictions, or 415 for unreadable data, 400 for unsuitable data, 406 for an unsupported Accept."""
+        """Predict, or return 415 for unreadable data, 400 for incompatible data, 406 for an unsupported Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -121,7 +121,7 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that was saved by any version or pickled by an older image. Raises ValueError."""
+    """Load a model saved by any XGBoost version, or pickled by an older image. Raises ValueError on failure."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
@@ -140,10 +140,10 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predict with the rounds up to the best one. kind: csv or libsvm.
+    """Predict with the boosting rounds up to the best one, if any. kind: csv or libsvm.
 
-    Absent features are missing values. Raises ValueError for additional features and, in CSV before version 1.3, for
-    several absent features.
+    Absent features are missing values. Raises ValueError if there are too many features or, in CSV before image version
+    1.3, if several are absent.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
     has_too_few = features < trained_features and kind == "csv"

@@ -1,4 +1,4 @@
-"""A check of the environments of images, and of environments that are no longer needed."""
+"""A check of the Python environments for images, including environments that are no longer needed."""
 
 from stagemaker.doctor.result import FAIL, NOTE, OK, Check
 from stagemaker.images.catalogue import package_sets
@@ -8,9 +8,9 @@ from stagemaker.text import format_size
 
 
 def check_images(compiler: Check) -> Check:
-    """Report where each image's packages are, and the size of each environment. compiler: the result for the compiler.
+    """Report where each image's packages are, and the size of each environment. compiler: the compiler check's result.
 
-    Without the packages of the newest scikit-learn image, jobs cannot run.
+    Fails only if the packages of the newest scikit-learn image are missing and cannot be installed.
     """
     problems = {packages: _problem(packages, compiler) for packages in package_sets()}
     results = [f"{packages.name}: {_format_location(packages, problem)}" for packages, problem in problems.items()]

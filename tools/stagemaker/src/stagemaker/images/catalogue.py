@@ -28,7 +28,7 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, linear_learner.FAMILY, pytorch.
 
 
 def package_sets() -> list[PackageSet]:
-    """Return the packages of all images, beginning with the default family."""
+    """Return the package sets of all families, beginning with the default family's."""
     return list(dict.fromkeys(packages for family in FAMILIES for packages in family.package_sets.values()))
 
 
@@ -42,16 +42,16 @@ def family_of(image: str) -> ImageFamily:
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Return whether an image's container on AWS would start serving without a network.
+    """Return whether an image's container on AWS would start serving without network access.
 
-    Images without a family are assumed not to need a network.
+    Images without a family are assumed to do so.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
 
 
 def unsupported_reason(image: str) -> str | None:
-    """Return why jobs with this image cannot run as processes here, or None if they can."""
+    """Return the reason why jobs with this image cannot run as processes here, or None if they can."""
     if family := find_family(image):
         return family.unsupported_reason(image)
     name, names = image_name(image), [family.name for family in FAMILIES]

@@ -20,12 +20,12 @@ class ImageFamily:
 
     repositories: a pattern for image names without registry and tag. tags: a pattern for tags, or None for any tag.
     distribution: the framework's package. package_sets: the packages by the version in an image's tag, the newest
-    first; the version of a single set is empty. old_versions: the versions of tags without a number. version_variable:
-    a job variable with the image's tag or old version. algorithm: the built-in algorithm, for algorithm_training.py.
-    hooks: a file with default hooks for `serve`. metrics: the regular expressions, by metric name, with which SageMaker
-    searches every log. builds_to_serve: a pattern for images whose `serve` builds a package from the script, for which
-    pip needs a network. runs_scripts: whether jobs can have a script. versioned_names: a pattern for images whose tags
-    select the packages.
+    first; the key of a single set is empty. old_versions: the versions of tags without a number, by tag.
+    version_variable: the environment variable for the image's tag or old version. algorithm: the built-in algorithm,
+    for algorithm_training.py. hooks: a file with default hooks for `serve`. metrics: the regular expressions, by
+    metric name, with which SageMaker searches every log. builds_to_serve: a pattern for images whose `serve` builds a
+    package from the script, for which pip needs network access. runs_scripts: whether jobs can have a script.
+    versioned_names: a pattern for images whose tags select the packages.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ImageFamily:
         return self.package_sets[self._nearest_version(image)]
 
     def _nearest_version(self, image: str) -> str:
-        """Return the version that begins like an image's tag, otherwise the next newer one, otherwise the newest."""
+        """Return the version with the tag's first two numbers, or else the next newer one, or else the newest."""
         numbers, versions = self._requested_version(image), list(self.package_sets)[::-1]
         similar_versions = [version for version in versions if numbers and _version_numbers(version)[:2] == numbers[:2]]
         newer_versions = [version for version in versions if numbers and _version_numbers(version) >= numbers]
@@ -82,7 +82,7 @@ class ImageFamily:
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines for a job's log about differences from the image."""
+        """Return lines for a job's log about differences between its environment and the image."""
         lines, numbers, version = [], self._requested_version(image), self._nearest_version(image)
         match, installed_version = VERSION_NUMBER.match(self._tag_version(image)), self.version(image)
         if numbers and numbers != _version_numbers(version):
@@ -102,7 +102,7 @@ class ImageFamily:
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
     def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
-        """Return whether an image's `serve` can start without a network, with these variables."""
+        """Return whether an image's `serve` can start without network access, with these environment variables."""
         # the variable means the opposite of its name: 0, no, false and off disable build isolation
         isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
         if isolation in ("0", "no", "false", "off", "n", "f"):

@@ -1,4 +1,4 @@
-"""The packages of an image, and their environment: the current one, or one that is created once per machine."""
+"""The packages of an image, and their environment: the current one, or one that is created once per user."""
 
 import contextlib
 import fcntl
@@ -74,7 +74,7 @@ class PackageSet:
         return all(installed_version(name) == version for name, version in self.versions.items())
 
     def find(self) -> PythonEnvironment | None:
-        """Return the environment with the packages, or None if it is incomplete or its Python was removed."""
+        """Return the environment, protecting it from removal while this process runs, or None if it is unusable."""
         if self.is_installed:
             return this_python()
         folder = self.folder
@@ -163,7 +163,7 @@ def lock_file(folder: Path) -> Path:
 
 
 def find_python(version: str) -> str | None:
-    """Return the path of a Python of this version, on the PATH or from uv or pyenv, that can create environments."""
+    """Return the path of a Python of this version, from PATH, uv or pyenv, that can create environments, or None."""
     if version not in _pythons:
         folders = [
             Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions"),
@@ -184,7 +184,7 @@ def _version_of_this_python() -> str:
 
 
 def _interpreter(program: str, version: str) -> str | None:
-    """Return the interpreter that a program or pyenv's shim runs, or None if it fails or has the wrong version."""
+    """Return the interpreter behind a program or shim, or None if it fails or has the wrong version."""
     code = (
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )

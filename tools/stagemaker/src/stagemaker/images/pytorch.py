@@ -1,4 +1,4 @@
-"""PyTorch images. They have separate packages, because CPU builds of torch do not support every Python."""
+"""PyTorch images. They have a separate package set, because CPU builds of torch do not support every Python."""
 
 import re
 from pathlib import Path

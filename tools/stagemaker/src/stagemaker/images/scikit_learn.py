@@ -1,4 +1,4 @@
-"""scikit-learn images: the packages of three of AWS's images, chosen by the tag of an image."""
+"""scikit-learn images: the package sets of three of AWS's images, selected by an image's tag."""
 
 import re
 from pathlib import Path

@@ -80,7 +80,7 @@ def sandbox_works() -> bool:
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """Return the arguments that all jobs share. root: an empty folder for files written outside the job's folder."""
+    """Return bubblewrap's arguments for all jobs. root: an empty folder for files written outside the job's folder."""
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
     (root / "etc/hosts").write_text("127.0.0.1 localhost algo-1\n")

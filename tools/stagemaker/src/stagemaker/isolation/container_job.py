@@ -13,7 +13,7 @@ from stagemaker.machine import count_cores
 
 
 class ContainerJob:
-    """A running container, limited by Docker. Its output is copied to this process's output. `close` removes it."""
+    """A running container, with limits enforced by Docker. Its output is copied to stdout. `close` removes it."""
 
     def __init__(self, specification: dict[str, Any]):
         self._engine = docker.from_env()

@@ -28,7 +28,7 @@ REMEDY = "start Docker, or add yourself to the docker group and log in again; `d
 
 
 class Docker(Isolation):
-    """Runs jobs in containers of a Docker engine. pull_images: whether to pull images that do not exist locally."""
+    """Isolation in containers of a Docker engine. pulls: whether to pull images that do not exist locally."""
 
     name = "Docker"
     uses_local_python = False
@@ -154,7 +154,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 def pull(
     engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
 ) -> None:
-    """Pull an image, and report the progress. Raises DockerException, or an error from `check`."""
+    """Pull an image. report: called at the start. Raises DockerException, or an error from `check`."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -164,9 +164,9 @@ def pull(
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build a target of a folder's Dockerfile, unless the image was built from the same files. Raises OSError.
+    """Build a target of a folder's Dockerfile, unless the image has already been built from the same files.
 
-    report: called with a message for each step.
+    report: called with a message for each step. Raises OSError on failure.
     """
     inputs = _digest(folder)
     if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:

@@ -26,7 +26,7 @@ class Instance:
 
 
 def serverless_instance(megabytes: int) -> Instance:
-    """Return a serverless endpoint's instance. It has a CPU for each GB of memory, and a volume of 5 GB."""
+    """Return a serverless endpoint's instance, with one CPU per GB of memory, rounded up, and a 5 GB volume."""
     return Instance(megabytes << 20, math.ceil(megabytes / 1024), 5 << 30)
 
 

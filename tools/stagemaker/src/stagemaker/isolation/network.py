@@ -1,4 +1,4 @@
-"""Let jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
+"""Let jobs without network access reach the simulator: a port inside each job is connected to a Unix socket."""
 
 import os
 import socket

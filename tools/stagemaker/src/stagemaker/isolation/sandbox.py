@@ -44,8 +44,8 @@ class Sandbox:
     """A job's view of the host.
 
     folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a read-only
-    folder of packages. shared_folders: the host's folders by their paths in the job. network: how the job calls the
-    simulator; None if it must not.
+    folder of packages. shared_folders: other host folders, by their paths in the job. network: the settings for calling
+    the simulator, or None if the job must not call it.
     """
 
     folder: Path
@@ -131,14 +131,14 @@ class Isolation:
         return {"PATH": family.python(sandbox.image).search_path, **family.environment_variables(sandbox.image)}
 
     def explain(self, message: str) -> str:
-        """Return an explanation of how this method caused a job's error message, or an empty string."""
+        """Return an explanation of how this isolation method caused a job's error message, or '' if it did not."""
         return ""
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         raise NotImplementedError
 
     def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return the launch of the job's Python outside its sandbox, with a network. command: Python's arguments."""
+        """Return the launch of the job's Python outside its sandbox, with network access. command: its arguments."""
         paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
         return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

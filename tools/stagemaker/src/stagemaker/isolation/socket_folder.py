@@ -1,4 +1,4 @@
-"""A folder for model servers' Unix sockets. Its path is short enough for sockets, even if TMPDIR is not."""
+"""A folder for model servers' Unix sockets. Its path is short enough for sockets, even if TMPDIR is too long."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # length of a socket's
 
 
 def make() -> tuple[Path, locked.FolderLock]:
-    """Create and lock a folder in the first suitable parent. Raises OSError if there is none."""
+    """Create and lock a folder in the first suitable parent. Raises OSError if no parent is suitable."""
     reasons = []
     for parent in parents():
         if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH_BYTES:
@@ -46,7 +46,7 @@ def parents() -> Iterator[Path]:
 
 
 def _is_safe(parent: Path) -> bool:
-    """Return whether other users can neither rename nor remove this user's files in a folder."""
+    """Return whether no other user can rename or remove this user's files in a folder."""
     info = parent.stat()
     is_shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
     return info.st_uid in (0, os.geteuid()) and not is_shared

@@ -1,4 +1,4 @@
-"""A kernel filter (seccomp) of the system calls that jobs in a sandbox cannot use.
+"""A kernel filter (seccomp) that denies some system calls to jobs in a sandbox.
 
 With them, jobs could exchange data by means that no namespace covers: keyrings, the kernel's log, rare sockets, file
 events and file leases. New namespaces are denied, because a process has all capabilities in its own user namespace.

@@ -56,11 +56,11 @@ class Work(ABC):
             raise JobStopped
 
     def clock(self) -> float:
-        """Return a monotonic time in seconds, without the time spent in `make_available`."""
+        """Return a monotonic time in seconds that excludes the time spent in `make_available`."""
         return time.monotonic() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
-        """Make images available. Errors are raised when an image is used. Raises JobStopped when the simulator ends."""
+        """Make images available. Jobs report any errors later. Raises JobStopped when the simulator ends."""
         began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):

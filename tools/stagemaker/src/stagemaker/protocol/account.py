@@ -1,4 +1,4 @@
-"""The simulator's only region and only account, with the bucket and the role that exist from the start."""
+"""The simulator's only region and account, and the bucket and role that exist from the start."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

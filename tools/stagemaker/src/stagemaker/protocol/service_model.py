@@ -75,7 +75,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_response(shape: Shape | None, value: Any) -> Any:
-    """Convert a value for a JSON response: drop unknown members, None and NaN, and convert times to seconds."""
+    """Convert a value for a JSON response: drop unknown members, None and NaN; convert times to epoch seconds."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

@@ -1,4 +1,4 @@
-"""Endpoints, which keep serving invocations of models during updates."""
+"""Endpoints, which keep serving requests while they are updated."""
 
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ class Endpoints(Resource):
 
     Deployment: the deployment in service, or None. Pending: the deployment that will replace it, or None.
     PendingSince: when Pending was requested. Rescaling: whether Pending changes only weights and instance counts.
-    Retiring: the number of old instances that are ending. Alarms: the alarm definitions of the update in progress.
+    Retiring: the number of old instances that are shutting down. Alarms: the current update's alarm definitions.
     """
 
     kind = "Endpoint"

@@ -1,4 +1,4 @@
-"""Endpoint configurations: the models that an endpoint serves, with their instances and shares of the traffic."""
+"""Endpoint configurations: the models that an endpoint serves, their instances and their traffic shares."""
 
 from collections.abc import Iterator
 

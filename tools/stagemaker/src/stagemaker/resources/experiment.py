@@ -71,7 +71,7 @@ class Tracked(Resource):
         return []
 
     def require(self, kind: str, name: str) -> StoredRecord:
-        """Return a record of a kind. Raises ServiceError if it does not exist."""
+        """Return the record with this name and kind. Raises ServiceError if it does not exist."""
         record = self.store.get(kind, name.lower())
         if record is None:
             raise ServiceError("ResourceNotFound", f"{kind} '{name}' does not exist")
@@ -161,7 +161,7 @@ class TrialComponents(Tracked):
         return self._associate("DisassociateTrialComponent", request, is_associated=False)
 
     def BatchPutMetrics(self, request: Record) -> Record:
-        """Add values to the metrics of a component. The operation is part of SageMaker Metrics."""
+        """Add values to the metrics of a component. This operation is part of the separate SageMaker Metrics API."""
 
         def with_values(record: StoredRecord) -> Record:
             metrics = record.internal["Metrics"]
@@ -195,7 +195,7 @@ class TrialComponents(Tracked):
         return StoredRecord(record | members, record.internal | {"Metrics": metrics}, record.revision)
 
     def keep(self, key: str) -> None:
-        """Store an ended job's state in its component, which can then be changed and outlives the job."""
+        """If a job has ended, copy its state to its component, which can then be changed and outlives the job."""
 
         def add_job(record: StoredRecord) -> Record:
             new_record = self._add_job(record)
@@ -213,7 +213,7 @@ class TrialComponents(Tracked):
         return response | {"TrialComponentSummaries": summaries}
 
     def add_job_component(self, request: Record, kind: str, arn: str) -> str:
-        """Add the component of a job with an ExperimentConfig, and return its key.
+        """Add a trial component for a job with an ExperimentConfig, and return the component's key.
 
         With an ExperimentName but no TrialName, the component gets its own trial. Raises ServiceError if the experiment
         or trial does not exist, or if they do not match.
@@ -265,7 +265,7 @@ class TrialComponents(Tracked):
 
 
 def job_members(record: Record, kind: str) -> Record:
-    """Return the members of the component for a job. record: the job's record. kind: the job's kind."""
+    """Return the members of a job's trial component. record: the job's record. kind: the job's kind."""
     activity = kind.removesuffix("Job")
     inputs, outputs = {}, {}
     for channel in record.get("InputDataConfig", []):

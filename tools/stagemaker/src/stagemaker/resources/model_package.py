@@ -218,7 +218,7 @@ def _find_source_specification(store: Store, uri: str) -> Record | None:
 
 
 def _add_digests(package: Record) -> Record:
-    """Add an ImageDigest to each container without one: the SHA-256 of the image's name instead of the image."""
+    """Add an ImageDigest to each container that lacks one. It is the SHA-256 of the image's name, not of the image."""
 
     def add(specification: Record) -> Record:
         digests = [hashlib.sha256(item.get("Image", "").encode()).hexdigest() for item in specification["Containers"]]
@@ -268,14 +268,14 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
 
 
 class StateChanges:
-    """Delivers events to EventBridge promptly and in order. Requests neither wait nor fail because of them."""
+    """Delivers events to EventBridge promptly and in order. Requests do not wait for delivery or fail because of it."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self._periodic = PeriodicDelivery(platform, "state changes", self._send)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Send an event. kind: the resource's kind in the detail-type. detail: a record with JSON values and times."""
+        """Send an event. kind: the resource's kind in the detail-type. detail: a record of JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",

@@ -1,4 +1,4 @@
-"""Pipeline executions, which can be started, stopped, retried and described, and which resume after a restart."""
+"""Pipeline executions, which can be started, stopped, retried and described, and resume when a simulator restarts."""
 
 import contextlib
 import operator
@@ -164,9 +164,9 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
-        """Return an execution's parameters and, for a selective execution, the needed records of its source's steps.
+        """Return an execution's parameters and, for a selective execution, the source's step records that it reuses.
 
-        Parameters that are missing in the request come from the source execution.
+        Parameters that the request of a selective execution lacks come from the source execution.
         """
         selected_names, parameters = selected_steps(request), request.get("PipelineParameters", [])
         if selected_names is None:
@@ -209,7 +209,7 @@ class PipelineExecutions(Resource):
         }
 
     def _add_trial(self, names: Record) -> None:
-        """Create an execution's trial and experiment, unless they exist or their names are invalid."""
+        """Create an execution's experiment and trial if they do not exist. Do nothing if the names are invalid."""
         shape, deadline = operation_model("CreateTrial").input_shape, time.thread_time() + PATTERN_SECONDS
         if value_problems(shape, names, "PipelineExperimentConfig", deadline):
             return
@@ -253,7 +253,7 @@ class PipelineExecutions(Resource):
 
 
 def _steps_between(definition: PipelineDefinition, selected_names: set[str]) -> list[str]:
-    """Return the unselected steps that need selected steps and that selected steps need, directly or indirectly."""
+    """Return the unselected steps on dependency paths from one selected step to another."""
     later_names, earlier_names = set[str](), set[str]()
     for name, step in definition.steps.items():  # each after the steps it needs
         if not (selected_names | later_names).isdisjoint(step.needs):

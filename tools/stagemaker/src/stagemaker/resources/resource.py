@@ -100,7 +100,7 @@ class Resource:
 
     @classmethod
     def message(cls, template: str, key: str, **values: str) -> str:
-        """Return a message about a key, from a template with placeholders. The key can also be an ARN of any kind."""
+        """Fill in the placeholders of a message about a resource. key: its key or, for any kind, its ARN."""
         title = cls.title or cls.arn_type.replace("-", " ")
         return template.format(title=title, name=key, arn=key if key.startswith("arn:") else cls.arn(key), **values)
 
@@ -169,7 +169,7 @@ class Resource:
     def run_once(self, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
         """Carry out a request with `act`, or return the first response if the request's client token is repeated.
 
-        act: returns the response to a request without its token. Raises ServiceError if a different request used it.
+        act: receives the request without its token. Raises ServiceError if a different request used the token.
         """
         token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
         if token is None:
@@ -213,7 +213,7 @@ class Resource:
         )
 
     def listed_value(self, record: Record, member: str) -> Any:
-        """Return the value of a member by which List filters and sorts, or None if it is missing."""
+        """Return the value of a member by which List filters or sorts, or None if it is missing."""
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:

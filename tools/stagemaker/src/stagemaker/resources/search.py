@@ -54,11 +54,11 @@ ALLOWED_OPERATORS = {
 
 @dataclass(frozen=True)
 class Property:
-    """A property in a Search: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
+    """A property in a Search, such as `ModelPackageName`, `InputDataConfig.ChannelName` or `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), value (text or a number), or structure.
-    shape: the shape of one value. read: returns the property's values in a resource. A property in a list can have
-    several values.
+    shape: the shape of one value. read: returns a resource's values of the property; a property in a list can have
+    several.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Property:
 
 
 class Searches(Resource):
-    """The Search operation. Each result contains a resource as Describe returns it, with its tags."""
+    """The Search operation. Each result is a resource as Describe returns it, with its tags."""
 
     kind = "Search"
     arn_type = "search-result"
@@ -201,7 +201,7 @@ def _make_comparison(property_: Property, comparison: str, argument: str) -> Tes
 def _compare_parameter(
     compare: Callable[[Any, Any], bool], comparison: str, value: str, argument: str, as_integer: bool
 ) -> bool:
-    """Compare strings, as numbers if both are numbers. as_integer: whether to ignore a hyperparameter's decimals."""
+    """Compare strings, as numbers if both are numbers. as_integer: whether to truncate `value` to an integer."""
     if comparison in ("Contains", "In"):
         return compare(value, argument)
     number, operand = parse_number(value), parse_number(argument)

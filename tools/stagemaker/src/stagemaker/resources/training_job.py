@@ -75,7 +75,7 @@ class TrainingJobs(JobResource):
 
 
 def add_image_metrics(algorithm: Record) -> Record:
-    """Return an AlgorithmSpecification as Describe returns it, with its image's metric definitions, if any."""
+    """Return an AlgorithmSpecification as Describe returns it: with the image's metric definitions, if any."""
     image_metrics = family_of(algorithm["TrainingImage"]).metric_definitions(algorithm["TrainingImage"])
     return algorithm | {"MetricDefinitions": image_metrics[:MAX_METRICS]} if image_metrics else algorithm
 
@@ -83,7 +83,7 @@ def add_image_metrics(algorithm: Record) -> Record:
 def settings_problem(settings: Record, image: str) -> str | None:
     """Return why a job with these hyperparameters and this image cannot run, or None.
 
-    The hyperparameters must not request distributed training, or a script if the image has only an algorithm.
+    The hyperparameters must not request distributed training, nor a script if the image runs only an algorithm.
     """
     for name, value in settings.items():
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":

@@ -1,6 +1,6 @@
 """Compute the state of an alarm from its metric's data points, according to CloudWatch's documented rules.
 
-moto accepts every alarm and never evaluates it. Requests for alarms are also checked here.
+moto accepts every alarm and never evaluates it. This module also checks requests to create alarms.
 
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
@@ -60,7 +60,7 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
 def alarm_state(alarm: Any, points: Points) -> str | None:
     """Return the state of a moto alarm, or None if its state does not change.
 
-    points: a value for each of the EXTRA_PERIODS and the EvaluationPeriods, oldest first.
+    points: a value or None for each of the EvaluationPeriods and the EXTRA_PERIODS before them, oldest first.
     """
     periods, treatment = alarm.evaluation_periods, alarm.treat_missing_data or "missing"
     datapoints_to_alarm, compare = alarm.datapoints_to_alarm or periods, COMPARISONS[alarm.comparison_operator]

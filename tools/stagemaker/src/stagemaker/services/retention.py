@@ -1,4 +1,4 @@
-"""Limit the metrics and logs in memory, where moto would keep them all.
+"""Limit the memory that metrics and logs use; moto would keep all of them.
 
 Metrics get coarser with age and expire, as in CloudWatch. Unlike in CloudWatch, only the newest log events are kept.
 """
@@ -52,7 +52,7 @@ def age_data(
 
 
 def find_problem(data: Iterable[dict[str, Any]]) -> str | None:
-    """Return why a request's metric data is rejected, or None. moto stores `count` copies of each value."""
+    """Return why a request's metric data is rejected, or None. Counts are limited: moto stores that many copies."""
     total = sum(float(count) for datum in data for count in datum.get("Counts") or [])
     is_allowed = total <= MAX_TOTAL_COUNT  # not for NaN
     return None if is_allowed else f"Counts that add up to more than {MAX_TOTAL_COUNT:,} are not simulated"

@@ -15,13 +15,13 @@ _watchers: set["Changes"] = set()
 
 
 def record_change(keys: object, key: str) -> None:
-    """Notify every watching `Changes` object that a moto mapping has changed. key: the changed key."""
+    """Notify every watching `Changes` object of a change. keys: the changed moto mapping. key: the changed key."""
     for changes in tuple(_watchers):
         changes.record((keys, key))
 
 
 class Changes:
-    """The changes since watching began, recorded per request, because several requests run at the same time."""
+    """The changes since watching began, kept separately for each request, because requests run concurrently."""
 
     def __init__(self) -> None:
         self._thread_local = threading.local()
@@ -54,7 +54,7 @@ class Changes:
         getattr(self._thread_local, "changes", self._uncollected_changes).append(change)
 
     def take_other_changes(self) -> list[Change]:
-        """Return and forget the changes that were not collected for a request to this simulator."""
+        """Return and forget the changes that were made outside requests to this simulator or in failed requests."""
         other_changes = []
         with contextlib.suppress(IndexError):
             while True:

@@ -1,4 +1,4 @@
-"""An SQLite database in a file or in memory. A call that changes it returns when the change is on disk."""
+"""An SQLite database in a file or in memory. Calls that change it return only once the change is on disk."""
 
 import contextlib
 import os
@@ -53,7 +53,7 @@ class Database:
     def open(cls, path: Path) -> "Database":
         """Open a file, or create it if it does not exist.
 
-        Raises OSError and leaves the file unchanged if it cannot be used.
+        If the file cannot be used, raises OSError and leaves it unchanged.
         """
         with contextlib.ExitStack() as exit_stack, _convert_errors(path):
             if not path.exists():

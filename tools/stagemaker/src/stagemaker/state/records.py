@@ -63,9 +63,9 @@ class Store:
     ) -> StoredRecord:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function receives a copy of the record or, if there is none, of the default. It returns the API's members,
-        and may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if there is
-        neither a record nor a default.
+        The function receives a copy of the record or, if it does not exist, of the default. It returns the API's
+        members, and may change the copy's internal members. If it raises an error, nothing changes. Raises KeyError if
+        neither a record nor a default exists.
         """
         with self.transaction() as connection:
             record = self.get(kind, key)
@@ -100,7 +100,7 @@ class Store:
         return [record for _, record in self.items(kind)]
 
     def shared(self, kind: str) -> list[StoredRecord]:
-        """Return all records of a kind in insertion order. They are shared: callers must not change them.
+        """Return all records of a kind in insertion order. Callers share these objects and must not change them.
 
         Unchanged records are decoded only once, so that listing thousands page by page stays fast.
         """
@@ -120,7 +120,7 @@ class Store:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
     def replace(self) -> "Store":
-        """Delete all records, and return a store for new ones. The old store rejects further changes."""
+        """Delete all records, and return a store for new ones. The old store then rejects changes."""
         with self._database.transaction() as connection:
             self._is_replaced = True
             connection.execute("DELETE FROM records")
@@ -132,7 +132,7 @@ def _stored_record(record: str, internal: str, revision: int) -> StoredRecord:
 
 
 def to_json(value: Any) -> str:
-    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON does not support."""
+    """Encode a value, which may contain times, as JSON. Raises TypeError for any other type that JSON lacks."""
     return json.dumps(_encode_times(value))
 
 

@@ -103,7 +103,7 @@ class State:
         return respond
 
     def _store(self, changes: list[Change]) -> None:
-        """Write changes to the disk. Raises OSError if this fails; the next successful write includes them."""
+        """Write changes to disk. If this fails, raises OSError, and the next successful write includes the changes."""
         try:
             self._objects.store_buckets()
             self._objects.store(changes)
@@ -135,7 +135,7 @@ class State:
 
 
 def _write_error_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
-    """Return S3's response to a change that could not be written, with a status that clients do not retry."""
+    """Return S3's error response to a change that could not be written, with a status that clients do not retry."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     start_response("507 Insufficient Storage", headers)

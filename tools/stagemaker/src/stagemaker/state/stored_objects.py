@@ -18,8 +18,8 @@ MAX_BYTES_IN_DATABASE = 64 << 10  # larger contents go to files; writing a row w
 class StoredObjects:
     """Copies of moto's objects on disk, from which moto's objects are restored.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored, for the latest version only. Each
-    large content is written to a file with a new name, so that a row always refers to a complete file.
+    Only an object's latest version is stored: its content, metadata, storage class, ETag, checksum and time. Each large
+    content is written to a file with a new name, so that a row always refers to a complete file.
     """
 
     def __init__(self, database: Database, folder: Path):

@@ -13,7 +13,7 @@ RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
 
 @pytest.mark.parametrize(("name", "body"), [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")])
 def test_bare_text_or_bytes_are_the_body_and_declared_as_html(server: Server, name: str, body: bytes) -> None:
-    """Flask's default type applies and Accept is ignored, so a hook must return a type if it needs a different one."""
+    """Flask's default content type applies and Accept is ignored; for a different type, the hook must return it."""
     response = server.post(name, Accept="text/csv")
     assert (response.status, response.content_type, response.body) == (200, "text/html; charset=utf-8", body)
 

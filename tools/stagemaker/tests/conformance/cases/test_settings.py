@@ -27,7 +27,7 @@ def test_an_environment_variable_sets_the_default_accept_type(server: Server) ->
 
 
 def test_the_program_finds_a_module_and_a_file_next_to_it(server: Server) -> None:
-    """SAGEMAKER_PROGRAM is imported (not run) from SAGEMAKER_SUBMIT_DIRECTORY, where its own imports are found, too."""
+    """SAGEMAKER_PROGRAM is imported (not run) from SAGEMAKER_SUBMIT_DIRECTORY, where its imports are found, too."""
     received = response_json(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
@@ -77,5 +77,5 @@ def test_a_request_that_takes_longer_than_the_timeout_fails(server: Server) -> N
 
 @differs(reason="our server responds with status 500")
 def test_a_request_that_takes_too_long_results_in_status_504(server: Server) -> None:
-    """The proxy in front of the server stops waiting, and the hook keeps running."""
+    """The proxy in front of the server stops waiting, but the hook keeps running."""
     assert server.post("sleep").status == 504

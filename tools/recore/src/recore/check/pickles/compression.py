@@ -1,4 +1,4 @@
-"""Decompress joblib's files. Each file contains one compressed stream, whose first bytes identify the format."""
+"""Decompress files written by joblib. A compressed file is a single stream, whose first bytes identify the format."""
 
 import bz2
 import io
@@ -21,7 +21,7 @@ UNREADABLE_FORMATS = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "
 
 
 def open_decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """Return a file's decompressed content for sequential reading. Raises Unreadable for an unsupported compression."""
+    """Return a file's decompressed content for sequential reading. Raises Unreadable if the format is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_UnclosedFile(file), CHUNK)
     start = content.peek(8)
     for prefix, reason in UNREADABLE_FORMATS.items():

@@ -1,4 +1,4 @@
-"""Read arrays in files that joblib 0.10 to 1.6 wrote. The formats of these versions differ in padding.
+"""Read the arrays in files written by joblib 0.10 to 1.6. The formats of these versions differ in padding.
 
 joblib.load replaces each NumpyArrayWrapper with an array as soon as the opcode BUILD sets the wrapper's state. The
 array follows that opcode in the file, as bytes or, if it consists of Python objects, as a separate pickle.
@@ -20,7 +20,7 @@ MAX_DEPTH = 10  # levels of nested data types
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Return whether a name is NumpyArrayWrapper. Raises ScanError for other names from the same joblib module."""
+    """Return whether a name is joblib's NumpyArrayWrapper. Raises Unreadable for joblib's other names for arrays."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
@@ -68,7 +68,7 @@ def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
 
 
 def _resolve(state: Any, depth: int) -> Any:
-    """Replace descriptions of data types in a data type's state with the data types."""
+    """In a data type's state, replace each description of a data type with that data type."""
     if isinstance(state, tuple):
         return tuple(_resolve(each, depth) for each in state)
     if isinstance(state, Dictionary):

@@ -40,7 +40,7 @@ class Pickle:
 
 
 def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
-    """Read the opcodes of all pickles in the rest of a file, as pickle.load and joblib.load would."""
+    """Scan all pickles in the rest of a file, as pickle.load and joblib.load would read them."""
     pickle = Pickle(name, size)
     reading = _PickleReader(pickle.imports, budget)
     start = file.tell()
@@ -60,7 +60,7 @@ def scan(name: str, size: int, file: IO[bytes], budget: Budget) -> Pickle:
 def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budget) -> None:
     """Add the names that pickle.load would import before it fails at the bytes of an array.
 
-    In an array of objects, pickle.load still uses the memo of the outer pickle. It therefore looks up numpy's names in
+    In an array of objects, pickle.load continues to use the outer pickle's memo. It therefore looks up numpy's names in
     other modules, where they do not exist; these names are not added.
     """
     names: list[tuple[str, str]] = []
@@ -80,7 +80,7 @@ class _PickleReader:
         self.ambiguous = self.calls = False
 
     def read_all(self, file: IO[bytes], joblib: bool) -> None:
-        """Read all pickles, as joblib or as pickle does. Raises an exception if one is invalid."""
+        """Read all pickles as joblib.load (if `joblib`) or pickle.load does. Raises an exception if one is invalid."""
         content = _Opcodes(open_decompressed(file, self._budget), self._budget.limits[VALUE_BYTES])
         self.read_pickle(content, joblib)
         while not content.is_at_end():
@@ -137,7 +137,7 @@ def _require_frame_end(frame_end: int, content: "_Opcodes") -> None:
 
 
 class _Opcodes:
-    """A file from which pickletools reads. max_size: of one value, in bytes; needed because zeros compress well."""
+    """A file from which pickletools reads. max_size: of one value, in bytes; small files can contain huge values."""
 
     def __init__(self, file: io.BufferedReader, max_size: int):
         self._file, self._max_size = file, max_size

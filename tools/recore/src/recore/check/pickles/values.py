@@ -24,7 +24,7 @@ class ScanError(ValueError):
 
 
 class Budget:
-    """Limits on reading a model; without them, small files can take hours. limits: values that replace LIMITS."""
+    """Limits on reading a model; without them, a small file could take hours. limits: values that override LIMITS."""
 
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self.limits = LIMITS | dict(limits or {})

@@ -22,7 +22,7 @@ BUILD_FILES = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.
 
 
 def packed_files(archives: list[Path]) -> dict[str, str]:
-    """Return the SHA-256 of each file in the only archive, by path below the archive's top folder."""
+    """Return the SHA-256 of each file, by path below the top folder. Raises ValueError unless there is one archive."""
     if len(archives) != 1:
         raise ValueError(f"dist contains {len(archives)} archives instead of one")
     files = {}

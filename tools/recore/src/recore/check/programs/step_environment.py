@@ -24,13 +24,13 @@ SERVER = {
 
 
 def clear(folder: Path) -> None:
-    """Remove the contents of a folder, which may be a mount point."""
+    """Remove a folder's contents, but not the folder itself, which may be a mount point."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def unpack(name: str, folder: Path) -> None:
-    """Replace the contents of a folder with an archive's files. name: the channel and the archive, without .tar.gz."""
+    """Replace a folder's contents with an archive's files. name: CHANNEL/ARCHIVE, without .tar.gz."""
     folder.mkdir(exist_ok=True)
     clear(folder)
     with tarfile.open(BASE / "input/data" / f"{name}.tar.gz") as tar:
@@ -62,7 +62,7 @@ def make_variables(step: str, program: str) -> dict[str, str]:
 
 
 def rewrite_configuration(program: str) -> None:
-    """Rewrite the job's configuration files so that they describe a job of train.py."""
+    """Rewrite the job's configuration files so that they describe a job that runs train.py."""
     channels = find_further_channels()
     for name in ("hyperparameters.json", "inputdataconfig.json"):
         path = BASE / "input/config" / name
@@ -72,12 +72,12 @@ def rewrite_configuration(program: str) -> None:
 
 
 def find_further_channels() -> set[str]:
-    """Return this job's channels that the job of step 1 does not have."""
+    """Return the channels of this job that the job of step 1 lacks."""
     return set(json.loads(os.environ.get("SM_CHANNELS", "[]"))) - set(CHANNELS)
 
 
 def _rename(value: str, program: str) -> str:
-    """Replace the program's name with train in file names, in JSON strings, and if it is the entire value."""
+    """Replace the program's name with "train" in file names, as a JSON string, or if it is the entire value."""
     new_value = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
     return "train" if value == program else new_value
 

@@ -1,5 +1,5 @@
-"""Step 1 fails, so there is no model. The job has the archive's files, the packages of the container and
-requirements.txt, one hour, and no network. Only wheels are installed, because the container has no compiler.
+"""Step 1 fails, so there is no model. The job has the archive's files, the packages of the container and of
+requirements.txt, one hour, and no network access. Only wheels are installed, because the container has no compiler.
 
     from helpers import smooth   # setup.py does not list helpers
 

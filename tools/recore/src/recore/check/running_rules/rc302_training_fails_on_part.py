@@ -1,5 +1,5 @@
-"""train.py fails with part of the data. The platform's data have different rows, holes and gaps from the local data, so
-a script that can only train with exactly the local rows may fail there.
+"""train.py fails when it gets only part of the data. The platform's data differ from the local data in their rows,
+drill holes and missing values, so a script that can train only on exactly the local rows may fail there.
 
     assert len(data) == 1277
 

@@ -1,10 +1,10 @@
 """A training job is stopped after an hour and then produces no model. If the data have fewer rows than the challenge's
-1,344, the CPU time is extrapolated from training with all rows and with part of them. The finding is an error only if
-the limit would be exceeded even on four CPUs that are twice as fast as the local ones.
+1,344, the CPU time is extrapolated from training on all rows and on part of them. The finding is an error only if the
+limit would be exceeded even on four CPUs that are twice as fast as the local ones.
 
     GridSearchCV(model, {"alpha": alphas, "degree": range(8)}, cv=10)   # in fit()
 
-Fix: search locally and write the result into train.py, or use fewer and faster models.
+Fix: search for hyperparameters locally and write the result into train.py, or use fewer and faster models.
 """
 
 from recore.check.experiments import Experiments

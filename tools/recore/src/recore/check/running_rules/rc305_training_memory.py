@@ -1,5 +1,5 @@
 """A process that needs more memory than its instance has is killed without a message. If the data have fewer rows than
-the challenge's 1,344, the memory is extrapolated from training with all rows and with part of them.
+the challenge's 1,344, memory use is extrapolated from training on all rows and on part of them.
 
     kernel = inputs @ inputs.T   # rows x rows
 

@@ -1,6 +1,6 @@
 """A pickle refers to classes and functions by module and name. In the training job, train.py is the main program, so a
-class that train.py defines is called `__main__.X`. The server imports train.py as `train`, cannot load the model, and
-never responds to /ping.
+class that train.py defines is called `__main__.X`. The server imports train.py as `train`, so it cannot load the model
+and never responds to /ping.
 
     class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
 

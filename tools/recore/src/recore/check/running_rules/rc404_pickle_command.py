@@ -1,6 +1,6 @@
-"""The model's pickle can run commands when anyone loads it, including the host. A trained model needs no commands, so a
-host will reject such a file. joblib files are also checked. A file that cannot be read completely is also an error,
-because it may hide a command.
+"""The model's pickle can run commands when anyone, including the host, loads it. A trained model needs no commands, so
+a host will reject such a file. joblib files are checked in the same way. A file that cannot be read completely is an
+error, because it may hide a command.
 
     def __reduce__(self): return os.system, ("curl example.org",)
 

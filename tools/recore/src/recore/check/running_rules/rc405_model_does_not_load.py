@@ -1,10 +1,10 @@
-"""Each prediction job starts a new server, which imports train.py and calls model_fn. If that fails, the job ends after
-many minutes with "did not pass the ping health check" and no reason.
+"""Each prediction job starts a new server, which imports train.py and calls model_fn. If that fails, the job ends
+after many minutes with the message "did not pass the ping health check" but no reason.
 
     open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
 
 The finding gives the cause if it is a common one: train.py trains when it is imported, because it has no main guard;
-model_fn trains; or a file of the submission's folder is not uploaded.
+model_fn trains; or a file in the submission's folder is not uploaded.
 
 Fix: follow the message. All files that model_fn needs must be in SM_MODEL_DIR or in the archive.
 """

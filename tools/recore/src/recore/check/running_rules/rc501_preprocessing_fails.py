@@ -1,5 +1,5 @@
 """Step 2 fails, so there are no inputs to predict from. The job has only preprocess.py, the data and the container's
-packages, but no requirements.txt, model, arguments or network.
+packages: no requirements.txt, model, arguments or network access.
 
     from helpers import smooth   # in preprocess.py
 

@@ -1,6 +1,6 @@
 """Public and private data are preprocessed separately, and in production, rows arrive a few at a time. Values that
-depend on the other rows of a file, such as the mean of the file or of a drill hole, then differ from the training data.
-This is a warning: a file of complete drill holes may still score well, although single rows are predicted wrongly.
+depend on the other rows of a file, such as the mean over the file or a drill hole, then differ between training and
+prediction. This is only a warning, because a file of complete drill holes may still score well.
 
     spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
 
@@ -24,7 +24,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_difference(experiments: Experiments) -> str:
-    """Return how a row's inputs depend on the other rows of its file, or "" if they do not."""
+    """Describe how a row's inputs depend on the other rows of its file, or return "" if they do not."""
     count, differences = len(experiments.data.subset), experiments.differences()
     cases = {
         "some": f"only {count} of the file's rows",

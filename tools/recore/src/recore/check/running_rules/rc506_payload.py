@@ -1,6 +1,6 @@
 """The platform sends step 2's file to the model in one request of at most 100 MB. A larger file is rejected, or split
-by lines, so that only the first request has the header. If the data have fewer rows than the challenge's 1,344, the
-size is extrapolated. A single line must not exceed 6 MB.
+into batches of lines, of which only the first has the header. If the data have fewer rows than the challenge's 1,344,
+the size is extrapolated. A single line must not exceed 6 MB.
 
     inputs.to_csv(output)   # 3,651 channels of 17 digits: 93 MB for 1,344 rows
 

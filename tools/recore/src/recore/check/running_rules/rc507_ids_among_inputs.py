@@ -39,7 +39,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_ids(inputs: pd.DataFrame, data: SpectralData) -> dict[str, list[str]]:
-    """Return the input columns that can be derived from the drill hole or from the depths, by source."""
+    """Return the names of input columns that can be derived from the drill hole or the depths, by source."""
     ids: dict[str, list[str]] = {}
     if len(inputs) != data.rows or data.rows < MIN_ROWS:
         return ids

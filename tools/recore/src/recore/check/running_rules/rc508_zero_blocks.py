@@ -1,5 +1,5 @@
-"""In some data files, channels that were not measured are 0 instead of empty. To a model, a block of zeros looks like a
-strong band. In rows of the private file, other channels can be 0, which makes the predictions wrong.
+"""In some data files, channels that were not measured are 0 instead of empty. To a model, a block of zeros looks like
+a strong band. If other channels are 0 in the private file, its predictions are wrong.
 
     spectra = data[channels].fillna(0)   # the inputs keep the block
 
@@ -26,9 +26,9 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_zero_block(inputs: pd.DataFrame, data: SpectralData) -> str:
-    """Describe the longest block of zeros in a spectrum whose inputs contain an equally long block of equal cells.
+    """Describe the longest block of zeros in any spectrum whose inputs contain a similarly long run of equal values.
 
-    Return "" if no row has such a block.
+    Return "" if there is no such spectrum.
     """
     if len(inputs) != data.rows:
         return ""

@@ -1,5 +1,5 @@
-"""Step 3 fails. The server gets the file that preprocess.py wrote as the body of one request, and calls input_fn,
-predict_fn and output_fn, or transform_fn. An exception in one of them ends the job. If the inputs depend on the drill
+"""Step 3 fails. The server gets the output of preprocess.py as the body of one request, and calls either input_fn,
+predict_fn and output_fn or transform_fn. An exception in one of them ends the job. If the inputs depend on the drill
 holes in the data, the model is also tested with inputs for other drill holes.
 
     inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input

@@ -1,5 +1,5 @@
 """The host's score.py compares predictions and assays line by line and column by column. A header counts as a row, and
-an index as a column. If a row is missing, or a number is superfluous or not finite, there is no score.
+an index as a column. If a row is missing, or has too many or non-finite values, there is no score.
 
     return pd.DataFrame(prediction).to_csv()   # with a header and an index
 

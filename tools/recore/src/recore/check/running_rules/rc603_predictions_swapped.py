@@ -1,6 +1,6 @@
-"""The host's score.py takes the first column for silver, the second for arsenic, and so on. If two columns are swapped,
-nothing fails, but both score far below zero. The rule lists columns that fit another target instead of their own; for a
-poor model, this list is uncertain.
+"""The host's score.py takes the first column for silver, the second for arsenic, and so on. If two columns are
+swapped, nothing fails, but both score far below zero. The rule lists columns that fit another target but not their
+own; for a poor model, the list is unreliable.
 
     targets = [name for name in data if name in TARGETS]   # in the order of the file
 
@@ -32,9 +32,9 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
-    """Return pairs of positions: a column that does not fit its own target, and the target that it fits best.
+    """Return pairs of positions: of a column that does not fit its own target, and of the target that it fits best.
 
-    The list is empty if fewer than half of the columns that do not fit their targets fit others, as this may be chance.
+    If fewer than half of the columns that do not fit their own target fit another, which may be chance, return [].
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

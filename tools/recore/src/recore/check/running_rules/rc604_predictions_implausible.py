@@ -1,5 +1,5 @@
-"""Predictions are constant, negative, rounded, or far outside the measured range. Nothing fails, but they score less
-than they could: one value that is ten times too large outweighs hundreds of good ones.
+"""Predictions are constant, negative, rounded, or far outside the measured range. Nothing fails, but the score is
+lower than it could be: one value that is ten times too large outweighs hundreds of good ones.
 
     np.exp(model.predict(inputs))   # has no limit
 
@@ -60,7 +60,7 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
 def is_rounded(estimate: Floats, actual: Floats) -> bool:
     """Return whether all predictions are rounded to integers or to two significant digits, unlike the assays.
 
-    Predictions that are 0 or equal any row's assay, as from a nearest neighbour model, are ignored.
+    Predictions that are 0 or equal to any row's assay, as a nearest-neighbour model's are, are ignored.
     """
     others = np.setdiff1d(estimate, [*actual, 0.0])
     return len(others) >= SHOWN and any(

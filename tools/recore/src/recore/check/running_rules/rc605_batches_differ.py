@@ -1,7 +1,7 @@
-"""Batch Transform splits a file over the payload limit by lines, so only the first request has the header; an endpoint
-gets one row at a time. An input_fn that drops the first line loses a row in each batch; a model that uses the other
-rows in a request makes different predictions. Rows are also sent unsorted, one of them twice: the response needs one
-line for each row, in the order of the request. An endpoint must respond within 60 s.
+"""Batch Transform splits a file above the payload limit into batches of lines, so only the first has the header; an
+endpoint gets one row at a time. An input_fn that always drops the first line loses a row of later batches; a model
+that uses a request's other rows predicts differently. The rule also sends unsorted rows, one of them twice: the
+response needs one line for each row, in the order of the request. An endpoint must respond within 60 s.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a later batch for the header
     inputs.sort_index()                 # predictions are compared with the assays line by line
@@ -65,7 +65,7 @@ def inspect(experiments: Experiments) -> Findings:
 
 
 def find_moved_rows(subset: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:
-    """Compare responses to two orders of rows. If the hooks sort or drop rows, return a message and its level."""
+    """Compare responses to the same rows in two orders. Return a message and level if hooks sort or drop rows."""
     try:
         first = read_response(subset)
     except InvalidPredictions:

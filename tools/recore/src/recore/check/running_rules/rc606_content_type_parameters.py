@@ -1,5 +1,5 @@
-"""Browsers, proxies and many HTTP libraries send `text/csv; charset=utf-8`. The toolkit decodes a body only if its type
-is exactly `text/csv`; otherwise, input_fn gets bytes, and a content type that it may not support.
+"""Browsers, proxies and many HTTP libraries send `text/csv; charset=utf-8`. The server's toolkit decodes a body only
+if its content type is exactly `text/csv`; otherwise, input_fn gets bytes and a content type that it may not support.
 
     if content_type == "text/csv":
 

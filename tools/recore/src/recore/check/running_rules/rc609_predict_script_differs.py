@@ -5,7 +5,7 @@ predictions differ, the score that you compute locally is not the score that you
 
 A predict.py that fails is run again; intermittent failures are reported as such.
 
-Fix: call the server's hooks in predict.py. If preprocess.py rounds the values in its file, round in preprocess().
+Fix: call the server's hooks in predict.py. If preprocess.py rounds its output, do the rounding in preprocess().
 """
 
 from recore.check.experiments import Experiments

@@ -1,8 +1,8 @@
-"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the submission's own held-out
-predictions, each row should be predicted by a model that has not seen its drill hole (RC703). Private data come from
-other holes, so the private score will be close to the held-out score. The rule reports a held-out score below a third
-of the public score. With fewer than twenty holes or 1,000 rows, this is only a note; with fewer than ten holes, it is
-omitted.
+"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the submission's own
+held-out predictions, each row should be predicted by a model that has not seen its drill hole (RC703). Private data
+come from other holes, so the private score will be close to the held-out score. The rule reports a held-out score
+below a third of the public score. With fewer than twenty holes or 1,000 rows, the finding is only a note; with fewer
+than ten holes, the rule is skipped.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 

@@ -1,5 +1,5 @@
-"""On the rows that it was fitted on, the model is worse than the mean of each assay, which scores 0. Usually, rows have
-been paired with the wrong assays, or serving uses different units from training.
+"""On the rows that it was fitted on, the model is worse than predicting each assay's mean, which scores 0. Usually,
+rows have been paired with the wrong assays, or serving uses different units from training.
 
     fit(inputs.sort_index(), targets)   # the rows of targets are in the order of the file
 

@@ -1,7 +1,7 @@
 """train.py writes the submission's own held-out predictions next to the model (held_out.csv). The rule recomputes them
-by running train.py without each fold of drill holes, on some rows of six holes or, with --thorough, on all rows. It
-reports the submission's own predictions if they score clearly higher than the recomputed ones on the same rows: their
-models had probably seen other rows of the hole.
+by running train.py without each fold of drill holes in turn, on some rows of six holes or, with --thorough, on all
+rows. It reports the submission's own predictions if they score clearly higher than the recomputed ones on the same
+rows: the models behind them had probably seen other rows of the same hole.
 
     KFold(5, shuffle=True).split(inputs)   # neighbours of each row are in the training set
 
@@ -69,7 +69,7 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
 
 
 def _failure(fold: FailedFold, experiments: Experiments) -> Finding:
-    """Return the finding for a failed fold: an error if a prediction fails, as hosts also predict unseen holes."""
+    """Return the finding for a failed fold: an error if prediction failed, because hosts also predict unseen holes."""
     holes = list_names(sorted(set(experiments.data.hole[fold.rows].tolist())), SHOWN)
     if fold.step == "predict":
         message = f"A model trained without the drill holes {holes} fails to predict them: {fold.reason}"

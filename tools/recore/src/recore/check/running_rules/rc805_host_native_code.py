@@ -1,4 +1,4 @@
-"""The submission loads libraries of its choice with ctypes. The other rules for hosts cannot observe native code; the
+"""The submission loads arbitrary libraries with ctypes. The other rules for hosts cannot observe native code; the
 sandbox confines it like any other code.
 
     ctypes.CDLL(None).connect(...)

@@ -5,7 +5,7 @@ its line runs: in a hook, this happens at the first request, after training.
         return np.mean(targets)          # and `import numpy as np` is missing
     %matplotlib inline                   # only a notebook understands this
 
-Fix: correct the line, define or import the name, or delete the remains of a notebook. Undefined names are found by
+Fix: correct the line, define or import the name, or delete leftover notebook commands. Undefined names are found by
 pyflakes; annotations are ignored.
 """
 

@@ -3,7 +3,7 @@
 
     from mdl import TARGETS              # step 2 has no mdl.py
 
-Fix: move the code that `preprocess.py` needs into it, and import it from there in other files. An import inside a
+Fix: move the code that `preprocess.py` needs into it; other files can import it from there. An import inside a
 function is a warning, because the function may be called only by `train.py`.
 """
 

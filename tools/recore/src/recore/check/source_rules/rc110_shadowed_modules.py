@@ -1,7 +1,7 @@
 """The folder of the scripts comes first on a job's Python path. A file with the name of a package, such as `scipy.py`,
 is imported instead of the package, even by the container's own programs. A file with the name of a standard library
-module, such as `random.py`, breaks libraries in ways that are hard to recognise. If there is both `estimators.py` and a
-folder `estimators`, Python imports only one of them.
+module, such as `random.py`, breaks libraries in ways that are hard to recognise. If `estimators.py` and a folder
+`estimators` both exist, Python imports only one of them.
 
 Fix: rename the file or the folder, and correct its imports.
 """

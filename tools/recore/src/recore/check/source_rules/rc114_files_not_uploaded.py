@@ -53,7 +53,7 @@ def _fix_data(script: Script) -> str:
 
 
 def _is_certain(context: Context, script: Script) -> bool:
-    """Return whether a file is read unconditionally and its absence is not handled."""
+    """Return whether code certainly reads a file: unconditionally, and without handling its absence."""
     is_handled = context.handles("OSError", "FileNotFoundError", "IOError")
     return script.executes(context) and not context.conditional and not is_handled
 
@@ -84,7 +84,7 @@ def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findi
 
 
 def _check_defaults(script: Script) -> Findings:
-    """Yield findings about arguments whose default is a local path, which the platform does not replace."""
+    """Yield findings about arguments whose default is a local path; the platform passes no other path."""
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue

@@ -3,8 +3,8 @@ wrong position, columns are shifted or empty, and the score drops without any er
 
     TARGETS = ["AsPPM", "AgPPM", "AuPPM", ...]       # the first two are swapped
 
-Fix: copy the list from the template's `preprocess.py`. The rule checks lists called TARGETS, and every collection that
-contains at least 60% and at least eight of the targets (all if there are fewer). Dicts and sets may have any order.
+Fix: copy the list from the template's `preprocess.py`. The rule checks lists called TARGETS, and collections that
+contain at least 60% and at least eight of the targets (all, if these are fewer). Dicts and sets may have any order.
 """
 
 import ast
@@ -65,7 +65,7 @@ def _names(node: ast.AST) -> list[str]:
 
 
 def _difference(names: list[str], targets: tuple[str, ...], ordered: bool) -> str:
-    """Return how names that are meant to be the targets differ from them, or "" if they do not."""
+    """Describe how a list of target names differs from the targets, or return "" if it does not."""
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         return f"it contains {list_names(repeated, 3)} more than once"
     missing = [name for name in targets if name not in names]

@@ -1,5 +1,5 @@
-"""The platform runs `preprocess.py` without arguments, so it uses the defaults of `--input` and `--output`. If jobs
-have no /opt/ml, `run` and `check` pass both paths, so that only this rule detects a wrong default.
+"""The platform runs `preprocess.py` without arguments, so it uses the defaults of `--input` and `--output`. If local
+jobs have no /opt/ml, `run` and `check` pass both paths, and only this rule detects a wrong default.
 
     parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")
 
@@ -43,7 +43,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _leads_to(path: str, needed: str) -> bool:
-    """Return whether a path is the needed one, or a parent folder to which the script may add the rest."""
+    """Return whether a path is the required one, or a parent folder to which the script may append the rest."""
     path = posixpath.normpath(path)
     return path == needed or needed.startswith(f"{path.rstrip('/')}/")
 
@@ -60,7 +60,7 @@ def _declared_options(script: Script) -> Iterator[Declared]:
 
 
 def _may_use_other_paths(script: Script, declared: list[Declared]) -> bool:
-    """Return whether the script mentions other processing paths, or sets or tests the arguments."""
+    """Return whether the script mentions other processing paths, sets the arguments, or tests them."""
     known = {id(node) for _, _, default in declared for node in _resolved_nodes(default, script)}
     for node, _ in script.nodes:
         match node:

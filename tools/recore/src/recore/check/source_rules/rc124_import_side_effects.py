@@ -1,5 +1,5 @@
 """The model server imports `train.py`, and `train.py` usually imports `preprocess.py`. Code outside functions runs
-whenever a file is imported: the server would retrain, or fail because it has neither data nor arguments.
+whenever a file is imported: the server would train a model again, or fail because it has neither data nor arguments.
 
     model = fit(*read(os.environ["SM_CHANNEL_TRAINING"]))     # at the top level
 
@@ -31,7 +31,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _find_effect(node: ast.AST, script: Script) -> str | None:
-    """Describe an action of a node that only the script's own step may perform, or return None."""
+    """Describe a node's action if only the script's own step may perform it; otherwise, return None."""
     if direct := _direct_effect(node, script):
         return direct
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:

@@ -99,7 +99,7 @@ def _check_quoted(name: str, value: str, fix: str, location: Location) -> Findin
 
 
 def _is_one_of(value: ast.expr | None, constants: tuple[str, ...]) -> bool:
-    """Return whether a keyword's value is one of these constants, or is not a constant and may be one of them."""
+    """Return whether an argument's value is one of these constants, or an expression that may evaluate to one."""
     return value is not None and (not isinstance(value, ast.Constant) or value.value in constants)
 
 

@@ -5,8 +5,8 @@ the build fails, and the client uploads the archive from an earlier build. Witho
     setup(name="mine", py_modules=["train", "preprocess"])
 
 Fix: import only setuptools, call `setup()` once, and list existing modules by name in `py_modules` and `packages`.
-`find_packages()` with literal arguments is evaluated. Other expressions, such as a list comprehension, cannot be read:
-instead, check the `src.tar.gz` that the build writes.
+`find_packages()` with literal arguments is evaluated. Other expressions, such as a list comprehension, cannot be read;
+in this case, check the `src.tar.gz` that the build writes.
 """
 
 import ast
@@ -53,7 +53,7 @@ def _import_problems(setup: SetupFile) -> Findings:
 
 
 def _upload_problems(source: SubmissionSource) -> Findings:
-    """Yield problems that also stop `recore run`: links out of the folder, or patterns that setuptools rejects."""
+    """Yield problems that also stop `recore run`: links that leave the folder, or patterns that setuptools rejects."""
     try:
         source.uploads  # noqa: B018 - it is determined once, for all rules
     except (ValueError, OSError, RuntimeError) as error:

@@ -37,7 +37,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _join_lines(manifest: str) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number. A line that ends with a backslash is joined with the next line."""
+    """Yield logical lines, each with the number of its first line. A final backslash joins a line with the next one."""
     joined, start = "", 0
     for number, line in enumerate([*manifest.splitlines(), ""], 1):
         joined, start = joined + line, start or number

@@ -110,7 +110,7 @@ def _editable_problem(path: str, entry: str) -> Problem:
 
 
 def _correction(line: str) -> str | None:
-    """Return how to write a conda line or a pip command as a requirement, or None if its meaning is unclear."""
+    """Return a fix that rewrites a conda line or a pip command as a requirement, or None if its meaning is unclear."""
     corrected_line = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
     corrected_line = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", corrected_line)
     with suppress(InvalidRequirement):
@@ -119,7 +119,7 @@ def _correction(line: str) -> str | None:
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:
-    """Return the problem with a path or a `file:` URL, or None if it is uploaded."""
+    """Return the problem with a path or a `file:` URL and its fix, or None if the path is uploaded."""
     address = line.requirement.url if line.requirement and line.requirement.url else line.spec
     path = re.sub(r"\[[^]]*\]$", "", address.removeprefix("file:").strip())
     name = posixpath.normpath(path)

@@ -4,8 +4,8 @@ one submission then run with different versions.
 
     scikit-learn==1.5.0                  # the container has 1.9.0
 
-Fix: remove the line, or pin exactly the container's version. The versions that the challenge's first template listed
-belong to the former image: remove those lines.
+Fix: remove the line, or pin exactly the container's version. The challenge's first template listed the versions of the
+former image: remove those lines.
 """
 
 from recore.check.container import VERSIONS

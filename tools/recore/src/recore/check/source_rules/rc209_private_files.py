@@ -1,7 +1,7 @@
 """Everybody who can see the submission can read the upload. Data, models, keys and version control folders in it are
-errors, and so are keys and tokens inside files; the finding gives the line number, not the text. Possible passwords are
-warnings. Tables, pickles and files of more than 10 MB are also warnings, because a small table of constants may be
-intended.
+errors, and so are keys and tokens inside files; the finding gives the line number, not the text. Possible passwords
+are warnings. Tables, pickles and files of more than 10 MB are also warnings, because they may be intended, such as a
+table of constants.
 
     graft data                           # in MANIFEST.in
     TOKEN = "ghp_..."                    # in train.py
@@ -97,7 +97,7 @@ def _find_credentials(source: SubmissionSource, name: str) -> Findings:
 
 
 def find_credentials(content: bytes) -> Iterator[tuple[int, str]]:
-    """Yield each credential's line number and most specific kind."""
+    """Yield the line number and the most specific kind of credential for each line that contains one."""
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
         line = line[:MAX_LINE_LENGTH]
         for kind, pattern in PATTERNS.items():

@@ -50,7 +50,7 @@ strategy_options = add_options(
 
 @contextmanager
 def report_interrupt(operation: str) -> Iterator[None]:
-    """Print after an interrupt that the operation continues without this command."""
+    """If the context is interrupted, print that the operation continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
@@ -89,8 +89,8 @@ def deploy(variants: tuple[str, ...], as_json: bool) -> None:
 def update(version: int | None, variants: tuple[str, ...], as_json: bool, **strategy: Any) -> None:
     """Replace the versions that the endpoint serves, without losing requests.
 
-    By default VERSION, or the latest approved one, becomes variant A. New instances start before old instances stop;
-    requests are shifted all at once, first a part and then the rest (canary), or in steps (linear).
+    By default, VERSION, or the latest approved one, becomes variant A. New instances start before old ones stop.
+    Requests are shifted all at once, in two parts (canary), or in several steps (linear).
 
     \b
     Example:

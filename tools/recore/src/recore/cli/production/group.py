@@ -29,7 +29,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Report rejected requests and failed work with a one-line message. Failed work has exit status 1."""
+    """Exit with status 1 and a one-line message if work fails. Raises ValueError if a request fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from recore.production.project import WorkFailedError
@@ -108,7 +108,7 @@ def show_costs(command: str, lines: Sequence[str]) -> None:
 def show_outcome(outcome: "Outcome", as_json: bool, costs: Sequence[str] = ()) -> None:
     """Print the result of a command, and the command to run next.
 
-    costs: lines already printed by show_costs, for the JSON output.
+    costs: the lines that show_costs has already printed, to include in the JSON output.
     """
     if as_json:
         next_command = f"production {outcome.next_command}" if outcome.next_command else None

@@ -79,9 +79,9 @@ def train(
 def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra: bool, as_json: bool) -> None:
     """Predict the samples of a data file in a batch job.
 
-    FILE contains raw spectra in the challenge's schema. For each row, in order, the output has a name, the IDs, whether
-    the row lies inside or outside the model's domain, and the assays. A row that cannot be predicted has no assays, and
-    stderr shows the reason. Each call runs a new job, which Ctrl-C stops.
+    FILE contains raw spectra in the challenge's schema. The output has a row for each row of FILE, in the same order,
+    with its name and IDs, whether it lies inside the model's applicability domain, and its assays. A row that cannot be
+    predicted has no assays, and stderr shows the reason. Each call starts a new job; Ctrl-C stops it.
 
     Exit status: 0 success, 1 the job failed or a row could not be predicted, 2 usage error or invalid input.
 
@@ -180,9 +180,9 @@ def retrain(
     """Train a submission on new data, to replace the version in use.
 
     The version in use is the version that the endpoint serves, otherwise the latest approved version. Its
-    hyperparameters are reused, and its held-out score is shown next to the new one. With --approve, a new version whose
-    score is not lower is approved; otherwise the exit status is 1. With --update, the endpoint then serves the new
-    version. If the command is interrupted, repeat it to continue.
+    hyperparameters are reused, and its held-out score is shown next to the new one. With --approve, the new version is
+    approved unless its score is lower by more than --tolerance; if so, the exit status is 1. With --update, the
+    endpoint then serves the new version. If the command is interrupted, repeat it to continue.
 
     \b
     Example:

@@ -94,10 +94,10 @@ def monitor(
 
     Reads clients' requests to ENDPOINT, by default the setting ENDPOINT_NAME, compares them with the training data of
     the version in use, and writes an HTML report. The test may be repeated at any time. A drill hole is tested when 20
-    of its samples have arrived, or when none has arrived for 24 hours. Samples without a drill hole count as one hole
-    per day.
+    of its samples have arrived, or 24 hours after its latest sample. Samples without a drill hole count as one hole per
+    day.
 
-    The alarm that --alarm creates is ENDPOINT-VERSION-drift. `update --alarm` rolls back if this alarm fires.
+    --alarm creates the alarm ENDPOINT-VERSION-drift; `update --alarm` rolls back if it fires.
 
     Exit status: 0 no drift, 1 drift, 2 usage error, or nothing to test.
 

@@ -27,7 +27,7 @@ def normalise_text(text: str) -> str:
 
 
 def normalise_number(cell: str) -> str:
-    """Convert a number with a long minus or full-width digits, or a dash that means a missing number, to ASCII."""
+    """Convert a number with a Unicode minus or full-width digits, or a dash for a missing value, to ASCII."""
     if cell.isascii():
         return cell
     plain = cell.translate(NUMBER_CHARACTERS)

@@ -51,7 +51,7 @@ MIN_PREFIXED = 7  # columns with the same prefix
 
 @dataclass(frozen=True)
 class ChannelName:
-    """A parsed channel name: its number, its unit (or ""), and its other words, such as scan mir abs."""
+    """A parsed channel name: its number, its unit (or ""), and its other words, such as "scan mir abs"."""
 
     number: float
     unit: str
@@ -85,10 +85,10 @@ def axis_unit(header: str, is_header: bool = False) -> str:
 
 
 def axis_unit_of_comments(comments: str) -> str:
-    """Return the unit of the axis in lines of comments, or "" if they state none. Raises Ambiguity if it is ambiguous.
+    """Return the unit of the axis that lines of comments state, or "" if they state none. Raises Ambiguity if unclear.
 
-    A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not before a
-    number, as in a setting such as a laser's wavelength.
+    A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not if a number
+    follows it, as in the setting of a laser's wavelength.
     """
     parts = [part for line in comments.splitlines() for part in _find_axis_parts(line)]
     return axis_unit(", ".join(parts)) if parts else ""
@@ -110,10 +110,10 @@ def mentions_axis(line: str) -> bool:
 
 
 def channel_prefixes(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the prefixes of channels, such as "m" of m7497.96, the most common one first.
+    """Return the prefixes of channel names, such as "m" in m7497.96, the most common one first.
 
-    At least half of the names have the first prefix. Other columns that are merely numbered, such as bio1 to bio19, are
-    not channels.
+    Return () unless at least half of the names have the most common prefix. Other prefixes of columns that are merely
+    numbered, such as bio1 to bio19, are omitted.
     """
     numbers: dict[str, list[str]] = {}
     for name in names:
@@ -147,7 +147,7 @@ def wavelength_unit(words: str, numbers: Sequence[float]) -> str:
 def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> ChannelName | None:
     """Parse the name of a column. Return None if it is not the name of a channel.
 
-    prefixes: the prefixes of the table's channels.
+    prefixes: the prefixes of the table's channel names.
     """
     prefix, name = split_prefix(name, prefixes)
     match = CHANNEL.fullmatch(name)
@@ -164,5 +164,5 @@ def parse_channel(name: str, marks: Marks, prefixes: Sequence[str] = ()) -> Chan
 
 
 def is_numeric(name: str) -> bool:
-    """Return whether a name has only digits and marks, so that it is probably meant as the number of a channel."""
+    """Return whether a name consists only of digits and marks, and is thus probably meant as a channel's number."""
     return NUMERIC.fullmatch(name) is not None

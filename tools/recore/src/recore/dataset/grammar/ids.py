@@ -75,7 +75,7 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
-    """Return the positions of columns that can be this ID: the column with its name, otherwise all similar ones."""
+    """Return the positions of columns that can contain this ID: the column of this name, otherwise similar ones."""
     exact = [position for position, name in columns.items() if name == column]
     if exact:
         return exact[:1]
@@ -87,7 +87,7 @@ def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:
 
 
 def _id_pattern(column: str) -> str:
-    """Return a pattern for the names of columns that contain this ID."""
+    """Return a regular expression that matches the names of columns that can contain this ID."""
     if column in DEPTHS:
         return DEPTH_NAMES[column]
     known = challenge()
@@ -108,7 +108,7 @@ def quote_option(option: str) -> str:
 
 
 def is_filler(cells: Iterable[str]) -> bool:
-    """Return whether all cells are row numbers, or all are dates or empty."""
+    """Return whether the cells are row numbers, or whether each of them is a date or empty."""
     cells = list(cells)
     numbers = [int(cell) for cell in cells if cell.isascii() and cell.isdigit() and len(cell) < 10]
     if len(cells) > 1 and len(numbers) == len(cells) and numbers[0] in (0, 1):

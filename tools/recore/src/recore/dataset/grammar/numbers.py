@@ -86,7 +86,7 @@ class Evidence:
     other_columns: set[int] = field(default_factory=set)
 
     def add_line(self, line: int, cells: list[str], positions: Collection[int] | None = None) -> None:
-        """Add a line's cells, by default all of them. Once a mark is certain, only lines with the other mark matter."""
+        """Add a line's cells, by default all of them. Once a mark is certain, lines without the other are skipped."""
         for mark, other in ((".", ","), (",", ".")):
             if self.certain[mark] and not any(other in cell for cell in cells):
                 return
@@ -131,7 +131,7 @@ class Evidence:
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:
-        """Raise Ambiguity if a number can mean both 1234 and 1.234."""
+        """Raise Ambiguity if a number, such as 1,234, can mean both 1234 and 1.234."""
         if cell := next((cell for column, (_, cell) in self.ambiguous.items() if column not in self.other_columns), ""):
             raise Ambiguity(
                 "decimal",

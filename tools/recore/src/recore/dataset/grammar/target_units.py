@@ -19,7 +19,7 @@ MAX_CONTENT = {"ppm": 1e6, "pct": 100.0, "ppb": 1e9, "g/kg": 1000.0}  # a sample
 
 
 def unit_of(target: str) -> str:
-    """Return the unit of a target as in --column, such as ppm, or as in score.py if it cannot be converted."""
+    """Return a target's unit as written in --column, such as ppm, or, if it cannot be converted, as in score.py."""
     stated = challenge().unit(target)
     unit = SYNONYMS.get(stated.lower(), stated.lower())
     if unit not in VALUES_PER_UNIT:
@@ -54,9 +54,9 @@ def name_key(name: str) -> str:
 
 
 def find_target(header: str) -> tuple[str, str] | None:
-    """Return the target (not an element) and its unit in a header such as `pH (H2O)`, `clay %` or `EC [dS/m]`.
+    """Return the target and the unit that a header such as `pH (H2O)`, `clay %` or `EC [dS/m]` states.
 
-    The unit is "" if the header has none. Return None for any other header.
+    The unit is "" if the header has none. Return None for any other header, including those of elements.
     """
     keys = _keys(challenge())
     ends = [position + 1 for position, letter in enumerate(header) if letter.isalnum()] if keys else []

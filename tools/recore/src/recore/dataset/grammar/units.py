@@ -91,7 +91,7 @@ def to_ascii(text: str) -> str:
 
 
 def split_units(header: str) -> tuple[list[str], str]:
-    """Return the units of concentration in a string from `to_ascii`, each once, and the string without the units."""
+    """Return the distinct units of concentration in a string from `to_ascii`, and the string with a | for each unit."""
     units: list[str] = []
 
     def replace_unit(match: re.Match[str]) -> str:

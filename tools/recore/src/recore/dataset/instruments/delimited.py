@@ -34,7 +34,7 @@ MAX_CHANNELS = 100_000  # in a spectrum: columns in a table, or lines in a file 
 
 
 def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> Iterator[MeasuredSpectrum | Problem]:
-    """Yield the spectra in a text file, and a problem for each line of a table without a valid spectrum.
+    """Yield the spectra in a text file, and a problem for each table line that has no valid spectrum.
 
     A file of two columns is the spectrum of `sample`; a file of more columns is a table with a header of wavenumbers,
     in which several lines for one sample are replicates. Raises ValueError or Ambiguity for other files.
@@ -84,12 +84,12 @@ def _two_columns(
 
 
 def _stated_unit(header: str, table: TextTable, reading: ReadingOptions, is_header: bool = False) -> str:
-    """Return the unit in a header, otherwise in the lines above it. is_header: whether it is the header of the axis."""
+    """Return the unit stated in a header, otherwise above it, or "". is_header: whether it is the axis's header."""
     return _resolve(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptions) -> str:
-    """Return the quantity in one of the headers, otherwise in the lines above them."""
+    """Return the quantity stated in one of the headers, otherwise in the lines above them, or "" if none is stated."""
 
     def read() -> str:
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
@@ -99,12 +99,12 @@ def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptio
 
 
 def _quantity_in_name(sample: str, reading: ReadingOptions) -> str:
-    """Return the quantity in the name of a line, as in a transposed spectrum. Single letters are ignored."""
+    """Return the quantity stated in the name of a line, as in a transposed table. Single letters are ignored."""
     return _resolve(reading.convert, lambda: stated_quantity(sample, is_header=False) if len(sample) > 1 else "")
 
 
 def _resolve(option: str | None, read: Callable[[], str]) -> str:
-    """Call `read`. Return "" if it raises an Ambiguity that the option resolves."""
+    """Return the result of `read`, or "" if it raises an Ambiguity that the user's option resolves."""
     try:
         return read()
     except Ambiguity:
@@ -178,7 +178,7 @@ def _table(
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """Return the kind of a line of monotonic numbers, judging by its first cell, or "" if it can be a spectrum."""
+    """Describe a line of monotonic numbers by its first cell if it is an axis or header; otherwise, return ""."""
     if mentions_axis(sample):
         return "a second axis"
     is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None

@@ -18,9 +18,9 @@ from recore.listing import count
 
 
 def find_files(names: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Return the files that paths, folders and patterns specify, each once, and remarks.
+    """Return (files, remarks): the unique files that paths, folders and patterns match, and remarks on ignored ones.
 
-    Broken links are included, so that a missing file is reported. Raises ValueError if a folder or pattern has no file.
+    Broken links are included, so that they are reported. Raises ValueError if a folder or pattern matches no file.
     """
     files: dict[str, Path] = {}
     remarks: list[str] = []
@@ -60,7 +60,7 @@ def _natural_order(path: Path) -> list[tuple[str, int]]:
 
 
 def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Problem]:
-    """Yield the spectra in a file, and a problem for each unusable one. Never raises because of a file's contents."""
+    """Yield the spectra in a file, and a Problem in place of each ValueError or OSError."""
     is_opus, sample = False, ""
     try:
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Read Bruker OPUS files with brukeropus, after checks, because damaged files can make brukeropus hang."""
+"""Read Bruker OPUS files with brukeropus, but check them first, because damaged files can make brukeropus hang."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def check_block(block: str) -> None:
 
 
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[MeasuredSpectrum]:
-    """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or lacks the block."""
+    """Yield the spectrum in the chosen block. Raises UnusableFile if the file is damaged or the block is unusable."""
     try:
         with np.errstate(all="ignore"):
             measured = _read_spectrum(path, sample, replicate, block)
@@ -75,9 +75,9 @@ def _read_spectrum(path: Path, sample: str, replicate: str, block: str) -> Measu
 
 
 def _read_blocks(path: Path) -> dict[str, list["Data"]]:
-    """Read the spectra by brukeropus's key, beginning with the last one stored.
+    """Return lists of spectra by brukeropus's key, each in reverse order of storage.
 
-    brukeropus gets only spectra and parameters inside the file; invalid sizes would keep it busy for hours.
+    Only spectra and parameters inside the file are passed to brukeropus; invalid sizes would keep it busy for hours.
     """
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 

@@ -20,8 +20,8 @@ class ReadingOptions:
 
     block: the block of an OPUS file. unit: the unit of a text file's axis. convert: the scale of reflectance, or "none"
     for absorbance. decimal: "point" or "comma". sample: the column of the sample names. name: a regular expression for
-    complete file names, with the groups `sample` and `replicate`. only_spectra: whether to remark on a table's other
-    columns. id_columns: the columns of IDs.
+    complete file names, with the groups `sample` and `replicate`. only_spectra: whether to report a table's other
+    columns as ignored. id_columns: the columns of IDs.
     """
 
     block: str = "absorbance"

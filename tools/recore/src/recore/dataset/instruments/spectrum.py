@@ -102,8 +102,8 @@ class Problem:
 def to_spectrum(measured: MeasuredSpectrum, unit: str | None = None, convert: str | None = None) -> Spectrum:
     """Convert a measured spectrum to absorbance by descending wavenumber.
 
-    unit, convert ("fraction" or "percent" for reflectance or transmittance, "none" for absorbance): override the file's
-    statements. Raises ValueError if the spectrum is invalid, Ambiguity if the meaning of its numbers is ambiguous.
+    unit, convert ("fraction" or "percent" for reflectance or transmittance, "none" for absorbance): override the file.
+    Raises ValueError if the spectrum is invalid, or Ambiguity if the meaning of its numbers is ambiguous.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
         raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
@@ -134,8 +134,8 @@ def check_positive(position: float, name: str = "") -> None:
 def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[str], in_schema: bool = False) -> Numbers:
     """Convert an axis to cm-1, in the order of the file.
 
-    stated: the unit in the file, or "". option: the user's unit. in_schema: whether to allow any channels. Raises
-    ValueError if x is not an axis, and Ambiguity if its unit is ambiguous.
+    stated: the unit in the file, or "". option: the user's unit. in_schema: whether the file is in the challenge's
+    schema, which allows any channels. Raises ValueError if x is not an axis, and Ambiguity if its unit is ambiguous.
     """
     if len(x) < 2:
         raise ValueError(f"{len(x)} channels are not a spectrum")
@@ -171,7 +171,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
 
 
 def _guess_unit(x: Numbers) -> str:
-    """Return "cm-1" if an axis without a unit cannot be in any other unit. Otherwise, raises Ambiguity."""
+    """Return "cm-1" if an axis without a unit cannot be in any other unit. Raises Ambiguity otherwise."""
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     steps = np.diff(x)
     if x.min() in (0, 1) and (np.abs(steps) == 1).all():
@@ -194,9 +194,9 @@ def _guess_unit(x: Numbers) -> str:
 
 
 def _can_rise_as_wavelengths(x: Numbers) -> bool:
-    """Return whether an ascending axis can be in wavelengths, because it does not look like mid-infrared wavenumbers.
+    """Return whether an ascending axis can be wavelengths, that is, does not look like mid-infrared wavenumbers.
 
-    The step of a Fourier-transform spectrometer is a fraction of its laser's wavenumber, such as 3.857 cm-1.
+    The step of a Fourier-transform spectrometer is its laser's wavenumber over a power of two, such as 3.857 cm-1.
     """
     halvings = np.log2(LASER * (len(x) - 1) / (x[-1] - x[0]))
     is_laser = abs(halvings - round(halvings)) < STEP_TOLERANCE
@@ -211,7 +211,7 @@ def _is_stretched(steps: Numbers) -> bool:
 
 
 def explain_peaks(x: Numbers) -> str:
-    """If many steps differ by factors, explain that the channels are peaks or selected bands; otherwise return ""."""
+    """Explain that the channels may be peaks if many steps between them are irregular; otherwise, return ""."""
     steps = np.abs(np.diff(x))
     smaller, larger = np.minimum(steps[1:], steps[:-1]), np.maximum(steps[1:], steps[:-1])
     if (larger > IRREGULAR_RATIO * smaller).sum() <= MAX_IRREGULAR * len(smaller):
@@ -283,8 +283,8 @@ def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
 
 
 def looks_like_reflectance(spectrum: Spectrum) -> bool:
-    """Return whether a non-negative spectrum is too high, lowest in water bands, or highest where rocks absorb
-    least."""
+    """Return whether a non-negative spectrum is too high for absorbance, lowest in water bands, or highest
+    where rocks absorb least."""
     values = spectrum.absorbance
     if values.min() < 0:
         return False

@@ -1,8 +1,8 @@
 """Audit hook that reports the audit events of a Python program. Python imports this file at start-up.
 
 Each line is a JSON object: the kind of event (network, files, processes, native), its name (event), its arguments
-(what), and the file and line of the submission that caused it, if any. Access to files is reported only outside the
-folders of a job. With RECORE_AUDIT=file, lines go to the file `events` next to this one. With RECORE_AUDIT=log, as in a
+(what), and the file and line of the submission that caused it, if any. File access is reported only outside the job's
+folders. With RECORE_AUDIT=file, lines go to the file `events` next to this one. With RECORE_AUDIT=log, as in a
 judged run, only the lines of a submission's scripts and of the Python processes that they start go to standard output,
 after PREFIX. A hook cannot be removed, but code in other languages, or a program that imports ctypes, can bypass it:
 the hook observes, the sandbox protects.
@@ -38,7 +38,7 @@ SCRIPTS = ("train.py", "preprocess.py")
 
 
 class Reporter:
-    """Reports events to an open file, each line with a prefix."""
+    """A reporter that writes each event to an open file, as a line with a prefix."""
 
     def __init__(self, file: int, base: str, prefix: bytes = b""):
         self.file, self.prefix = file, prefix
@@ -74,7 +74,7 @@ class Reporter:
         return KINDS.get(event)
 
     def is_outside(self, path: Any, writes: bool) -> bool:
-        """Return whether a path is outside the files that a step needs."""
+        """Return whether a path is outside the folders that a step may read or, if it `writes`, may write to."""
         if not isinstance(path, str | bytes | os.PathLike) or not path:
             return False
         absolute = os.path.abspath(os.fsdecode(path))
@@ -83,7 +83,7 @@ class Reporter:
         return not is_inside and (writes or not absolute.startswith(SYSTEM_FILES))
 
     def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
-        """Write one line for each distinct event, unless a library or the server causes it routinely."""
+        """Write a line for an event unless it is a duplicate, or a library or the server causes it routinely."""
         location, library, server, importing = self.caller()
         printable = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
         what = " ".join(os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in printable)
@@ -107,7 +107,7 @@ class Reporter:
         os.write(self.file, (b"\n" if self.prefix else b"") + self.prefix + line.encode() + b"\n")
 
     def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
-        """Return the location in the submission, if any, and whether a library, the server or an import was called."""
+        """Return the location in the submission, if any, and whether a library, the server or an import is involved."""
         frame: FrameType | None = sys._getframe(2)
         library = server = importing = False
         while frame:

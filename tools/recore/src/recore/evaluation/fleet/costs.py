@@ -19,10 +19,10 @@ class Bound:
 def bound_costs(
     seconds: int, price: float, *, submissions: int = 0, tied: int = 0, folds: int = 0, package_lists: int = 0
 ) -> Bound:
-    """Return the bound, assuming that every job runs to its time limit.
+    """Return an upper bound, assuming that every job runs to its time limit.
 
     seconds: the time limit of train.py and preprocess.py. price: dollars per instance-hour. tied: the number of
-    submissions whose held-out scores are recomputed by one preprocessing job and one training job per fold.
+    submissions whose held-out scores are recomputed, each by one preprocessing job and one training job per fold.
     package_lists: the number of distinct lists, each fetched by one job.
     """
     run = (1 + 2) * seconds + (2 + 3) * JOB_SECONDS  # train, 2 x preprocess; 2 x predict, 3 x score
@@ -31,7 +31,7 @@ def bound_costs(
 
 
 def count_instances(submissions: int, jobs: int) -> dict[str, int]:
-    """Return the maximum number of instances that a round uses at a time, by type of job."""
+    """Return the maximum number of instances that a round uses at the same time, by type of job."""
     running = min(jobs, submissions)
     return {"training": running, "processing": 3 * running, "transform": 2 * running}
 

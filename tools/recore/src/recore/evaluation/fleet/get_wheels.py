@@ -1,6 +1,6 @@
-"""Script of a processing job that downloads the packages in a requirements.txt as wheels. It has a network but no data.
+"""Script of a processing job, with network access but no data, that downloads a requirements.txt's packages as wheels.
 
-Only wheels are downloaded: pip runs a package's code to build it, and this job's role can read the round's files.
+Only wheels are downloaded: pip would run a package's code to build it, and this job's role can read the round's files.
 """
 
 import subprocess

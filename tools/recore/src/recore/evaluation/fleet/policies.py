@@ -1,6 +1,6 @@
 """IAM policies of the two roles of a round on AWS: one for submissions' jobs, one for scoring with private assays.
 
-A submission's jobs run without a network, so its code cannot use their role. Even if it could, it could not read the
+A submission's jobs have no network access, so its code cannot use their role. Even if it could, it could not read the
 private assays.
 """
 

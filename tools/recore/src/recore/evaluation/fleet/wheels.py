@@ -1,4 +1,4 @@
-"""Wheels of packages that submissions require but the container lacks, fetched once for each requirements.txt.
+"""Wheels of packages that submissions require but the container lacks, fetched once for each distinct requirements.txt.
 
 No job of a submission has network access. The job that fetches wheels does, but it sees only the names of the packages
 and runs none of their code.
@@ -58,7 +58,7 @@ def list_packages(requirements: bytes) -> bytes:
 
 
 def packages_to_fetch(files: Mapping[str, bytes]) -> bytes | None:
-    """Return the requirements that must be fetched, or None if the container has all packages. Raises StepFailed."""
+    """Return the packages to fetch, or None if the container has all of them. Raises StepFailed like list_packages."""
     requirements = files.get(REQUIREMENTS, b"")
     return list_packages(requirements) if needs_more_packages(requirements) else None
 

@@ -42,16 +42,16 @@ class DomainError(ValueError):
 
 
 class PrincipalComponents:
-    """Principal components. mean: (bins,). loadings: (components, bins). variances: of the scores, (components,)."""
+    """Principal components. mean: (bins,). loadings: (components, bins). variances: (components,), of the scores."""
 
     def __init__(self, mean: np.ndarray, loadings: np.ndarray, variances: np.ndarray) -> None:
         self.mean, self.loadings, self.variances = mean, loadings, variances
 
     @classmethod
     def fit(cls, snv: np.ndarray, n_components: int | None = None) -> "PrincipalComponents":
-        """Fit `number` components, by default the fewest that explain EXPLAINED_VARIANCE, but at least 2.
+        """Fit `n_components` components, by default the fewest that explain EXPLAINED_VARIANCE, but at least 2.
 
-        The number is at most MAX_COMPONENTS, and lower if there are few rows.
+        There are at most MAX_COMPONENTS, and fewer (even 1) if the number of rows or the rank is low.
         """
         variances, vectors = np.linalg.eigh(np.cov(snv.T))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
@@ -94,15 +94,15 @@ class Domain:
         self._limits = reference["t2_limit"], reference["q_limit"]
 
     def snv(self, spectra: np.ndarray) -> np.ndarray:
-        """Return the binned SNV (rows, bins) of spectra (rows, channels); NaN if a spectrum is flat or has a gap."""
+        """Return the binned SNV (rows, bins) of spectra (rows, channels), NaN for flat or incomplete spectra."""
         return bin_snv(spectra[:, self._positions])
 
     def statistics(self, spectra: np.ndarray, snv: np.ndarray) -> np.ndarray:
-        """Return `row_statistics` for spectra (rows, channels) without gaps. snv: their binned SNV."""
+        """Return `row_statistics` for spectra (rows, channels) without missing values. snv: their binned SNV."""
         return row_statistics(self.components, spectra[:, self._positions], snv)
 
     def describe(self, spectra: np.ndarray) -> list[Description | None]:
-        """Compare each spectrum with the domain. The result is None for a spectrum that is flat or has a gap.
+        """Return a description of each spectrum, or None if the spectrum is flat or has missing values.
 
         t2, q: in units of their limits. distance: the larger of the two. bands: the ranges of wavenumbers whose
         deviations exceed their limits, in descending order of deviation.
@@ -125,10 +125,10 @@ class Domain:
         ]
 
     def compare(self, snv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return T2, Q and the deviations of binned SNV spectra (rows, bins): (rows,), (rows,) and (rows, bins).
+        """Return T2 (rows,), Q (rows,) and the deviations (rows, bins) of spectra given as binned SNV (rows, bins).
 
-        All are in units of their limits. A bin's deviation is its distance from the mean or its residual, whichever is
-        larger in these units.
+        All are in units of their limits. A bin's deviation is its difference from the mean or its residual, whichever
+        has the larger magnitude in these units.
         """
         residuals = self.components.residuals(snv)
         t2, q = self.components.t2(snv) / self._limits[0], np.sum(residuals**2, axis=1) / self._limits[1]
@@ -137,7 +137,7 @@ class Domain:
         return t2, q, np.where(abs(shape_distances) > abs(unexplained), shape_distances, unexplained)
 
     def find_bands(self, deviations: np.ndarray) -> list[dict[str, float]]:
-        """Return the bands of adjacent bins with deviations (bins,) above 1: ends in cm-1, and largest deviation."""
+        """Return the bands (limits in cm-1, largest deviation) of adjacent bins whose deviations (bins,) exceed ±1."""
         odd = np.flatnonzero(abs(deviations) > 1)
         runs = np.split(odd, np.flatnonzero(np.diff(odd) > 1) + 1) if len(odd) else []
         bands = [
@@ -152,9 +152,9 @@ class Domain:
 
 
 def bin_snv(spectra: np.ndarray) -> np.ndarray:
-    """Return the SNV of spectra (rows, channels), averaged in at most MAX_BINS equal bins: (rows, bins).
+    """Return the SNV of spectra (rows, channels), averaged in at most MAX_BINS bins of equal width: (rows, bins).
 
-    Channels that remain at the end are not used. A spectrum that is flat or has a gap becomes NaN.
+    Leftover channels at the end are ignored. A spectrum that is flat or has missing values becomes NaN.
     """
     rows, channels = spectra.shape
     width = max(1, math.ceil(channels / MAX_BINS))
@@ -172,8 +172,8 @@ def bin_snv(spectra: np.ndarray) -> np.ndarray:
 def row_statistics(components: PrincipalComponents, spectra: np.ndarray, snv: np.ndarray) -> np.ndarray:
     """Return the statistics by which spectra are compared, (rows, 4 + PARTS).
 
-    They are the logarithms of T2 and Q, the mean and the logarithm of the standard deviation of the absorbance, and the
-    mean residual of each part.
+    They are log T2, log Q, the mean absorbance, the logarithm of the absorbance's standard deviation, and the mean
+    residual of each part of the spectrum.
     """
     residuals = components.residuals(snv)
     parts = [part.mean(axis=1) for part in split_parts(residuals)]
@@ -185,7 +185,7 @@ def row_statistics(components: PrincipalComponents, spectra: np.ndarray, snv: np
 
 
 def split_parts(values: np.ndarray) -> list[np.ndarray]:
-    """Split values (..., bins) into the parts whose mean residuals are statistics."""
+    """Split values (..., bins) along the bins into at most PARTS parts of about equal width."""
     return np.array_split(values, min(PARTS, values.shape[-1]), axis=-1)
 
 
@@ -198,8 +198,8 @@ def fit_file(data_file: Path, group: str) -> Reference:
 def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarray) -> Reference:
     """Fit a reference to spectra (rows, channels). wavenumbers: (channels,), cm-1. holes: (rows,), names or numbers.
 
-    Limits are quantiles of rows' statistics from components fitted without the row's hole: theoretical limits of Q
-    would exclude one in five good rows from a new hole. Raises DomainError if rows are too few or all equal.
+    Limits are quantiles of the rows' statistics, each from components fitted without the row's hole; theoretical Q
+    limits would exclude one in five good rows from a new hole. Raises DomainError if rows are too few or all equal.
     """
     order = np.argsort(-wavenumbers)
     usable = order[np.isnan(spectra[:, order]).mean(axis=0) <= MAX_GAPS]
@@ -240,7 +240,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """Choose the rows whose statistics are stored: the first of each hole, or of random holes if there are many."""
+    """Choose the rows whose statistics are stored: the first rows of each hole or, if many, of random holes."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_PER_HOLE])
@@ -251,7 +251,7 @@ def choose_rows(codes: np.ndarray) -> np.ndarray:
 def cross_fit(
     spectra: np.ndarray, snv: np.ndarray, codes: np.ndarray, n_components: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistics and residuals of each row, from components that were fitted without its hole.
+    """Return the statistics and residuals of each row, computed with components fitted without its hole.
 
     If there are few holes, the folds divide rows instead of holes. codes: (rows,), the number of each row's hole.
     """
@@ -267,7 +267,7 @@ def cross_fit(
 
 
 def band_limits(deviations: np.ndarray) -> list[float]:
-    """Return a limit for each bin of deviations (rows, bins), such that no bin exceeds its limit in 99% of the rows."""
+    """Return a limit for each bin of deviations (rows, bins), such that 99% of the rows are within all limits."""
     scales = np.sqrt(np.mean(deviations**2, axis=0))
     scales = np.maximum(scales, 1e-9 + 1e-3 * scales.max())
     largest = np.quantile(np.max(abs(deviations) / scales, axis=1), CONFIDENCE)
@@ -288,7 +288,7 @@ def round_digits(values: np.ndarray) -> list[list[float]]:
 def read_spectra(path: Path, group: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read wavenumbers, spectra (rows, channels) and holes from a data file; empty cells are NaN. Raises DomainError.
 
-    group: the column of the holes. Without this column, each row counts as a hole.
+    group: the column of the holes. Without this column, each row counts as a separate hole.
     """
     try:
         names = pa.csv.open_csv(path).schema.names

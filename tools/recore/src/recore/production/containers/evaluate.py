@@ -55,7 +55,7 @@ def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]
 
 
 def extract_held_out(model: Path, target: Path) -> None:
-    """Write the held-out predictions in a model.tar.gz to a file. Raises ScoreError."""
+    """Extract the held-out predictions from a model.tar.gz to a file. Raises ScoreError."""
     try:
         with tarfile.open(model) as archive:
             members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
@@ -88,7 +88,7 @@ def to_one_line(error: Exception) -> str:
 
 
 def write_measured(assays: pa.Table, predicted: pa.Table, path: Path) -> None:
-    """Write the assays to a CSV, with empty cells for missing predictions."""
+    """Write the assays to a CSV, with empty cells where predictions are missing."""
     empty = pa.scalar("", pa.string())
     columns = [pc.if_else(pc.equal(predicted[name], ""), empty, assays[name]) for name in assays.column_names]
     with gzip.open(path, "wb", compresslevel=1) as file:

@@ -1,4 +1,4 @@
-"""The expected error of a prediction and its 90% interval, from held-out predictions.
+"""Estimate the expected errors and 90% intervals of predictions from held-out predictions.
 
 The method is split conformal prediction (Papadopoulos et al., "Inductive confidence machines for regression", ECML
 2002): the errors of held-out predictions, whose assays are known, give the quantiles of the errors of new predictions.
@@ -34,11 +34,11 @@ class CalibrationError(ValueError):
 
 
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
-    """Return the calibration that expected_error() uses, as JSON.
+    """Return the calibration for expected_error(), which can be saved as JSON.
 
     held_out, assays: (rows, targets), NaN for missing values. holes: (rows,). names: the targets' names. For each
-    target, the result has the range of the assays (null without assays) and the error curves (null if fewer than 20
-    rows have both values).
+    target, the calibration contains the range of the assays (null if there are none) and the error curves (null if
+    fewer than 20 rows have both values).
     """
     known = np.isfinite(held_out) & np.isfinite(assays)
     pairs = [(held_out[rows, column], assays[rows, column], holes[rows]) for column, rows in enumerate(known.T)]
@@ -54,7 +54,7 @@ def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names
 
 
 def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str], group: str) -> Calibration:
-    """Return the calibration for a held_out.csv and the data file of the same rows. Raises CalibrationError.
+    """Return the calibration for a held_out.csv and the data file with the same rows. Raises CalibrationError.
 
     group: the column of the drill holes.
     """
@@ -68,9 +68,9 @@ def calibrate_files(held_out: Path, data_file: Path, names: Sequence[str], group
 def expected_error(
     calibration: Calibration, name: str, predicted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a target's expected errors, and the lower and upper ends of the 90% intervals. All arrays are (rows,).
+    """Return a target's expected errors and the lower and upper bounds of its 90% prediction intervals, each (rows,).
 
-    An expected error is the root mean square error of similar held-out predictions, or NaN if these are too few.
+    An expected error is the root mean square error of similar held-out predictions. All are NaN if these are too few.
     """
     curves = calibration["targets"][name]["curves"]
     if curves is None:
@@ -84,16 +84,16 @@ def expected_error(
 
 
 def lowest_value(assays: Sequence[float] | None) -> float:
-    """Return the lowest possible value of a target from its range of assays: 0, or -inf if an assay is negative."""
+    """Return a target's lowest possible value, given the range of its assays: 0, or -inf if an assay is negative."""
     return 0.0 if assays is None or assays[0] >= 0 else -np.inf
 
 
 def interval_ends(
     predicted: np.ndarray, low: np.ndarray, high: np.ndarray, lowest: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both ends of the prediction intervals. low, high: quantiles of the errors. All arrays are (rows,).
+    """Return the bounds of the prediction intervals. low, high: quantiles of the errors. All arrays are (rows,).
 
-    An interval always contains the prediction, and no values below `lowest` unless the prediction is lower.
+    An interval always contains the prediction, and values below `lowest` only if the prediction is lower.
     """
     return (
         np.minimum(predicted, np.maximum(predicted + low, lowest)),
@@ -102,7 +102,7 @@ def interval_ends(
 
 
 def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dict[str, list[float]]:
-    """Return a target's error curves, with a point for each bin. tail: the fraction of errors beyond each end."""
+    """Return a target's error curves, with one point per bin. tail: the fraction of errors beyond each bound."""
     errors = measured - predicted
     bins = split_bins(predicted)
     quantiles = [conformal_quantiles(errors[rows], np.array([tail])) for rows in bins]
@@ -115,7 +115,7 @@ def make_curves(predicted: np.ndarray, measured: np.ndarray, tail: float) -> dic
 
 
 def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each bin, in ascending order of median. Bins with equal medians (often 0) are merged."""
+    """Return the rows of each bin, by ascending median prediction. Bins with equal medians (often 0) are merged."""
     count = min(max(len(predicted) // BIN_ROWS, 1), MAX_BINS)
     bins: list[np.ndarray] = []
     for rows in np.array_split(np.argsort(predicted, kind="stable"), count):
@@ -129,7 +129,7 @@ def split_bins(predicted: np.ndarray) -> list[np.ndarray]:
 def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lower and upper quantiles of errors (rows,). tails: the fractions of errors beyond each quantile.
 
-    A new error has each of the n + 1 ranks among n errors with equal probability (Papadopoulos et al. 2002).
+    A new error is equally likely to have any of the n + 1 ranks among n errors (Papadopoulos et al. 2002).
     """
     ordered, count = np.sort(errors), len(errors)
     low = np.maximum(np.floor((count + 1) * tails), 1).astype(int) - 1
@@ -138,9 +138,9 @@ def conformal_quantiles(errors: np.ndarray, tails: np.ndarray) -> tuple[np.ndarr
 
 
 def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
-    """Return the largest of TAILS with which intervals calibrated on some holes cover enough assays from the others.
+    """Return the largest of TAILS for which intervals calibrated on some holes cover enough assays from other holes.
 
-    pairs: each target's predictions, assays and holes, three arrays (rows,).
+    pairs: for each target, the predictions, assays and holes, each (rows,).
     """
     coverages = [measure_coverage(*pair) for pair in pairs]
     coverage = [each for each in coverages if each is not None]
@@ -151,7 +151,7 @@ def choose_tail(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> f
 
 
 def measure_coverage(predicted: np.ndarray, measured: np.ndarray, holes: np.ndarray) -> np.ndarray | None:
-    """For each of TAILS, return the fraction of assays in intervals calibrated on other holes, or None for few rows."""
+    """For each of TAILS, return the coverage of intervals calibrated on other holes, or None if rows are too few."""
     _, numbers = np.unique(holes, return_inverse=True)
     parts = numbers % MAX_PARTS
     inside = np.zeros((len(TAILS), len(measured)), dtype=bool)

@@ -1,12 +1,12 @@
 """The features container, which computes a model's inputs from raw spectra with the submission's preprocess.py.
 
-As the program of a processing job, this file packs model.tar.gz for the container:
+As the script of a processing job, this file packs model.tar.gz for the container:
 
     channels.json          {"columns": [...]}, the header of the training file
-    reference.json         the reference fitted to its spectra; missing if spectra cannot be compared
+    reference.json         the reference fitted to its spectra; omitted if it cannot be fitted
     code/                  this file, domain.py, row_notes.py, challenge.json and the submission's preprocess.py
 
-As the script that the container serves, it accepts CSV, with or without a header, or one or more spectra as JSON. It
+As the container's inference script, it accepts CSV, with or without a header, or one or more spectra as JSON. It
 returns CSV: the index, the inputs that preprocess.py computes, and the spectrum's position relative to the domain. If
 the content type is "text/csv; bad-rows=empty", a bad row has empty inputs, and its last cell contains the reason.
 """
@@ -71,9 +71,9 @@ class Columns:
         self._last_header: tuple[Row, Sequence[int | None]] = [], []  # most requests have the same header
 
     def arrange(self, rows: Iterable[Row], source: str = "the request") -> Iterator[Row]:
-        """Yield the cells of rows in the order of `names`, empty for missing IDs. The first row may be a header.
+        """Yield each row's cells in the order of `names`, empty for missing IDs. The first row may be a header.
 
-        source: the name of the rows in messages. Raises SpectraError.
+        source: a name for the rows in messages. Raises SpectraError.
         """
         rows = iter(rows)
         first = next(rows, None)
@@ -111,9 +111,9 @@ class Columns:
         return not keys.isdisjoint(self.ids) or keys.issuperset(map(column_key, self.channels))
 
     def _find_positions(self, header: Row, source: str) -> list[int | None]:
-        """Return the position in a header of each of `names`, or None for a missing ID. Raises SpectraError.
+        """Return the position of each of `names` in a header, or None for a missing ID. Raises SpectraError.
 
-        The index is the column with the training file's index name, otherwise the first column.
+        The index is the column with the same name as in the training file or, if that is missing, the first column.
         """
         if repeated := find_repeated(header):
             raise SpectraError(f"{source}: the column {repeated!r} appears more than once")
@@ -293,7 +293,7 @@ def read_request(input_data: str | bytes, content_type: str, ids: Collection[str
 
 
 def write_inputs(inputs: "pd.DataFrame") -> str:
-    """Return inputs as CSV with all digits."""
+    """Return inputs as CSV with full precision."""
     return str(inputs.to_csv(lineterminator="\n"))
 
 
@@ -314,11 +314,11 @@ def read_csv(body: str) -> Iterator[Row]:
 
 
 class Number(str):
-    """A number with the digits written in JSON."""
+    """A JSON number with its digits as written."""
 
 
 def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:
-    """Yield a header, and a row of cells for each spectrum in JSON. Raises SpectraError."""
+    """Yield a header, then a row of cells for each spectrum in a JSON request. Raises SpectraError."""
     try:
         document = json.loads(body, parse_float=Number, parse_int=Number, parse_constant=reject_constant)
     except RecursionError:
@@ -391,9 +391,9 @@ def get_field(spectrum: dict[str, Any], key: str, name: str) -> str:
 def write_archive(
     columns: Sequence[str], reference: Mapping[str, Any] | None, code: Mapping[str, bytes], target: Path
 ) -> None:
-    """Write the container's model.tar.gz. Equal arguments give equal bytes.
+    """Write the container's model.tar.gz. Equal arguments produce identical bytes.
 
-    columns: the training file's columns. reference: the reference of its spectra. code: the files for code/.
+    columns: the training file's columns. reference: the reference fitted to its spectra. code: the files in code/.
     """
     contents = {"channels.json": json.dumps({"columns": list(columns)}, ensure_ascii=False).encode()}
     if reference:

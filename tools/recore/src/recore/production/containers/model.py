@@ -6,9 +6,9 @@ As the entry point of a training job, this file runs submission/train.py and add
     code/submission/       the submission's files
     expected_error.json    the calibration of expected errors
 
-As the script that the container serves, it returns the submission's own CSV by default. JSON responses add units,
-expected errors, 90% intervals, flags and the domain. "text/csv; details=yes" returns the domain, the values, the lower
-and upper ends of their intervals, and the reason if a row could not be predicted.
+As the container's inference script, it returns the submission's CSV by default. JSON responses add units, expected
+errors, 90% intervals, flags and the domain. "text/csv; details=yes" requests the domain, the values, the lower and
+upper bounds of their intervals, and the reason if a row could not be predicted.
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def transform_fn(model: ServedSubmission, data: str | bytes, content_type: str, 
 
 
 def write_details(model: ServedSubmission, request: str, notes: Sequence[row_notes.Note]) -> str:
-    """Return a line with details for each row of a request, which has a header."""
+    """Return a line of CSV with details for each row of a request. The request has a header."""
     header, *rows = [row for row in csv.reader(io.StringIO(request)) if row]
     notes = notes or [None] * len(rows)
 
@@ -217,7 +217,7 @@ def main() -> None:
 
 
 def run_train(submission: Path, here: Path) -> None:
-    """Run train.py as if it were the entry point. If it fails, exit in the same way."""
+    """Run train.py as if it were the entry point. If it fails, exit with its status or signal."""
     variables = dict(os.environ)
     if "PYTHONPATH" in variables:  # the toolkit adds the folder of the entry point
         folders = variables["PYTHONPATH"].split(os.pathsep)
@@ -237,7 +237,7 @@ def run_train(submission: Path, here: Path) -> None:
 
 
 def end(status: int) -> NoReturn:
-    """Exit with the status of a child process, or by the signal that killed it."""
+    """Exit with a child process's status or, if a signal killed the child, terminate with the same signal."""
     if status < 0:
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)

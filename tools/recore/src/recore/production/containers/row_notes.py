@@ -1,6 +1,6 @@
-"""Pass a note on each row from the first container to the second: its position in the domain, or why it has no inputs.
+"""Pass notes on rows from the first container to the second: a row's position in the domain, or why it has no inputs.
 
-A note is the last cell of a line, as JSON. A bad row does not affect other rows.
+A note is URL-encoded JSON in the last cell of a line. A bad row does not affect other rows.
 """
 
 import json
@@ -36,7 +36,7 @@ def has_parameter(content_type: str, parameter: str) -> bool:
 def compute_by_row(
     rows: Sequence[Row], compute: Callable[[Sequence[Row]], Sequence[Result]]
 ) -> list[Result | RowProblem]:
-    """Return each row's result or RowProblem. If `compute` fails for several rows, call it for each half of them."""
+    """Return each row's result or RowProblem. If `compute` fails for several rows, retry with each half."""
     if not rows:
         return []
     try:

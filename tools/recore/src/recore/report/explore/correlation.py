@@ -48,7 +48,7 @@ def section(binned: BinnedData) -> Section:
 
 
 def correlation_table(binned: BinnedData) -> pd.DataFrame:
-    """Return the number of rows and each bin's correlation for each varying assay with MIN_ROWS positive values."""
+    """Return a row for each varying assay with MIN_ROWS positive values: their number and correlations with bins."""
     bins = [f"{value:.1f}" for value in binned.wavenumbers]
     table = {}
     for name, column in binned.data.assays.items():

@@ -75,8 +75,8 @@ def section(binned: BinnedData, private: BinnedData | None) -> Section:
 def estimate_noise(spectra: Floats) -> float:
     """Return the upper quartile, over channels, of the noise's standard deviation in spectra (rows, channels).
 
-    Differences of a high order contain only noise, multiplied by the root of a binomial coefficient. Sharp bands do not
-    affect the median over rows (times 1.4826, as for a normal distribution) and the quartile.
+    High-order differences along channels contain only noise, scaled by the root of a binomial coefficient. The median
+    over rows (times 1.4826, as for a normal distribution) and the quartile are robust to sharp bands.
     """
     if spectra.shape[1] <= DIFFERENCE_ORDER:
         return 0.0
@@ -86,9 +86,9 @@ def estimate_noise(spectra: Floats) -> float:
 
 
 def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
-    """Return unique pairs of near rows, nearest first, with the columns row_1 < row_2, distance and correlation.
+    """Return unique pairs of similar rows, nearest first, with the columns row_1 < row_2, distance and correlation.
 
-    Pairs are found by their principal component scores, because near spectra have near scores.
+    Pairs are found by their principal component scores, because similar spectra have similar scores.
     """
     from scipy.spatial import cKDTree
 

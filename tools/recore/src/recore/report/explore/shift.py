@@ -163,7 +163,7 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 
 def held_out_holes(binned: BinnedData, private: BinnedData, model: Components) -> pd.DataFrame:
-    """Return each hole's number of rows and fractions of rows beyond the limits of components fitted without the hole.
+    """Return, for each hole, the number of rows and the fractions beyond the limits of components fitted without it.
 
     For a private hole, the components are fitted to all public rows; for a public hole, to the other public holes.
     """

@@ -28,7 +28,7 @@ class HoleSpectra:
 
 
 def order_holes(binned: BinnedData) -> list[HoleSpectra]:
-    """Return all holes by the distance of their median SNV spectrum from the median of all holes, largest first."""
+    """Return all holes, beginning with the hole whose median SNV spectrum is furthest from the median of all holes."""
     rows_with_shape = rows_by_group(binned.holes)
     medians = {name: np.median(binned.values[rows], axis=0) for name, rows in rows_with_shape.items()}
     centre = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
@@ -73,7 +73,7 @@ SOME_HOLES_NOTE = " The first {drawn} of {holes} holes."
 
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return linearly interpolated quantiles (levels, columns), ignoring NaN; a column without values has NaN."""
+    """Return linearly interpolated quantiles (levels, columns), ignoring NaN, or NaN for columns without values."""
     gaps = np.isnan(values).any(axis=0)
     result = np.full((len(levels), values.shape[1]), np.nan)
     result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
@@ -246,7 +246,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """Return the axis range for quantiles (levels, channels). The outer channels may be noisy and are ignored."""
+    """Return the axis range for quantiles (levels, channels), ignoring noisy outer channels, or None if constant."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:

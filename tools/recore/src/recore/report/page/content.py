@@ -33,10 +33,10 @@ class PageFinding:
 class Figure:
     """A plot, a sentence about it (also for screen readers), and its numbers, which are written to `name`.csv.
 
-    choices: names of the plots, if one of several is shown at a time. Each series then has the position of its choice
-    as `meta`, and only the first choice is visible. details: a line for each choice. layouts: axis changes for each
-    choice. groups: the property that colours the points, such as drill hole. The figure's `meta` then has each row's
-    `labels` and `groups`, and each group's `looks`; each point has its row's position as `customdata`.
+    choices: names of the plots, if the reader chooses one at a time. Each series then has the index of its choice as
+    `meta`, and only the first choice is initially visible. details: a line for each choice. layouts: axis changes for
+    each choice. groups: the property that colours the points, such as drill hole. The figure's `meta` then has each
+    row's `labels` and `groups`, and each group's `looks`; each point has its row's index as `customdata`.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Figure:
 class Table:
     """A table. The page shows at most TABLE_ROWS rows; `name`.csv contains all rows.
 
-    empty: names in the first column of rows without values, which the page does not show.
+    empty: the names, in the first column, of rows without values, which the page does not show.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Table:
 
     @property
     def shown_rows(self) -> pd.DataFrame:
-        """Return the rows that are not empty."""
+        """The rows whose names are not in `empty`."""
         return self.numbers[~self.numbers.iloc[:, 0].isin(self.empty)] if self.empty else self.numbers
 
 
@@ -73,7 +73,7 @@ class Table:
 class Section:
     """A section of a report. reading: how to recognise good and bad results. note: how the numbers were computed.
 
-    folded: paragraphs that are shown on request, keyed by the line that is shown until then.
+    folded: collapsed paragraphs, keyed by the summary line that expands each of them.
     """
 
     name: str
@@ -116,7 +116,7 @@ def short_name(name: object, max_length: int = 28) -> str:
 
 
 def unique_names(names: list[str]) -> list[str]:
-    """Return names for an axis. Names that occur more than once are numbered."""
+    """Return unique names for an axis. Repeated names are numbered."""
     totals, numbers = Counter(names), Counter[str]()
     unique = []
     for name in names:

@@ -16,7 +16,7 @@ from recore.spectral_data import Floats
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
-    """Return an empty figure over wavenumbers with the regions marked. title: title of the vertical axis."""
+    """Return an empty figure with a wavenumber axis and the regions marked. title: title of the vertical axis."""
     plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis_title_text=title)
     mark_regions(plot, wavenumbers)
     return plot
@@ -25,7 +25,7 @@ def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
 def add_spectrum(
     plot: Figure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
 ) -> None:
-    """Add a line over wavenumbers."""
+    """Draw values against wavenumber as a line."""
     look = {"line": line, "hovertemplate": "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"} | trace
     plot.add_scatter(x=wavenumbers, y=values, mode="lines", name=name, **look)
 
@@ -116,7 +116,7 @@ def heat_map(
     xaxis: dict[str, Any],
     **trace: Any,
 ) -> Figure:
-    """Return a heat map with the first name at the top. cells: (names, x). ends: both ends of the colour scale."""
+    """Return a heat map with the first name at the top. cells: (names, x). ends: the limits of the colour scale."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace

@@ -24,7 +24,7 @@ MARKUP = ("hovertemplate", "texttemplate")  # keys whose values come from this p
 
 
 def render(page: Page, folder: str) -> str:
-    """Return the HTML of a page. folder: name of the folder next to the file, which contains the numbers."""
+    """Return the HTML of a page. folder: the name of the folder, next to the file, that contains the numbers."""
     import jinja2
     from markupsafe import Markup
 
@@ -77,7 +77,7 @@ def _plot(figure: Figure) -> dict[str, Any]:
 
 
 def _prepare(value: Any, key: str = "") -> Any:
-    """Return a value with single-precision arrays, and escape strings that plotly.js would parse as markup."""
+    """Convert arrays to single precision, and escape strings that plotly.js would parse as markup."""
     if isinstance(value, dict):
         if value.get("dtype") == "f8":  # single precision is enough for a figure, unless a number is too large for it
             with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
@@ -92,7 +92,7 @@ def _prepare(value: Any, key: str = "") -> Any:
 
 
 def _reword_label(value: Any, key: str) -> Any:
-    """Return a title or a name in the challenge's words. Lists of strings are data and are not changed."""
+    """Reword a title or a name for the challenge. Lists of strings are data and remain unchanged."""
     return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 

@@ -1,4 +1,4 @@
-"""Figures of predicted against measured values: a square with the same range on both axes."""
+"""Square figures of predicted against measured values, with the same range on both axes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,5 +137,5 @@ class OneToOne:
         self.plot.add_scatter(**trace, meta=choice, visible=choice == 0)
 
     def figure(self, name: str, title: str, summary: str, numbers: pd.DataFrame, groups: str = "") -> Figure:
-        """Return the figure. The arguments are those of Figure."""
+        """Return the figure. The arguments are the same as Figure's."""
         return Figure(name, title, summary, self.plot, numbers, self.choices, self.details, self.layouts, groups)

@@ -23,8 +23,8 @@ CONTENTS = "contents.json"  # lists a report's files, so that a new report can r
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME next to it atomically, and return all files.
 
-    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises
-    ValueError if two items have the same name, and the same errors as check_report_path.
+    The folder contains a CSV file for each figure and table, and contents.json. An older report is replaced. Raises the
+    same errors as check_report_path, and ValueError if two items have the same name.
     """
     names = [item.name for item in page.items]
     check_report_path(path)
@@ -67,8 +67,8 @@ def _to_json_value(value: Any) -> Any:
 def check_report_path(path: Path) -> None:
     """Raise an error if a report cannot be written to `path`.
 
-    ValueError: the suffix is not .html. OSError: the path is not writable. FileExistsError: the folder for the numbers
-    contains files that do not belong to a report.
+    Raises ValueError if the suffix is not .html, OSError if the path is not writable, or FileExistsError if the folder
+    for the numbers contains files that do not belong to a report.
     """
     if path.suffix != ".html":
         raise ValueError(f"{path}: the file name of a report must end in .html")

@@ -52,7 +52,7 @@ NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 @dataclass(frozen=True)
 class PublicRows:
-    """The public rows of a score. rows: the rows' IDs. measured, predicted: (rows, targets), NaN if missing."""
+    """The public rows that a score covers. rows: their IDs. measured, predicted: (rows, targets), NaN if missing."""
 
     score: str
     rows: pd.DataFrame
@@ -204,7 +204,7 @@ def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]
 
 
 def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
-    """Return a finding on targets of at least average weight with many predictions of 0, the usual lower limit."""
+    """Return a finding on targets of at least average weight that are often predicted as 0, probably by clipping."""
     matters = table["weight"] >= table["weight"].mean()
     zeros = table[matters & (table["predicted 0"] >= ZERO_FRACTION * table["rows"])]
     if not len(zeros):

@@ -93,7 +93,7 @@ def _figure_by_step(table: pd.DataFrame, title: str, end: float) -> PlotlyFigure
 
 
 def _reason(step: Step) -> str:
-    """Return the reason for a failure, but not for the private score, because participants may get the report."""
+    """Return the reason for a failure, but withhold it for the private score: participants may see the report."""
     if step.name == "private score" and not step.outside:
         return WITHHELD_NOTE
     return plain(step.reason or UNKNOWN_REASON)

@@ -43,7 +43,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def compare_scores(result: ValidationResult) -> pd.DataFrame:
-    """Return a row for each method and split: its score on the first folds, and the submission's sd over folds."""
+    """Return a row for each method and split: score on the first set of folds, and the submission's sd over sets."""
     rows = []
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:

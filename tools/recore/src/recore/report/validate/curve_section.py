@@ -64,7 +64,7 @@ def section(result: ValidationResult) -> Section:
 
 
 def curve_table(result: ValidationResult, curve: Curve) -> pd.DataFrame:
-    """Return a row for each split and value, with the score on the first folds and R2 of each target."""
+    """Return a row for each split and value, with the score on the first set of folds and R2 of each target."""
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):

@@ -50,7 +50,7 @@ class Console:
 def is_console_request(request: Request) -> bool:
     """Return whether a request is for a file of the console or comes from its script.
 
-    A page with a different origin cannot send this Origin, and cannot send HEADER without a preflight request.
+    A page with a different origin cannot send the console's Origin, and needs a preflight request to send HEADER.
     """
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:
@@ -60,6 +60,6 @@ def is_console_request(request: Request) -> bool:
 
 
 def sign(request: Request) -> None:
-    """Treat a request from the console's script as signed for the service that HEADER names."""
+    """Treat a request from the console's script as if it were signed for the service named in HEADER."""
     if service := request.headers.get(HEADER):
         request.environ["HTTP_AUTHORIZATION"] = f"Credential=console/date/{REGION}/{service}/aws4_request"

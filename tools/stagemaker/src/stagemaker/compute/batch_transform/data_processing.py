@@ -1,6 +1,6 @@
-"""A transform job's DataProcessing: select the model's input, and join the model's response with the record.
+"""A transform job's DataProcessing: filter the input, join the model's response to the record, and filter the result.
 
-A record is a CSV row or a JSON document. With SplitType Line or JSON Lines, each line is a document. Otherwise, the
+A record is a CSV row or a JSON document. With JSON Lines, or SplitType Line, each line is a document. Otherwise, the
 entire object is a document.
 """
 
@@ -43,7 +43,7 @@ class Ticker:
 
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
-    """Yield the rows of a CSV body. Bytes that are not UTF-8 are kept. Raises ValueError."""
+    """Yield the rows of a CSV body, preserving invalid UTF-8. Raises ValueError if the CSV is invalid."""
     columns = 1  # number of columns in the row that is being read
 
     def lines() -> Iterator[str]:
@@ -75,10 +75,10 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def format_row(cells: Iterable[str]) -> Iterator[str]:
-    """Yield parts of a CSV line with the cells of a row.
+    """Yield the parts of a row's CSV line.
 
-    Unlike csv.writer, quote a carriage return, because readers would end the row there. Quote a single empty cell,
-    because an empty line would be a row without columns.
+    Unlike csv.writer, quote cells that contain a carriage return, because readers would end the row there. Quote an
+    empty cell if it is the only one, because an empty line would be a row without columns.
     """
     is_empty = False
     for index, cell in enumerate(cells):
@@ -105,10 +105,10 @@ def _parse_number(literal: str) -> float:
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """A transform job's filters and join, if any. Methods raise JobFailed.
+    """A transform job's filters and join, if any. Methods raise JobFailed if they cannot process a body.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. `check` is called during the work,
-    which can take much longer than a body's size suggests.
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Methods call `check` regularly,
+    because processing can take much longer than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -141,14 +141,14 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the model's request body, at most max_bytes long, for an input body."""
+        """Return the model's request body for an input body. max_bytes: its maximum size after filtering."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._format(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
-        """Return the output, at most max_bytes long, for an input body and the model's response."""
+        """Return the output to store for an input body and the model's response. max_bytes: its maximum size."""
         if not self.join and self.output_filter.is_root:
             return response
         tick = Ticker(check)

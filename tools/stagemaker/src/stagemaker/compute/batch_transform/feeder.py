@@ -1,4 +1,4 @@
-"""Split the objects of a transform job into requests to a model's servers, and join the responses into objects."""
+"""Split a transform job's objects into requests to a model's servers, and assemble responses into output objects."""
 
 import gzip
 import time
@@ -43,9 +43,9 @@ class Feeder:
     processing: DataProcessing = field(default_factory=DataProcessing)
 
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
-        """Send one object to a model's servers. Responses keep the order of the requests.
+        """Send the object in `source` to a model's servers, and write the responses to `target` in order.
 
-        Only a few requests are in memory at a time. Raises JobFailed with the server's reason.
+        Only a few requests are in memory at a time. Raises JobFailed, with the server's reason, if a request fails.
         """
 
         def result(body: bytes) -> bytes:

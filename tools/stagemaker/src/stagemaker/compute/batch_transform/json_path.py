@@ -1,7 +1,7 @@
 """The JSONPath expressions that SageMaker documents for a transform job's filters.
 
-After `$`, an expression contains names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`),
-and `*` for all names or numbers.
+After `$`, an expression contains names (`.name`, `['a','b']`), indexes and slices (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`),
+and the wildcard `*` for all names or indexes.
 """
 
 import re
@@ -63,14 +63,14 @@ class JsonPath:
         return all(step.selects_one for step in self.steps)
 
     def select(self, value: Any, limit: int = sys.maxsize) -> Any:
-        """Return the selected value, or an array if the expression can select several. See `values`."""
+        """Return the selected value, or a list if the expression can select several values. limit: see `values`."""
         values = self.values(value, limit)
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """Return an iterator over the selected values. Steps such as `[:,:]` may select a value more than once.
 
-        limit: the maximum per step. tick: called for each value. Raises NoSelection or SelectionTooLarge.
+        limit: the maximum number per step. tick: called for each value. Raises NoSelection or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:

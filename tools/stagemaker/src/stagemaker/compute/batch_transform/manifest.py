@@ -24,7 +24,7 @@ class SourceObject:
 
 
 def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> list[SourceObject]:
-    """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if an object is missing."""
+    """Return the objects that an S3DataSource's prefix or manifest selects. Raises JobFailed if one is missing."""
     if source["S3DataType"] == "ManifestFile":
         return _manifest_objects(s3, source["S3Uri"], check)
     bucket, prefix = transfers.parse(source["S3Uri"])
@@ -38,7 +38,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> li
 
 
 def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """Return the objects listed in a manifest: a JSON array of {"prefix": S3 URI} and the rest of each object's URI."""
+    """Return the objects listed in a manifest: a JSON array of {"prefix": S3 URI}, then the rest of each URI."""
     entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):

@@ -1,4 +1,4 @@
-"""Data capture: write invocations to S3 as lines of JSON, in one folder per endpoint, variant and hour."""
+"""Data capture: write invocations to S3 as JSON Lines, in one folder per endpoint, variant and hour."""
 
 import base64
 import contextlib
@@ -76,7 +76,7 @@ class DataCapture:
         self._random = Random()
 
     def capture(self, request: Record, fleet: Fleet, response: Response) -> None:
-        """Capture an invocation that is in the sample, if its fleet has data capture enabled."""
+        """Capture an invocation if its fleet has data capture enabled and random sampling selects the invocation."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
             return

@@ -42,8 +42,8 @@ class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
     state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the server to invoke; None
-    while it is not ready. in_service: set by the fleet when the instance may receive traffic. Servers that exit later
-    are restarted; if one exits earlier, the instance fails. has_ended: whether the instance will never serve again.
+    while it is not ready. in_service: set by the fleet once the instance may receive traffic; from then on, servers
+    that exit are restarted, whereas before, the instance fails. has_ended: whether the instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -158,7 +158,7 @@ class EndpointInstance:
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
-        """Change attributes within the context. At its end, notify the threads that wait for a change."""
+        """Hold the lock while attributes are changed within the context, then notify waiting threads."""
         with self._state_changed:
             try:
                 yield
@@ -221,7 +221,7 @@ class Fleet:
         return is_multi_model(self._variant["Model"])
 
     def scale(self, count: int) -> None:
-        """Start instances, or end surplus ones, failed ones first. Invocations in progress are completed."""
+        """Start instances or end surplus ones, failed ones first, to reach `count`. Invocations in progress finish."""
         with self._state_changed:
             new_instances = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._state_changed)
@@ -234,7 +234,7 @@ class Fleet:
         self._end(surplus_instances)
 
     def is_ready(self) -> bool:
-        """Return whether all instances not in service have running servers. Raises JobFailed if an instance failed."""
+        """Return whether all instances not yet in service have running servers. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             new_servers = [instance.server for instance in self._instances if not instance.in_service]
@@ -248,9 +248,9 @@ class Fleet:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> InvocationResult:
-        """Invoke the next ready instance; retry once if the connection breaks. Raises FleetEnded.
+        """Invoke the next ready instance; retry once if the connection breaks.
 
-        Raises ServiceError (ThrottlingException) if a serverless variant's MaxConcurrency is exceeded.
+        Raises FleetEnded, or ServiceError (ThrottlingException) beyond a serverless variant's MaxConcurrency.
         """
         reply = InvocationResult(reason="no instance was ready")
         for _ in range(MAX_ATTEMPTS):
@@ -282,7 +282,7 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline, target_model: str | None) -> tuple[EndpointInstance, Server] | None:
-        """Return the next ready instance and its server, or None. Instances with the target model are preferred."""
+        """Return a ready instance, preferably with the target model, and its server, or None if none becomes ready."""
         with self._state_changed:
             while True:
                 if self._has_ended:

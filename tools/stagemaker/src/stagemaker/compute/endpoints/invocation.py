@@ -1,4 +1,4 @@
-"""Send runtime API requests to models' servers, return the responses or errors, and count them."""
+"""Send runtime API requests to models' servers, return the responses or errors, and record metrics."""
 
 import datetime
 import time
@@ -82,7 +82,7 @@ class Invoker:
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
-        """Invoke an endpoint and return the response. Raises ServiceError (ValidationError or ModelError)."""
+        """Return an endpoint's response. Raises ServiceError (ValidationError, ModelError or ThrottlingException)."""
         start_time = time.monotonic()
         for member in request:
             if member not in SIMULATED_MEMBERS:

@@ -13,14 +13,14 @@ Parts = Mapping[str, Fraction]  # for each variant, the fraction of its invocati
 
 @dataclass(frozen=True)
 class WeightedFleet:
-    """A fleet and its weight, to which its number of invocations is proportional."""
+    """A fleet and its weight. The number of invocations that the fleet receives is proportional to its weight."""
 
     fleet: Fleet
     weight: float
 
 
 class Traffic:
-    """The fleets and their weights. Immutable: an updated endpoint gets a new Traffic."""
+    """An endpoint's fleets and their weights. Immutable: an updated endpoint gets a new Traffic."""
 
     def __init__(self, weighted_fleets: Sequence[WeightedFleet]):
         self.weighted_fleets = tuple(weighted_fleets)

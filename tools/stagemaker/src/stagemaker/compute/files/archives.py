@@ -68,9 +68,9 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter, and reject paths through symbolic links that come earlier in the archive.
+    """Apply tarfile's data filter, and reject paths through symbolic links that come earlier in the archive.
 
-    Some releases of Python 3.12 accept such paths. Only the folder is checked: messages must not reveal other files.
+    Some Python 3.12 releases accept such paths. Files elsewhere are not checked, so that messages never reveal them.
     """
     filtered_member = tarfile.data_filter(member, folder)
     link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""

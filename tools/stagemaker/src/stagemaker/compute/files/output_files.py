@@ -31,8 +31,8 @@ def ignore(*_: object) -> None:
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path relative to the output folder. path: the path of the content, which is the target of a link. info:
-    the status of the content, or None for a broken link.
+    name: its path relative to the output folder. path: the path of the content (for a link, of its target). info: the
+    content's stat result, or None for a broken link.
     """
 
     name: str
@@ -56,9 +56,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Methods raise JobFailed, without the host's paths, if the folder cannot be read.
+    """A job's output folder. Methods raise JobFailed if it cannot be read; the message contains no host paths.
 
-    ml: the path, without symbolic links, of the job's /opt/ml on the host. name: the output folder's path in the job.
+    ml: the resolved host path of the job's /opt/ml. name: the output folder's path in the job.
     """
 
     ml: Path
@@ -80,9 +80,9 @@ class OutputFolder:
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
-        """Yield the files below the folder, each folder before its contents.
+        """Yield the files and folders below the folder, each folder before its contents.
 
-        If the folder is in fact a file, yield it with an empty name. Skip pipes, sockets and links out of the folder.
+        If the folder is in fact a file, yield it with an empty name. Skip pipes, sockets and links that lead outside.
         """
         folders = [""]
         try:
@@ -103,7 +103,7 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy the content to a new folder. Symbolic links are copied as links. Raises JobFailed."""
+        """Copy the contents to a new folder, preserving symbolic links."""
         target.mkdir()
         try:
             for file in self.files(check):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
-    """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
+    """Remove a folder, even if it is nested very deeply or a job has removed permissions from it.
 
-    External programs remove it, because they open few files at any depth. All jobs share the limit on open files.
+    Run rm and chmod, which keep few files open at any depth, because all jobs share the limit on open files.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

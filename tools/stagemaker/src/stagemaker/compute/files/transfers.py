@@ -43,8 +43,8 @@ def download(
 ) -> None:
     """Download the objects under a prefix to paths relative to the prefix; a single object keeps its name.
 
-    volume: the volume on which the objects must fit. is_object: whether the URI is a single object's. Raises JobFailed
-    if they do not fit, or if a key is not a path within the folder, and OSError if the local disk is full.
+    volume: the volume on which the objects must fit. is_object: whether the URI names a single object. Raises JobFailed
+    if no object exists, if they do not fit, or if a key leads out of the folder; OSError if the local disk is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -72,7 +72,7 @@ def download(
 
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = ignore) -> None:
-    """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
+    """Download an object to a file. Raises JobFailed if the request fails, or OSError if the file cannot be written."""
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
         with open(path, "wb") as file:
@@ -93,8 +93,8 @@ def upload_folder(
 ) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder is a file, it is uploaded to that key.
 
-    Raises JobFailed if the folder cannot be read, or is larger than the volume (before any upload). If some file names
-    cannot be keys, JobFailed is raised after all other files have been uploaded.
+    Raises JobFailed if the folder cannot be read or, before any upload, if it is larger than the volume. If some file
+    names cannot be keys, raises JobFailed after all other files have been uploaded.
     """
     if not folder.exists():
         return
@@ -119,7 +119,7 @@ def upload_folder(
 
 
 def get_archive(folder: Path, uri: str) -> Path:
-    """Return the archive downloaded from a URI: the file that the URI names, or the only file."""
+    """Return the archive downloaded from a URI: the file that the URI names, or else the folder's only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
@@ -167,9 +167,9 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 
 
 def has_objects(s3: Any, uri: str, is_prefix: bool) -> bool:
-    """Return whether an object exists at a URI or, with `is_prefix`, has a key that begins with the URI's key.
+    """Return whether an object exists at a URI or, with `is_prefix`, whether any key begins with the URI's key.
 
-    Prefixes do not match keys that end with "/": S3's console creates them for folders. Raises OSError if S3 fails.
+    A prefix does not match keys that end with "/", which S3's console creates for folders. Raises OSError if S3 fails.
     """
     bucket, key = parse(uri)
     size = {"PageSize": 100 if is_prefix else 1}

@@ -25,7 +25,7 @@ DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
 def stream_name(container: str) -> str:
-    """Return a container's part of a log stream name, without characters that only model names can have."""
+    """Return a container or model name for use in a log stream name, with the invalid characters replaced."""
     return container.replace(":", "_").replace("*", "_")
 
 
@@ -99,7 +99,7 @@ class JobLog:
         self._add_event(message, milliseconds)
 
     def deliver(self) -> None:
-        """Send the waiting lines in requests that the API accepts. The lines are lost if the log group was deleted."""
+        """Send waiting lines in batches within the API's limits. The lines are lost if the log group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -153,9 +153,9 @@ class JobLog:
 
 
 class LastOutput:
-    """The last MAX_OUTPUT_BYTES // 2 bytes of an output, in parts with their times in ms.
+    """An output's last MAX_OUTPUT_BYTES // 2 bytes, in parts with timestamps in ms.
 
-    left_out: the number of earlier bytes."""
+    left_out: the number of earlier bytes, which were dropped."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()

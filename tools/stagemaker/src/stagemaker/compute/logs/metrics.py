@@ -25,7 +25,7 @@ Values = list[tuple[str, float]]  # the name of a metric, and a value
 
 
 def add_value(statistics: dict[str, Any], value: float, time: datetime.datetime) -> dict[str, Any]:
-    """Return a metric's statistics, which are empty at first, after adding a value.
+    """Return a metric's statistics after adding a value. statistics: empty before the first value.
 
     `Moments` contains the count, the mean, and the sum of squared differences from the mean. Source: B. P. Welford,
     Technometrics 4 (1962), 419.

@@ -22,8 +22,8 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 class DiskUse:
     """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
-    The files are measured when the free space on the disks has decreased by the space that was left on the volume. They
-    are also measured after some time, because other programs may have freed as much space.
+    A measurement is due when the disks' free space has shrunk by as much as was left on the volume, and also at
+    intervals, because space freed by other programs could hide this.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -35,7 +35,7 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def exceeds_volume(self, pids: Iterable[int]) -> bool:
-        """Return whether a measurement has just ended and the files exceed the volume.
+        """Return whether a measurement has just ended and found that the files exceed the volume.
 
         Start a measurement if one is due. pids: the IDs of the job's processes.
         """

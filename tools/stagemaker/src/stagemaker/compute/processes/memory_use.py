@@ -8,10 +8,10 @@ SHARE_FORMAT = struct.Struct("q")  # an entry in the shared file: the number of 
 
 
 class MemoryUse:
-    """The memory that one command and the other commands on its instance use, in bytes.
+    """The memory used by one command and by the other commands on its instance, in bytes.
 
-    path: a file shared with the supervisors of the other commands, if any. limit: the limit of all commands together,
-    if any. peak: the peak of all commands together.
+    path: a file shared with the supervisors of the other commands, if any. limit: the limit on the total of all
+    commands, if any. peak: the peak total of all commands.
     """
 
     def __init__(self, path: str | None, limit: int | None):
@@ -37,10 +37,10 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether this command must end: together, all exceed the limit, and no other command uses more.
+        """Return whether to end this command because all together exceed the limit and no other command uses more.
 
         Several commands must exceed the limit twice in a row, since only then has each measured shared memory exactly.
-        One decides at a time; if it must end, it removes its share at once, so that no other one ends.
+        Only one decides at a time; if it must end, it removes its share at once, so that no other command ends.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1

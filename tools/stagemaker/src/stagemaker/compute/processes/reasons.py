@@ -1,4 +1,4 @@
-"""Find in a job's files and output why it failed, or report that the local disk is full."""
+"""Determine from a job's files and output why it failed, or report that the local disk is full."""
 
 import os
 import stat
@@ -21,7 +21,7 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # likewise, if the job has reported a full
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return why a job failed: the exception's message, after a message about the disk if the disk is full.
+    """Return the reason for a job's failure: the exception's message, after a message about the disk if it is full.
 
     folder: the job's folder, whose files must still exist, because removing them frees space.
     """
@@ -80,7 +80,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return the first bytes of a job's file, or b'' if it is not a regular file or its path has a symbolic link."""
+    """Return the first bytes of a job's file, or b'' if it is not a regular file or is below a symbolic link."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

@@ -84,7 +84,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def prefer_for_oom_killer() -> Any:
-    """If memory runs out, make the kernel kill processes that were started within the context before any others."""
+    """Make the kernel's OOM killer prefer to kill processes that are started within the context."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         old_score = score.read_text()
@@ -132,7 +132,7 @@ def watch(
 
 
 def descendants() -> list[int]:
-    """Return the IDs of this process's children, their children and so on.
+    """Return the IDs of all descendants of this process.
 
     This is called ten times a second. If the kernel lists the children of a process, only the children are read; psutil
     would read all processes, and importing it doubles a supervisor's start-up time. A process may be missing if another
@@ -274,9 +274,9 @@ class Processes:
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """Return the descriptor of a file with bubblewrap's arguments. Raises ValueError for a null byte.
+    """Return the descriptor of a file with bubblewrap's arguments. Raises ValueError if one contains a null byte.
 
-    Null bytes separate arguments: the rest of a variable after a null byte would be a separate argument.
+    Null bytes separate the arguments, so that text after a null byte would be a separate argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")

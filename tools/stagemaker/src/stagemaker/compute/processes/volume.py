@@ -18,7 +18,7 @@ class Volume:
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:
-        """Add bytes and files of inputs; return whether all inputs so far fit on the disk."""
+        """Reserve space for inputs (bytes and number of files); return whether all inputs so far fit on the disk."""
         with self._lock:
             self.bytes_left -= size
             self.files_left -= files

@@ -1,4 +1,4 @@
-"""Find a job's requirements.txt, and install the packages that the container lacks before the job starts."""
+"""Find a job's requirements.txt and, before the job starts, install the packages that the container lacks."""
 
 import hashlib
 import json
@@ -39,16 +39,16 @@ MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages tha
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file and its source folder, where pip runs. Neither path contains symbolic links."""
+    """A requirements file and the source folder that contains it, in which pip runs. Both paths are resolved."""
 
     source: Path
     file: Path
 
 
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
-    """Return the requirements file in a script's source folder, if it has one.
+    """Return the requirements file in a script's source folder, or None if it has none.
 
-    description: the SDK's description of the source, which may specify a different file or none. Raises JobFailed.
+    description: the SDK's description of the source, which may specify another file or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -86,9 +86,9 @@ class PackageInstaller:
         """Install the packages that are missing from the container into a separate folder, and return the folder.
 
         Return None if the local Python for the image has all required packages. The same requirements are installed
-        only once. Packages from the index must be wheels, so that none of their code runs in this step, which has a
-        network; packages in the source are built in a sandbox without a network. instance, folder: pip's resource
-        limits and folder. Raises JobFailed or JobStopped.
+        only once. Packages from the index must be wheels, so that none of their code runs in this step, which has
+        network access; packages in the source are built in a sandbox without it. instance: the limits on pip's
+        resources. folder: the folder in which pip works. Raises JobFailed or JobStopped.
         """
         content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(content) > MAX_REQUIREMENTS_BYTES:

@@ -66,7 +66,7 @@ class Chain:
         ]
 
     def images(self) -> list[tuple[str, JobLog]]:
-        """Return each container's image, which must be made available before the chain starts, and its log."""
+        """Return each container's image and log. The images must be made available before the chain starts."""
         return [(server.container["Image"], server.log.create()) for server in self._servers]
 
     def __enter__(self) -> "Chain":
@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """The first ending caused by a limit or, without one, the first server's, with the overall peak memory."""
+        """The first ending caused by a limit, or else the first server's ending, with the overall peak memory."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -157,7 +157,7 @@ class Chain:
 def named_containers(model: Record) -> list[tuple[str, Record]]:
     """Return a model's containers in order, as pairs of name and container. A PrimaryContainer's name is empty.
 
-    model: its members, including the internal member Served, which contains the containers of its model packages.
+    model: the model's record; its internal member Served, if any, contains the containers of its model packages.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

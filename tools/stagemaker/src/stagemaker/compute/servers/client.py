@@ -20,7 +20,7 @@ VALID_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # matches a valid line in a
 
 
 class UnixClient:
-    """A client of a server that listens on a Unix socket. Thread-safe; `close` closes its connections."""
+    """A client for a server that listens on a Unix socket. Thread-safe; `close` closes its connections."""
 
     def __init__(self, socket: Path):
         self._socket = socket

@@ -1,4 +1,4 @@
-"""Start, invoke and stop the server of one of a model's containers. The server has a separate folder."""
+"""Start, invoke and stop the server of one of a model's containers. Each server has a separate folder."""
 
 import math
 import threading
@@ -44,7 +44,7 @@ class ContainerServer:
     instance: the instance on which all of the model's containers run. volume: the disk on which the model and its
     source must fit. folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes
     share with the simulator. name: the container's name, which is empty for a model's only container. has_network:
-    whether EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded.
+    False if EnableNetworkIsolation is set. is_ready: whether a ping has succeeded.
     """
 
     platform: Platform
@@ -114,7 +114,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status.
 
-        Raises NoResponse if there is none, or if a header for clients is not ASCII, which the API does not allow.
+        Raises NoResponse if none arrives, or if a header to be forwarded is not ASCII, which the API does not allow.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -131,7 +131,7 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
-        """Send a request and return the response, at most max_bytes, whatever its status. Raises NoResponse."""
+        """Send a request and return the response, whatever its status. max_bytes: its size limit. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
@@ -210,12 +210,12 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """Return the name of a container's server in messages."""
+    """Return the phrase with which messages refer to a container's server."""
     return f"The server of container '{container}'" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """Return the URI of a container's model, or '' if it has no model, and whether the model is packed.
+    """Return the URI of a container's model ('' if it has no model), and whether the model is packed.
 
     A packed model is an archive of the content of /opt/ml/model. Raises ValueError if the container is invalid.
     """

@@ -53,16 +53,16 @@ class TargetModel:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the model's server was ready and has ended, which only the model can have caused."""
+        """Whether the model's server was ready but has since ended. Only the model itself can have caused this."""
         return self.is_loaded and self.chain.result().failure() is not None
 
 
 class MultiModelServer:
     """The servers of the models below a prefix, which share an instance's memory. Used like a Chain; thread-safe.
 
-    Before a model is loaded, the least recently used models are unloaded until a model as large as the largest one
-    fits. If a model needs more memory, all models that are not in use are unloaded. A model that does not load, or
-    whose server ends, does not affect others, and is loaded again at its next invocation.
+    Before a model is loaded, the least recently used models are unloaded until there is room for a model as large as
+    the largest loaded one. If the new model needs even more memory, all models that are not in use are unloaded. A
+    model that fails to load, or whose server ends, does not affect others, and is loaded again at its next invocation.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class MultiModelServer:
         return name.lstrip("/") in self._models
 
     def memory_in_use(self) -> list[int]:
-        """Return the bytes of memory that each server uses, or 0 if the server has ended."""
+        """Return each server's memory use in bytes, or 0 for a server that has ended."""
         return read_shares(self._memory_use)
 
     def invoke(

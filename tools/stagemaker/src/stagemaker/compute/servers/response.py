@@ -95,7 +95,7 @@ class IncomingData:
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 
     def next_event(self) -> h11.Event:
-        """Receive the next event. Raises NoResponse, or OSError if nothing arrived."""
+        """Return the next event. Raises NoResponse if the response is invalid, or OSError if nothing arrived."""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._receive()

@@ -37,7 +37,7 @@ class Stage:
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """Return an endpoint configuration's deployment. Raises ServiceError if it or one of its models is missing."""
+    """Return an endpoint configuration's deployment. Raises ServiceError if the configuration or a model is missing."""
     config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
@@ -56,7 +56,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
 
 
 def retain_properties(pending: Record, current: Record, request: Record) -> Record:
-    """Return a pending deployment with the current weights, counts and data capture that UpdateEndpoint retains.
+    """Return a pending deployment with the current weights, counts and data capture that a request retains.
 
     Raises ServiceError if the request is contradictory, or if all weights would be 0.
     """

@@ -22,8 +22,8 @@ class BlueGreenPolicy:
     """The settings of an update. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift. termination_wait: the wait before the old fleets end. time_limit: the entire update's limit. alarms: the
-    names of the alarms that roll the update back.
+    each shift. termination_wait: the wait before the old fleets are shut down. time_limit: the entire update's limit.
+    alarms: the names of the alarms that roll the update back.
     """
 
     routing: str = "ALL_AT_ONCE"

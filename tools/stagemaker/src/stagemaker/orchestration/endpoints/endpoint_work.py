@@ -44,8 +44,8 @@ class Hosting:
 def start_fleets(work: Work, fleets: dict[str, Fleet], variants: list[Record], deadline: float = math.inf) -> None:
     """Scale fleets, wait until all their new instances are ready at the same time, and let them receive traffic.
 
-    An instance whose server exits before then has failed, even if it was ready before. deadline: a time on the clock of
-    `work`. Raises JobFailed if a fleet fails or is late, and JobStopped when the simulator ends.
+    An instance whose server exits earlier has failed, even if it was ready. deadline: a time on the clock of `work`.
+    Raises JobFailed if a fleet fails or misses the deadline, and JobStopped when the simulator ends.
     """
     scale_fleets(fleets, variants)
     while names := [fleet.variant for fleet in fleets.values() if not fleet.is_ready()]:
@@ -87,10 +87,10 @@ class GradualUpdate:
         self.deadline = work.clock() + self._policy.time_limit
 
     def run(self) -> None:
-        """Start the new fleets, shift the traffic to them, and end the old fleets.
+        """Start the new fleets, shift the traffic to them, and shut down the old fleets.
 
-        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time limit is
-        exceeded. Raises JobStopped when the simulator ends.
+        The old fleets get all traffic back if the new ones do not start, if an alarm is in the ALARM state or
+        deleted, or if the time limit is exceeded. Raises JobStopped when the simulator ends.
         """
         self._hosting.stages[self._name] = Stage("Creating")
         models = [variant["Model"] for variant in self._pending["Variants"]]
@@ -218,7 +218,7 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an earlier simulator's endpoint, then continue its update, even if the fleets failed."""
+        """Start the fleets of an earlier simulator's endpoint, then, even if this fails, continue a pending update."""
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.names_to_restore.discard(self.key)
         try:

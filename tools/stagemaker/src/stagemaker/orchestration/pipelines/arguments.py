@@ -38,9 +38,9 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
-    """Raise DefinitionError if arguments certainly violate their request's shape.
+    """Raise DefinitionError if arguments violate their request's shape, whatever values the expressions have.
 
-    deadline: a time.thread_time() value at which matching the service model's patterns must end.
+    deadline: the time.thread_time() value by which matching the service model's patterns must end.
     optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):
@@ -72,7 +72,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
 
 
 def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
-    """Return arguments with evaluated expressions, converted to the required types. Raises StepFailure on failure."""
+    """Return arguments with expressions evaluated and converted to required types. Raises StepFailure on failure."""
     if is_expression(document):
         return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":

@@ -68,7 +68,7 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Repeat jobs that an earlier simulator's end interrupted, and continue attempts without a recorded job."""
+        """Rerun jobs that the end of an earlier simulator interrupted, and continue attempts without a recorded job."""
         ending = self._is_ending()
         for step, record in list(self._running_steps()):
             if record.internal.get("RetryAt"):
@@ -96,7 +96,7 @@ class ExecutionWork(Work):
                 free_slots -= 1
 
     def _startable_steps(self) -> Iterator[PipelineStep]:
-        """Yield the steps that can start, in the order of the definition. Callers may change the records in between."""
+        """Yield the steps that can start, in the order of the definition. Records may change during the iteration."""
         for step in self._definition.steps.values():
             if self._selected is not None and step.name not in self._selected:
                 continue

@@ -56,9 +56,9 @@ class Scope:
 class Expression:
     """A parsed expression or constant.
 
-    type: the type of the value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
-    returns the value in an execution, or raises StepFailure. steps: the names of the steps that the expression needs.
-    shape: the shape of the step property to which it refers, if any.
+    type: the type of the value: one of SCALARS, list, map, structure, or any if it is known only at run time.
+    evaluate: a function that returns the value in an execution, or raises StepFailure. steps: the names of the steps
+    that the expression needs. shape: the shape of the step property to which it refers, if any.
     """
 
     type: str

@@ -18,7 +18,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter. default: None if each execution must pass a value."""
+    """A declared parameter. default: the default value, or None if each execution must pass a value."""
 
     name: str
     type: str
@@ -92,7 +92,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
     """Return the values of an execution's parameters, from the request or the defaults.
 
-    Raises DefinitionError if one is unknown, passed twice, missing, empty or of the wrong type.
+    Raises DefinitionError if a parameter is unknown, passed twice, missing, empty or of the wrong type.
     """
     passed_values: dict[str, str] = {}
     for item in requested:

@@ -20,7 +20,7 @@ PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "
 
 
 class PropertyPath:
-    """A path. tokens: its names, keys and indices, in order. The first token is a property of the step itself."""
+    """A property path. tokens: its names, keys and indices, in order. The first is a property of the step itself."""
 
     def __init__(self, string: str):
         self.string, position, tokens = string, 0, list[Token]()
@@ -76,7 +76,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
 
 
 def value_below(value: Any, token: Token) -> Any:
-    """Return the item or member with a name or index, or None. An item's name is its Key or its ...Name member."""
+    """Return the member or list item that a token selects, or None. An item's name is in its member Key or ...Name."""
     if isinstance(value, dict) and isinstance(token, str):
         return value.get(token)
     items = value if isinstance(value, list) else []

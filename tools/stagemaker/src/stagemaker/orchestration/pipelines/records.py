@@ -21,10 +21,10 @@ def selected_steps(execution: Record) -> set[str] | None:
 class StepRecords:
     """The records of one execution's steps. by_name: the records of the steps that have started.
 
-    The internal members of a record are Position (in the order in which the steps started), Job (the name of the
-    attempt's resource), Properties (to which other steps can refer), CacheKey (of the result), AttemptTime (the start
-    of the attempt), RetryAt (the time of the next attempt), Retries (the number of retries by policy) and FirstFailed
-    (the time of the first failure).
+    The internal members of a record are Position (the step's place in the order of starting), Job (the name of the
+    attempt's resource), Properties (to which other steps can refer), CacheKey (the result's key in the cache),
+    AttemptTime (the start of the attempt), RetryAt (the time of the next attempt), Retries (the number of retries by
+    policy) and FirstFailed (the time of the first failure).
     """
 
     def __init__(self, store: Store, execution: str):

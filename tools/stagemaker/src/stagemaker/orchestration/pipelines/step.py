@@ -39,7 +39,7 @@ Endings = dict[str, frozenset[str]]  # the statuses in which steps may end, by s
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """The caching of one step. max_age: the age after which a result is no longer reused, or None for no limit."""
+    """A step's cache settings. expires: the age after which a result is no longer reused, or None for no limit."""
 
     is_enabled: bool
     max_age: datetime.timedelta | None
@@ -70,7 +70,7 @@ class PipelineStep:
     """A step of a pipeline.
 
     branch: for a step inside a Condition step, the Condition step's name and the outcome for which this step runs.
-    files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription.
+    files: each property file's output name and path, by name. labels: the StepDisplayName and StepDescription.
     needs: the steps that must end before this one starts, with their permitted statuses; `check` determines them.
     """
 

@@ -1,4 +1,4 @@
-"""The results of cached steps, which are reused for equal requests if they are new enough and still on S3.
+"""The results of cached steps, which are reused for equal requests if they are new enough and unchanged on S3.
 
 The key of a result is a digest of the step's request, with S3 URIs replaced by digests of their contents.
 """
@@ -42,7 +42,7 @@ class StepCache:
         self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, check))
 
     def forget_contents(self) -> None:
-        """Forget digests of S3 objects. Called once before several steps start, because they often share objects."""
+        """Forget the digests of S3 objects. Called before each group of steps, because steps often share objects."""
         self._content_digests.cache_clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:

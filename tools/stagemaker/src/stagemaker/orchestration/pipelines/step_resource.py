@@ -32,7 +32,7 @@ class StepResource:
         self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
-        """Create the resource unless an earlier simulator did so. Return its ARN. Raises StepFailure if this fails."""
+        """Create the resource unless an earlier simulator did, and return its ARN. Raises StepFailure on failure."""
         if arn := self.find_arn():
             return arn
         operation = f"Create{self._type.kind}"
@@ -81,7 +81,7 @@ class StepResource:
         return bool(status == "Completed")
 
     def stop(self) -> None:
-        """Request that the job stop, unless it has already ended. Raises OSError if the request failed."""
+        """Request that the job stop, unless it has already ended. Raises OSError if the request must be repeated."""
         if self._type.is_job:
             try:
                 send(self._platform, f"Stop{self._type.kind}", {self._type.name_member: self.name})

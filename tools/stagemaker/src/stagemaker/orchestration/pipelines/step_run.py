@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepRunner:
-    """Runs the steps of one execution. records: the steps' records, to which each change is written."""
+    """The runner of one execution's steps. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition
@@ -89,7 +89,7 @@ class StepRunner:
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
-        """Record an attempt's job whose creation was not recorded, so that it can be stopped."""
+        """Record an attempt's job if it exists but was not recorded, so that it can be stopped."""
         if self._job_name(step) and (arn := self._resource(step).find_arn()):
             self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
 

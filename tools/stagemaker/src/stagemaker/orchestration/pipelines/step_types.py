@@ -33,7 +33,7 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options: the
+    name: the type's name in definitions. metadata: this type's member of a listed step's Metadata. options: the
     additional members that such steps can have.
     """
 
@@ -56,9 +56,9 @@ class StepType:
 class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
-    kind: the resource's kind. outputs: computes the URIs of a step's outputs from its properties. uncached: the paths
-    of request members that do not affect a cached result; a list on a path stands for all its items. is_job: whether
-    the resource is a job, which must end before the step ends. name_length: the maximum length of the name.
+    kind: the resource's kind. outputs: a function that computes the URIs of a step's outputs from its properties.
+    uncached: the paths of request members that do not affect a cached result; a path applies to all items of a list.
+    is_job: whether the resource is a job, which must end before the step ends. name_length: the name's maximum length.
     """
 
     options: frozenset[str] = frozenset({"CacheConfig", "RetryPolicies"})
@@ -78,7 +78,7 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        """Return the shapes of the members of Describe's response and, for a tuning job, of its training jobs."""
+        """Return the shapes of the Describe response's members and, for a tuning job, of its list of training jobs."""
         jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
         return {**_response_members(f"Describe{self.kind}"), **jobs}
 
@@ -210,7 +210,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, None if it does not exist, or an expression if the item is known only in an execution."""
+    """Return an item, or None if it does not exist, or an expression if the item is known only in an execution."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

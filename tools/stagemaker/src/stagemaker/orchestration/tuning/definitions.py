@@ -36,7 +36,7 @@ class Definition:
     request: Record
 
     def job_request(self, name: str, values: dict[str, str]) -> Record:
-        """Return the request for a training job. values: the values of hyperparameters with ranges."""
+        """Return the request for a training job. values: the values of the hyperparameters that have ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 

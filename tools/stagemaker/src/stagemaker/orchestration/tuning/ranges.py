@@ -23,7 +23,7 @@ class NumberRange:
     is_integer: bool
 
     def format(self, value: float) -> str:
-        """Return a value as a hyperparameter, clamped to the range and then rounded."""
+        """Return a value as a hyperparameter's string, clamped to the range and, for integers, rounded."""
         value = min(max(value, self.low), self.high)
         return str(round(value)) if self.is_integer else repr(float(value))
 

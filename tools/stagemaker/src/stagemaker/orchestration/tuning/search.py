@@ -72,7 +72,7 @@ class Search:
         return self._begin()
 
     def learn(self, values: Mapping[str, str], objective: float) -> bool:
-        """Add the result of another search. Return False if its values are outside this search's ranges."""
+        """Add the result of another search's trial. Return False if its values are outside this search's ranges."""
         params = self._params(values)
         if params is None:
             return False
@@ -89,7 +89,7 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """Record the end of a trial. objective: the last value of its objective, or None."""
+        """Record the end of a trial. objective: its objective's last value, or None if the trial failed."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 
@@ -115,10 +115,10 @@ class Search:
 
 
 class _Sampler(optuna.samplers.TPESampler):
-    """A sampler of values that do not change when they are formatted and parsed.
+    """A sampler whose values do not change when they are formatted and parsed.
 
-    After a restart, a search continues with the formatted values in the jobs. For a reverse logarithmic range, the
-    distance from 1 is sampled, whose last digits would be lost in the conversion.
+    After a restart, a search continues with the formatted values in the jobs' records. For a reverse logarithmic range,
+    the distance from 1 is sampled; the conversion would lose its last digits.
     """
 
     def __init__(self, ranges: Mapping[str, Range], seed: int, startup_trials: int):

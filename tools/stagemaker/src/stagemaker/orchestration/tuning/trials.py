@@ -104,7 +104,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, or None. In a tie, the trial that ended first wins."""
+    """Return the trial with the best objective, or None if none has one. In a tie, the trial that ended first wins."""
     trials = sort_by_end_time(trials)
     if not trials:
         return None

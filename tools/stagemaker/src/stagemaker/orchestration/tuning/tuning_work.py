@@ -30,7 +30,7 @@ class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
     index: the index of its definition. number: its number in the search. averages: the running averages of the values,
-    if the trial has ended. metrics_read: the number of metrics read. stop_requested: whether a stop was requested.
+    empty until the trial ends. metrics_read: the number of metrics read. stop_requested: whether a stop was requested.
     """
 
     index: int
@@ -193,7 +193,7 @@ class TuningWork(Work):
         return True
 
     def _suggest(self, index: int, count: int) -> tuple[int, dict[str, str]] | None:
-        """Return the number and values of the next trial, or None. The values of a warm start come first."""
+        """Return the next trial's number and values, warm-start values first, or None if the grid is exhausted."""
         if count < len(self._initial_values):
             ranges: tuple[Range, ...] = self._definitions[index].ranges
             values = {item.name: self._initial_values[count].get(item.name, "") for item in ranges}

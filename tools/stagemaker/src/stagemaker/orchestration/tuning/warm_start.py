@@ -40,7 +40,7 @@ def check_warm_start(store: Store, record: Record) -> None:
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
-    """Add the parents' comparable results to a search. Return the values to try first.
+    """Add the parents' comparable results to a search. Return the hyperparameter values to try first.
 
     With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own results. With TransferLearning,
     the results are not comparable, but the parents' best values are tried first.
@@ -73,7 +73,7 @@ def _parents(store: Store, record: Record) -> list[StoredRecord]:
 
 
 def _settings(trial: Trial) -> dict[str, str]:
-    """Return all hyperparameters of a training job. Static ones may have ranges in the new tuning job."""
+    """Return all hyperparameters of a training job, because static ones may have ranges in the new tuning job."""
     return dict((trial.job or {}).get("HyperParameters", {}))
 
 

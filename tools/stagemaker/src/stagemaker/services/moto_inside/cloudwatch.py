@@ -38,7 +38,7 @@ def _period_problem(period: Any) -> str | None:
 
 
 def _round_start(start: Time, periods: Iterable[int]) -> Time:
-    """Return a start time, rounded down as in CloudWatch, where old data have a coarser resolution."""
+    """Round down a start time as CloudWatch does, according to the periods and the resolution of data of this age."""
     age = utcnow() - alarms.to_naive_utc(start)
     seconds = next((seconds for limit, seconds in retention.RESOLUTIONS if age > limit), min([60, *periods]))
     return start - datetime.timedelta(
@@ -104,7 +104,7 @@ class CloudWatch(CloudWatchBackend):
             return alarm
 
     def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
-        """Set a state that lasts until CloudWatch would evaluate the alarm again."""
+        """Set a state that lasts until CloudWatch would next evaluate the alarm."""
         with self.lock:
             alarm = self.alarms.get(alarm_name)
             super().set_alarm_state(alarm_name, reason, reason_data, state_value)  # fails for a missing alarm
@@ -139,7 +139,7 @@ class CloudWatch(CloudWatchBackend):
         dimensions: list[dict[str, str]],
         unit: str | None = None,
     ) -> list[Statistics]:
-        """Return statistics for periods from the requested start. In moto, periods begin with the first datum."""
+        """Return statistics for periods that begin at the requested start; moto's begin at the first datum."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if start >= end:
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
@@ -156,7 +156,7 @@ class CloudWatch(CloudWatchBackend):
     def get_metric_data(
         self, queries: list[dict[str, Any]], start_time: Time, end_time: Time, scan_by: str = "TimestampAscending"
     ) -> list[dict[str, Any]]:
-        """Return the results of queries. The data are read once; moto would read them for each period."""
+        """Return the results of queries. The data are read only once; moto would read them for every period."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if problem := _query_problem(queries, start, end):
             raise ValidationError(problem)

@@ -52,7 +52,7 @@ def _find(pattern: str, value: str) -> bool | None:
 
 
 class ECR(ECRBackend):
-    """ECR, whose filters of repositories and tags are wildcard patterns, as on AWS, not regular expressions."""
+    """ECR with repository and tag filters that are wildcard patterns, as on AWS, rather than regular expressions."""
 
     __module__ = ECRBackend.__module__
 

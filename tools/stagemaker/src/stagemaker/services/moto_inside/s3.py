@@ -77,7 +77,7 @@ def _is_after(common_prefix: str, key: str) -> bool:
 
 
 class S3(S3Backend):
-    """S3, where the time for a listing depends only on the page, and only EventBridge can be notified."""
+    """S3, where listing a page does not take longer in a larger bucket, and only EventBridge can be notified."""
 
     __module__ = S3Backend.__module__  # where moto looks for the URLs of the service
 
@@ -187,7 +187,7 @@ class S3Responses(S3Response):
         return 200, {"Content-Type": "application/xml"} | self.response_headers, body
 
     def _get_checksum(self, response_headers: dict[str, Any]) -> tuple[str, str | None]:
-        """Return the algorithm and checksum. Only the body's end is searched; moto's search takes quadratic time."""
+        """Return the checksum's algorithm and value. Only the body's end is searched, as moto's search is quadratic."""
         algorithm = self.headers.get("x-amz-sdk-checksum-algorithm", "")
         header = f"x-amz-checksum-{algorithm.lower()}"
         if not algorithm or self.headers.get(header):
@@ -254,7 +254,7 @@ def make_s3_bucket(name: str, account: str, partition: str, region: str) -> Any:
 
 
 def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None:
-    """Return an object's content and attributes, or None if it does not exist. It may be replaced concurrently.
+    """Return an object's content and attributes, or None if it does not exist. Other threads may replace it meanwhile.
 
     Raises OSError if the content cannot be read.
     """
@@ -276,7 +276,7 @@ def read_s3_object(bucket: str, key: str) -> tuple[bytes, dict[str, Any]] | None
 
 
 def put_s3_object(bucket: Any, key: str, value: bytes, attributes: Mapping[str, Any]) -> None:
-    """Put an object that `read_s3_object` has returned into a moto bucket."""
+    """Put an object into a moto bucket. value, attributes: as `read_s3_object` returns them."""
     moto_object = s3_backends[bucket.account_id][bucket.partition].put_object(
         bucket.name, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
     )

@@ -14,7 +14,7 @@ def start(module_app: str) -> None:
 
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
-    """Return the first port of a range ("9000-9999") or the one after `after`. Raises ValueError outside the range."""
+    """Return the first port of a range ("9000-9999"), or `after` + 1. Raises ValueError if it is outside the range."""
     first, last = (int(value) for value in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:

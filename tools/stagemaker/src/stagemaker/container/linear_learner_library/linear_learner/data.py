@@ -1,4 +1,4 @@
-"""Read tables of numbers: CSV with labels in a channel, and CSV, JSON or JSON lines in a request."""
+"""Read tables of numbers: CSV with labels in a channel, and CSV, JSON or JSON Lines in a request."""
 
 import io
 import json
@@ -23,7 +23,7 @@ def media_type(content_type: str) -> str:
 
 
 def label_size(content_type: str) -> int | None:
-    """Return a content type's parameter label_size, or None if it has none. Raises CustomerError."""
+    """Return a content type's label_size parameter, or None if it is absent. Raises CustomerError if it is invalid."""
     for parameter in content_type.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if name == "label_size":
@@ -61,7 +61,7 @@ def read_channel(folder: Path, content_type: str | None) -> tuple[Any, Any]:
 def read_request(body: bytes | str, content_type: str, size: int) -> Any:
     """Return the features (rows, features) of a request. Raises CustomerError if it is invalid.
 
-    size: the number of features of sparse records.
+    size: the model's number of features, which sparse records must have.
     """
     kind = media_type(content_type)
     if kind == CSV:
@@ -87,7 +87,7 @@ def read_request(body: bytes | str, content_type: str, size: int) -> Any:
 
 
 def _read_record(record: Any, size: int) -> Any:
-    """Return the features of a record: a list, or `values`, with `keys` if they are sparse. Raises various errors."""
+    """Return a record's features, expanded if sparse. An invalid record raises one of several built-in exceptions."""
     features = record["data"]["features"] if "data" in record else record["features"]
     if isinstance(features, list):
         return features

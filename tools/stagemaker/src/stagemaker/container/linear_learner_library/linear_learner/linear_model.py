@@ -69,7 +69,7 @@ class LinearModel:
 
 
 def load_model(folder: Path) -> LinearModel:
-    """Load the model in a folder. Raises CustomerError."""
+    """Load the model in a folder. Raises CustomerError if the model is missing or invalid."""
     if not (folder / FILE).is_file():
         if (folder / AWS_FILE).exists():
             raise CustomerError(

@@ -30,7 +30,7 @@ Data = dict[str, tuple[Any, Any]]  # for each channel, features (rows, features)
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    The candidates are midpoints between scores and `default`, which wins ties and is returned for loss criteria.
+    The candidates are `default`, which wins ties, and the midpoints between scores. Loss criteria return `default`.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:
@@ -58,7 +58,7 @@ def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[s
 
 
 def _maximize_above(constrained: Any, target: float, maximized: Any) -> Any:
-    """Return `maximized` where `constrained` reaches the target; elsewhere, the negative distance to the target."""
+    """Return `maximized` where `constrained` reaches the target, and `constrained - target` elsewhere."""
     return np.where(constrained >= target, maximized, constrained - target)
 
 

@@ -36,7 +36,7 @@ def get_dmatrix(
 ) -> xgb.DMatrix | None:
     """Read all files below one or more paths into a DMatrix, or return None if there are no files.
 
-    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError.
+    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError for invalid files.
     """
     if is_pipe:
         raise UserError("Pipe mode is not simulated: use File mode")

@@ -26,7 +26,7 @@ BLOCK_SIZE = 8 << 20  # bytes of CSV that are parsed at a time
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """A sparse matrix of features, and its rows' labels, weights and queries (None if absent)."""
+    """A sparse matrix of features, and the labels, weights and query IDs of its rows (None if absent)."""
 
     features: Any
     labels: list[float] | None
@@ -38,8 +38,8 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
     The delimiter is the first of `,`, `;`, tab, space and `|` in the first line. Without `skip_empty_lines`, an empty
-    line between other lines is a missing value, allowed only in a single column. Raises UserError for cells that are
-    not finite numbers and for lines of different lengths.
+    line between other lines is a missing value, allowed only in a single column. Raises UserError if any other cell
+    is not a finite number, or if lines have different lengths.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
@@ -69,7 +69,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
 
 
 def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
-    """Create a DMatrix. Raises UserError with XGBoost's message."""
+    """Create a DMatrix. Raises UserError, with XGBoost's message, if the data is invalid."""
     try:
         return xgb.DMatrix(features, **members)
     except (xgb.core.XGBoostError, ValueError) as error:
@@ -77,7 +77,7 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError with the position of an infinite number. NaN is allowed."""
+    """Raise UserError, with the position, if a number is infinite. NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
@@ -87,7 +87,7 @@ def parse_libsvm(content: str, has_labels: bool, name: str = "the request") -> L
     """Parse lines such as `label[:weight] [qid:query] index:value ...`, with indices starting at 0.
 
     Without has_labels, as in a request, labels are ignored, queries are not allowed, and an empty line between others
-    is a row without features. Raises UserError with the line number.
+    is a row without features. Raises UserError, with the line number, if a line is invalid.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
     for line_number, line in enumerate((content if has_labels else content.strip()).split("\n"), 1):
@@ -121,13 +121,13 @@ def parse_libsvm(content: str, has_labels: bool, name: str = "the request") -> L
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
-    """Decode CSV without labels. Raises UserError."""
+    """Decode CSV without labels. Raises UserError for invalid data."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
-    """Decode libsvm. Raises UserError."""
+    """Decode libsvm, ignoring labels. Raises UserError for invalid data."""
     content = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(content, has_labels=False).features
     if not features.shape[1]:

@@ -27,7 +27,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the image's default eval_metric, or None if it is still XGBoost's default."""
+    """Return the image's default eval_metric, or None if it is the installed XGBoost's default."""
     if objective not in EARLIER_METRICS:
         return None
     name, version = EARLIER_METRICS[objective]
@@ -35,12 +35,12 @@ def earlier_metric(objective: str) -> str | None:
 
 
 def is_maximized(name: str) -> bool:
-    """Return whether the image maximises this metric. It minimises all metrics with a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric. It minimises all metrics with an @ suffix, such as ndcg@5."""
     return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 
 def evaluate(names: list[str], objective: str, predictions: Any, data: Any) -> list[tuple[str, float]]:
-    """Return the names and values of these metrics, for xgboost.train."""
+    """Return the name and value of each metric, in the form that xgboost.train requires."""
     labels, classes = data.get_label(), _to_classes(predictions, objective)
     values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
     return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
