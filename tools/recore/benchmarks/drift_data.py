@@ -128,7 +128,7 @@ def count_until_drift(trained_on: TrainingSummary, statistics: np.ndarray) -> in
 
 
 def find_week(trained_on: TrainingSummary, traffic: Samples) -> int | None:
-    """Return the first week (from 1) after which `monitor` finds drift, or None. SAMPLES_A_WEEK arrive each week."""
+    """Return the first week (from 1) after which `monitor` finds drift, or None. WEEK_SAMPLES arrive each week."""
     statistics, holes = compute_statistics(trained_on, traffic), traffic.holes.tolist()
     times = [START + WEEK * (row / WEEK_SAMPLES) for row in range(len(holes))]
     for week in range(1, len(holes) // WEEK_SAMPLES + 1):

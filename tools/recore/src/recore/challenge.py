@@ -91,7 +91,7 @@ _current: Challenge | None = None
 
 
 def challenge() -> Challenge:
-    """Return the current challenge: the one set by `using` or `set_challenge`, otherwise the one in score_script().
+    """Return the current challenge: the one set by `activate` or `set_challenge`, otherwise the one in score_script().
 
     Raises ValueError if the working folder's score.py defines WEIGHTS but is not a valid challenge.
     """
@@ -212,7 +212,7 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 
 def is_column_name(name: str) -> bool:
-    """Return whether a target or ID can have this name: printable, no commas or quotes, no number, not in RESERVED."""
+    """Return whether a target or ID can have this name: printable, without commas or quotes, not a number or reserved."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 

@@ -31,7 +31,7 @@ class Monitored:
         self.name, self.begin = description["EndpointName"], description["LastModifiedTime"].astimezone(UTC)
 
     def capture(self, samples: pd.DataFrame, hours: float = 0.0, interval: float = 0.0, **metadata: str) -> None:
-        """Capture one request per sample, `every` hours apart, beginning `hours` after the endpoint's last change."""
+        """Capture a request per sample, `interval` hours apart, beginning `hours` after the endpoint's last change."""
         lines = []
         for i, (index, row) in enumerate(samples.iterrows()):
             body = io.StringIO()

@@ -25,7 +25,7 @@ class Case:
 
     file, line, level, message: the only finding's file, line content ("" for the entire file), level and part of its
     message. is_reported: whether a rule must find the edit. runs: whether the rule runs the submission; if so, `change`
-    edits SOUND, otherwise GOOD, which is shorter.
+    edits SOUND_CODE, otherwise GOOD_CODE, which is shorter.
     """
 
     change: Change

@@ -30,7 +30,7 @@ def read_members(
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a plain or gzip-compressed tar archive. Each must be read before the next is requested.
 
-    to_end: whether to read to the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
+    read_to_end: whether to read to the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"

@@ -57,7 +57,7 @@ def set_up(
 
     sources: requirements files, and package folders (with extras in brackets) to install in editable mode; a later
     source may replace earlier packages. imports: comma-separated modules to compile with their imports, instead of
-    COMPILED. python: the Python that creates the environment. constraints: a constraints file for package folders.
+    IMPORTS. python: the Python that creates the environment. constraints: a constraints file for package folders.
     """
     environment = Environment(folder, python)
     if not environment.is_usable():

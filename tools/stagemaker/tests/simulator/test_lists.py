@@ -38,7 +38,7 @@ INVALID_TOKENS = [
 ]
 
 EARLY_TIME, LATE_TIME = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
-FILTERS = {  # for each filter, a value that matches a record in `one_of_each_kind`, and a value that does not
+FILTERS = {  # for each filter, a value that matches a record of the fixture, and a value that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),

@@ -63,7 +63,7 @@ def sum_of_minerals(minerals: NDArray[np.float64], contents: NDArray[np.float64]
 
 
 def mixed_targets() -> list[str]:
-    """Return the targets that are not element concentrations in minerals; their values come from `mixture`."""
+    """Return the targets that are not element concentrations in minerals; their values come from `mix_minerals`."""
     return [name for name in challenge().targets if name not in DETECTION_LIMITS or unit_of(name) != name[-3:].lower()]
 
 

@@ -21,7 +21,7 @@ BACKGROUND = 0.002  # absorption at all wavenumbers, relative to that; pure magn
 
 # The absorbance due to lost scattered light, at all wavenumbers.
 LEVEL = 0.6
-# The additional absorbance at LAST, where lattice vibrations absorb and optics transmit little, and its decay in cm-1.
+# The additional absorbance at MIN_WAVENUMBER, where lattice vibrations absorb, and its decay in cm-1.
 RISE, RISE_WIDTH = 2.5, 200.0
 # The step by which absorbance falls above a position, within some width (both in cm-1). Minerals with electronic
 # absorption there, such as chalcopyrite, fill it.
@@ -33,8 +33,8 @@ PATH, PATH_SPREAD = 0.4, 0.2
 DISTURBANCE, DISTURBED = 0.014, np.arange(770.0, 3800.0, 20.0)
 # The standard deviation of the absorbance due to detector noise.
 NOISE = 0.002
-# The additional noise at LAST, where the detector receives little light, its decay in cm-1, and the standard deviation
-# of its logarithm from row to row.
+# The additional noise at MIN_WAVENUMBER, where the detector receives little light, its decay in cm-1, and the
+# standard deviation of its logarithm from row to row.
 CUT_OFF_NOISE, CUT_OFF_WIDTH, CUT_OFF_SPREAD = 3.2, 15.0, 1.2
 # The largest absolute absorbance that the instrument writes.
 MAX_ABSORBANCE = 10.0
@@ -45,7 +45,7 @@ WATER: Bands = [(3420, 1.0, 170), (3240, 0.4, 120), (1638, 0.35, 30), (2130, 0.0
 
 
 def grid(channels: int) -> NDArray[np.float64]:
-    """Return wavenumbers (channels,) in cm-1, descending from FIRST to LAST, with one decimal."""
+    """Return wavenumbers (channels,) in cm-1, descending from MAX_WAVENUMBER to MIN_WAVENUMBER, with one decimal."""
     return np.round(np.linspace(MAX_WAVENUMBER, MIN_WAVENUMBER, channels), 1)
 
 

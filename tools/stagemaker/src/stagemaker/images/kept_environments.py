@@ -32,7 +32,7 @@ def size_of(folder: Path) -> int:
 def remove_environments(include_needed: bool) -> Iterator[tuple[Path, bool]]:
     """Remove environments, unless they are in use or being created. Yield each folder, and whether it was removed.
 
-    also_needed: whether to remove even environments that this version would recreate. Raises OSError on failure.
+    include_needed: whether to remove even environments that this version would recreate. Raises OSError on failure.
     """
     needed = {packages.folder for packages in package_sets()}
     for folder in environments():

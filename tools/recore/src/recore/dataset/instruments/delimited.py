@@ -237,7 +237,7 @@ def _find_columns(
 def _find_ids(columns: dict[int, str], id_columns: Mapping[str, str]) -> dict[int, str]:
     """Return the IDs by column position, except IDs for which several columns fit.
 
-    chosen: the columns that the user specified. Raises ValueError if a chosen column is missing.
+    id_columns: the columns that the user specified. Raises ValueError if a chosen column is missing.
     """
     ids: dict[int, str] = {}
     for name in challenge().ids:

@@ -122,7 +122,7 @@ class OutputFolder:
     def check_volume(self, volume: Volume, check: Check, is_archive: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
-        packed: whether a file with several hard links counts once, as in an archive, instead of once per link.
+        is_archive: whether a file with several hard links counts once, as in an archive, instead of once per link.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()

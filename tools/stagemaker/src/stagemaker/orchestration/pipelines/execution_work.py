@@ -17,7 +17,7 @@ from stagemaker.orchestration.pipelines.step_run import StepRunner
 from stagemaker.orchestration.runner import Work
 from stagemaker.state.records import Record, StoredRecord, now
 
-POLL_INTERVAL = 0.05  # seconds between polls of up to POLLED_JOBS jobs; proportionally longer for more
+POLL_INTERVAL = 0.05  # seconds between polls of up to JOBS_PER_POLL jobs; proportionally longer for more
 JOBS_PER_POLL = 10
 MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
 STEP_FAILURE = "Step failure: One or multiple steps failed."  # AWS's message; the steps have the reasons
