@@ -108,8 +108,8 @@ def find_differences(
     """For each variation, return how its inputs differ from the public file's inputs, or "" if they agree.
 
     public: the output of preprocess.py for the public file. subset: the rows in the small variations. private: the rows
-    in the variation `private`. Small variations without assays are compared with the same rows with assays. The variation
-    `untargeted` is required only if `private` and `reversed` both differ.
+    in the variation `private`. Small variations without assays are compared with the same rows with assays. The
+    variation `untargeted` is required only if `private` and `reversed` both differ.
     """
     expected = read_inputs(public, {*subset, *private})
     rows, as_private = (
