@@ -80,7 +80,7 @@ def similarity(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def ridge(kernels: dict[str, np.ndarray], assays: np.ndarray) -> dict[str, np.ndarray]:
-    """Predict the rows of each file by kernel ridge regression with an intercept, from kernels with the public rows.
+    """Predict each file's rows by kernel ridge regression with an intercept, from their kernels with the public rows.
 
     assays: the public assays (rows, targets). Each target's alpha minimises its leave-one-out error.
     """

@@ -103,7 +103,7 @@ def format_found(numbers: Sequence[int | None]) -> list[object]:
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
 def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterator[list[object]]:
-    """Yield, for each landscape, after how many soils drift is found, and the other landscapes' false-alarm rate."""
+    """Yield a row per landscape: how many soils arrive before drift is found, and the others' false-alarm rate."""
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)

@@ -46,7 +46,7 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 
 
 def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
-    """Run commands one after the other, and return the seconds and the peak MiB of a process with its descendants.
+    """Run commands in turn. Return their total seconds and the highest peak memory of one, with descendants, in MiB.
 
     Raises RuntimeError if a command fails.
     """

@@ -80,7 +80,7 @@ class Recorder:
 
 
 def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """Return whether a policy allows an action on a resource; an explicit denial takes precedence."""
+    """Return whether a policy allows an action on a resource; an explicit deny takes precedence."""
     effects = [
         statement["Effect"]
         for statement in policy["Statement"]

@@ -13,7 +13,7 @@ from recore.production.drift import ReferenceUnits, Unit, detect_drift, follow_e
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
-def single_units(count: int) -> list[Unit]:
+def one_sample_units(count: int) -> list[Unit]:
     return [Unit(f"H{row}", START + timedelta(minutes=row), np.array([row])) for row in range(count)]
 
 
@@ -29,7 +29,7 @@ def test_false_alarms_are_not_more_frequent_than_stated() -> None:
     for seed in range(300):
         values = draw(150, seed)
         reference = ReferenceUnits(values[:50], np.arange(50))
-        alarms += detect_drift(reference, values[50:], single_units(100), 0.05).alarm is not None
+        alarms += detect_drift(reference, values[50:], one_sample_units(100), 0.05).alarm is not None
     assert alarms <= 15 + 9  # two standard deviations above 5%
 
 
@@ -52,7 +52,7 @@ def test_holes_of_unequal_size_are_compared_by_equal_numbers_of_samples() -> Non
 def test_a_change_is_found_and_dated(shift: float) -> None:
     values = draw(260, 7)
     values[160:, 2] *= np.exp(2 * shift)
-    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], single_units(200), 0.05)
+    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], one_sample_units(200), 0.05)
     assert drift.alarm is not None
     assert 100 <= drift.alarm < 160
     assert abs(drift.since - 100) <= 3
@@ -63,7 +63,7 @@ def test_a_change_is_found_and_dated(shift: float) -> None:
 def test_a_slow_change_is_found() -> None:
     values = draw(360, 8)
     values[60:, 0] *= np.exp(np.linspace(0, 4, 300))
-    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], single_units(300), 0.05)
+    drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], one_sample_units(300), 0.05)
     assert drift.alarm is not None
     assert drift.statistic == 0
 
@@ -71,7 +71,7 @@ def test_a_slow_change_is_found() -> None:
 def test_a_change_is_dated_by_the_start_of_a_hole() -> None:
     values = draw(180, 11)
     values[100:, 0] *= np.exp(6)
-    units = single_units(120)
+    units = one_sample_units(120)
     slow = Unit("slow", START + timedelta(days=2), np.array([2, 3]))
     units = [*units[:2], *units[4:90], slow, *units[90:]]
     drift = detect_drift(ReferenceUnits(values[:60], np.arange(60)), values[60:], units, 0.05)
@@ -84,15 +84,15 @@ def test_a_change_is_dated_by_the_start_of_a_hole() -> None:
 def test_a_later_look_does_not_change_earlier_evidence(seed: int, looks: list[int]) -> None:
     values = draw(100, seed)
     reference = ReferenceUnits(values[:40], np.arange(40))
-    final = detect_drift(reference, values[40:], single_units(60), 0.05).evidence
+    final = detect_drift(reference, values[40:], one_sample_units(60), 0.05).evidence
     for look in looks:
-        evidence = detect_drift(reference, values[40 : 40 + look], single_units(look), 0.05).evidence
+        evidence = detect_drift(reference, values[40 : 40 + look], one_sample_units(look), 0.05).evidence
         np.testing.assert_array_equal(evidence, final[:look])
 
 
 def test_ranks_are_uniform_whatever_the_distribution() -> None:
     values = np.floor(draw(2000, 9))  # with many equal values
-    ranks = rank_units(ReferenceUnits(values[:200], np.arange(200)), values[200:], single_units(1800))
+    ranks = rank_units(ReferenceUnits(values[:200], np.arange(200)), values[200:], one_sample_units(1800))
     for column in ranks.T:
         assert abs(np.histogram(column, 10, (0, 1))[0] - 180).max() < 60
 
@@ -126,7 +126,7 @@ def test_a_drill_hole_is_one_unit_however_many_samples_it_has() -> None:
     assert drift.alarm is None
     assert drift.max_evidence < 10
     single = ReferenceUnits(values[:500], np.arange(500))
-    assert detect_drift(single, values[500:], single_units(500), 0.05).alarm is not None
+    assert detect_drift(single, values[500:], one_sample_units(500), 0.05).alarm is not None
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_new_version_replaces_the_current_one(
 
     # only a single variant is replaced
     commands.succeed("update", "--variant", "A=1:1", "--variant", "B=4:1", "--interval", 0)
-    assert "serves A=1, B=4, but only a single variant can be replaced" in commands.expect_error(*args, "--update")
+    assert "serves A=1, B=4, but retrain replaces only a single variant" in commands.expect_error(*args, "--update")
     commands.succeed("delete", "--all", "--yes")
 
 

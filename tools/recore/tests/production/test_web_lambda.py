@@ -68,7 +68,7 @@ def make_event(
 
 
 class LambdaRun:
-    """The responses to events. calls: (IAM action, address) pairs. own_files: this project's imported files."""
+    """A run of the Lambda handler. calls: (IAM action, URL path) pairs. own_files: this project's imported files."""
 
     def __init__(self, deployment: Path, events: list[dict[str, Any]], **variables: str) -> None:
         names = ("PATH", "HOME", "TMPDIR")

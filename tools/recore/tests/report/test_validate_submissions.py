@@ -47,12 +47,12 @@ def test_runs_of_the_submission_get_the_recomputed_score(
     finding = validate(0.9)
     recomputed = finding.values["again"]
     assert finding.level == "bad"
-    assert f"own held-out score is 0.9000, but {recomputed:.4f} with drill holes held out, so the" in finding.text
+    assert f"held-out score of 0.9000, but this report {recomputed:.4f}, so the" in finding.text
     assert read_record(tmp_path / "runs/mine").recomputed_held_out == recomputed
     finding = validate(recomputed)
     assert (finding.level, finding.text.partition(": ")[2]) == (
         "good",
-        f"the submission's own held-out score is the same, {recomputed:.4f}",
+        f"the submission computed the same held-out score, {recomputed:.4f}",
     )
 
 

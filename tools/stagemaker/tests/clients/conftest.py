@@ -1,7 +1,7 @@
 """Tests that use clients of the simulator. `make test-sdk` runs them once per client, in a separate environment.
 
-A test file's name states which clients its tests use: v2 or v3 (versions of SageMaker's SDK), sdk (both of them),
-xgboost and notebooks (versions 1 and 2), or airflow.
+The prefix of a test file's name states which clients run it: v2 or v3 (versions of SageMaker's SDK), sdk (both of
+them), xgboost or notebooks (versions 1 and 2 of the SDK), or airflow.
 """
 
 import importlib

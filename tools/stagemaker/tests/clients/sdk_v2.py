@@ -44,7 +44,7 @@ VERSION = "1.2-1"
 
 
 class Steps:
-    """Creates steps' arguments. data: a model archive's URI. metric: a metric's name and its regular expression."""
+    """Builds the arguments of steps with the SDK. data: a model archive's URI. metric: a metric's name and pattern."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()

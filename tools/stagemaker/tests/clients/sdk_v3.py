@@ -51,7 +51,7 @@ counter = itertools.count()
 
 
 class Steps:
-    """Creates steps' arguments. data: a model archive's URI. metric: a metric's name and its regular expression."""
+    """Builds the arguments of steps with the SDK. data: a model archive's URI. metric: a metric's name and pattern."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()

@@ -133,9 +133,10 @@ def _mentions_any(name: str, targets: Sources) -> bool:
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
-    """Return the targets to which a companion with a different name can belong, and whether this is certain.
+    """Return the targets to which a companion that does not name one of them may belong, and whether this is certain.
 
-    Units belong to all targets without a unit. The owner of signs is certain if there is only one target.
+    Units may belong to all targets without a unit or, if all have one, to all. The target of signs is certain if only
+    one target exists.
     """
     formulas = parse_assay_header(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):

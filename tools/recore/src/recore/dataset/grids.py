@@ -49,7 +49,7 @@ def grid_of(wavenumbers: Numbers) -> Grid:
 
 
 def grid_of_file(path: Path) -> Grid:
-    """Read the grid of a data file in the schema. Raises ValueError or OSError if there is no valid grid."""
+    """Read the grid of a data file in the challenge's schema. Raises ValueError or OSError if it has no valid grid."""
     names = read_header(path)
     try:
         return grid_of_names(names[1:])

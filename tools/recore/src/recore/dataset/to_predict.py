@@ -127,6 +127,6 @@ def _columns(rows: Sequence[Row], channels: Sequence[str], unread: Mapping[str, 
 
 
 def _absorbance(row: Row) -> Numbers:
-    """Return the absorbance of a row (channels,), rounded unless it is from a data file in the schema."""
+    """Return a row's absorbance (channels,), rounded unless it is one spectrum of a file in the challenge's schema."""
     is_in_schema = len(row.spectra) == 1 and row.spectra[0].in_schema
     return row.mean if is_in_schema else round_off(row.mean)

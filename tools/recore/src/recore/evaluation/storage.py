@@ -158,6 +158,6 @@ def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
                 remaining[key] = str(error)
     if remaining:
         key, reason = next(iter(remaining.items()))
-        subject = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
-        raise StepFailed(f"could not remove {subject} from s3://{bucket}/{prefix}, such as {key!r}: {reason}")
+        others = f" and {len(remaining) - 1} other objects" if len(remaining) > 1 else ""
+        raise StepFailed(f"could not remove {key!r}{others} from s3://{bucket}/{prefix}: {reason}")
     return count

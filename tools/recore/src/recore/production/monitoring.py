@@ -287,7 +287,7 @@ def send_alarm(project: ProductionProject, result: Monitoring, state: ProjectSta
     """Send the result to CloudWatch as metrics, create the alarm, and add its name to the outcome."""
     outside_share = float(result.traffic.outside_mask.mean())
     name = send_metrics(project, result.endpoint, result.version, result.level, outside_share)
-    line = f"sent to CloudWatch; the alarm is {name}"
+    line = f"the evidence was sent to CloudWatch; alarm: {name}"
     next_step = suggest_after_alarm(state, result.version, result.drift.alarm is not None, name)
     return Outcome([*outcome.lines, line], outcome.details | {"alarm": name}, next_step)
 

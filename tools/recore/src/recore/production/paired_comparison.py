@@ -125,7 +125,7 @@ def compare_variants(
 
     assays: (samples, targets), NaN where not measured. predictions: the same shape, NaN where not predicted. holes:
     (samples,), or None if unknown: samples then count as independent. weights: (targets,), in the score. difference:
-    the smallest relevant relative difference between RMSEs. confidence: the simultaneous confidence of all intervals.
+    the smallest relative difference in RMSE worth detecting. confidence: the simultaneous confidence of all intervals.
     """
     first, *others = predictions
     units = np.arange(len(assays)) if holes is None else pd.factorize(holes, sort=True)[0]

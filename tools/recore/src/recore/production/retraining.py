@@ -60,7 +60,7 @@ def check_replaceable(project: ProductionProject) -> None:
     if len(variants) > 1:
         served = ", ".join(f"{variant['name']}={variant['version']}" for variant in variants)
         raise ProductionError(
-            f"the endpoint {name} serves {served}, but only a single variant can be replaced: use `update --variant`"
+            f"the endpoint {name} serves {served}, but retrain replaces only a single variant: use `update --variant`"
         )
 
 

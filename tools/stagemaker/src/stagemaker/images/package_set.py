@@ -122,7 +122,7 @@ class PackageSet:
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
-        start, lines = time.monotonic(), 1
+        start, reports = time.monotonic(), 1
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             # not in the working directory, whose venv.py would be run
             process = subprocess.Popen(
@@ -138,9 +138,9 @@ class PackageSet:
                 while process.poll() is None:
                     check()
                     time.sleep(POLL_SECONDS)
-                    if time.monotonic() - start > lines * REPORT_SECONDS:
-                        say(f"creating the environment of {self.name}: {lines * REPORT_SECONDS:.0f} s so far")
-                        lines += 1
+                    if time.monotonic() - start > reports * REPORT_SECONDS:
+                        say(f"creating the environment of {self.name}: {reports * REPORT_SECONDS:.0f} s so far")
+                        reports += 1
             finally:
                 if process.poll() is None:
                     with contextlib.suppress(ProcessLookupError):

@@ -147,7 +147,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
     except (ValueError, OverflowError, OSError):  # outside the range of floats or of datetime
         pass
-    expected = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
+    expected = "a Unix timestamp in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
     raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {expected}"])
 
 

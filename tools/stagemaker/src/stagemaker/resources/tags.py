@@ -9,7 +9,7 @@ from stagemaker.state.records import Record
 
 
 class Tags(Resource):
-    """The tags, by ARN. A record has one member, Tags, which is a list because a tag can have any key."""
+    """The tags, by ARN. A record has one member, Tags: a list of Key/Value pairs."""
 
     kind = "Tags"
     arn_type = "tag"

@@ -43,8 +43,8 @@ class Budget:
 
 class Value(Enum):
     OTHER = "a value that is not a string, such as a list, an array or an object of a named class"
-    NAMED = "the result of a named function, possibly a string"
-    UNNAMED = "the result of something without a name"
+    NAMED = "the result of an imported function, or a long string"
+    UNNAMED = "the result of a computed function"
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
     check_positive(x.min())
     if not in_schema and (peaks := explain_peaks(x)):
         if not option:
-            raise Ambiguity("peaks", f"{peaks}; export the spectrum, or specify --unit if these are its channels")
+            raise Ambiguity("peaks", f"{peaks}; export the full spectrum or, if these are not peaks, specify --unit")
         remarks.append(peaks)
     unit = option or stated or _guess_unit(x)
     if unit == "cm-1" and x.max() < MAX_MICROMETRES and not option and not in_schema:

@@ -66,7 +66,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     ]
     depth_findings: list[tuple[Level, str, pd.Series[bool], str]] = [
         ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
-        ("bad", "depths reversed", frame["to"] < frame["from"], "an end above the start"),
+        ("bad", "depths reversed", frame["to"] < frame["from"], "an end shallower than the start"),
         ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
     ]
     findings = []

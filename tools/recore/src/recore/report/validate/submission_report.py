@@ -36,15 +36,14 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
 
 def _compare(run: str, claimed: float, score: float) -> PageFinding:
     level: Level = "good"
-    message = f"{run}: the submission's own held-out score is the same, {claimed:.4f}"
+    message = f"{run}: the submission computed the same held-out score, {claimed:.4f}"
     if abs(claimed - score) >= TOLERANCE:
         level = "bad" if claimed - score > HONEST_GAP * sum(challenge().weights.values()) else "note"
-        reason = "with other folds or seeds"
+        reason = "probably because folds or seeds differ"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
         message = (
-            f"{run}: the submission's own held-out score is {claimed:.4f}, but {score:.4f} with drill holes held out, "
-            f"{reason}"
+            f"{run}: the submission computed a held-out score of {claimed:.4f}, but this report {score:.4f}, {reason}"
         )
     return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
 
