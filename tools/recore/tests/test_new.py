@@ -75,7 +75,7 @@ def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -
     assert not list((tmp_path / "empty").iterdir())
     assert [(path.name, path.read_text()) for path in (tmp_path / "full").iterdir()] == [("notes.txt", "mine")]
     assert "train.py" in write_submission(tmp_path / "empty")
-    with pytest.raises(ValueError, match="no model 'forest'; choose one of ridge, pls"):
+    with pytest.raises(ValueError, match="the model 'forest' does not exist; choose one of ridge, pls"):
         write_submission(tmp_path / "other", "forest")
     assert not (tmp_path / "other").exists()
 

@@ -118,8 +118,8 @@ def test_the_same_problem_of_several_files_is_printed_once(capsys: pytest.Captur
     show_remarks(ImportResult(problems=[*problems, Problem("b.csv line 9", "worse"), Problem("d.csv", "worse")]))
     assert capsys.readouterr().err.splitlines() == [
         "recore: a.csv line 1: first",
-        "recore: a.csv line 2: it is bad; the same is true of 2 more files",
-        "recore: b.csv line 9: worse; the same is true of 1 more file",
+        "recore: a.csv line 2: it is bad; 2 more files with the same problem",
+        "recore: b.csv line 9: worse; 1 more file with the same problem",
     ]
 
 

@@ -26,7 +26,7 @@ with RunFolder(Path(sys.argv[1])) as folder:
     (folder.path / "half").write_text("half")
     print(folder.path, flush=True)
     sys.stdin.read()
-    print(folder.keep(), flush=True)
+    print(folder.finish(), flush=True)
 """
 
 

@@ -33,7 +33,7 @@ def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> 
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.2100"] in lines
-    losses = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
+    losses = [line[0] for line in lines[[line[:2] for line in lines].index(["Top", "losses:"]) :] if line]
     assert losses.index("AuPPM") < losses.index("CuPPM")
     assert output.getvalue().isascii()
 

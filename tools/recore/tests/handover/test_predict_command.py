@@ -87,7 +87,7 @@ def test_spectra_of_another_instrument_are_interpolated_on_request_and_are_outsi
         np.savetxt(tmp_path / f"spectra/S{name}.csv", spectrum, "%.6f", ",", header="cm-1,absorbance", comments="")
     line = rejection(handover, "spectra", "--out", "assays.csv", cwd=tmp_path)
     assert "--interpolate interpolates them" in line
-    assert line.endswith("; the same is true of 2 more files")
+    assert line.endswith("; 2 more files with the same problem")
     result = recore("predict", handover, "spectra", "--out", "assays.csv", "--interpolate", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     details = json.loads(result.stdout)

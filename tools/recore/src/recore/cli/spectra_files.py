@@ -59,7 +59,7 @@ def show_remarks(result: "ImportResult") -> None:
     counts: Counter[str] = Counter()
     for reason, files in reasons.items():
         (file, sources), *others = files.items()
-        more = f"; the same is true of {count(len(others), 'more file')}" if others else ""
+        more = f"; {count(len(others), 'more file')} with the same problem" if others else ""
         for source in sources:
             counts[file] += 1
             if counts[file] <= SHOWN:

@@ -59,7 +59,7 @@ class PredictedSamples:
             reasons.setdefault(problem.reason, []).append(problem)
         lines = []
         for first, *others in list(reasons.values())[:SHOWN_PROBLEMS]:
-            more = f"; the same is true of {count(len(others), 'more row')}" if others else ""
+            more = f"; {count(len(others), 'more row')} with the same problem" if others else ""
             lines.append(f"{first}{more}")
         if len(reasons) > SHOWN_PROBLEMS:
             lines.append(f"and {count(len(reasons) - SHOWN_PROBLEMS, 'more reason')}; --json lists all")
