@@ -70,7 +70,7 @@ def test_ours_is_the_model_that_train_py_fits(data: methods.Data, files: list[Pa
     assert result.returncode == 0, result.stderr
     model = pickle.loads((tmp_path / "model.pkl").read_bytes())
     public, private = data.take(np.arange(45)), data.take(np.arange(45, 60))
-    predicted = methods.ours(public, private)
+    predicted = methods.predict_template(public, private)
     inputs = run(ROOT / "preprocess.py", "--input", files[1], "--output", tmp_path / "inputs.csv", cwd=tmp_path)
     assert inputs.returncode == 0, inputs.stderr
     expected = model.predict(pd.read_csv(tmp_path / "inputs.csv", index_col=0))

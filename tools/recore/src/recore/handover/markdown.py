@@ -45,7 +45,7 @@ def fence(content: str, tag: str = "text") -> Markup:
     return _markdown(f"{ticks}{tag}\n{content}\n{ticks}")
 
 
-def format_number(value: float | None, number_format: str = "", unit: str = "") -> str:
+def number(value: float | None, number_format: str = "", unit: str = "") -> str:
     """Format a number, by default with up to four significant digits. None and NaN become "-"."""
     if value is None or math.isnan(value):
         return "-"
@@ -56,7 +56,7 @@ def format_number(value: float | None, number_format: str = "", unit: str = "") 
 
 
 def interval(estimate: Estimate, number_format: str = "") -> str:
-    ends = (format_number(end, number_format) for end in (estimate.low, estimate.high))
+    ends = (number(end, number_format) for end in (estimate.low, estimate.high))
     return " to ".join(ends) if estimate.has_interval else "-"
 
 
@@ -78,4 +78,4 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     keep_trailing_newline=True,
 )
-_environment.filters |= {each.__name__: each for each in (code, escape, fence, interval, format_number)}
+_environment.filters |= {each.__name__: each for each in (code, escape, fence, interval, number)}

@@ -189,11 +189,9 @@ def _deviations(monitoring: "Monitoring") -> Section:
     lines = {"mean": deviations.mean(axis=0)}
     if len(deviations) > 1:
         lines |= {"5 %": np.quantile(deviations, 0.05, axis=0), "95 %": np.quantile(deviations, 0.95, axis=0)}
-    if (
-        monitoring.drift.alarm is not None
-        and (past := monitoring.traffic.deviations[: monitoring.changed_rows[0]]).size
-    ):
-        lines["mean before the drift"] = past.astype(float).mean(axis=0)
+    earlier_deviations = monitoring.traffic.deviations[: monitoring.changed_rows[0]]
+    if monitoring.drift.alarm is not None and earlier_deviations.size:
+        lines["mean before the drift"] = earlier_deviations.astype(float).mean(axis=0)
     plot = draw.wavenumber_figure(400, wavenumbers, "deviation / its limit")
     styles = {
         "mean": {"color": draw.VERMILION, "width": 2.5},
