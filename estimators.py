@@ -25,7 +25,7 @@ def slopes(spectra: np.ndarray) -> np.ndarray:
 
 
 class MeanRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """The mean of the predictions of several regressors fitted to the same data. Values below `lowest` are clipped."""
+    """A regressor that averages regressors fitted to the same data. Predictions below `lowest` are clipped to it."""
 
     def __init__(self, regressors: list[Any], lowest: float = -np.inf) -> None:
         self.regressors = regressors

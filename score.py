@@ -80,7 +80,7 @@ def read_actual(path: str) -> pd.DataFrame:
 
 
 def read_predicted(path: str, rows: int) -> pd.DataFrame:
-    """Return the predictions in a file, (rows, targets). Raises DataError if the shape differs."""
+    """Return the predictions in a file, (rows, targets). Raises DataError if the file does not have this shape."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
         remedy = "write one line per row and one column per target, without a header or index"

@@ -173,7 +173,7 @@ def main() -> None:
 def hold_out(
     inputs: pd.DataFrame, targets: pd.DataFrame, groups: np.ndarray, folds: int, hyperparameters: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return predictions (rows, targets), each from a model fitted without the row's group; NaN if that fails."""
+    """Return predictions (rows, targets), each from a model fitted without the row's group; NaN in folds that fail."""
     predicted = pd.DataFrame(np.nan, inputs.index, targets.columns)
     blocks = groups if len(set(groups)) > 1 else np.arange(len(groups))  # with a single group, rows are held out
     splits = GroupKFold(min(folds, len(set(blocks)))).split(inputs, groups=blocks)
@@ -188,7 +188,7 @@ def hold_out(
 
 
 def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return a data file's inputs (rows, bins), targets (rows, targets) and groups (rows,), as strings.
+    """Return a data file's inputs (rows, bins), targets (rows, targets) and, as strings, groups (rows,).
 
     Targets are in the order of preprocess.TARGETS or, if it is undefined, in preprocess()'s order.
     """

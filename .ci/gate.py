@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def later_files(name: str, content: str) -> list[str]:
-    """Return the test files listed in a later.txt, relative to the repository's root instead of the later.txt."""
+    """Return the test files listed in the later.txt at `name`, as paths relative to the repository's root."""
     lines = [line for line in content.splitlines() if line and not line.startswith("#")]
     return [(Path(name).parent / line).as_posix() for line in lines]
 
@@ -103,7 +103,7 @@ def print_seconds(results: Path) -> None:
 
 
 def print_unstable(results: Path, count: int) -> None:
-    """Print the first failures of tests that passed when they ran alone."""
+    """Print the failures in the first run of tests that passed when rerun alone. count: their number."""
     print(f"\nunstable tests: {count} failed at first and then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:

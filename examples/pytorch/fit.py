@@ -18,7 +18,7 @@ class NetworkRegressor(RegressorMixin, BaseEstimator):
     """A neural network with one hidden layer that predicts all targets at once.
 
     It is trained with AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019). With double
-    precision, a row's prediction does not depend on the other rows, except for the last digits.
+    precision, a request's other rows change only the last digits of a row's prediction.
     """
 
     def __init__(self, hidden: int, epochs: int, learning_rate: float, weight_decay: float, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for tests of any submission, which is packed as on the platform and trained once on generated data.
+"""Fixtures for tests of any submission. It is packed as on the platform and trained once on generated data.
 
 The submission is the folder above tests/, or the folder that the environment variable SUBMISSION names. Only pytest
 and packages that the submission needs are imported, so these tests run wherever the submission runs.
@@ -174,7 +174,7 @@ def preprocess(
 def predict(
     artifact: TrainedSubmission, preprocess: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], np.ndarray]:
-    """Return a function that returns the predictions (rows, targets) for private rows sent in one of four ways.
+    """Return a function that takes one of four ways to send private rows, and returns predictions (rows, targets).
 
     A single process responds to all requests.
     """
@@ -200,7 +200,7 @@ def predict(
 
 
 def platform(folder: Path, code: Path | None = None) -> Path:
-    """Create a folder with the code and an empty folder for the model in ml/, which stands for /opt/ml."""
+    """In a folder, create ml/, which stands for /opt/ml, with the code, if any, and an empty folder for the model."""
     (folder / "ml/model").mkdir(parents=True)
     if code:
         shutil.copytree(code, folder / "ml/code")
@@ -228,7 +228,7 @@ def run(folder: Path, *command: object, **variables: str) -> str:
 def generate_data(rows: int, holes: int) -> pd.DataFrame:
     """Return spectra mixed from Gaussian bands of twelve minerals, and assays that depend on the minerals' amounts.
 
-    As in the challenge, channels are named by integers, drill holes are numbers, and no assay is missing.
+    As in the challenge, the names of channels are integers, drill holes are numbers, and no assay is missing.
     """
     random = np.random.default_rng(20261120)
     wavenumbers = np.arange(4000, 349, -1)

@@ -68,7 +68,7 @@ def linear(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def similarity(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the RBF kernel of scaled slopes of SNV bins. Up to 300 public rows, the model does not approximate it."""
+    """Return each file's RBF kernel with the public rows, from scaled slopes. The model's is exact up to 300 rows."""
     slopes = {}
     for name, rows in inputs.items():
         snv = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
@@ -80,9 +80,9 @@ def similarity(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def ridge(kernels: dict[str, np.ndarray], assays: np.ndarray) -> dict[str, np.ndarray]:
-    """Predict each file's rows by kernel ridge regression with an intercept, from their kernels with the public rows.
+    """From the public assays (rows, targets), predict each file's rows by kernel ridge regression with an intercept.
 
-    assays: the public assays (rows, targets). Each target's alpha minimises its leave-one-out error.
+    kernels: each file's kernel matrix with the public rows. Each target's alpha minimises its leave-one-out error.
     """
     means = kernels["public"].mean(axis=0)
     centred = {

@@ -126,7 +126,7 @@ def test_a_missing_model_is_rejected(sample: Path, tmp_path: Path, script_error_
 def test_other_channels_than_in_training_are_rejected(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
-    """Positions count from the highest wavenumber. The first four channels are in no bin, so one may be missing."""
+    """Positions count from the highest wavenumber. The first four channels are not binned, so one may be missing."""
     channels = [name for name in public if name.isdigit()]
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=channels[position]).iloc[:5])
     output = tmp_path / "o.csv"

@@ -20,7 +20,7 @@ WEIGHTS |= {"AuPPM": 0.04, "CuPPM": 0.35}
 
 
 def frames(seed: int, rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return assays without gaps and predictions of them, (rows, 49) each."""
+    """Return assays without missing values, and predictions of them, (rows, 49) each."""
     random = np.random.default_rng(seed)
     actual = pd.DataFrame(random.lognormal(2, 1.5, (rows, 49)), columns=score.TARGETS)
     return actual, pd.DataFrame(actual.to_numpy() * random.normal(1, 0.3, (rows, 49)))

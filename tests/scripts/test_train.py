@@ -101,7 +101,7 @@ def test_the_log_contains_r2_of_the_held_out_predictions(project: Path, public: 
 def test_each_row_is_predicted_by_a_model_that_was_not_fitted_to_its_hole(
     holes: int, fork: Path, some_rows: pd.DataFrame
 ) -> None:
-    """Each prediction is the mean of the other folds. With a single hole, individual rows are held out."""
+    """Each prediction is the mean assay of the other folds. With a single hole, individual rows are held out."""
     data = some_rows.assign(SiteID=some_rows["SiteID"] % holes)
     output = train_fork(fork, data, "--folds", 4)
     assert output.count("fitting without fold") == 4

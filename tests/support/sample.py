@@ -1,4 +1,4 @@
-"""Small sample data for the template's own tests, in the challenge's schema. The spectra can predict the assays."""
+"""Small sample data in the challenge's schema for the template's tests. Assays can be predicted from the spectra."""
 
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Import a submission's own modules within the block. Afterwards, restore earlier modules with the same names."""
+    """Within the context, import modules from a submission's folder. Then restore earlier modules of the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).stem for name in SCRIPTS}
 

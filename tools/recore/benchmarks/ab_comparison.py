@@ -7,11 +7,11 @@ correlated between the 49 targets and between the variants. The constants below 
 model and of PLS on held-out drill holes of the sample data. Their correlation is 0.85 to 0.98, the standard deviation
 of their squares is 2.4 times the mean, and sums over a hole vary 12 to 18 times as much as with independent samples.
 
-The first table has the percentage of comparisons of equal variants with any false verdict, on a target or on the score,
-and the percentage if samples count as independent. In its last row, the variants have the same RMSE, but one has
-smaller errors at low grades and larger errors at high grades. For the second table, one variant's errors are multiplied
-by 0.9. A first comparison estimates how many more drill holes are needed to decide on one target. They are added, and
-the better variant counts as found if a second comparison confirms it.
+The first table has the percentage of comparisons of equal variants that give any false verdict, on a target or on the
+score, first by drill hole and then with samples counted as independent. In its last row, the variants have the same
+RMSE, but one has smaller errors at low grades and larger errors at high grades. For the second table, one variant's
+errors are multiplied by 0.9. A first comparison estimates how many more drill holes are needed to decide on one target.
+They are added, and the better variant counts as found if a second comparison confirms it.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def print_row(*cells: object) -> None:
 def compare_equal(
     holes: int, size: int, correlation: float, growth: tuple[float, float], seed: int
 ) -> tuple[float, float]:
-    """Return 1 if comparing equal variants gives a verdict, otherwise 0, first by drill hole and then by sample."""
+    """Compare equal variants by drill hole and by sample. For each, return 1 if there is a verdict, otherwise 0."""
     random = np.random.default_rng([seed, holes, size])
     hole, assays, errors = draw(random, holes, size, correlation, growth)
     predictions = dict(zip("AB", assays + errors, strict=True))
@@ -98,7 +98,7 @@ def compare_equal(
 
 
 def compare_better(holes: int, size: int, correlation: float, seed: int) -> tuple[float, float, float]:
-    """Return how many samples and holes one target needs, and whether a comparison of that size finds B better."""
+    """Return the samples and holes needed to decide on one target, and 1 if that many show that B is better, else 0."""
     random = np.random.default_rng([seed, holes, size])
     target = seed % COUNT
     parts = [draw(random, holes, size, correlation)]

@@ -92,7 +92,7 @@ def limesoda(names: list[str]) -> Iterator[tuple[str, Data, Folds]]:
 
 
 def make_splits(arguments: argparse.Namespace) -> Iterator[tuple[str, Data, Folds]]:
-    """Yield the name, data and folds of each way to hold out rows of the files. Raises DataError."""
+    """Yield the name, data and folds of each way to hold out rows. Raises DataError if the files are unusable."""
     data, private = read_files(arguments.public, arguments.private, arguments.actual)
     sites = len(set(data.sites))
     if sites > 1:

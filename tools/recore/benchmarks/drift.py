@@ -16,7 +16,7 @@ that is not in the training data, with held-out soils of the other landscapes, o
 the training data. Absolute errors are divided by their target's mean and averaged over the targets. Distances are
 computed as for the domain.
 
-Foreign rocks: the traffic is 50 samples a week from drill holes that contain the rock.
+Foreign rocks: the traffic is 50 samples a week from drill holes that contain such a rock.
 
 Slow changes: a baseline grows by 1% of the training data's absorbance a week, with 50 samples a week. `monitor` runs at
 the end of each week. Errors are computed for all samples with the baseline at the end of the week, and divided by each
@@ -103,7 +103,7 @@ def format_found(numbers: Sequence[int | None]) -> list[object]:
 
 # ---- Landscapes ------------------------------------------------------------------------------------------
 def compare_landscapes(soils: Samples, repeats: int, resamplings: int) -> Iterator[list[object]]:
-    """Yield a row per landscape: how many soils arrive before drift is found, and the others' false-alarm rate."""
+    """Yield a row per landscape: how many soils arrive before drift is found, and the other soils' false-alarm rate."""
     for name in np.unique(soils.sites):
         random = np.random.default_rng(0)
         others, sent = soils.take(soils.sites != name), soils.take(soils.sites == name)
@@ -124,7 +124,7 @@ def is_false_alarm(soils: Samples, random: np.random.Generator) -> bool:
 
 # ---- Errors ----------------------------------------------------------------------------------------------
 def measure_landscapes(soils: Samples) -> Iterator[list[object]]:
-    """Yield, for each landscape, the errors outside and inside the domain of the other landscapes."""
+    """Yield a row per landscape: the errors outside and inside the applicability domain of the other landscapes."""
     for name in np.unique(soils.sites):
         outside_rows, other_rows = np.flatnonzero(soils.sites == name), np.flatnonzero(soils.sites != name)
         folds = np.random.default_rng(0).permutation(len(other_rows)) % FOLDS
@@ -161,9 +161,9 @@ def compare_errors(distances: np.ndarray, errors: np.ndarray) -> list[object]:
 
 # ---- Simulated drill holes -------------------------------------------------------------------------------
 def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield, for each rock missing from the training data, errors on drill holes with it, and when drift is found.
+    """Yield a row per rock that the training data lack: the errors on holes that contain it, and when drift is found.
 
-    The last error is relative to a model trained on all rocks.
+    The first row is for training data with all rocks. The last error is relative to a model trained on all rocks.
     """
     usual: np.ndarray | None = None
     for rock in (None, *ROCK_SHARES):
@@ -181,8 +181,7 @@ def compare_rocks(hole_count: int, repeats: int) -> Iterator[list[object]]:
 
 
 def compare_baselines(hole_count: int, repeats: int) -> Iterator[list[object]]:
-    """Yield, for each rate of baseline growth, the week in which drift is found and the week in which errors have
-    grown."""
+    """Yield a row per shape of baseline: the week in which drift is found, and the week in which errors have grown."""
     for name, baseline in BASELINES.items():
         weeks, error_weeks = [], []
         for repeat in range(repeats):

@@ -111,7 +111,7 @@ def compute_statistics(trained_on: TrainingSummary, traffic: Samples) -> np.ndar
 
 
 def compute_distances(trained_on: TrainingSummary, traffic: Samples) -> np.ndarray:
-    """Return each sample's distance (rows,) to the training data. Above 1, it is outside the applicability domain."""
+    """Return each sample's distance (rows,) to the training data: above 1 outside the applicability domain."""
     t2, q, _ = trained_on.domain.compare(trained_on.domain.snv(traffic.spectra))
     return np.maximum(t2, q)
 

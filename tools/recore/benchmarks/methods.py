@@ -68,7 +68,7 @@ def read_data(inputs: Path, actual: Path | None = None) -> Data:
 
 
 def read_files(public: Path, private: Path | None = None, actual: Path | None = None) -> tuple[Data, np.ndarray]:
-    """Return the public rows followed by the private rows, and which rows are private. Raises DataError."""
+    """Return all rows, public ones first, and which of them are private. Raises DataError if a file is invalid."""
     data = read_data(public)
     if data.targets.isna().all(axis=None):
         raise DataError(f"{public}: no assays")
@@ -101,7 +101,7 @@ def predict(training: Data, held_out: Data, peers: Iterable[str]) -> dict[str, p
 
 
 def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
-    """Fit train.py's default model, and return the predictions (rows, targets) of the model and of each half alone."""
+    """Fit train.py's default model. Return the predictions (rows, targets) of the model and of its two regressors."""
     order = np.argsort(training.channels)
     bins, held_out_bins = (
         pd.DataFrame(to_bins(data.spectra[:, order])).add_prefix("bin_") for data in (training, held_out)

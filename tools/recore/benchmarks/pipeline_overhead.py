@@ -46,7 +46,7 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 
 
 def measure(commands: Sequence[list[object]]) -> tuple[float, float]:
-    """Run commands in turn. Return their total seconds and the highest peak memory of one, with descendants, in MiB.
+    """Run commands in turn. Return the total seconds, and the peak MiB of the largest command with its descendants.
 
     Raises RuntimeError if a command fails.
     """

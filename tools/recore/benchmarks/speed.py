@@ -76,7 +76,7 @@ def measure(command: list[object]) -> tuple[float, float, float]:
 
 
 def call_in_new_process(function: Any, *arguments: object) -> Any:
-    """Call a function in a new process. This process must stay small: its size counts in its children's peak memory."""
+    """Call a function in a new process. Keep this process small: its size counts towards its children's peak memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 

@@ -76,7 +76,7 @@ def test_it_runs_with_public_and_private_data(submission: Path, real_form: Path,
     result = recore("run", submission, "--out", tmp_path / "run", *file_options(real_form), "--no-report", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["scores"].keys() == {"public", "private"}
-    assert "preprocess.py wrote 49 targets of the public data; they are removed from the request" in result.stderr
+    assert "preprocess.py wrote the assays of 49 targets; they were removed from the request" in result.stderr
 
 
 def test_the_check_finds_no_error(submission: Path, real_form: Path, tmp_path: Path) -> None:

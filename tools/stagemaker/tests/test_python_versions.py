@@ -1,4 +1,4 @@
-"""stagemaker with several versions of Python, and the lowest and highest versions of its requirements.
+"""stagemaker with several versions of Python, and with the lowest and highest versions of its requirements.
 
 README.md's example trains, deploys and predicts as printed. The tests that are run again cover code that relies on
 library internals, SQLite, processes or files.

@@ -164,7 +164,7 @@ class AssayPredictor(ModelPredictor):
         spectra = [read_spectrum(datum, f"spectrum {number}") for number, datum in enumerate(data, 1)]
         for number, spectrum in enumerate(spectra, 1):
             if spectrum.keys() != spectra[0].keys():
-                reason = "its wavenumbers differ from spectrum 1; send it in a separate request"
+                reason = "its wavenumbers differ from those of spectrum 1; send it in a separate request"
                 raise ClientError(f"spectrum {number} is invalid", reason)
         return self._predict(spectra) if spectra else []
 

@@ -212,7 +212,7 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 
 def is_column_name(name: str) -> bool:
-    """Return whether a target or ID can have this name: printable, no commas or quotes, no number, not reserved."""
+    """Return whether a target or ID can have this name: printable, no commas or quotes, not a number, not reserved."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 

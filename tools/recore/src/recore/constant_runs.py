@@ -34,7 +34,7 @@ class ConstantRun:
 
 
 def find_constant_runs(spectra: Iterable[Floats]) -> list[ConstantRun]:
-    """Return the longest run in each spectrum (channels,) that has one, except in flat spectra."""
+    """Return, for each spectrum (channels,) except flat ones, the longest run not explained by rounding, if any."""
     runs = (_longest_run(row, values) for row, values in enumerate(spectra))
     return [run for run in runs if run]
 
@@ -57,7 +57,7 @@ def format_constant_runs(runs: Sequence[ConstantRun], wavenumbers: Floats, names
 
 
 def _longest_run(row: int, values: Floats) -> ConstantRun | None:
-    """Return the longest run that rounding does not explain, or None if there is none."""
+    """Return the longest run that rounding does not explain, or None if it explains all runs."""
     if (values[1:] == values[:-1]).sum() < MIN_CHANNELS - 1:
         return None
     steps = np.abs(np.diff(values))

@@ -1,4 +1,4 @@
-"""Open data files, which can be CSV or gzipped CSV, whatever their names. Errors report any other format."""
+"""Open data files, which can be CSV or gzipped CSV, whatever their names. An error names any other known format."""
 
 import codecs
 import contextlib
@@ -141,7 +141,7 @@ class DataFile:
                 lines.detach()  # so that the file stays open
 
     def rows(self) -> Iterator[list[str]]:
-        """Yield the cells of the header and of each row. Raises ValueError if a row has a different number of cells."""
+        """Yield the cells of the header and of each row. Raises ValueError if a row and the header differ in length."""
         width = len(self.header)
         try:
             for number, row in enumerate(csv.reader(self.records())):
@@ -249,7 +249,7 @@ def open_data(path: Path) -> Iterator[DataFile]:
 
 @contextlib.contextmanager
 def compress_csv(path: Path) -> Iterator[Path]:
-    """Yield a path that ends in .csv.gz: the data file or a gzipped copy, for programs that rely on the name."""
+    """Yield a path that ends in .csv.gz: the data file or a gzipped copy, for programs that rely on the suffix."""
     with open_data(path) as data:
         if data.is_packed and path.name.endswith(".csv.gz"):
             yield path

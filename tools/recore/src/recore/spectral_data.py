@@ -156,7 +156,7 @@ def _is_repeated(name: str, positions: Collection[str]) -> bool:
 
 
 def _report_unknown(positions: Collection[str]) -> list[str]:
-    """Report columns that are not in the schema. A separate sentence lists known names with a unit appended."""
+    """Report columns not in the challenge's schema. A separate sentence lists known names followed by a unit."""
     unknown = sorted(name for name in challenge().unknown_columns(positions) if not _is_repeated(name, positions))
     known = challenge().columns
     with_unit = [name for name in unknown if re.split(r"[ _(\[]", name)[0] in known]
@@ -172,7 +172,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
 
 
 def _read_table(file: DataFile, textual: list[int], numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Read columns by position. Return the table and (position in `numeric`, problem) for columns with bad cells."""
+    """Read columns by position. Return the table, and (position in `numeric`, problem) for each invalid column."""
     types = dict.fromkeys(textual, pa.string())
     try:
         return file.read(types | dict.fromkeys(numeric, pa.float64())), []

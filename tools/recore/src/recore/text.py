@@ -8,7 +8,7 @@ ELLIPSIS = " ... "
 
 
 def format_unusual(message: str) -> str:
-    """Return the first character that is neither ASCII nor a letter, as " (U+2212 MINUS SIGN)", or "" without one."""
+    """Return the first non-ASCII character that is not a letter, as " (U+2212 MINUS SIGN)", or "" if none is found."""
     bad_letter = next((letter for letter in message if not letter.isascii() and not letter.isalpha()), "")
     if not bad_letter:
         return ""

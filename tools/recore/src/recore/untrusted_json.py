@@ -1,4 +1,4 @@
-"""Read untrusted JSON. Error messages are one line with the file and the field."""
+"""Read untrusted JSON. Error messages are single lines that name the file and the field."""
 
 import json
 import math

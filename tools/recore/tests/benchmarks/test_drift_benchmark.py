@@ -27,7 +27,7 @@ def read_tables(stdout: str) -> list[list[list[str]]]:
 
 @pytest.fixture
 def soils() -> Samples:
-    """Return 60 soils from the landscapes a, b and c, with two measured targets. Only those of c have a third band."""
+    """Return 60 soils from landscapes a, b and c, with two measured targets. Only soils from c have a third band."""
     random = np.random.default_rng(5)
     positions = np.arange(140)
     bands = np.exp(-((positions - np.array([[30], [70], [110]])) ** 2) / 50)

@@ -58,7 +58,7 @@ def inputs(names: list[str]) -> bytes:
 
 
 def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
-    """Return held-out predictions, recomputed with wrong signs. claim: computes the submission's from the assays."""
+    """Return held-out predictions; recomputed ones have wrong signs. claim: computes the submission's from assays."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
     return HeldOut(claim(measured) if claim else None, -measured, failed)
 

@@ -190,12 +190,12 @@ def assemble(opcodes: bytes) -> bytes:
 
 
 def frame(first: bytes, array_bytes: bytes, tail: bytes) -> bytes:
-    """Return a pickle with `first` and `rest` in its frame, and the bytes of an array after the frame."""
+    """Return a pickle with `first` and `tail` in its frame, and the bytes of an array after the frame."""
     return b"\x80\x04\x95" + (len(first + tail)).to_bytes(8, "little") + first + tail + array_bytes + b"."
 
 
 def pad_command(length: int) -> bytes:
-    """Return the command as a complete pickle, padded to the size of an array, `length` bytes."""
+    """Return the command as a complete pickle, padded to `length` bytes, the size of an array."""
     return COMMAND + b"." + b"N" * (length - len(COMMAND) - 1)
 
 
@@ -369,10 +369,10 @@ def test_a_file_that_grows_without_limit_is_an_error() -> None:
 LIMIT_CASES = {
     "opcodes": ("opcodes", b"N" * 30),
     "opcodes read twice": ("opcodes", dump(np.array(["a"], dtype=object)) * 2),
-    "arguments": ("arguments of functions", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
+    "arguments": ("function arguments", b"(" + b"N" * 9 + b"tq\x000" + b"cbuiltins\nlen\nh\x00R" * 3 + b"."),
     "bytes": ("decompressed bytes", zlib.compress(bytes(90))),
-    "archives": ("files and arrays in files", make_zip(make_zip(b"", "x"), "x")),
-    "arrays": ("files and arrays in files", to_bytes(partial(np.save, arr=np.ones(3))) * 3),
+    "archives": ("files and arrays", make_zip(make_zip(b"", "x"), "x")),
+    "arrays": ("files and arrays", to_bytes(partial(np.save, arr=np.ones(3))) * 3),
 }
 
 

@@ -23,7 +23,7 @@ class Journal:
         self.open_count = self.close_count = 0
 
     def rule(self, code: str, *details: Finding | str) -> Rule:
-        """Return a rule. If its code is above RC3, it runs the submission. details: its findings and needed codes."""
+        """Return a rule; codes over RC3 run the submission. details: its findings and the codes that it needs."""
 
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))

@@ -186,7 +186,7 @@ def one_hot(rows: list[Row]) -> Iterator[Row]:
 
 
 def with_input(value: Callable[[Row, list[Row]], Any]) -> Callable[[list[Row]], list[dict[str, Any]]]:
-    """Return a preprocess with one input. value: computes a row's input from the row and all rows."""
+    """Return a preprocess function with one input. value: computes a row's input from the row and all rows."""
     return lambda rows: [{"id": row["id"], "a": value(row, rows)} for row in rows]
 
 

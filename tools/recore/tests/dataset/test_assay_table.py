@@ -41,7 +41,7 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = table.remarks
-    assert "2 assays below the detection limit were set to half the limit" in remark
+    assert "2 assays below the detection limit, set to half the limit" in remark
 
 
 @pytest.mark.parametrize(

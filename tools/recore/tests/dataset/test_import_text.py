@@ -99,8 +99,8 @@ def test_ambiguous_axes_are_rejected(tmp_path: Path, x: np.ndarray, reason: str)
         ("Energy (meV)", "an energy"),
         ("Frequency (THz)", "a frequency"),
         ("Raman shift (cm-1)", "a Raman shift"),
-        ("2theta", "an angle"),
-        ("m/z", "a ratio of mass to charge"),
+        ("2theta", "a diffraction angle"),
+        ("m/z", "a mass-to-charge ratio"),
         ("Retention time (min)", "a time"),
     ],
 )

@@ -54,7 +54,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorder:
-    """Records the requests (operation and members) of all clients that are created within the context."""
+    """A record of the requests (operation and members) of all clients that are created within the context."""
 
     def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []

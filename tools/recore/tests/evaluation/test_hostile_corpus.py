@@ -108,7 +108,7 @@ def test_every_submission_in_the_corpus_has_an_expected_outcome() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a sample with one distinctive assay, which makes a leak recognisable."""
+    """Return a sample data set with one distinctive assay, which makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)

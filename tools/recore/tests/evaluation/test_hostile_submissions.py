@@ -40,7 +40,7 @@ def port() -> Iterator[int]:
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
     """Run a submission that searches for private assays. Return the run, and its steps in order of end time.
 
-    The public transform job waits for the private score. Arguments and variables contain the private assays' path.
+    The public transform job waits for the private score. The run's arguments and variables contain the assays' path.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("this test needs two cores: one job waits while others run")

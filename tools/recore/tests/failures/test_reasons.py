@@ -383,7 +383,7 @@ def test_a_requirement_that_does_not_exist_is_named(
 
 
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
-    """The package is already installed, so pip needs no network."""
+    """The package is already installed, so pip needs no network access."""
     (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
     advice = str(missing_module_hint("no_such_package", tmp_path))
     command = advice.split("`")[1]

@@ -34,7 +34,7 @@ def write_pages(folder: Path, example: Path, public: Path | None = None) -> tupl
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
-    """Run a handover's console blocks except for skipped tags, check their output, and return the tags that ran."""
+    """Run a handover's console blocks whose tags are not skipped, check the output, and return the tags that ran."""
     ran = []
     for tag, block in BLOCK.findall((folder / "README.md").read_text("utf-8")):
         if tag in skipped:

@@ -23,7 +23,7 @@ MEASURED_ASSAYS = np.tile(np.arange(10.0), 12)
 
 
 def measure(predicted: np.ndarray, chosen: float, private_r2: float | None = None) -> TargetFigures:
-    """Return a target's figures for twelve holes, each with ten samples that contain 0 to 9 ppm."""
+    """Return a target's figures for twelve holes, each with ten samples of 0 to 9 ppm. chosen: the cut-off."""
     sums = HoleSums(HOLES)
     r2, rmse = measure_errors(MEASURED_ASSAYS, predicted, sums)
     cut_off = measure_cut_off(MEASURED_ASSAYS, predicted, sums, chosen)

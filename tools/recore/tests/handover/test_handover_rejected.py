@@ -137,7 +137,7 @@ def test_only_the_runs_own_result_files_are_handed_over(changed_run: Path, tmp_p
     for name in ("scores/public.json", "scores", "predictions/private.csv.out", "run.json"):
         shutil.move(changed_run / name, tmp_path / "moved")
         (changed_run / name).symlink_to(tmp_path / "moved")
-        assert f"{name}: symbolic links are not handed over" in rejection(changed_run)
+        assert f"{name}: a symbolic link cannot be handed over" in rejection(changed_run)
         (changed_run / name).unlink()
         shutil.move(tmp_path / "moved", changed_run / name)
 

@@ -11,7 +11,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def write_spectra(folder: Path, data: Path, count: int) -> None:
-    """Write the first `number` private spectra to folder/spectra as two-column files, as an instrument exports them.
+    """Write the first `count` private spectra to folder/spectra as two-column files, as an instrument exports them.
 
     data: the folder with the sample data.
     """

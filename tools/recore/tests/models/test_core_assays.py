@@ -280,7 +280,7 @@ def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra:
     shorter = {name: values[:-1] for name, values in spectra[1].items()}
     with pytest.raises(ClientError, match="spectrum 3 is invalid") as raised:
         predictor.batch_result([spectra[0], spectra[1], shorter])
-    assert "its wavenumbers differ from spectrum 1" in raised.value.details[0]
+    assert "its wavenumbers differ from those of spectrum 1" in raised.value.details[0]
 
 
 def test_a_model_without_expected_errors_still_predicts(

@@ -1,4 +1,4 @@
-"""Fixtures: a simulator, a project's commands, separate for each test, and a small sample data set."""
+"""Fixtures: a simulator, a small sample data set, and a project's commands, separate for each test."""
 
 import gzip
 import shutil
@@ -66,7 +66,7 @@ def name_of(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def trainings(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the simulator state that contains the versions in `trained`, and with version 1's files."""
+    """Return a folder with a simulator's state, which contains the project `trained`, and with version 1's files."""
 
     def make(folder: Path) -> None:
         shutil.copytree(small_sample, folder / "data")
@@ -106,7 +106,7 @@ def project(trainings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def serving(
     project: ProductionCommands, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[ProductionCommands]:
-    """Return the commands of a separate endpoint for this test, with the versions of `trained`."""
+    """Return the commands of a separate endpoint for this test, with the versions of the project `trained`."""
     commands = ProductionCommands(project.client, tmp_path, "trained")
     commands.configure(ENDPOINT_NAME=name_of(request))
     yield commands

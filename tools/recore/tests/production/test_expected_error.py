@@ -57,7 +57,7 @@ def test_intervals_cover_ninety_per_cent_of_the_assays_of_other_holes(plan: Plan
 
 
 def make_errors(holes: int, rows: int, hole_fraction: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a target's predictions, assays and holes. hole_fraction: of the errors' variance, between holes."""
+    """Return a target's predictions, assays and holes. hole_fraction: fraction of the error variance between holes."""
     random = np.random.default_rng(0)
     names = np.repeat(np.arange(holes).astype(str), rows)
     errors = np.repeat(random.normal(0, np.sqrt(hole_fraction), holes), rows)

@@ -93,7 +93,7 @@ def channels_of(samples: pd.DataFrame) -> list[str]:
 
 
 def add_curve(samples: pd.DataFrame, height: float) -> pd.DataFrame:
-    """Return samples with a curved baseline. share: the curve's height as a fraction of the 95% absorbance quantile."""
+    """Return samples with a curved baseline. height: its height as a fraction of the 95% absorbance quantile."""
     changed, names = samples.copy(), channels_of(samples)
     positions = np.linspace(0, 1, len(names))
     changed[names] += height * np.quantile(samples[names], 0.95) * 4 * positions * (1 - positions)

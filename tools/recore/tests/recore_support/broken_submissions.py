@@ -25,7 +25,7 @@ IS_SEEN = '"PYTHONPATH=" + os.environ.get("PYTHONPATH", "") not in open("/proc/s
 
 
 def flaw(message: str, *changes: Change, level: Level = Level.ERROR, file: str = "") -> Case:
-    """Return a flaw found by running the submission. text: part of the message. file: the file in a host's finding."""
+    """Return a flaw found by running the submission. message, file: part of the finding's message, and its file."""
     return Case(chain(*changes), file, level=level, message=message, runs=True)
 
 
@@ -51,7 +51,7 @@ def predict_with(*lines: str) -> Change:
 
 
 def add_at_end(*lines: str) -> Change:
-    """Return a change that inserts lines before the last line of the training."""
+    """Return a change that inserts lines before the last line of train.py's main()."""
     return train(LAST_LINE, "".join(f"    {line}\n" for line in lines) + LAST_LINE)
 
 

@@ -39,7 +39,7 @@ class Tab:
         self.wait()
 
     def drop(self, files: dict[str, bytes], zeros: int = 0) -> None:
-        """Drop files on the page; wait until it has read them. zeros: if set, each file has this many zero bytes."""
+        """Drop files on the page; wait until it has read them. zeros: if set, each file is this many zero bytes."""
         encoded = [[name, base64.b64encode(content).decode(), zeros] for name, content in files.items()]
         self.page.locator("#drop").evaluate(DROP_SCRIPT, encoded)
         self.wait()

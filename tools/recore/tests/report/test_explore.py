@@ -213,7 +213,7 @@ def set_cells(name: str, value: float, rows: int) -> Callable[[pd.DataFrame], pd
 
 
 def insert_run(value: float, rows: int, count: int) -> Callable[[pd.DataFrame], None]:
-    """Return a change that writes a value into `number` adjacent channels of the first `rows` rows."""
+    """Return a change that writes a value into `count` adjacent channels of the first `rows` rows."""
 
     def change(data: pd.DataFrame) -> None:
         names = channels(data).columns[5 : 5 + count]

@@ -70,7 +70,7 @@ class Simulator:
     additional host names that requests may use. console: whether to serve a web page at `console_address`.
     console_actions: whether the page offers to stop jobs, approve models and send requests. All simulators in a process
     share S3 and the other services. Entering raises NoSandboxError if isolation is required and bubblewrap does not
-    work, and OSError if no Docker engine responds, or the folder or port is in use.
+    work, and OSError if no Docker engine responds, or if the folder or port is in use.
     """
 
     isolation: Isolation  # this attribute and the next two exist while the context is open
@@ -281,7 +281,7 @@ class Simulator:
 
     @staticmethod
     def conflicting_variables() -> list[str]:
-        """Return the names of this process's variables that would direct clients to a different endpoint."""
+        """Return the names of environment variables that would direct clients to a different endpoint."""
         return [name for name in os.environ if CONFLICTING_VARIABLES.fullmatch(name)]
 
     def _job_variables(self) -> dict[str, str]:

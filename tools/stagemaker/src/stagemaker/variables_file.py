@@ -17,7 +17,7 @@ class VariablesFile:
     """A file that is written atomically when its simulator is ready, and removed when the simulator ends normally.
 
     The simulator locks the file. Entering the context removes an abandoned file, or raises OSError if a running
-    simulator uses the file or if the file has other contents.
+    simulator uses the file or if it does not contain a simulator's variables.
     """
 
     def __init__(self, path: Path):

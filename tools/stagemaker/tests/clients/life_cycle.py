@@ -63,7 +63,7 @@ def make_estimator(algorithm, **settings):
 
 
 def transform(estimator):
-    """Return the predictions of a transform job, read from S3."""
+    """Run a transform job, and return its predictions, read from S3."""
     transformer = estimator.transformer(instance_count=1, instance_type=instance)
     transformer.transform(locations["test"], content_type="text/csv", split_type="Line")
     transformer.wait()
@@ -136,7 +136,7 @@ client.create_endpoint_config(EndpointConfigName=linear_name, ProductionVariants
 
 
 def invoke_with_rows():
-    """For each row, return the variant that responded and the body of its response."""
+    """Invoke the endpoint with each row; return the responding variants and the bodies of their responses."""
     responses = [
         session.sagemaker_runtime_client.invoke_endpoint(EndpointName=endpoint_name, ContentType="text/csv", Body=line)
         for line in lines

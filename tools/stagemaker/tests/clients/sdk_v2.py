@@ -44,7 +44,7 @@ VERSION = "1.2-1"
 
 
 class Steps:
-    """Builds the arguments of steps with the SDK. data: a model archive's URI. metric: a metric's name and pattern."""
+    """Methods that build step arguments. data: a model archive's URI. metric: a metric's name and pattern."""
 
     def __init__(self) -> None:
         self.session = PipelineSession()
@@ -102,7 +102,7 @@ class Steps:
 
 
 class Jobs(Steps):
-    """Starts jobs immediately, in the SDK's default session."""
+    """Methods that start jobs immediately, in the SDK's default session."""
 
     def __init__(self) -> None:
         self.session = None

@@ -36,7 +36,7 @@ def execute(operator: type, **arguments: Any) -> Any:
 
 
 class Airflow:
-    """Creates resources with Airflow's operators, which are configured with the API's requests."""
+    """Methods that create resources with Airflow's operators, which are configured with the API's requests."""
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
         members = {} if kind in ("Model", "EndpointConfig") else {"check_interval": 1}

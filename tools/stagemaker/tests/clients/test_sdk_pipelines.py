@@ -53,7 +53,6 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def make_pipeline(sdk: ModuleType, steps: list[Any], parameters: list[Any] | None = None, name: str = "") -> Any:
-    """Create or update a pipeline."""
     pipeline = sdk.Pipeline(
         name=name or f"pipeline-{next(counter)}",
         parameters=parameters or [],
@@ -73,7 +72,7 @@ def outcome(step: dict[str, Any]) -> str:
 
 
 def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any], list[Any]]:
-    """Return parameters and steps: at least one of each type that creates a resource, and one per kind of reference."""
+    """Return parameters and steps, with each step type that creates a resource and each kind of reference."""
     variables, script, makes = sdk.ExecutionVariables, scripts["model"], sdk.Steps()
     parameters = [
         sdk.ParameterFloat("Factor", default_value=2.5),
@@ -173,7 +172,7 @@ def make_every_step(sdk: ModuleType, scripts: dict[str, Path]) -> tuple[list[Any
 
 @pytest.fixture(scope="module")
 def executions(sdk: ModuleType, scripts: dict[str, Path], sandbox: None) -> list[Any]:
-    """Run a pipeline twice, uploading its sources each time, and return both executions. The second fails in Refuse."""
+    """Run a pipeline twice, uploading its sources each time; return both executions. The second's step Refuse fails."""
     parameters, steps = make_every_step(sdk, scripts)
     executions = []
     for minimum in (0.2, 0.8):

@@ -37,7 +37,7 @@ SCORE = ("score", "score=(.*?);")
 
 
 class Tuners:
-    """Creates tuners for a script. The SDK appends the time to each tuning job's name."""
+    """Methods that create tuners for a script. The SDK appends the time to each tuning job's name."""
 
     def __init__(self, sdk: ModuleType, folder: Path):
         (folder / "fit.py").write_text(TUNED_SCRIPT)

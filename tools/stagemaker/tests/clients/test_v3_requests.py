@@ -24,7 +24,7 @@ def snake_case(value: Any) -> Any:
 
 
 class Resources:
-    """Creates resources from API requests."""
+    """Methods that create resources from API requests."""
 
     def create(self, kind: str, request: dict[str, Any]) -> None:
         resource = getattr(resources, kind).create(**snake_case(request))

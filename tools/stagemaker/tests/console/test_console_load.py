@@ -56,7 +56,7 @@ def simulator_with(jobs: int, state: Path) -> Iterator[SimulatorProcess]:
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    """Return a simulator with the jobs of all its users."""
+    """Return a simulator with ten failed jobs for each user, and eight active jobs."""
     with simulator_with(CROWD_JOBS, tmp_path_factory.mktemp("state")) as simulator:
         yield simulator
 

@@ -1,4 +1,4 @@
-"""Servers and training jobs that run from a copy of nothing but stagemaker/container, as in an image."""
+"""Servers and training jobs that run from a copy of stagemaker/container alone, as in an image."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Training jobs whose scripts end in different ways, from configuration files to exit codes and failure reasons."""
+"""Script mode training jobs: the script's environment, and its exit codes, failure reasons, output and signals."""
 
 import json
 import os

@@ -101,7 +101,7 @@ def rejection(command: Callable[..., dict[str, Any]]) -> Callable[..., str]:
 
 
 class CommandLine:
-    """Sends the API's requests with the CLI. Its waiters poll rarely, so they are started once the work has ended."""
+    """Methods that call the API with the CLI. Its waiters poll rarely, so they are started once the work has ended."""
 
     def __init__(self, aws: Callable[..., str], client: Client, folder: Path):
         self._aws, self._client, self._folder = aws, client, folder

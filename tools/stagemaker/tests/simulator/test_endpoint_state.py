@@ -120,7 +120,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
-    """One update completes. An alarm, restored although moto does not store alarms, rolls the other one back."""
+    """One update completes. An alarm rolls the other one back; alarms are restored, although moto forgets them."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     canary_size = {"Type": "CAPACITY_PERCENT", "Value": 50}

@@ -34,7 +34,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
-    """Meanwhile, an endpoint is updated and rescaled, its servers are killed, and another endpoint is deleted."""
+    """During the requests, an endpoint is updated and rescaled, its servers are killed, and another one is deleted."""
     old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked_model = endpoints.model(NAMER.format(name="new 1"), {"MARKER": "killed"})
     new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))

@@ -61,7 +61,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 
 
 class Target:
-    """An endpoint that tests update and monitor. Before and after each test, it uses the old configuration."""
+    """An endpoint for tests that update and monitor it. Before and after each test, it uses the old configuration."""
 
     def __init__(self, endpoints: Endpoints):
         self.endpoints, self.cloudwatch = endpoints, endpoints.client.simulator.client("cloudwatch")

@@ -1,6 +1,6 @@
 """Whatever other clients send or fail to send, valid requests get a prompt response and a job keeps running.
 
-With RECORE_FUZZ=200 the clients of each test run for ten minutes instead of 20 seconds.
+With RECORE_FUZZ=200, the clients of each test run for ten minutes instead of 20 seconds.
 """
 
 import socket

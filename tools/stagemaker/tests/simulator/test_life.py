@@ -75,7 +75,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a start at the nth executed line, n = `line`; return the line's location, or "" after the last one."""
+    """Interrupt a start at its nth executed line (n = `line`). Return the location, or "" if the start succeeds."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:

@@ -136,7 +136,7 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Fail writes of step records with this status until the second returned event is set; a failure sets the first."""
+    """Make writes of step records with this status fail. Return an event set by failures, and one that ends them."""
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
     def reject(self: StepRecords, name: str, **members: Any) -> Any:

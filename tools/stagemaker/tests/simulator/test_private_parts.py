@@ -1,4 +1,4 @@
-"""Each package whose internals are used is imported by only one module, to be reviewed when the version changes."""
+"""Each package whose internals are used is imported by only one module, which must be reviewed for each new version."""
 
 import re
 import subprocess

@@ -55,7 +55,7 @@ class ConsoleTab:
         return [rows.nth(index).locator("th, td").all_inner_texts() for index in range(rows.count())]
 
     def wait_for(self, content: str, selector: str = "main") -> None:
-        """Wait until `text` appears, without reloading the page."""
+        """Wait until `content` appears, without reloading the page."""
         self.page.locator(selector).filter(has_text=content).first.wait_for(timeout=SLOW_MS)
 
     def press(self, label: str) -> None:
@@ -66,7 +66,7 @@ class ConsoleTab:
 
 @contextlib.contextmanager
 def open_console(browser: Any, endpoint: str, **settings: Any) -> Iterator[ConsoleTab]:
-    """Open the console in a separate browser context. At the end, assert that it had no problem or outside request."""
+    """Open the console in a separate browser context. On exit, assert that it had no problem or external request."""
     settings = {"viewport": {"width": 1200, "height": 900}} | settings
     with contextlib.closing(browser.new_context(**settings)) as context:
         tab = ConsoleTab(context.new_page(), endpoint + PATH)

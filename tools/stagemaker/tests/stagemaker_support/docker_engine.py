@@ -30,7 +30,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of remaining containers that the simulators of a process started, by default of any process."""
+    """Return the names of the remaining containers of a process's simulators or, by default, of all simulators."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 

@@ -28,7 +28,7 @@ class Mark:
 
 
 def poll(read: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
-    """Call `look` until `accepts` returns True for the result, and return that result."""
+    """Call `read` until `accepts` returns True for the result, and return that result."""
     deadline = time.monotonic() + seconds
     while not accepts(value := read()):
         assert time.monotonic() < deadline, value

@@ -80,7 +80,7 @@ def _connect(settings: BackendSettings) -> Backend:
                 "AWS needs --role (the ARN of the jobs' role) and --bucket (which that role can read and write)"
             )
         if region != "us-east-1" and not image:
-            raise BackendError(f"AWS has a different image in each region; pass the image of {region} with --image")
+            raise BackendError(f"AWS has a different image in each region; pass the image for {region} with --image")
         _check_credentials()
         services = replace(services, log_delay=LOG_DELAY)
         place = ("AWS", region, "network isolation")

@@ -46,7 +46,7 @@ Files = Mapping[str, bytes | Path]  # contents or local files, by name
 
 @dataclass
 class ExperimentJobs:
-    """Runner of a submission's jobs. folder: for results and logs. watch: a function called with each changed step."""
+    """A runner of a submission's jobs. folder: for results and logs. watch: called with each changed step."""
 
     services: Services
     settings: RunSettings
@@ -70,7 +70,7 @@ class ExperimentJobs:
                 remove()
 
     def allocate(self) -> tuple[RunSettings, Storage]:
-        """Return settings and storage for a new experiment. Its name does not tell jobs which experiment they run."""
+        """Return settings and storage for a new experiment. The job names do not reveal the experiment."""
         settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))

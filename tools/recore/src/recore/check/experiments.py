@@ -254,7 +254,7 @@ class Experiments(SharedResults):
         return target
 
     def predicted(self) -> Floats:
-        """Return step 3's predictions (rows, targets). Raises InvalidPredictions, which RC602 reports."""
+        """Return step 3's predictions (rows, targets). Raises InvalidPredictions if the file is invalid."""
         return read_predictions(self.predictions())
 
     def score(self, predicted: Floats) -> float:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recore.check.job_results import Variation
 from recore.check.predictions import TOLERANCE
-from recore.listing import list_names
+from recore.listing import count, list_names
 from stagemaker import parse_float
 
 MAX_LINE_LENGTH = 16 << 20  # characters
@@ -153,7 +153,7 @@ def _compare(variation: Variation, expected: Inputs) -> str:
     if inputs.header[1:] != expected.header[1:]:
         return _compare_columns(inputs.header[1:], expected.header[1:])
     if len(inputs.rows) != len(expected.rows):
-        return f"there are {len(inputs.rows)} rows instead of {len(expected.rows)}"
+        return f"the CSV has {count(len(inputs.rows), 'row')} instead of {len(expected.rows)}"
     for wanted, row in zip(expected.rows, inputs.rows, strict=True):
         cell = first_difference(wanted, row)
         if cell is not None:

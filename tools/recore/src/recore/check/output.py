@@ -74,7 +74,7 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
     """Return a JSON object with the findings, their number at each level, and the rules that were not run.
 
-    The submission's SHA-256 is computed from the uploaded files, as in run.json, or null if they cannot be determined.
+    The submission's SHA-256 is computed from the uploaded files, as in run.json. It is null if they are unknown.
     """
     counts = _counts(results)
     findings = [

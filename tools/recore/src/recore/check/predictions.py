@@ -83,7 +83,7 @@ def compare(expected: Floats, targets: Sequence[str], *responses: ServedResponse
     except InvalidPredictions as error:
         return f"the response does not contain valid predictions: {error}"
     if len({table.shape[1] for table in tables}) > 1:
-        return f"there are {' and '.join(str(table.shape[1]) for table in tables)} columns"
+        return f"the responses have {' and '.join(str(table.shape[1]) for table in tables)} columns"
     return format_difference(expected, np.concatenate(tables), targets)
 
 

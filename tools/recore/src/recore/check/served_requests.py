@@ -19,7 +19,7 @@ class Request:
 
 
 def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
-    """Return the requests in the order to send them. inputs: step 2's CSV. rows: the rows to send, counted from 0."""
+    """Return the requests in sending order. inputs: step 2's CSV. rows: the rows to send, counted from 0."""
     header, *lines = read_lines(inputs, rows)
     lines = lines or [b"\n"]  # if there are no rows
     half = len(lines) // 2

@@ -85,7 +85,7 @@ def _find_temporary_folder() -> None:
 
 def _explain(error: ValueError | OSError) -> str:
     if machine.is_disk_full(error):
-        path = getattr(error, "filename", None) or f"the output or TMPDIR ({tempfile.gettempdir()})"
+        path = getattr(error, "filename", None) or f"the output or TMPDIR, {tempfile.gettempdir()}"
         return f"the disk is full ({path}): free some space on it, or choose a folder on another disk"
     return str(error)
 

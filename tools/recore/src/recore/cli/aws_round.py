@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FiniteNumber, add_options, show_line
+from recore.listing import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ class AwsRound:
         run_counts = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
         show_line(f"aws: {run_counts}: {_format_bound(bound)}, if every job uses its entire time limit")
         tied = "for each submission with a tied private score, to recompute its held-out score"
-        show_line(f"aws: {_format_bound(tied_bound)} more {tied}")
+        show_line(f"aws: plus {_format_bound(tied_bound)}, {tied}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
         if self.at_most is not None and bound.dollars > self.at_most:
@@ -84,7 +85,8 @@ class AwsRound:
         except StepFailed as error:
             raise click.ClickException(str(error)) from None
         if n_stopped or n_removed:
-            show_line(f"aws: stopped {n_stopped} jobs and removed {n_removed} objects from an earlier call")
+            stopped = f"stopped {count(n_stopped, 'job')} and removed {count(n_removed, 'object')}"
+            show_line(f"aws: {stopped} from an earlier call")
         folder = this_round.folder / ".packages"
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
@@ -93,7 +95,7 @@ class AwsRound:
         return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 
     def _costs(self, seconds: int, submissions: int = 0, tied: int = 0, entries: "Sequence[Entry]" = ()) -> "Bound":
-        """Return the maximum cost of these numbers of submissions and ties. entries: submissions that need packages."""
+        """Return the maximum cost of running submissions and breaking ties. entries: all that may need packages."""
         from recore.evaluation import bound_costs, count_package_lists
         from recore.validation import FOLDS
 

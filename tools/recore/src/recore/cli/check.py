@@ -30,7 +30,10 @@ def parse_codes(value: str) -> list[str]:
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules and exit.")
 @click.option("--explain", type=parse_codes, multiple=True, help="Explain rules, or all: reason, example and fix.")
 @click.option(
-    "--select", type=parse_codes, multiple=True, help="Apply only rules with these codes or prefixes, as RC1,RC203."
+    "--select",
+    type=parse_codes,
+    multiple=True,
+    help="Apply only rules with these codes or prefixes, such as RC1,RC203.",
 )
 @click.option("--ignore", type=parse_codes, multiple=True, help="Skip these rules.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here, or a sample]")

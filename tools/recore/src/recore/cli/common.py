@@ -28,7 +28,7 @@ def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Comma
 
 
 class RegularFile(click.Path):
-    """A regular file, which may be missing. Pipes are rejected, because they can block and can be read only once."""
+    """A parameter type for regular files, which may be missing. Pipes, which can be read only once, are rejected."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
@@ -41,7 +41,7 @@ class RegularFile(click.Path):
 
 
 class FiniteNumber(click.FloatRange):
-    """A number in a range. Rejects NaN, which FloatRange accepts, and number formats that only Python knows."""
+    """A parameter type for numbers. Rejects NaN, which FloatRange accepts, and formats that only Python accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and parse_number(value) is None:

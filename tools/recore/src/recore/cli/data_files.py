@@ -123,7 +123,7 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
 @click.option("--depth-unit", type=click.Choice(["m", "cm", "mm", "ft"]), help="Unit of the depths.  [default: m]")
 @click.option("--out", type=FILE, required=True, help="Data file to write (.csv.gz).")
 @reading_options
-@click.option("--like", type=FILE, help="Data file whose channels the new file gets.")
+@click.option("--like", type=FILE, help="Use the channels of this data file.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
 @click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")

@@ -30,7 +30,7 @@ TABLE_NAME = "judged.csv"  # in the folder with the runs
 
 
 class ShareType(click.ParamType["tuple[int, int]"]):
-    """A part of a whole, such as 1/4 for the first of four parts."""
+    """A parameter type for a part of a list, such as 1/4 for the first of four parts."""
 
     name = "part"
 
@@ -161,7 +161,7 @@ class _RoundJudge:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
     def announce(self) -> None:
-        """Print the unreadable submissions, and how many submissions were judged before and are still to be run."""
+        """Print the unreadable submissions, how many submissions were judged before, and how many remain to be run."""
         for line in self.round.invalid:
             show_line(f"judge: {line}; the submission will be rerun")
         for entry in self.entries:
@@ -199,7 +199,7 @@ class _RoundJudge:
             return []
         ties = f"judge: {count(len(tied), 'submission')} with equal private scores"
         if aws and not aws.allows_ties(self.round.seconds, self.to_run, tied):
-            show_line(f"{ties}: recomputing their held-out scores could exceed --at-most")
+            show_line(f"{ties}: held-out scores not recomputed, as this could exceed --at-most")
             return []
         show_line(f"{ties}: recomputing their held-out scores")
         return tied

@@ -137,7 +137,7 @@ def _update_running(running: "dict[str, Step]", step: "Step") -> None:
 def _print_steps(
     command: str, describe: "Callable[[list[Step], float], str]", every_step: bool = True
 ) -> "Iterator[Callable[[Step], None]]":
-    """Print a line when a step changes and, at increasing intervals, the line from `describe` on running steps."""
+    """Print a line when a step changes and, at increasing intervals, the line that `describe` returns."""
     running: dict[str, Step] = {}
 
     def watch(step: "Step") -> None:

@@ -47,7 +47,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="HTML report to write.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, evenly from all holes.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, spread over all holes.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),

@@ -23,7 +23,7 @@ reading_options = add_options(
         help="How to handle several spectra of a sample: reject, average, or write a row for each.",
     ),
     click.option("--name", metavar="REGEX", help="Pattern for file names.  [default: SAMPLE.REPLICATE, as in OPUS]"),
-    click.option("--block", default="absorbance", help="Block of OPUS files to read, as in `recore import --help`."),
+    click.option("--block", default="absorbance", help="Block of OPUS files to read; see `recore import --help`."),
     click.option(
         "--convert",
         type=click.Choice(["none", "fraction", "percent"]),

@@ -40,7 +40,9 @@ def new(folder: Path, model: str, as_json: bool) -> None:
     quoted = shlex.quote(str(folder))
     if INSTALLED or PROGRAM == "recore":  # the command works from any folder
         click.echo(f"next: cd {quoted}; then `{PROGRAM} run`, `{PROGRAM} validate`, `{PROGRAM} check` or `make test`")
-        click.echo(f"data: put the challenge's data in {folder / 'data'}, or run `{PROGRAM} sample --out data` there")
+        click.echo(
+            f"data: put the challenge's data in {folder / 'data'}, or run `{PROGRAM} sample --out data` in {folder}"
+        )
     else:
         click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")
 

@@ -21,7 +21,7 @@ from recore.dataset.grammar.units import unit_of_cell
 from recore.dataset.plausibility import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, unit_in_comments
 from recore.dataset.text_table import TextTable, open_table, strip_empty_end
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.schema import DEPTHS
 
 MAX_CODES = 5  # columns whose codes have separate remarks
@@ -36,7 +36,7 @@ class AssayTable:
     """The rows of an assay table, in order.
 
     identity: the ID columns, by name. assays: the columns of all targets, by name, with NaN for missing assays; an
-    empty dict if the table has no target. suspected: columns that are probably not in the schema's unit.
+    empty dict if the table has no target. suspected_units: columns that are probably not in the challenge's unit.
     """
 
     path: Path
@@ -64,9 +64,9 @@ def read_assays(
 ) -> AssayTable:
     """Read an assay table.
 
-    columns: the columns that the user chose, by name in the schema. content_unit: the unit of assays whose column
-    states no unit. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels. Raises
-    ValueError, whose message contains the path and the first errors, or Ambiguity, without the path.
+    columns: the columns that the user chose, by name in the challenge's schema. content_unit: the unit of assays whose
+    column states no unit. decimal: "point" or "comma". with_spectra: whether columns with numeric names are channels.
+    Raises ValueError, whose message contains the path and the first errors, or Ambiguity, without the path.
     """
     try:
         if path.exists() and not path.is_file():
@@ -92,14 +92,14 @@ def read_assays(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if errors:
-        more = f"; and {len(errors) - SHOWN} more errors" if len(errors) > SHOWN else ""
+        more = f"; and {count(len(errors) - SHOWN, 'more error')}" if len(errors) > SHOWN else ""
         raise ValueError(f"{path}: {'; '.join(errors[:SHOWN])}{more}")
     table.suspected_units = _suspected_units(table, sources)
     return table
 
 
 def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str], Lines, list[str]]:
-    """Return the column names by position, the rows, and the errors. Channels get no names and empty cells.
+    """Return the column names by position, the rows, and the errors. Channels have no names, and their cells are empty.
 
     Raises ValueError if the table has only a header.
     """
@@ -167,7 +167,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
-            f"{table.path}: {len(limits)} assays below the detection limit were set to half the limit: {examples}"
+            f"{table.path}: {count(len(limits), 'assay')} below the detection limit, set to half the limit: {examples}"
         )
     numbers = {
         name: np.array([marks.parse(cell) for _, cell in cells_of[name]], dtype=float)  # None becomes NaN
@@ -181,7 +181,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
         table.remarks.append(f"{table.path}: {code.message} (lines {lines})")
     if len(codes) > MAX_CODES:
         columns = list_names([code.column for code in codes[MAX_CODES:]], SHOWN)
-        table.remarks.append(f"{table.path}: the same applies to numbers in {columns}")
+        table.remarks.append(f"{table.path}: numbers in {columns} may also be codes")
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:

@@ -17,7 +17,7 @@ def required_columns() -> list[str]:
 
 
 def parse_columns(options: Iterable[str]) -> dict[str, str]:
-    """Parse options such as `CuPPM=Cu_pct` to a dict from names in the schema to columns of the table.
+    """Parse options such as `CuPPM=Cu_pct` to a dict from names in the challenge's schema to columns of the table.
 
     Raises ValueError if an option is invalid.
     """
@@ -47,7 +47,7 @@ def column_option(name: str, column: str) -> str:
 
 
 def likely_name(column: str) -> str | None:
-    """Guess which column of the schema a column name means, or return None if none is likely."""
+    """Guess which column of the challenge's schema a column name means, or return None if none is likely."""
     letters = "".join(filter(str.isalpha, column)).lower()
     element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
     if symbol := element_names().get(element):

@@ -1,4 +1,4 @@
-"""Find the columns of the schema in a laboratory's table, and their units."""
+"""Find the columns of the challenge's schema in a laboratory's table, and their units."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ def find_columns(
     content_unit: str = "",
     with_spectra: bool = False,
 ) -> tuple[dict[str, Source], list[str]]:
-    """Return the table's source for each column of the schema, and remarks.
+    """Return the source in the table for each column of the challenge's schema, and remarks.
 
     header: column names by position. columns: the columns that the user chose. cells: returns the cells of the column
     at a position. with_spectra: whether the first column contains the sample names if no header says so. Raises
@@ -97,7 +97,7 @@ def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
 
 
 def _find_ids(columns: dict[int, str], known: Collection[str], cells: Cells, with_spectra: bool) -> dict[str, Source]:
-    """Find the columns for `sample`, `index` and the IDs, except `known` ones. Raises Ambiguity if several fit."""
+    """Find the columns for `sample`, `index` and the IDs, except `known` ones. Raises Ambiguity if several fit one."""
     positions: dict[str, int] = {}
     if "index" not in known:
         positions.update(("index", position) for position, name in columns.items() if name == "index")
@@ -179,7 +179,7 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
     for kind in ("signs", "units"):
         columns = [(column[1], source.column) for source in sources.values() if (column := getattr(source, kind))]
         if columns:
-            names = list_names([f"{name} of {column}" for name, column in columns], SHOWN)
+            names = list_names([f"{name} for {column}" for name, column in columns], SHOWN)
             remarks.append(f"{kind} read from separate columns: {names}")
     if unknown:
         remarks.append(

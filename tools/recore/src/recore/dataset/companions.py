@@ -66,7 +66,7 @@ def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, ma
 
 
 def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: Cells, marks: Marks) -> None:
-    """Raise ValueError if an unused column repeats an imported column's numbers with signs, as `>10000` for `10000`."""
+    """Raise ValueError if an unused column repeats an imported column's numbers with signs (`>10000` for `10000`)."""
 
     def are_equal(number: str, other: str) -> bool:
         return number == other or None is not marks.parse(number) == marks.parse(other)
@@ -82,7 +82,7 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
                 unit = source.unit and f":{source.unit}"
                 raise ValueError(
                     f"column {name[:40]!r} has {cells(position)[rows[0]][:20]!r} where {source.column[:40]!r} has "
-                    f"{numbers[rows[0]][:20]!r}; import the column with the signs using "
+                    f"{numbers[rows[0]][:20]!r}; import the former with "
                     f"{column_option(target, name + unit)}, or remove it"
                 )
 
@@ -133,10 +133,10 @@ def _mentions_any(name: str, targets: Sources) -> bool:
 
 
 def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
-    """Return the targets to which a companion that does not name one of them may belong, and whether this is certain.
+    """Return the targets to which a companion that names none of them may belong, and whether it certainly does.
 
-    Units may belong to all targets without a unit or, if all have one, to all. The target of signs is certain if only
-    one target exists.
+    Units may belong to all targets without a unit or, if all have one, to all. Signs certainly belong to a target if it
+    is the only one.
     """
     formulas = parse_assay_header(rest).formulas
     if formulas and {_formula(source) for source in targets.values()}.isdisjoint(formulas):

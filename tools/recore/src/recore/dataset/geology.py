@@ -55,7 +55,7 @@ class DrillHole:
 
 
 def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> DrillHole:
-    """Simulate a drill hole whose samples are all 1 m, all 1.5 m or all 2 m long. without: a rock to omit."""
+    """Simulate a drill hole whose samples are all 1 m, all 1.5 m or all 2 m long. skip: a rock to omit."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
     minerals = simulate_layers(rows, length, random, skip)
@@ -72,7 +72,7 @@ def simulate_hole(rows: int, random: Generator, skip: str | None = None) -> Dril
 
 
 def simulate_layers(rows: int, length: float, random: Generator, skip: str | None = None) -> NDArray[np.float64]:
-    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. without: a rock to omit."""
+    """Simulate fresh rock (rows, minerals) in layers 40 m thick on average. skip: a rock to omit."""
     shares = {rock: share for rock, share in ROCK_SHARES.items() if rock != skip}
     table = np.array([fractions(ROCKS["fresh"][rock]) for rock in shares])
     layer = np.cumsum(random.random(rows) < length / 40)

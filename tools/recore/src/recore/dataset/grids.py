@@ -58,7 +58,7 @@ def grid_of_file(path: Path) -> Grid:
 
 
 def grid_of_names(names: Sequence[str]) -> Grid:
-    """Create a grid from column names in the schema. Raises ValueError for unknown names or too few channels."""
+    """Create a grid from column names in the challenge's schema. Raises ValueError if names are unknown or too few."""
     unknown, names = challenge().unknown_columns(names), channels_of(names)
     wavenumbers = np.array([float(name) for name in names])
     different = len(set(wavenumbers))
@@ -99,7 +99,7 @@ def put_on_grid(
 ) -> tuple[list[Spectrum], list[Problem], list[str]]:
     """Put spectra on a grid. Return the spectra, the problems with spectra that do not fit, and remarks on changes.
 
-    is_fixed: whether the user chose the grid; spectra that cover a smaller range then cannot be interpolated onto it.
+    is_fixed: whether the user chose the grid; if so, interpolation is not suggested for spectra that cover less.
     """
     on_grid, problems, n_cut, n_interpolated, n_coarse = [], [], 0, 0, 0
     step = float(np.median(-np.diff(grid.wavenumbers)))

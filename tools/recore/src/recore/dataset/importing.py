@@ -236,7 +236,7 @@ def _keep_listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, 
         if spectrum.sample not in samples:
             unlisted.setdefault(spectrum.sample, spectrum.source)
     if unlisted and only_listed:
-        result.remarks.append(f"{len(spectra) - len(listed)} spectra of samples that are not listed were ignored")
+        result.remarks.append(f"ignored {count(len(spectra) - len(listed), 'spectrum', 'spectra')} of unlisted samples")
     elif unlisted:
         similar = similar_names(unlisted, samples)
         for name, source in unlisted.items():
@@ -274,7 +274,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
-    """Return [a remark] on spectra with the same value in many channels, or an empty list if there are none."""
+    """Return a list of at most one remark, which names the spectra with the same value in many channels."""
     runs = find_constant_runs(np.round(spectrum.absorbance, DECIMALS) for spectrum in spectra)
     counts = Counter(spectrum.sample for spectrum in spectra)
     names = [f"{each.sample}:{each.replicate or 0}" if counts[each.sample] > 1 else each.sample for each in spectra]
@@ -302,7 +302,9 @@ def make_rows(spectra: list[Spectrum], replicates: str, result: ImportResult) ->
         result.problems.append(Problem(first[0].source, reason, "replicate"))
     elif repeats:
         sizes = Counter(map(len, by_sample.values()))
-        counts = ", ".join(f"{number} of {size} spectra each" for size, number in sorted(sizes.items()))
+        counts = ", ".join(
+            f"{count(number, 'row')} of {count(size, 'spectrum', 'spectra')}" for size, number in sorted(sizes.items())
+        )
         result.remarks.append(f"rows are means of replicates: {counts}")
     return [
         Row(sample, sample, group) for sample, group in by_sample.items() if replicates == "mean" or len(group) == 1

@@ -26,9 +26,9 @@ MAX_DEPTH = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 k
 
 @dataclass(frozen=True)
 class SuspectedUnit:
-    """A column that is probably not in the unit of the schema.
+    """A column that is probably not in the challenge's unit.
 
-    unit: the probable unit, or "" if none fits. factor: the factor that converts this unit to the schema's.
+    unit: the probable unit, or "" if none fits. factor: the factor that converts this unit to the challenge's.
     """
 
     column: str
@@ -100,7 +100,7 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
     if length <= MAX_LENGTH and depth <= MAX_DEPTH:
         return None
     column = "DepthFrom, DepthTo"
-    quantiles = f"{_format(length)} m long, and the 95% quantile of the depths is {_format(depth)} m"
+    quantiles = f"{_format(length)} m long, and the 95th percentile of the depths is {_format(depth)} m"
     reason = f"{column}: the median sample is {quantiles}"
     # feet are likely if samples are short enough for metres, centimetres if they are too long
     fitting = [

@@ -68,7 +68,7 @@ def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.flo
 
 
 class Spectrometer:
-    """A simulated spectrometer in its state while scanning one hole, and the mineral chemistry of that hole.
+    """A simulated spectrometer as it is while scanning one hole, and the mineral chemistry of that hole.
 
     Between holes, bands shift and broaden a little, and specular reflection differs, so that a new hole differs from
     the training data of a model.

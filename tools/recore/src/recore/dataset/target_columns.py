@@ -1,4 +1,4 @@
-"""Find the target columns in a laboratory's table, and the factors that convert them to the schema's units."""
+"""Find the target columns in a laboratory's table, and the factors that convert them to the challenge's units."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,9 +42,9 @@ SHOWN = 3  # choices that a question lists
 
 @dataclass(frozen=True)
 class Source:
-    """A table's column for a column of the schema. factor: the factor that converts its values to the schema's unit.
+    """A table's column for a column of the challenge's schema. factor: the factor from its unit to the challenge's.
 
-    signs, units: the position and name of another column with each value's sign or unit.
+    signs, units: the position and name of another column that contains each value's sign or unit.
     """
 
     position: int
@@ -57,7 +57,7 @@ class Source:
 
 
 def chosen_source(target: str, column: str, position: int, stated_unit: str) -> Source:
-    """Return the source for the column that the user chose for a target, with the unit `stated` after it, if any.
+    """Return the source for the column that the user chose for a target, with `stated_unit` unless it is "".
 
     Without a unit, the target's unit is assumed. Raises ValueError if the name of the column is not understood.
     """
@@ -120,7 +120,7 @@ def find_targets(
     cells: Cells,
     asks: bool = True,
 ) -> dict[str, Source]:
-    """Find targets by the names of columns, except the targets that the user has `chosen`.
+    """Find targets by the names of columns, except the targets in `chosen_sources`.
 
     columns: names by position. headers: all names in the table. asks: whether to include columns without a unit, about
     which the user must be asked. Raises Ambiguity if several columns contain one target, or a compound contains several
@@ -176,7 +176,7 @@ def _make_named_source(target: str, unit: str, position: int, column: str) -> So
 def add_factors(targets: Mapping[str, Source], chosen_names: Collection[str], default_unit: str) -> dict[str, Source]:
     """Return the sources with their factors. Raises Ambiguity if columns state no unit and there is no default.
 
-    chosen: the targets whose columns the user chose. If such a column of an element has no unit, use the target's.
+    chosen_names: the targets whose columns the user chose. If an element's chosen column has no unit, use the target's.
     """
     result, without_unit = dict(targets), dict[str, Source]()
     for target, source in targets.items():

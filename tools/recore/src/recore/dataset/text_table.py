@@ -96,9 +96,9 @@ def open_table(
 ) -> TextTable:
     """Detect the layout of a text file.
 
-    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: the names of
-    other columns that contain numbers. Raises ValueError if the file is not a text table, and Ambiguity if its decimal
-    mark is ambiguous or its format is not supported.
+    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: further columns
+    of numbers, by name. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
+    ambiguous or its format is not supported.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)
@@ -126,7 +126,7 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
-    """Split a line into stripped cells, at white space without a delimiter. Raises ValueError if it is invalid."""
+    """Split a line into stripped cells, at white space if `delimiter` is None. Raises ValueError if it is invalid."""
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {LONG_CELL}")
@@ -164,7 +164,7 @@ def _repeats(names: set[str], cells: list[str]) -> bool:
 
 
 def strip_empty_end(cells: list[str], width: int) -> list[str]:
-    """Remove trailing empty cells beyond this width, which spreadsheets write."""
+    """Remove the trailing empty cells that spreadsheets write beyond this width."""
     end = len(cells)
     while end > width and not cells[end - 1]:
         end -= 1
@@ -249,7 +249,7 @@ def _has_decimal_commas(line: str) -> bool:
 
 
 def _detect_marks(table: TextTable, decimal: str | None, used: Collection[str]) -> TextTable:
-    """Return the table with its decimal and thousands marks, which are detected.
+    """Detect the decimal and thousands marks of a table, and return the table with them.
 
     Only columns of numbers count, because dots and commas in sample names and software versions are not decimal marks.
     """

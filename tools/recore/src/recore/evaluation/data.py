@@ -12,7 +12,7 @@ PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "pri
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Public data with assays, private data without assays, and private assays, which only the scoring job may see."""
+    """The paths of public data with assays, private data without, and private assays for scoring jobs only."""
 
     public: Path
     private: Path | None = None

@@ -30,6 +30,7 @@ from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
+from recore.listing import count
 from recore.thread_pool import ThreadPool
 from stagemaker import format_size
 
@@ -40,8 +41,8 @@ class EvaluationRun:
     """A run: its inputs, the current state of its steps, and the folder for its results.
 
     services: boto3 clients. score_script: the host's score.py. folder: the folder for model.tar.gz, predictions/,
-    scores/ and logs/. keep: whether to keep the run's objects on S3 (except private assays). wheels: packages to add to
-    the model, by name.
+    scores/ and logs/. keep: whether to keep the run's objects on S3 (except private assays). wheels: paths of packages
+    to add to the model, by name.
     """
 
     def __init__(
@@ -159,8 +160,8 @@ class EvaluationRun:
             key, message = job_requests.inputs_key(split), "preprocess.py did not write"
             size = self.storage.size(key, message)
             if split == "public" and (names := remove_targets_from_object(self.storage, key, self.folder)):
-                wrote = f"preprocess.py wrote {len(names)} targets of the public data"
-                step.note = f"{wrote}; they are removed from the request to the model"
+                wrote = f"preprocess.py wrote the assays of {count(len(names), 'target')}"
+                step.note = f"{wrote}; they were removed from the request to the model"
                 size = self.storage.size(key, message)
         with self._jobs.step(self.steps[f"{split} predict"]) as step:
             if settings.transform.count == 1:

@@ -37,7 +37,7 @@ MAX_LENGTH = 200  # characters of a finding
 
 @dataclass(frozen=True)
 class HostFinding:
-    """A finding. text: one line. code: the code of a rule, or "printed", "unobserved" or "unread"."""
+    """A finding. text: a one-line message. code: the code of a rule, or "printed", "unobserved" or "unread"."""
 
     code: str
     text: str

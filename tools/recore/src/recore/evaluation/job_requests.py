@@ -49,7 +49,7 @@ class RunSettings:
     """Settings that the requests of one run share. name: the unique prefix of the names of jobs and objects.
 
     max_payload: the maximum size in MB of a file that is sent to the model in one request; larger files are split by
-    lines. pass_paths: whether preprocess.py gets its paths as arguments, because jobs have no /opt/ml.
+    lines. pass_paths: whether preprocess.py gets its paths as arguments, for jobs without /opt/ml.
     training_seconds: the time limit of training and preprocessing jobs, by default the platform's. observed: whether
     AUDIT_HOOK reports the events of train.py and preprocess.py. scoring_role: the role of scoring jobs, if different.
     wheels: the S3 URI of required packages; if set, pip uses no index. round_id: part of the names of a round's runs.

@@ -38,7 +38,7 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runner of steps. logs: the folder for logs. gone: the error if the simulator has stopped, otherwise None.
+    """Runner of a run's steps. logs: the folder for logs. gone: the error if the simulator has stopped, otherwise None.
 
     watch: a function called when a step changes. stopping: an event that stops all steps.
     """
@@ -126,7 +126,7 @@ class JobRunner:
             pause = min(2 * pause, MAX_RETRY_PAUSE)
 
     def _wait(self, step: Step, kind: str, name: str, limit: float) -> dict[str, Any]:
-        """Wait for a job. Stop it on request, or if it is a transform job that exceeds the limit."""
+        """Wait for a job. Stop it on request, or if it is a transform job that exceeds the time limit."""
         began, stop_requested, running_since = time.monotonic(), False, math.inf
         while True:
             job = self._call(f"Describe{kind}", **{f"{kind}Name": name})

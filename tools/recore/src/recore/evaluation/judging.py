@@ -131,7 +131,7 @@ class Round:
         ended: Callable[[Entry], None],
         packages: WheelHouse | None = None,
     ) -> None:
-        """Run the submissions of entries without a run; copies of a submission run once.
+        """Run the submissions that have no run yet; copies of a submission run once.
 
         context: from `make_context`. watch: called when a submission begins and ends, with a step named after it.
         ended: called with each entry that was run. packages: the source of required packages, if the platform does not
@@ -162,7 +162,7 @@ class Round:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def make_settings(self, backend: Backend, wheels: Wheels | None, **others: Any) -> RunSettings:
-        """Return the settings of a run in this round. wheels: the submission's wheels. others: other members."""
+        """Return the settings of a run in this round. wheels: the submission's wheels. others: other settings."""
         limits = {"training_seconds": self.seconds, "round_id": make_round_id(backend.bucket, self.folder)}
         return RunSettings.make(backend, wheels=wheels and wheels.uri, **limits | others)
 

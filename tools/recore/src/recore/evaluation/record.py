@@ -46,8 +46,8 @@ class Record:
     """A run's record. data: the path and SHA-256 (None if unreadable) of each file. started_in: base of relative paths.
 
     recomputed_held_out: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
-    training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each with its code
-    first; None if the run was not judged.
+    training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each beginning
+    with its code; None if the run was not judged.
     """
 
     folder: Path

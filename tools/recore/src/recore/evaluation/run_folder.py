@@ -26,7 +26,7 @@ INCOMPLETE_SUFFIX = "-without-run.json"  # the suffix of a run whose record coul
 
 
 class RunFolder:
-    """The folder of a run in progress, which is removed when the context exits unless keep() was called.
+    """The folder of a run in progress, which is removed when the context exits unless finish() was called.
 
     target: its final path. Raises FileExistsError if the path exists, or OSError if it is not writable.
     """

@@ -66,7 +66,7 @@ def read_scores(folder: Path) -> dict[str, Score]:
 def explain_claimed_score(program: str | None) -> str:
     """Return a line that explains the mark of a claimed held-out score.
 
-    program: the command that starts recore, or None for third-party submissions, as `recore validate` has no sandbox.
+    program: the command that starts recore, or None for third-party code, which `recore validate` would not sandbox.
     """
     remedy = f"; `{program} validate` recomputes it" if program else ""
     return f"{CLAIMED_MARK} computed by the submission itself, not checked{remedy}"

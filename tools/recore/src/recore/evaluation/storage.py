@@ -43,7 +43,7 @@ class Storage:
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
-        """Return a context manager during which the assays are in the bucket. If removal fails, `clear` tries again."""
+        """Upload the assays, and remove them when the context ends. If removal fails, `clear` tries again."""
         with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
@@ -158,6 +158,6 @@ def remove_objects(s3: Any, bucket: str, prefix: str) -> int:
                 remaining[key] = str(error)
     if remaining:
         key, reason = next(iter(remaining.items()))
-        others = f" and {len(remaining) - 1} other objects" if len(remaining) > 1 else ""
+        others = f" and {len(remaining) - 1} other object{'s' * (len(remaining) > 2)}" if len(remaining) > 1 else ""
         raise StepFailed(f"could not remove {key!r}{others} from s3://{bucket}/{prefix}: {reason}")
     return count

@@ -158,7 +158,7 @@ def read_submission(path: Path) -> SubmissionFiles:
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of each file, except files that the client's build drops.
+    """Yield the name and content of each file, except files that `unearthed build` drops.
 
     Raises ValueError if the file is not a submission's archive, or if it unpacks to more than 256 MB.
     """

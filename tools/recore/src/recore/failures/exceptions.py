@@ -58,7 +58,7 @@ class LoggedException:
     """An exception as it was printed.
 
     message: the message's first non-empty line. frames: the deepest frames. nested: the first exception in a group, or
-    the exception in the message. following_lines: the number of later lines with letters or digits.
+    the exception in the message. following_lines: the number of output lines after it that contain letters or digits.
     """
 
     type: str = ""

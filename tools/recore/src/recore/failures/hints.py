@@ -163,7 +163,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
 
 
 def _find_local(name: str, submission: Path) -> str | None:
-    """Return a module's file in the submission's folder or, for a package, its folder with a trailing slash."""
+    """Return a module's file in the submission's folder, a package's folder with a trailing slash, or None."""
     for dotted in (name, name.partition(".")[0]):
         path = dotted.replace(".", "/")
         if (submission / f"{path}.py").is_file():

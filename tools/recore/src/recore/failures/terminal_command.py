@@ -45,7 +45,7 @@ def find_command(step: FailedStep, submission: Path) -> str | None:
 
 
 def _start_script(step: str, submission: Path, data: Path) -> str | None:
-    """Return a command that runs a step's script on the data, if it takes data in the way of the template's script."""
+    """Return a command that runs a step's script on the data, or None unless it takes data as the template's does."""
     try:
         source = (submission / f"{step}.py").read_text("utf-8", "replace")
     except OSError:  # a step such as predict has no script

@@ -49,7 +49,7 @@ class Totals:
         self._by_hole, self._draws = by_hole, draws
 
     def estimate(self, formula: Callable[..., Any], counted: str = "rows") -> Estimate:
-        """Estimate a figure. formula: a function of the sums. counted: the name of a sum that is 0 in ignored holes."""
+        """Estimate a figure from formula(**sums). counted: the name of a sum; holes where it is 0 are ignored."""
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(formula(**{name: each.sum() for name, each in self._by_hole.items()}))
             draws = np.asarray(formula(**self._draws))

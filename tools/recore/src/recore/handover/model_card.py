@@ -19,6 +19,7 @@ from recore.handover.markdown import render
 from recore.handover.packages import Package
 from recore.handover.run_files import HandoverRun
 from recore.handover.target_figures import QUANTILE, TargetFigures, read_held_out
+from recore.listing import count
 from recore.production.client_spectra import usual_outside
 from recore.production.containers import domain
 from recore.spectral_data import rows_by_group
@@ -113,7 +114,7 @@ def _fit_source(source: str) -> str | None:
         if isinstance(node, ast.FunctionDef) and node.name == "fit":
             lines = (ast.get_source_segment(source, node) or "").splitlines()
             if len(lines) > MAX_FIT_LINES:
-                lines[MAX_FIT_LINES:] = [f"# ... {len(lines) - MAX_FIT_LINES} more lines"]
+                lines[MAX_FIT_LINES:] = [f"# ... {count(len(lines) - MAX_FIT_LINES, 'more line')}"]
             return "\n".join(lines)
     return None
 
@@ -126,7 +127,7 @@ def _parse(source: str) -> list[ast.stmt]:
 
 
 def find_licences(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the licence files, the first line of the first one, and the files with suffixes of model weights."""
+    """Return the licence files, the first line of the first, and the files whose suffixes indicate model weights."""
     licences = [name for name in files if LICENCE_FILE.fullmatch(PurePosixPath(name).name)]
     lines = files[licences[0]].decode("utf-8", "replace").splitlines() if licences else []
     weights = [name for name in sorted(files) if PurePosixPath(name).suffix.lower() in WEIGHTS]

@@ -30,7 +30,7 @@ def write_readme(
     hashes = {name: sha256 for name, (_, sha256) in run.record.data.items() if sha256}
     for sha256 in hashes.values():
         if not re.fullmatch("[0-9a-f]{64}", sha256):
-            raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256")
+            raise ValueError(f"run.json: {sha256[:80]!r} is not a SHA-256 hash")
     header, first = _read_lines(prediction.request)
     response = dict(zip(all_targets, _read_lines(prediction.response)[0], strict=False))
     weights = next(iter(run.record.scores.values())).weights if run.record.scores else {}

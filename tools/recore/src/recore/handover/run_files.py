@@ -134,7 +134,7 @@ def _reject_links(folder: Path) -> None:
     """Raise ValueError if a file of the run is a symbolic link, which could point to a private file."""
     for name in (RECORD, MODEL, SCORE, *RESULTS, *RESULT_FILES):
         if (folder / name).is_symlink():
-            raise ValueError(f"{folder / name}: symbolic links are not handed over; replace it with the run's file")
+            raise ValueError(f"{folder / name}: a symbolic link cannot be handed over; replace it with the file")
 
 
 def _check_record(raw: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ def main() -> None:
     preprocess_step = steps.add_parser("preprocess", help="convert spectra to the model's inputs")
     preprocess_step.add_argument("--data", type=Path, required=True, help="csv.gz file of spectra")
     preprocess_step.add_argument("--output", type=Path, required=True, help="CSV file to write, the input of predict")
-    predict_step = steps.add_parser("predict", help="predict the output of preprocess")
+    predict_step = steps.add_parser("predict", help="predict from the output of preprocess")
     predict_step.add_argument("--model", type=Path, required=True, help="folder that contains the model")
     predict_step.add_argument("--request", type=Path, required=True, help="output of preprocess")
     numbers = f"CSV file to write; without a header and IDs if the name ends in {SERVED_SUFFIX}"
@@ -122,7 +122,7 @@ def predict(model: Path, request: Path, output: Path) -> None:
         response = _add_header(rows, response)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(response, "utf-8", newline="")
-    print(f"predict: the predictions of {request} are in {output}")
+    print(f"predict: the predictions for {request} are in {output}")
 
 
 def _serve(model: str, request: str) -> str:
@@ -147,7 +147,7 @@ def _add_header(request: list[list[str]], response: str) -> str:
     ids = [host.GROUP, *sorted(name for name in host.IDS if name != host.GROUP)]
     predictions = [row for row in csv.reader(io.StringIO(response)) if row]
     if len(request) - len(predictions) not in (0, 1):
-        raise ValueError(f"train.py returned {len(predictions)} lines for {len(request)} lines of the request")
+        raise ValueError(f"train.py returned {len(predictions)} lines for a request of {len(request)} lines")
     has_header = len(request) > len(predictions)
     columns = {name: request[0].index(name) for name in ids if has_header and name in request[0]}
     output = io.StringIO()
@@ -246,7 +246,7 @@ def _remove_targets(request: Path) -> None:
         csv.writer(output, lineterminator="\n").writerows(
             [row[column] for column in columns] for row in itertools.chain([header], rows)
         )
-    print("preprocess: preprocess.py wrote assays; they are removed from the request")
+    print("preprocess: preprocess.py wrote assays; they were removed from the request")
 
 
 def _import_score() -> Any:

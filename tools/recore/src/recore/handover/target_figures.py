@@ -130,7 +130,7 @@ def _measure_all(run: HandoverRun, cut_offs: Mapping[str, float]) -> list[Target
         r2, rmse = measure_errors(*pair, sums)
         recorded_r2 = score.r2.get(name)
         if recorded_r2 is not None and not abs(r2.value - recorded_r2) <= TOLERANCE * (1 + abs(recorded_r2)):
-            raise ValueError(f"{path}: the run was scored on different predictions; R2 of {name} differs")
+            raise ValueError(f"{path}: the run's score is of different predictions; R2 of {name} differs")
         figures.append(
             TargetFigures(
                 name,

@@ -14,7 +14,7 @@ Part = TypeVar("Part")
 
 
 class ModelTrainer:
-    """Trains a model. env: the environment, which provides the data and model folders."""
+    """Base class for trainers of models. env: the environment, which provides the data and model folders."""
 
     def __init__(self, env: SageMakerEnv):
         self.env = env
@@ -25,7 +25,7 @@ class ModelTrainer:
 
 
 class ModelDatasetGenerator(S3Access):
-    """Generates a dataset. env: the environment, which provides the dataset's name and the S3 URL."""
+    """Base class for dataset generators. env: the environment, which provides the dataset's name and the S3 URL."""
 
     def generate(self) -> None:
         """Read the source data, generate the dataset and write it to S3."""
@@ -35,7 +35,7 @@ class ModelDatasetGenerator(S3Access):
         """Upload a file to the dataset's folder on S3, under its base name.
 
         Raises ConfigError if the environment has no dataset name or S3 URL, UploadError if the object cannot be
-        written, OSError if the file cannot be read.
+        written, or OSError if the file cannot be read.
         """
         if not self.env.dataset_name:
             raise ConfigError("no dataset to upload to: set the environment variable ML2P_DATASET")

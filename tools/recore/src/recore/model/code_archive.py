@@ -16,8 +16,8 @@ PACKAGE = __name__.rpartition(".")[0]
 def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
     """Return the files of a folder, of this package and of other packages, by their names in the code archive.
 
-    packages: dotted names of packages, which are included with all files, or modules. Of their parent packages, only
-    __init__.py is included. Links, caches and hidden files are excluded. Raises NotADirectoryError, or
+    packages: dotted names of modules, or of packages, which are included with all their files. Of parent packages,
+    only __init__.py is included. Links, caches and hidden files are excluded. Raises NotADirectoryError, or
     ModuleNotFoundError if a package or module does not exist or has no files.
     """
     folder = Path(folder)

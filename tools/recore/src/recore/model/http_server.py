@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class OneProcessServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn's settings, and the application that the worker serves."""
+    """A gunicorn application: its settings, and the Flask application that the worker serves."""
 
     def __init__(self, app: Flask, host: str, port: int):
         self._app, self._bind = app, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

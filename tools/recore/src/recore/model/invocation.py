@@ -14,7 +14,7 @@ def respond(predictor: ModelPredictor, body: bytes | str) -> str:
     """Return the prediction for a request as JSON.
 
     body: JSON; an object with a list under the key `instances` is a batch. Raises ClientError if the body is invalid,
-    ServerError if the prediction cannot be written as JSON, and any exception of the predictor.
+    or ServerError if the prediction cannot be written as JSON, and any exception of the predictor.
     """
     data = _parse(body)
     if isinstance(data, dict) and "instances" in data:

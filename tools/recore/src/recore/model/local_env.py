@@ -81,7 +81,7 @@ class LocalEnv(SageMakerEnv):
     """A local environment in an existing folder, `ml_folder`, in which the folder `model` is created.
 
     cfg: the path of the project file. session: a boto3 session, needed only for downloads. Raises LocalEnvError if the
-    folder does not exist, ConfigError if the project file is invalid.
+    folder does not exist, or ConfigError if the project file is invalid.
     """
 
     def __init__(self, ml_folder: str | os.PathLike[str], cfg: str | os.PathLike[str], session: Any = None):
@@ -104,7 +104,7 @@ class LocalEnv(SageMakerEnv):
     def download_dataset(self, dataset: str) -> None:
         """Download a dataset, including its subfolders, to the folder of the training data.
 
-        Raises LocalEnvError if the download fails, NamingError if the name is empty or contains a slash.
+        Raises LocalEnvError if the download fails, or NamingError if the name is empty or contains a slash.
         """
         bucket, prefix = self._locate("datasets", f"datasets/{_checked_name('dataset', dataset)}/")
         folder = self.dataset_folder()
@@ -124,8 +124,8 @@ class LocalEnv(SageMakerEnv):
     def download_model(self, training_job: str) -> None:
         """Download a training job's model archive to the model folder and unpack it there.
 
-        training_job: the job's name without the project's. Raises LocalEnvError if there is no session or model, or if
-        the archive is damaged, unsafe or too large for the disk, and NamingError if the name is invalid.
+        training_job: the job's name without the project's name. Raises LocalEnvError if there is no session or
+        model, or if the archive is damaged, unsafe or too large for the disk, and NamingError if the name is invalid.
         """
         name = f"{self.project}-{_checked_name('training job', training_job)}"
         bucket, key = self._locate("models", f"models/{name}/output/model.tar.gz")

@@ -24,7 +24,7 @@ class RecordStore(Protocol):
 
 
 class ModelPredictor(S3Access):
-    """Makes predictions. env: the environment; it provides the model folder and says whether to record predictions."""
+    """Base class for predictors. env: the environment, which locates the model and can enable recording."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
@@ -81,7 +81,7 @@ class ModelPredictor(S3Access):
         """Write a datum and its prediction to S3, as predictions/VERSION/KEY-VALUE--KEY-VALUE.json.
 
         Raises ConfigError if the environment has no S3 URL or no model version, ValueError if the record cannot be
-        written as JSON or its name is too long for S3, UploadError if the upload fails.
+        written as JSON or its name is too long for S3, or UploadError if the upload fails.
         """
         s3 = check_recordable(self.env)
         name = "--".join(f"{key}-{value}" for key, value in self.record_invoke_id(datum, prediction).items())

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class RecordQueue:
-    """Accepts records from several threads until it is closed. Do not fork the process after creating a queue.
+    """A queue that accepts records from several threads until closed. Do not fork the process after creating one.
 
     put: a function that writes an object, given bucket, key and content. limit: the maximum bytes in memory, which a
     single record may exceed. drain_seconds: the maximum duration of close(). pauses: the seconds between attempts to

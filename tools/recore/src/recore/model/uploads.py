@@ -1,4 +1,4 @@
-"""Uploads to S3, which raise the same exception for all failures."""
+"""Uploads to S3, which raise UploadError for every kind of failed request."""
 
 import os
 import threading

@@ -35,7 +35,7 @@ class UnpredictedSample:
 
 @dataclass
 class PredictedSamples:
-    """Summary of a table. outside, unknown: the numbers of samples outside the domain and of samples not compared."""
+    """Summary of a table of predictions. outside, unknown: numbers of samples outside the domain, and not compared."""
 
     rows: int = 0
     outside: int = 0
@@ -125,7 +125,7 @@ def check_target(target: Path, source: Path, consequence: str) -> None:
 
 
 def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written. replace: allow replacing an earlier table.
+    """Raise ProductionError or OSError if `target` cannot be written. replace: whether an old table may be replaced.
 
     sources: input files, or folders with input files.
     """

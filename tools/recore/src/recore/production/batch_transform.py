@@ -182,7 +182,7 @@ def predict_samples(
 ) -> PredictedSamples:
     """Predict a data file's rows with the model of a run or a handover, in one job on the embedded simulator.
 
-    Raises ValueError or OSError if the archive cannot be read, WorkFailedError if the job fails.
+    Raises ValueError or OSError if the archive cannot be read, or WorkFailedError if the job fails.
     """
     project = ProductionProject(backend.services, Settings(), backend.bucket, backend.role)
     with locked.temporary_folder("recore-predict-") as folder:

@@ -135,7 +135,7 @@ def is_header_value(value: str) -> bool:
 def make_key(cells: Sequence[Any]) -> SampleKey | None:
     """Return a sample's key from its IDs: depths become numbers, other IDs strings.
 
-    Return None if an ID is missing or invalid, or if the group is the only ID.
+    Return None if an ID is missing or invalid, or if the drill hole is the only ID.
     """
     names = challenge().sample_ids
     key = [_read_id(name, cell) for name, cell in zip(names, cells, strict=True)]

@@ -157,8 +157,8 @@ def group_units(
 ) -> tuple[list[Unit], int]:
     """Return the complete units, in order of completion, and the number of samples in incomplete units.
 
-    times: ascending. holes: "" if unknown; samples from unknown holes form one unit per UTC day. A unit is complete
-    after `size` samples, or IDLE_HOURS after its last; later samples are ignored. are_complete: whether all are, `now`.
+    times: ascending. holes: "" if unknown; samples from unknown holes form a unit per UTC day. A unit is complete after
+    `size` samples, or IDLE_HOURS after its last; later ones are ignored. are_complete: whether `now` completes all.
     """
     units: list[Unit] = []
     open_units: dict[str | date, list[int]] = {}  # in order of their latest samples

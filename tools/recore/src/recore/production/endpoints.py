@@ -139,7 +139,7 @@ def deploy(project: ProductionProject, variants: Sequence[Variant], watch: Watch
 def update(project: ProductionProject, variants: Sequence[Variant], strategy: Strategy, watch: Watch) -> Outcome:
     """Replace the endpoint's variants, and wait until this update, which may already be in progress, has ended.
 
-    Raises ProductionError if the endpoint is missing or being changed otherwise, or WorkFailedError after a rollback.
+    Raises ProductionError if the endpoint is missing or not ready for an update, or WorkFailedError after a rollback.
     """
     endpoint = find_existing(project)
     current, pending = endpoint["EndpointConfigName"], find_pending(endpoint)
@@ -284,7 +284,7 @@ def _serves(project: ProductionProject, config: str, variants: Sequence[Variant]
 
 
 def _get_replaced(project: ProductionProject, config: str) -> str:
-    """Return the name of the configuration that this one replaced, or "" if that does not exist."""
+    """Return the name of the configuration that this one replaced, or "" if that no longer exists."""
     arn = project.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     tags = {tag["Key"]: tag["Value"] for tag in project.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     old = tags.get(REPLACES_TAG, "")

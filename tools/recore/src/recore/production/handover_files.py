@@ -30,7 +30,7 @@ CURVES = ("predicted", "error", "low", "high")
 
 
 def check_files(folder: Path) -> set[str]:
-    """Check the files that recore reads against SHA256SUMS, and return its names. Raises ProductionError or OSError."""
+    """Check files that recore reads against SHA256SUMS; return the names in it. Raises ProductionError or OSError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
         path = folder / name

@@ -31,7 +31,7 @@ from recore.text import plain
 
 @dataclass(frozen=True)
 class ComparedEndpoint:
-    """An endpoint with several variants. versions: by descending weight. since: the time of its last change."""
+    """An endpoint with several variants. versions: by variant, heaviest first. since: the time of its last change."""
 
     name: str
     versions: dict[str, int]
@@ -41,7 +41,7 @@ class ComparedEndpoint:
 
 @dataclass(frozen=True)
 class CollectedPredictions:
-    """The joined samples and, by variant: requests to resend, failed requests, and the first failure's reason."""
+    """The joined samples; by variant, numbers of requests to resend and of failures, and the first failure's reason."""
 
     joined: JoinedSamples
     requests: dict[str, int]

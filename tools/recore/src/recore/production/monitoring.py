@@ -39,7 +39,7 @@ EARLIER_VERSIONS = 5  # the drill holes added since each of them form a separate
 class MonitorSettings:
     """Settings for monitoring. version: the version to compare with, by default the one with the largest weight.
 
-    since: the start, by default the endpoint configuration's creation. false_alarms: the probability of at least one.
+    since: the start, by default the endpoint configuration's creation. false_alarms: the probability of a false alarm.
     """
 
     version: int | None = None
@@ -122,7 +122,7 @@ class Monitoring:
 
     @cached_property
     def bands(self) -> list[dict[str, Any]]:
-        """The bands where changed samples differ most: mean deviations divided by the limit for one spectrum."""
+        """The bands where changed samples differ most, with mean deviations in units of a single spectrum's limits."""
         if self.drift.alarm is None:
             return []
         mean = self.traffic.deviations[self.changed_rows].astype(float).mean(axis=0)

@@ -13,7 +13,7 @@ INVOKE_COMMAND = "invoke FILE"  # suggested after the endpoint was created or ch
 
 @dataclass(frozen=True)
 class ProjectState:
-    """The versions of a model and its endpoint.
+    """The state of a model's versions and of its endpoint.
 
     versions: approval statuses by version. endpoint: MISSING, CHANGING, SERVING, FAILED (it was never in service) or
     BROKEN (it must be deleted). served: the version of each variant. rolled_back: versions served before a rollback.

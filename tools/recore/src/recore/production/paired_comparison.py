@@ -167,7 +167,7 @@ def compare_variants(
 
 
 def min_units(level: float) -> int:
-    """Return the minimum number of units for a verdict. With fewer, a variant too often wins in every one by chance."""
+    """Return the minimum number of units for a verdict. With fewer, one variant too often wins in all by chance."""
     return math.floor(math.log2(1 / level)) + 2
 
 

@@ -37,7 +37,7 @@ class ChosenValues:
 
 
 def choose_hyperparameters(project: ProductionProject, files: SubmissionFiles, options: Sequence[str]) -> ChosenValues:
-    """Return the current version's hyperparameters that fit() still accepts, updated by options such as alphas=11.
+    """Return the current version's hyperparameters that fit() still accepts, updated with options such as alphas=11.
 
     Raises ProductionError.
     """
@@ -89,7 +89,7 @@ def promote(
     """Approve the version that `retrain` registered and, if there is a strategy, update the endpoint to this version.
 
     tolerance: the largest accepted decrease in the score. Raises WorkFailedError if the score is unknown or decreased
-    more, or the update is rolled back; ProductionError if the version was rejected or no update is possible.
+    by more, or if the update is rolled back; ProductionError if the version was rejected or no update is possible.
     """
     new = find_version(project, trained.details["version"]["number"])
     if new.approval == REJECTED:

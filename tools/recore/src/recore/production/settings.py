@@ -35,7 +35,7 @@ PATTERNS = (  # the end of a setting's name, a pattern of its values, and a mess
 class Settings:
     """The settings in config.json, whose keys are these names in capitals. docs/serve.md explains the settings.
 
-    If "": default_bucket and role_arn are the simulator's, input_data is uploaded, and other images equal `image`.
+    If empty: the simulator's default_bucket and role_arn are used, input data are uploaded, and images equal `image`.
     """
 
     default_bucket: str = ""

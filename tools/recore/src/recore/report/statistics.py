@@ -1,4 +1,4 @@
-"""Statistics of spectra for the reports: binned SNV spectra, principal components with T2 and Q, correlations."""
+"""Statistics of spectra for the reports: binned SNV spectra, principal components with T2 and Q, and correlations."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -107,7 +107,7 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> BinnedD
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Return the positions of channels that have values in most rows, except up to EDGE at each end.
+    """Return the positions of channels that have values in most rows, except up to EDGE channels at each end.
 
     An empty channel would exclude every row; noise at an end would dominate a spectrum's shape.
     """

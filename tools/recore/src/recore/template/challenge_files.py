@@ -67,7 +67,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, title: str, subject: str) -> Challenge:
-    """Return the challenge for a table of targets. ids: ID columns, the group first; by default the template's."""
+    """Return the challenge for a table of targets. ids: ID columns, the group first, or () for the template's."""
     template = read_challenge(TEMPLATE / "score.py")
     weights, units = read_targets(targets)
     id_names = tuple(ids) or template.ids

@@ -1,6 +1,6 @@
 """Write a new submission: the template's files with one of its example models, but without the tools.
 
-A new challenge also has the host's targets, a page about the data and a model card.
+The submission for a new challenge also has the host's targets, a page about the data and a model card.
 """
 
 import ast

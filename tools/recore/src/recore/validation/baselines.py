@@ -134,6 +134,6 @@ def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
 
 
 def _bin_channels(values: Floats) -> Floats:
-    """Return the means of bins of neighbouring channels, without a last, incomplete bin."""
+    """Return the means of bins of neighbouring channels, dropping an incomplete last bin."""
     n_used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
     return values[:, :n_used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if n_used else values

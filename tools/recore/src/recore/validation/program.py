@@ -32,7 +32,7 @@ class InvalidSubmissionError(Exception):
 
 
 class DataError(ValueError):
-    """The data file is invalid. The template also raises an exception with this name."""
+    """The data file is invalid. The template's scripts define an exception with the same name."""
 
 
 class SubmissionScripts:
@@ -150,7 +150,7 @@ class SubmissionScripts:
 def hyperparameters(fit: Callable[..., Any]) -> dict[str, Any]:
     """Return the names and defaults of fit()'s hyperparameters, the parameters after inputs, targets and holes.
 
-    Raises InvalidSubmissionError unless fit(inputs, targets, holes) is valid. `*args` and `**kwargs` are ignored.
+    Raises InvalidSubmissionError unless the call fit(inputs, targets, holes) is valid. Ignores `*args` and `**kwargs`.
     """
     parameters = inspect.signature(fit).parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]

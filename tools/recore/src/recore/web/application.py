@@ -1,4 +1,4 @@
-"""The page as an ASGI application with static files, an API for the page's script, and a form that works without it."""
+"""The page as an ASGI application with static files, an API for the page's script, and a form that needs no script."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -59,7 +59,7 @@ def make_application(
 
 
 class PageHandlers:
-    """The request handlers."""
+    """The page's request handlers."""
 
     def __init__(self, predictor: Predictor, needs_key: bool, read: Reader | None) -> None:
         self._predictor, self._limits = predictor, predictor.limits
@@ -86,7 +86,7 @@ class PageHandlers:
         return JSONResponse(self._settings)
 
     async def predict(self, request: Request) -> Response:
-        """Return an uploaded file's spectra with predicted assays. The body is the file; the query has its name."""
+        """Return an uploaded file's spectra with predicted assays. The file is the body; its name is in the query."""
         try:
             async with self._reception.receive(request, self._limits.max_file_size, "file") as content:
                 upload = await self._read(request.query_params.get("name", ""), content)

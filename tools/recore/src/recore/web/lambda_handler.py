@@ -1,7 +1,7 @@
 """Handler for requests that API Gateway sends to AWS Lambda, with payload versions 1.0 and 2.0.
 
 Environment variables: RECORE_ENDPOINT, the endpoint's name; RECORE_COLUMNS, a file next to score.py with the columns of
-its training data; RECORE_NEEDS_KEY, "true" if API Gateway requires an API key.
+the endpoint's training data; RECORE_NEEDS_KEY, "true" if API Gateway requires an API key.
 """
 
 import json

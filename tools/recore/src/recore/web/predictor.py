@@ -37,7 +37,7 @@ class EndpointError(Exception):
 
 
 class Predictor:
-    """Predicts assays with an endpoint.
+    """A client of an endpoint that predicts assays.
 
     runtime: the boto3 client. columns: the columns of the training data. Raises ValueError if the columns are invalid.
     """

@@ -30,7 +30,7 @@ class Reception:
     """The uploads in memory.
 
     max_unfinished: the maximum number being received; if there are more, the one with the least time left is aborted.
-    max_complete: the maximum number waiting or being read; others are rejected. max_bytes: the limit on the total.
+    max_complete: the maximum number waiting or being read; others are rejected. max_bytes: the limit on all uploads.
     """
 
     def __init__(self, max_unfinished: int, max_complete: int, max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class Reception:
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload, kept until the context ends. noun: its name in messages. Raises UnusableUploadError."""
+        """Receive an upload; keep it until the context exits. noun: its name in errors. Raises UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:

@@ -29,7 +29,7 @@ CHUNKED_RESPONSE = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnec
 
 
 class Protocol(H11Protocol):
-    """A connection. It is closed if no complete request arrives, or if the client does not read the response.
+    """A connection. It is closed if no complete request arrives in time, or if the client does not read the response.
 
     If there are too many connections, the one idle for longest is closed immediately. Chunked bodies are rejected,
     because chunks of one byte take more time to parse than to send.

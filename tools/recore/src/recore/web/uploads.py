@@ -29,7 +29,7 @@ class UnusableUploadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits. max_file_size: bytes, uncompressed. max_files: files sent at once. max_spectra: spectra per file."""
+    """Upload limits. max_file_size: uncompressed bytes. max_files: files at once. max_spectra: spectra per file."""
 
     max_file_size: int
     max_files: int = 20

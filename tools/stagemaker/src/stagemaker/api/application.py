@@ -65,8 +65,8 @@ class Application:
     host, by its unknown Host header. Only the console's requests are accepted. Any other response that a browser shows
     as a page, such as an S3 object, gets a separate origin, so that its scripts cannot act as the console.
     hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the response
-    to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: empties the
-    simulator; None rejects resets. console: the console, or None to disable it.
+    to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: the function
+    that empties the simulator, or None to reject resets. console: the console, or None to disable it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Background work that waits for other resources. The next simulator continues it from the progress in its records."""
+"""Background work that waits for other resources. After a restart, it continues from the progress in its records."""
 
 import contextlib
 import logging
@@ -60,7 +60,7 @@ class Work(ABC):
         return time.monotonic() - self._preparing_seconds
 
     def make_available(self, images: Iterable[str]) -> None:
-        """Make images available. Jobs report any errors later. Raises JobStopped when the simulator ends."""
+        """Prepare images. Errors are ignored; jobs report them later. Raises JobStopped when the simulator ends."""
         began, report = time.monotonic(), partial(logger.warning, "stagemaker: %s")
         for image in images:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Messages of those SageMaker errors that programs recognise by message. docs/errors.md lists the sources.
+"""Messages of the SageMaker errors that programs recognise by their messages. docs/errors.md lists the sources.
 
 Placeholders: arn and name identify the resource; title is SageMaker's name for its kind. Others are from the request.
 """

@@ -110,7 +110,7 @@ def _check_size(document: Any) -> None:
 
 
 def levels_below(document: Any) -> Iterator[list[Any]]:
-    """Yield a list of the values at each level of nesting below a JSON document; the last list is empty."""
+    """For each level of nesting below a JSON document, yield a list of its values; the last list is empty."""
     level = [document]
     while level:
         level = [item for value in level for item in children(value)]

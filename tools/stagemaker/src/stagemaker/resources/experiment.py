@@ -1,6 +1,6 @@
 """Experiments: records of the runs that programs log, and of jobs with an ExperimentConfig.
 
-An experiment has trials, with which trial components are associated. In version 2 of the SDK, a run is one component.
+An experiment has trials, with which trial components are associated. Version 2 of the SDK logs a run as one component.
 """
 
 import itertools
@@ -122,7 +122,7 @@ class TrialComponents(Tracked):
     """The trial components. Their internal members:
 
     Trials: the keys of the trials with which a component is associated. Metrics: the statistics of each metric, by
-    name. JobKind: the kind of the job that the component describes, while the job exists.
+    name. JobKind: the kind of the job from which the component's state is still read, or None.
     """
 
     kind = "TrialComponent"
@@ -195,7 +195,7 @@ class TrialComponents(Tracked):
         return StoredRecord(record | members, record.internal | {"Metrics": metrics}, record.revision)
 
     def keep(self, key: str) -> None:
-        """If a job has ended, copy its state to its component, which can then be changed and outlives the job."""
+        """If a component's job has ended, copy the job's state to the component, which can then be changed."""
 
         def add_job(record: StoredRecord) -> Record:
             new_record = self._add_job(record)

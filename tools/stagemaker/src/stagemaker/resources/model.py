@@ -1,4 +1,4 @@
-"""Models: the container or chain of containers that transform jobs and endpoints serve."""
+"""Models: the container, or chain of containers, that transform jobs and endpoints run."""
 
 from stagemaker.compute.servers.container_server import model_data
 from stagemaker.compute.servers.multi_model import is_multi_model
@@ -78,7 +78,7 @@ def _check_container(container: Record) -> None:
 
 
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
-    """Return the container or, if it names a model package, the package's containers, updated from the container."""
+    """Return the container or, if it names a model package, the package's containers, merged with the container."""
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")

@@ -11,7 +11,7 @@ from stagemaker.state.records import Record
 class ModelPackageGroups(Resource):
     """Groups of model packages.
 
-    The internal member LastVersion is the highest version number so far, because numbers are never reused.
+    The internal member LastVersion is the highest version number so far. Version numbers are never reused.
     """
 
     kind = "ModelPackageGroup"

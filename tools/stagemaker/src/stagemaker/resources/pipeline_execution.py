@@ -164,7 +164,7 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": arn}
 
     def _select(self, request: Record, definition: PipelineDefinition) -> tuple[Record, dict[str, Record]]:
-        """Return an execution's parameters and, for a selective execution, the source's step records that it reuses.
+        """Return an execution's parameters and, for a selective execution, the step records it reuses from its source.
 
         Parameters that the request of a selective execution lacks come from the source execution.
         """

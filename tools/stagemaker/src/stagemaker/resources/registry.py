@@ -1,4 +1,4 @@
-"""The kinds of resources, one per line."""
+"""The registry of resource kinds, one per line."""
 
 from stagemaker.compute.platform import Platform
 from stagemaker.protocol.service_model import operation_model, sagemaker_model

@@ -264,7 +264,7 @@ def parse_json_object(value: str, location: str) -> dict[str, Any]:
 
 
 def reject_members(request: Record, unsimulated_members: Iterable[str], location: str) -> None:
-    """Raise ServiceError if a request has one of these members, unless it is false."""
+    """Raise ServiceError if a request has one of these members with a value other than false."""
     for name in unsimulated_members:
         if request.get(name, False) is not False:
             raise ValidationException(f"{location}: {name} is not simulated")
@@ -282,5 +282,5 @@ def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[s
 
 
 def reject_other_members(request: Record, simulated_members: set[str], location: str) -> None:
-    """Raise ServiceError if a request has a member other than these, unless it is false."""
+    """Raise ServiceError if a request has a member other than these with a value other than false."""
     reject_members(request, [name for name in request if name not in simulated_members], location)

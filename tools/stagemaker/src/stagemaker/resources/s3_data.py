@@ -26,7 +26,7 @@ def output_problem(member: str, uri: str) -> str | None:
 
 
 def check_model_data(platform: Platform, container: Record) -> None:
-    """Raise ServiceError if the model data of a container, which must be valid, are not on S3."""
+    """Raise ServiceError if a container's model data do not exist on S3. container: a valid definition."""
     uri, is_packed = model_data(container)
     if uri and not has_objects(platform.s3, uri, uri.endswith("/") and not is_packed):
         raise ValidationException(error_messages.MODEL_DATA_MISSING.format(uri=uri))

@@ -95,7 +95,7 @@ def _position(trial: Trial, sort_by: str) -> Position:
 
 
 def _describe_definitions(record: Record) -> Record:
-    """Return definitions as version 2 of the SDK expects: with a ResourceConfig and the objective hyperparameter."""
+    """Return definitions with a ResourceConfig and the objective hyperparameter, as version 2 of the SDK expects."""
 
     def describe(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]

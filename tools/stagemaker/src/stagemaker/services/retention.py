@@ -52,7 +52,7 @@ def age_data(
 
 
 def find_problem(data: Iterable[dict[str, Any]]) -> str | None:
-    """Return why a request's metric data is rejected, or None. Counts are limited: moto stores that many copies."""
+    """Return why metric data is rejected, or None. Counts are limited: moto stores each value that many times."""
     total = sum(float(count) for datum in data for count in datum.get("Counts") or [])
     is_allowed = total <= MAX_TOTAL_COUNT  # not for NaN
     return None if is_allowed else f"Counts that add up to more than {MAX_TOTAL_COUNT:,} are not simulated"

@@ -53,7 +53,7 @@ class Database:
     def open(cls, path: Path) -> "Database":
         """Open a file, or create it if it does not exist.
 
-        If the file cannot be used, raises OSError and leaves it unchanged.
+        Raises OSError, without changing the file, if it cannot be used.
         """
         with contextlib.ExitStack() as exit_stack, _convert_errors(path):
             if not path.exists():

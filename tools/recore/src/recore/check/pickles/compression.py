@@ -17,11 +17,14 @@ FORMATS: dict[bytes, Callable[[], Any]] = {
     b"\xfd7zXZ": lzma.LZMADecompressor,
     b"\x5d\x00": lzma.LZMADecompressor,
 }
-UNREADABLE_FORMATS = {b"\x04\x22\x4d\x18": "it is compressed with lz4", b"ZF": "joblib before version 0.10 wrote it"}
+UNREADABLE_FORMATS = {
+    b"\x04\x22\x4d\x18": "it is compressed with lz4",
+    b"ZF": "it was written by joblib before version 0.10",
+}
 
 
 def open_decompressed(file: IO[bytes], budget: Budget) -> "io.BufferedReader[Any]":
-    """Return a file's decompressed content for sequential reading. Raises Unreadable if the format is not supported."""
+    """Return a file's decompressed content for sequential reading. Raises ScanError if the format is not supported."""
     content: io.BufferedReader[Any] = io.BufferedReader(_UnclosedFile(file), CHUNK)
     start = content.peek(8)
     for prefix, reason in UNREADABLE_FORMATS.items():
@@ -47,7 +50,7 @@ class _UnclosedFile(io.RawIOBase):
 
 
 class _Stream(io.RawIOBase):
-    """The decompressed content of a file. Raises Unreadable if other data follow the compressed stream."""
+    """The decompressed content of a file. Raises ScanError if other data follow the compressed stream."""
 
     def __init__(self, file: "io.BufferedReader[Any]", decompressor: Any, budget: Budget):
         self._file, self._decompressor, self._budget = file, decompressor, budget

@@ -20,7 +20,7 @@ MAX_DEPTH = 10  # levels of nested data types
 
 
 def is_wrapper(module: str, name: str) -> bool:
-    """Return whether a name is joblib's NumpyArrayWrapper. Raises Unreadable for joblib's other names for arrays."""
+    """Return whether a name is joblib's NumpyArrayWrapper. Raises ScanError if it is another wrapper of joblib's."""
     if (module, name) == (MODULE, CLASS):
         return True
     if "numpy_pickle" in f"{module}.{name}" or name.endswith("ArrayWrapper"):
@@ -31,7 +31,7 @@ def is_wrapper(module: str, name: str) -> bool:
 def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
     """Return the data type and the size in bytes of a wrapper's array, and whether padding precedes the array.
 
-    Raises Unreadable if joblib would not write this state.
+    Raises ScanError if joblib would not write this state.
     """
     if not isinstance(state, Dictionary) or not state.known or state.items.keys() - {ALIGNMENT} != ATTRIBUTES:
         raise ScanError("the attributes of an array differ from joblib's")
@@ -53,7 +53,7 @@ def read_wrapper(state: Any) -> tuple[np.dtype[Any], int, bool]:
 
 
 def read_dtype(value: Any, depth: int = 0) -> np.dtype[Any]:
-    """Return the data type that a pickle describes. Raises Unreadable if numpy would describe this type differently."""
+    """Return the data type that a pickle describes. Raises ScanError if numpy would describe this type differently."""
     if not isinstance(value, Dtype) or not value.known or depth > MAX_DEPTH:
         raise ScanError("the data type of an array is unknown")
     try:

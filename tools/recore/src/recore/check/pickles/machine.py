@@ -28,7 +28,7 @@ EXTENSIONS = frozenset(("dill", "cloudpickle", "jsonpickle"))
 NUMERIC = frozenset("collections joblib lightgbm numpy pandas scipy sklearn xgboost".split())
 READERS_OF_DTYPES = frozenset(("scalar", "_frombuffer", "_reconstruct", "dtype", "_unpickle_block"))
 READERS_OF_ATTRIBUTES = {*product(("builtins", "operator", "_operator"), ("getattr", "attrgetter", "methodcaller"))}
-UNKNOWN_USE = "a joblib array, or a function that reads attributes, is used in an unknown way"
+UNKNOWN_USE = "a joblib array, or a function that reads attributes, is used in an unexpected way"
 MAX_LENGTH = 1000  # length of strings and bytes that are kept
 STRINGS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING")
 NUMBER_OPCODES = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4")
@@ -38,7 +38,7 @@ OTHER_OPCODES = ("FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET")
 
 
 class Machine:
-    """The stack and the memo of one pickle.
+    """A virtual machine that interprets one pickle, with its stack and memo.
 
     imports: see Pickle. arrays: the states of joblib's arrays, in order. outer: the machine of the enclosing pickle,
     whose protocol some versions of joblib use to look up names.
@@ -262,7 +262,7 @@ class Machine:
     def _call(self, function: Any, arguments: Any, is_class: bool = False) -> None:
         self.has_calls = True
         if isinstance(function, Special):
-            raise ScanError("a joblib array is created in an unknown way")
+            raise ScanError("a joblib array is created in an unexpected way")
         if function == Global("numpy", "dtype") and isinstance(arguments, tuple) and not is_class:
             self._stack.append(Dtype(arguments))
         elif function == Global("_codecs", "encode") and isinstance(arguments, tuple) and arguments[1:] == ("latin1",):
@@ -306,7 +306,7 @@ class Machine:
             elif isinstance(value, tuple) and id(value) not in seen:
                 seen.add(id(value))
                 waiting.extend(value)
-                self._budget.consume("arguments of functions", len(value))
+                self._budget.consume("function arguments", len(value))
 
     def op_persid(self, argument: str | None) -> None:
         if argument is None:  # BINPERSID
@@ -322,7 +322,7 @@ class Machine:
             self._stack[-1] = Value.OTHER
             self.arrays.append(state)
         elif target is Value.UNNAMED and EXTENSIONS.isdisjoint(module.split(".")[0] for module, _ in self.imports):
-            raise ScanError("it sets the state of an object of a computed class")
+            raise ScanError("it sets the state of an object whose class is computed")
         elif isinstance(self._target(), Dtype):
             target.known &= target.state is None
             target.state = state

@@ -64,7 +64,7 @@ def find_pickles(name: str, size: int, file: IO[bytes], budget: Budget) -> Itera
 def _read_npy(name: str, size: int, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     """Yield the pickles in a file to which numpy.save wrote one or more arrays."""
     while file.tell() < size:
-        budget.consume("files and arrays in files")
+        budget.consume("files and arrays")
         version = npy.read_magic(file)
         shape, _, dtype = npy.read_array_header_1_0(file) if version == (1, 0) else npy.read_array_header_2_0(file)
         if dtype.hasobject:
@@ -79,7 +79,7 @@ def _read_zip(name: str, file: IO[bytes], budget: Budget) -> Iterator[Pickle]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                budget.consume("files and arrays in files")
+                budget.consume("files and arrays")
                 budget.consume("decompressed bytes", member.file_size)
                 with archive.open(member) as content:
                     yield from find_in_stream(f"{name}/{member.filename}", content, budget)

@@ -24,7 +24,7 @@ class Pickle:
     """A pickle in a model. name: the file's name. size: in bytes.
 
     imports: pairs of module and name, in order; computed names are empty. problem: why it could not be read completely,
-    or "". foreign: whether it does not begin like a pickle. calls: whether the part that was read contains a call.
+    or "". is_foreign: whether it does not begin like a pickle. has_calls: whether the part that was read has a call.
     """
 
     name: str
@@ -72,7 +72,7 @@ def _read_plainly(imports: list[tuple[str, str]], file: IO[bytes], budget: Budge
 
 
 class _PickleReader:
-    """The state of a scan. calls: see Pickle. ambiguous: whether pickle.load would read an array as opcodes."""
+    """A reader of pickles. calls: Pickle.has_calls. ambiguous: whether pickle.load would read an array as opcodes."""
 
     def __init__(self, imports: list[tuple[str, str]], budget: Budget):
         self._imports, self._budget = imports, budget

@@ -13,9 +13,9 @@ VALUE_BYTES = "bytes of a value"  # size of an opcode's argument, which is read 
 LIMITS = {  # except for the first, limits for all files in a model together
     VALUE_BYTES: 2 << 30,
     "opcodes": 20_000_000,
-    "arguments of functions": 20_000_000,
+    "function arguments": 20_000_000,
     "decompressed bytes": 8 << 30,  # each file is decompressed up to twice
-    "files and arrays in files": 10_000,
+    "files and arrays": 10_000,
 }
 
 
@@ -80,7 +80,7 @@ class Dtype:
 
 
 class Special:
-    """A part of a joblib array, or a function that reads attributes. Pickles may use it in only one way."""
+    """A part of a joblib array, or a function that reads attributes. A pickle that misuses it cannot be interpreted."""
 
 
 @dataclass(frozen=True, slots=True)

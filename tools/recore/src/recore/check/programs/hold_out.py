@@ -84,7 +84,7 @@ def run_training(name: str, arguments: list[str], failed: Path) -> int:
 
 
 def run(work: Callable[[], None], failed: Path) -> int:
-    """Call a function in a separate process. Return the exit status, not 0 if the function fails or takes too long.
+    """Call a function in a separate process. Return its exit status, which is not 0 if it fails or takes too long.
 
     failed: the file to which the reason for a failure is written.
     """

@@ -77,7 +77,7 @@ def find_further_channels() -> set[str]:
 
 
 def _rename(value: str, program: str) -> str:
-    """Replace the program's name with "train" in file names, as a JSON string, or if it is the entire value."""
+    """Replace the program's name with "train" where it is a file name, a quoted JSON string, or the entire value."""
     new_value = value.replace(f"{program}.py", "train.py").replace(f'"{program}"', '"train"')
     return "train" if value == program else new_value
 

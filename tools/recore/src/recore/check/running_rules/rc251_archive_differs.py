@@ -1,6 +1,6 @@
 """`unearthed build` runs setup.py and uploads the files that setuptools packs; `recore` only reads setup.py and
-MANIFEST.in. If the results differ, the platform gets other files than a run does, or none, because the client exits
-with status 0 even if setup.py fails. The files are compared by content.
+MANIFEST.in. If the results differ, the platform gets different files from a run, or none, because the client exits with
+status 0 even if setup.py fails. The files are compared by content.
 
     setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg lists
 

@@ -10,7 +10,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import failure_of
 from recore.check.rule import Finding, Findings, Location, rule
 
-FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and fit the container's packages"
+FIX_PACKAGES = "Pin versions that have a wheel for Python 3.12 on Linux and work with the container's packages"
 
 
 @rule("train.py trains a model in its job")

@@ -14,5 +14,5 @@ from recore.check.rule import Findings, rule
 @rule("train.py also trains with fewer rows", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
     plan = experiments.plan
-    problem = f"Training works with all {plan.data.rows} rows of the public data, but fails with {len(plan.part)}"
+    problem = f"Training works with all {plan.data.rows} public rows, but fails with {len(plan.part)} of them"
     yield from find_failure(experiments.part_trainings, problem)

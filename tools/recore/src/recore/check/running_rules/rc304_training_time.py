@@ -30,7 +30,7 @@ def inspect(experiments: Experiments) -> Findings:
     level = Level.ERROR if expected > JOB_SECONDS * CPUS * SPEED_UP else Level.WARNING
     message = (
         f"Training on {full.rows} rows took {full.cpu_seconds:.0f} s of CPU time, "
-        f"or an estimated {expected / 60:.0f} minutes for {max(full.rows, REAL_ROWS)} rows; "
+        f"and would take an estimated {expected / 60:.0f} minutes for {max(full.rows, REAL_ROWS)} rows; "
         f"a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
     yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), level)

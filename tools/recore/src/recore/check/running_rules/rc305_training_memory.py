@@ -25,8 +25,8 @@ def inspect(experiments: Experiments) -> Findings:
     if expected is None or expected < WARN_PERCENT:
         return
     message = (
-        f"Training on {full.rows} rows took {full.memory:.0f}% of the memory of "
-        f"{experiments.settings.training.type}, or an estimated {expected:.0f}% for {max(full.rows, REAL_ROWS)} rows"
+        f"Training on {full.rows} rows used {full.memory:.0f}% of the memory of {experiments.settings.training.type}, "
+        f"and would use an estimated {expected:.0f}% for {max(full.rows, REAL_ROWS)} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
     yield Finding(message, FIX, experiments.scripts.locate("fit", "main"), level)

@@ -48,7 +48,7 @@ FIX_UNREADABLE = "Save the model with pickle.dump or joblib.dump, as the only co
 def judge(pickle: Pickle) -> tuple[str, str] | None:
     """Return a message and its fix, or None if loading the pickle cannot run commands."""
     if commands := [each for each in pickle.imports if _runs_commands(*each)]:
-        names = ", ".join(f"{module}.{name}" if module else "a computed name" for module, name in commands)
+        names = ", ".join(f"{module}.{name}" if module else "a computed function" for module, name in commands)
         return f"{pickle.name} calls {names} when it is loaded, so it can run any command", FIX
     if pickle.problem and not pickle.is_foreign:
         return f"{pickle.name} cannot be read completely, so it may run any command: {pickle.problem}", FIX_UNREADABLE

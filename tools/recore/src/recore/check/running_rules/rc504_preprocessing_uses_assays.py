@@ -21,8 +21,8 @@ def inspect(experiments: Experiments) -> Findings:
     experiments.preprocessing()
     if written := experiments.targets_written:
         message = (
-            f"preprocess.py writes {list_names(written, 3)} of the public data into step 2's CSV. They are removed "
-            "from the request, locally and probably on the platform, where private data have none"
+            f"preprocess.py writes public assays ({list_names(written, 3)}) into step 2's CSV. They are removed "
+            "from the request, locally and probably on the platform, and private data have none"
         )
         yield Finding(message, FIX_WRITTEN, Location("preprocess.py"), Level.WARNING)
     if difference := effect_of_assays(experiments.differences()):

@@ -34,7 +34,7 @@ def inspect(experiments: Experiments) -> Findings:
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
     """Return pairs of positions: of a column that does not fit its own target, and of the target that it fits best.
 
-    If fewer than half of the columns that do not fit their own target fit another, which may be chance, return [].
+    Return [] if fewer than half of the columns that do not fit their own target fit another: that may be chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):

@@ -13,9 +13,10 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.predictions import Floats
 from recore.check.rule import Finding, Findings, Level, rule
+from recore.listing import count
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
-CONSTANT = "Check how the model learns these targets; constant predictions score nothing"
+CONSTANT = "Check how the model learns these targets; constant predictions score 0 or less"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding lowers the score"
 MIN_ROWS = 10  # with fewer, constant predictions are not reported
 SHOWN = 5
@@ -53,7 +54,7 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
         (rounded, "Predictions are rounded, but the assays are not", DIGITS),
     ):
         if names:
-            more = f" and {len(names) - SHOWN} more targets" if len(names) > SHOWN else ""
+            more = f" and {count(len(names) - SHOWN, 'more target')}" if len(names) > SHOWN else ""
             yield f"{message}: {', '.join(names[:SHOWN])}{more}", fix
 
 

@@ -18,7 +18,7 @@ from recore.listing import count
 DIGITS = re.compile(r"\d+")  # may differ between the same lines of two requests
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # a line of gunicorn's log
 MAX_LINES = 10_000  # lines that are read from a log
-FIX = "Remove the call of print(), or print once, in model_fn"
+FIX = "Remove the call to print(), or print once, in model_fn"
 
 
 @rule("The hooks do not print on each request", needs=("RC601", "RC605"))

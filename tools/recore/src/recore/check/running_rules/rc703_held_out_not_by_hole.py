@@ -62,8 +62,8 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     chance = "" if experiments.plan.thorough else "; with so few rows this may be chance, and --thorough uses all rows"
     message = (
         f"On {mask.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
-        f"but {scores[1]:.3f} if recomputed without each row's drill hole: their models had probably seen the hole, "
-        "and the score on other holes will be close to the second number"
+        f"but {scores[1]:.3f} if recomputed without each row's drill hole: the submission's models had probably "
+        "seen that hole, and the score on other holes will be close to the second number"
     )
     return Finding(message + chance, FIX, location, Level.WARNING)
 

@@ -1,5 +1,5 @@
-"""The submission tries to use the network, which jobs do not have: this can be a library's telemetry, a download that
-worked locally, or an attempt to send data away.
+"""The submission tries to use the network, to which jobs have no access: this can be a library's telemetry, a download
+that worked locally, or an attempt to send data away.
 
     urllib.request.urlopen("https://example.org", data=rows)
 

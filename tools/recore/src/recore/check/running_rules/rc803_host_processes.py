@@ -1,5 +1,5 @@
-"""Processes for parallel work are harmless, so the finding is a warning; a shell, a compiler or a signal to other
-processes needs an explanation. The job's supervisor limits the number of processes.
+"""The submission starts or signals processes. Parallel work is harmless, so this is a warning; a shell, a compiler or a
+signal to other processes needs an explanation. The job's supervisor limits the number of processes.
 
     os.kill(os.getppid(), 9)
 

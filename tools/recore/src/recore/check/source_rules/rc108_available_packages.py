@@ -30,7 +30,7 @@ def inspect(source: SubmissionSource) -> Findings:
 def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
     location = Location(file, statement.line)
     if not statement.module:
-        fix = "import the module without dots; the scripts are at the top level of the path"
+        fix = "import the module without dots; the scripts are not in a package"
         return Finding("a relative import outside a package raises ImportError", fix, location)
     if other := source.find_other_case(statement.top):
         module = other.removesuffix(".py")

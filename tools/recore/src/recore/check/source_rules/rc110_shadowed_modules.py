@@ -1,6 +1,6 @@
 """The folder of the scripts comes first on a job's Python path. A file with the name of a package, such as `scipy.py`,
 is imported instead of the package, even by the container's own programs. A file with the name of a standard library
-module, such as `random.py`, breaks libraries in ways that are hard to recognise. If `estimators.py` and a folder
+module, such as `random.py`, breaks libraries in ways that are hard to diagnose. If `estimators.py` and a folder
 `estimators` both exist, Python imports only one of them.
 
 Fix: rename the file or the folder, and correct its imports.
@@ -31,7 +31,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _find_twins(source: SubmissionSource) -> Findings:
-    """Yield findings about modules that exist both as a file and as a folder, if both are used locally or in a job."""
+    """Yield findings about modules that exist both as a file and as a folder, if the folder is uploaded or imported."""
     imported = {statement.module for script in source.scripts for statement in script.imports}
     for name in sorted(source.twin_modules):
         is_package = source.tree.is_file(f"{name}/__init__.py")

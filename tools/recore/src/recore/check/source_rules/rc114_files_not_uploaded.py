@@ -84,7 +84,7 @@ def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findi
 
 
 def _check_defaults(script: Script) -> Findings:
-    """Yield findings about arguments whose default is a local path; the platform passes no other path."""
+    """Yield findings about arguments whose default is a local path, because the platform passes no arguments."""
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue

@@ -60,7 +60,7 @@ def _declared_options(script: Script) -> Iterator[Declared]:
 
 
 def _may_use_other_paths(script: Script, declared: list[Declared]) -> bool:
-    """Return whether the script mentions other processing paths, sets the arguments, or tests them."""
+    """Return whether the script mentions other processing paths, or assigns or tests the parsed arguments."""
     known = {id(node) for _, _, default in declared for node in _resolved_nodes(default, script)}
     for node, _ in script.nodes:
         match node:

@@ -31,7 +31,7 @@ def inspect(source: SubmissionSource) -> Findings:
 
 
 def _find_effect(node: ast.AST, script: Script) -> str | None:
-    """Describe a node's action if only the script's own step may perform it; otherwise, return None."""
+    """Describe a node's action if it must not happen during an import; otherwise, return None."""
     if direct := _direct_effect(node, script):
         return direct
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in script.functions:

@@ -25,7 +25,7 @@ NO_PYTHON = r"(?!.*\.py$)"  # a package of the submission may be called data or 
 PRIVATE_PATTERNS = {
     "data": rf"(?:^|/)data/{NO_PYTHON}|(?:^|/)(?:public|private|actual)\.csv(?:\.gz)?$",
     "a model": rf"(?:^|/)model/{NO_PYTHON}|(?:^|/)model\.(?:pkl|joblib|tar\.gz)$",
-    "version control": r"(?:^|/)\.(?:git|hg|svn)(?:/|$)",
+    "a version control folder": r"(?:^|/)\.(?:git|hg|svn)(?:/|$)",
     "a key or a password": (
         r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|\.npmrc|\.aws/.*|\.ssh/.*|\.unearthed/.*|credentials(?:\.json)?"
         r"|kaggle\.json|id_(?:rsa|dsa|ecdsa|ed25519)|\.unearthed_last_submission\.json)$|\.(?:pem|key|p12|pfx|kdbx)$"
@@ -33,9 +33,9 @@ PRIVATE_PATTERNS = {
     "the host's score.py": r"^score\.py$",
 }
 SUSPECT_PATTERNS = {
-    "a table with possible data": r"\.(?:csv|csv\.gz|tsv|parquet|feather|xlsx?|h5|hdf5)$",
-    "an instrument's file": r"\.\d{1,4}$",
-    "a possible trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
+    "a table that may contain data": r"\.(?:csv|csv\.gz|tsv|parquet|feather|xlsx?|h5|hdf5)$",
+    "an instrument file": r"\.\d{1,4}$",
+    "a file that may be a trained model": r"\.(?:pkl|pickle|joblib|onnx|pt|pth)$",
 }
 SUSPECT_NOTE = "a possible password"
 CREDENTIALS = {  # by the formats that their issuers publish

@@ -50,7 +50,7 @@ strategy_options = add_options(
 
 @contextmanager
 def report_interrupt(operation: str) -> Iterator[None]:
-    """If the context is interrupted, print that the operation continues without this command."""
+    """If the body of the `with` statement is interrupted, print that the operation continues without this command."""
     try:
         yield
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ def update(version: int | None, variants: tuple[str, ...], as_json: bool, **stra
     """Replace the versions that the endpoint serves, without losing requests.
 
     By default, VERSION, or the latest approved one, becomes variant A. New instances start before old ones stop.
-    Requests are shifted all at once, in two parts (canary), or in several steps (linear).
+    Traffic is shifted all at once, in two parts (canary), or in several steps (linear).
 
     \b
     Example:

@@ -29,7 +29,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Exit with status 1 and a one-line message if work fails. Raises ValueError if a request fails."""
+    """Exit with status 1 and a one-line message if work fails. Raises ValueError if an AWS request fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from recore.production.project import WorkFailedError
@@ -47,7 +47,7 @@ def reported_errors() -> Iterator[None]:
 
 
 class ProductionGroup(click.Group):
-    """A group whose commands report their errors."""
+    """A group whose commands report errors in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         with reported_errors():

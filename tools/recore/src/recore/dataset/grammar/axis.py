@@ -17,10 +17,10 @@ UNIT_PATTERNS = {
 OTHER_AXES = {  # eV is two words here
     "an energy": rf"{NOT_A_SETTING}\b[mk]?e ?v(?!\w)|\bk ?(j|cal)( ?/ ?| )mol|\bhartrees?\b",
     "a frequency": rf"{NOT_A_SETTING}\b[tgmk]? ?hz(?!\w)",
-    "in the wrong unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|rad ?(/ ?cm|cm ?\^? ?-1))(?!\w)",
+    "in another unit": rf"{NOT_A_SETTING}\b((d|k|m|n|u|\u03bc)?m ?\^? ?-1|angstr\w*|rad ?(/ ?cm|cm ?\^? ?-1))(?!\w)",
     "a Raman shift": r"\braman shift",
-    "an angle of diffraction": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
-    "a ratio of mass to charge": r"\bm ?/ ?z\b",
+    "a diffraction angle": r"\b2 ?-?(theta|\u03b8)|\btwo[ -]?theta",
+    "a mass-to-charge ratio": r"\bm ?/ ?z\b",
 }
 # words with this meaning only in the header of an axis: a comment can be about the time of a scan
 OTHER_HEADERS = {

@@ -71,7 +71,7 @@ def find_sample_column(columns: dict[int, str], cells: Cells, option: str = "--s
     names = list_names([repr(columns[position][:40]) for position in sorted({*candidates, *others})], MAX_LISTED)
     example = columns[(others or candidates)[0]]
     example = quote_option(option.replace("COLUMN", example) if example else option)
-    raise Ambiguity("sample", f"the columns {names} can contain the sample names; choose one, such as {example}")
+    raise Ambiguity("sample", f"the columns {names} could contain the sample names; choose one, such as {example}")
 
 
 def find_id_columns(column: str, columns: dict[int, str]) -> list[int]:

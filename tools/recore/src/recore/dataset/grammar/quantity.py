@@ -18,19 +18,19 @@ OTHER_QUANTITIES = {
     "a refractive index": r"\brefracti",
     "a natural logarithm": r"\bln\b|\bbase e\b",
     "a logarithm of reflectance": r"(?<!-)(?<!- )\blog ?(10)? ?\(? ?r\b",
-    "thousandths of absorbance": r"\bm ?(au|od)\b|\bmilli ?(a|od\b)",
+    "milliabsorbance units": r"\bm ?(au|od)\b|\bmilli ?(a|od\b)",
     "a Raman spectrum": r"\braman\b",
     "a derivative": (
         r"\bderiv|\bableitung|\b(1st|2nd|first|second) ?(der|diff)\w*\b|\bd ?\(? ?a ?\)? ?/ ?d"
         r"|\b(savitzky|savgol)\b"
     ),
-    "treated values": r"\b(snv|msc|detrend\w*)\b|\bcontinuum|\bnormali[sz]ed|\bstandard normal|\bmean[ -]cent",
+    "preprocessed values": r"\b(snv|msc|detrend\w*)\b|\bcontinuum|\bnormali[sz]ed|\bstandard normal|\bmean[ -]cent",
 }
 # words with this meaning only in a header: a comment can be about the drill hole D1 or the number of scans
 HEADER_WORDS = {
     "Kubelka-Munk values": r"\bkm\b",
     "a derivative": r"\bd[12]\b",
-    "counts of a detector": r"\b(counts|raw dn|volts?)\b",
+    "detector counts": r"\b(counts|raw dn|volts?)\b",
     "1 - R": r"\b1 ?- ?r\b",
     "1 / R": r"^\W*1 ?/ ?r\b",
 }

@@ -54,7 +54,7 @@ def read(path: Path, sample: str, replicate: str, reading: ReadingOptions) -> It
     elif len(first[1]) > 2:
         yield from _table(table, first, lines, reading)
     else:
-        raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra are required")
+        raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra is required")
 
 
 def _two_columns(
@@ -178,7 +178,7 @@ def _table(
 
 
 def _kind_of_axis(sample: str, name: str) -> str:
-    """Describe a line of monotonic numbers by its first cell if it is an axis or header; otherwise, return ""."""
+    """Describe a line of monotonic numbers if its first cell belongs to an axis or header; otherwise, return ""."""
     if mentions_axis(sample):
         return "a second axis"
     is_header = sample.lower() == name.lower() or rank_sample_name(sample) is not None
@@ -251,7 +251,7 @@ def _find_ids(columns: dict[int, str], id_columns: Mapping[str, str]) -> dict[in
 
 
 def _read_ids(columns: _Columns, cells: list[str], table: TextTable) -> dict[str, str]:
-    """Return the IDs in a line, by their names in the schema. Depths are converted to metres."""
+    """Return the IDs in a line, by their names in the challenge's schema. Depths are converted to metres."""
     ids = {}
     for position, name in columns.ids.items():
         factor = DEPTH_UNITS[depth_unit_in(columns.names[position]) or "m"] if name in DEPTHS else 1.0

@@ -55,7 +55,7 @@ def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> 
     except (UnusableFile, OSError):
         raise
     except Exception as error:  # the reader trusts the file, so any error is possible
-        raise UnusableFile(f"the file is damaged ({type(error).__name__} in its reader): {error}") from error
+        raise UnusableFile(f"the file is damaged; reading it failed with {type(error).__name__}: {error}") from error
     yield measured
 
 
@@ -87,7 +87,7 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
         )
     content = path.read_bytes()
     if len(content) < 24:
-        raise UnusableFile(f"the file is truncated: it has {len(content)} bytes")
+        raise UnusableFile(f"the file is truncated: it has only {len(content)} bytes")
     _, start, entries, _ = parse_header(content)
     if not (start >= 24 and 0 < entries <= MAX_BLOCKS and start + 12 * entries <= len(content)):
         raise UnusableFile("the file is truncated or damaged: its directory lies outside the file")

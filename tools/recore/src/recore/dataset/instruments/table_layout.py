@@ -80,7 +80,7 @@ def check_layout(
         (numbers == np.round(numbers)).all() and numbers.min() <= 2 and (counted or numbers.max() < MAX_BANDS)
     )
     if table.prefixes and is_numbering:
-        raise Ambiguity("channels", f"{shown} are numbers of channels or bands; name the channels by their wavenumbers")
+        raise Ambiguity("channels", f"{shown} are channel or band numbers; name the channels by their wavenumbers")
 
 
 def is_axis(cells: Sequence[str], marks: Marks) -> bool:

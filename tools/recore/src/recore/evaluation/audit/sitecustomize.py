@@ -74,7 +74,7 @@ class Reporter:
         return KINDS.get(event)
 
     def is_outside(self, path: Any, writes: bool) -> bool:
-        """Return whether a path is outside the folders that a step may read or, if it `writes`, may write to."""
+        """Return whether a path is outside the folders that a step may read or, if `writes`, may write to."""
         if not isinstance(path, str | bytes | os.PathLike) or not path:
             return False
         absolute = os.path.abspath(os.fsdecode(path))

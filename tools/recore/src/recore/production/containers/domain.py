@@ -240,7 +240,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
 
 
 def choose_rows(codes: np.ndarray) -> np.ndarray:
-    """Choose the rows whose statistics are stored: the first rows of each hole or, if many, of random holes."""
+    """Choose the rows whose statistics are stored: the first of each hole, or of random holes if there are many."""
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], codes[order])
     first = np.sort(order[np.arange(len(order)) - starts < ROWS_PER_HOLE])

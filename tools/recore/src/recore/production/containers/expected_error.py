@@ -30,7 +30,7 @@ Calibration = dict[str, Any]
 
 
 class CalibrationError(ValueError):
-    """A file cannot be used. The message is one line with the reason."""
+    """A file of held-out predictions or assays cannot be used. The message is one line with the reason."""
 
 
 def calibrate(held_out: np.ndarray, assays: np.ndarray, holes: np.ndarray, names: Sequence[str]) -> Calibration:
@@ -93,7 +93,7 @@ def interval_ends(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the bounds of the prediction intervals. low, high: quantiles of the errors. All arrays are (rows,).
 
-    An interval always contains the prediction, and values below `lowest` only if the prediction is lower.
+    An interval always contains the prediction. It contains values below `lowest` only if the prediction is lower.
     """
     return (
         np.minimum(predicted, np.maximum(predicted + low, lowest)),

@@ -45,7 +45,7 @@ OUTLIER_NOTE = "SNV spectra of the rows furthest beyond a limit, and the median 
 
 
 def section(binned: BinnedData, holes: list[str]) -> tuple[Section, pd.DataFrame | None]:
-    """Return the section, and the table of rows, or None if components cannot be fitted."""
+    """Return the section and the table of rows; the table is None if components cannot be fitted."""
     try:
         model = Components(binned.values)
     except ValueError as error:

@@ -48,7 +48,7 @@ def section(binned: BinnedData) -> Section:
 
 
 def correlation_table(binned: BinnedData) -> pd.DataFrame:
-    """Return a row for each varying assay with MIN_ROWS positive values: their number and correlations with bins."""
+    """Return each varying assay's number of positive values, if at least MIN_ROWS, and correlations with the bins."""
     bins = [f"{value:.1f}" for value in binned.wavenumbers]
     table = {}
     for name, column in binned.data.assays.items():

@@ -107,7 +107,7 @@ def nearest_pairs(spectra: Floats, binned: Floats) -> pd.DataFrame:
 
 
 def _combine(files: dict[str, BinnedData]) -> tuple[Floats, pd.DataFrame]:
-    """Return all files' SNV spectra, over the public file's usable channels, and the IDs of their rows."""
+    """Return all files' SNV spectra, restricted to the public file's usable channels, and the IDs of their rows."""
     channels = usable_channels(files["public"].data)
     spectra, ids = [], []
     for name, binned in files.items():

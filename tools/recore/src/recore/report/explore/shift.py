@@ -1,7 +1,7 @@
 """Section that compares private and public SNV spectra.
 
 New holes always differ from known holes. Each public hole is therefore compared with the other public holes in the same
-way: private rows are unusual only if they are even further away.
+way: private rows are unusual only if they differ more than public holes do.
 """
 
 from dataclasses import dataclass
@@ -121,7 +121,7 @@ HELD_OUT = (
 
 
 def section(binned: BinnedData, private_data: SpectralData, private: BinnedData | None) -> Section:
-    """Return the section. private: None if the channels differ."""
+    """Return the section. private: the binned private data, or None if the channels of the two files differ."""
     reason, model = channel_difference(binned.data, private_data), None
     if private is not None and not len(private.rows):
         reason = "no private row has a valid spectrum"
@@ -163,7 +163,7 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 
 def held_out_holes(binned: BinnedData, private: BinnedData, model: Components) -> pd.DataFrame:
-    """Return, for each hole, the number of rows and the fractions beyond the limits of components fitted without it.
+    """Return each hole's number of rows and the fractions of them beyond the limits of components fitted without it.
 
     For a private hole, the components are fitted to all public rows; for a public hole, to the other public holes.
     """

@@ -20,7 +20,7 @@ from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 @dataclass(frozen=True)
 class HoleSpectra:
-    """A hole's spectra. rows: row numbers in the file. shape: the median of the valid SNV spectra (bins,), or None."""
+    """A hole's spectra. rows: row numbers. shape: the median of valid SNV spectra (bins,), or None if none is valid."""
 
     name: str
     rows: NDArray[np.intp]
@@ -246,7 +246,7 @@ def _add_line(
 
 
 def _span(data: SpectralData, levels: Floats) -> tuple[float, float] | None:
-    """Return the axis range for quantiles (levels, channels), ignoring noisy outer channels, or None if constant."""
+    """Return the axis range for quantiles (levels, channels), ignoring noisy ends, or None if they are constant."""
     values = levels[:, usable_channels(data)]
     values = values[np.isfinite(values)]
     if not len(values) or np.ptp(values) == 0:

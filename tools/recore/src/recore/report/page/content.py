@@ -54,7 +54,7 @@ class Figure:
 class Table:
     """A table. The page shows at most TABLE_ROWS rows; `name`.csv contains all rows.
 
-    empty: the names, in the first column, of rows without values, which the page does not show.
+    empty: the names (first column) of rows that have no values and that the page does not show.
     """
 
     name: str

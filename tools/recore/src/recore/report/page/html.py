@@ -92,7 +92,7 @@ def _prepare(value: Any, key: str = "") -> Any:
 
 
 def _reword_label(value: Any, key: str) -> Any:
-    """Reword a title or a name for the challenge. Lists of strings are data and remain unchanged."""
+    """Reword a title or a name in the challenge's terms. Lists of strings are data and remain unchanged."""
     return reword(value) if isinstance(value, str) and key != "bdata" else value
 
 

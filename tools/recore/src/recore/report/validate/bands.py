@@ -74,7 +74,7 @@ def section(result: ValidationResult) -> Section:
 
 @dataclass(frozen=True)
 class Bins:
-    """The bins. names: (bins,). positions: (bins,), descending wavenumbers, or bin numbers if names contain none."""
+    """The inputs' bins. names: (bins,). positions: (bins,), descending wavenumbers, or bin numbers if unknown."""
 
     positions: Floats
     names: NDArray[Any]
@@ -95,7 +95,7 @@ class Bins:
 
 
 def wavenumbers(columns: tuple[str, ...]) -> Floats | None:
-    """Return the mean of the wavenumbers in each name, such as bin_3999.9_3988.1, or None if any name has none."""
+    """Return the mean of the wavenumbers in each name, such as bin_3999.9_3988.1, or None if a name contains none."""
     numbers = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
     usable = bool(numbers) and all(each and min(each) > 100 and max(each) < 20_000 for each in numbers)
     return np.array([np.mean(each) for each in numbers]) if usable else None

@@ -149,7 +149,7 @@ def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
 
 
 def _error_findings(scored_rows: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
-    """Return a finding on the errors. Its text covers the target with the highest weight, its values all targets."""
+    """Return a finding on the errors. Its text covers the target of highest weight; its values cover all targets."""
     if not len(scored_rows):
         return []
     by_target = result.errors(result.predicted).loc[scored_rows["target"], ["rows", *MEASURES]]

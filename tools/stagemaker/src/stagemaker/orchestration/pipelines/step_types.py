@@ -57,7 +57,7 @@ class RequestStepType(StepType):
     """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
     kind: the resource's kind. outputs: a function that computes the URIs of a step's outputs from its properties.
-    uncached: the paths of request members that do not affect a cached result; a path applies to all items of a list.
+    uncached: the paths of request members that the step cache ignores; a path applies to all items of a list.
     is_job: whether the resource is a job, which must end before the step ends. name_length: the name's maximum length.
     """
 
@@ -78,7 +78,7 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        """Return the shapes of the Describe response's members and, for a tuning job, of its list of training jobs."""
+        """Return the shapes of the Describe response's members and, for a tuning job, of TrainingJobSummaries."""
         jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
         return {**_response_members(f"Describe{self.kind}"), **jobs}
 
@@ -120,7 +120,7 @@ class ConditionStepType(StepType):
         return steps_of(parse_condition(condition, scope) for condition in conditions)
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
-        """Return (outcome, document) for each inner step. Raises DefinitionError if the arguments are invalid."""
+        """Return (outcome, definition) for each inner step. Raises DefinitionError if the arguments are invalid."""
         members = self._read(arguments)
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in members.get(branch, [])]
 
@@ -210,7 +210,7 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item, or None if it does not exist, or an expression if the item is known only in an execution."""
+    """Return an item of a value, None if it does not exist, or an expression if it is known only in an execution."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
         has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)

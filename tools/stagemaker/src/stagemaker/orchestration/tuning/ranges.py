@@ -55,7 +55,7 @@ Range = NumberRange | CategoricalRange
 def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range]:
     """Read the ranges of a request's ParameterRanges.
 
-    Raises ValueError, which states the range and the fix, if one of them is invalid.
+    Raises ValueError if a range is invalid. The message names the range and the fix.
     """
     result: list[Range] = []
     for is_integer, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):

@@ -89,7 +89,7 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """Record the end of a trial. objective: its objective's last value, or None if the trial failed."""
+        """Record the end of a trial. objective: the objective's last value, or None if the trial failed."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 
@@ -118,7 +118,7 @@ class _Sampler(optuna.samplers.TPESampler):
     """A sampler whose values do not change when they are formatted and parsed.
 
     After a restart, a search continues with the formatted values in the jobs' records. For a reverse logarithmic range,
-    the distance from 1 is sampled; the conversion would lose its last digits.
+    the distance from 1 is sampled; converting it to a value and back would lose the distance's last digits.
     """
 
     def __init__(self, ranges: Mapping[str, Range], seed: int, startup_trials: int):

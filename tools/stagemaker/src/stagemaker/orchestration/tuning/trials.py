@@ -1,4 +1,4 @@
-"""The trials of a tuning job: the values and the result of each training job, and the best one.
+"""The trials of a tuning job: the values and the result of each training job, and the best trial.
 
 A trial's record is stored under its training job's name before the job is created, so that no job is created twice or
 forgotten if the simulator is killed. A trial's result is always read from the training job's record.
@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether the end of a simulator interrupted the job, so that another job replaces it."""
+        """Whether the end of a simulator interrupted the job, which another job then replaces."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
@@ -104,7 +104,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, or None if none has one. In a tie, the trial that ended first wins."""
+    """Return the best trial, or None if no trial has an objective. In a tie, the trial that ended first wins."""
     trials = sort_by_end_time(trials)
     if not trials:
         return None

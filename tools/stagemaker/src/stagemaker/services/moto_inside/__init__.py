@@ -108,7 +108,7 @@ def create_role(name: str, policy: str) -> None:
 
 
 def create_session(role_arn: str, name: str, credentials: dict[str, str]) -> None:
-    """Create a session of a role. credentials: the Credentials as in AssumeRole's response."""
+    """Create a session of a role. credentials: the Credentials from AssumeRole's response."""
     session = sts_backends[ACCOUNT][PARTITION].assume_role(REGION, name, role_arn, "", SESSION_SECONDS, "")
     session.access_key.access_key_id = session.access_key_id = credentials["AccessKeyId"]
     session.access_key.secret_access_key = session.secret_access_key = credentials["SecretAccessKey"]

@@ -38,7 +38,7 @@ class Logs(LogsBackend):
 
 
 class LogsResponses(LogsResponse):
-    """moto's operations of CloudWatch Logs. One object handles one request."""
+    """moto's CloudWatch Logs operations. Each object handles a single request."""
 
     _matching_streams: list[str] | None = None
 

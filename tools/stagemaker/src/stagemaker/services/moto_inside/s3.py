@@ -176,7 +176,7 @@ def _marker(item: Any) -> tuple[str, str | None]:
 
 
 class S3Responses(S3Response):
-    """moto's operations of S3. Listings are serialised directly, several times faster than in moto."""
+    """moto's S3 operations. Listings are serialised directly, several times faster than in moto."""
 
     def serialized(self, action_result: ActionResult) -> Any:
         if (root := LISTINGS.get(self._get_action())) is None:
