@@ -6,9 +6,4 @@ py_modules; otherwise it is not uploaded. score.py belongs to the host and is no
 
 from setuptools import setup
 
-setup(
-    name="recore-submission",
-    version="1.0",
-    py_modules=["train", "preprocess", "estimators"],
-    license_files=[],
-)
+setup(name="recore-submission", version="1.0", py_modules=["train", "preprocess", "estimators"], license_files=[])

@@ -21,10 +21,7 @@ STEPS = {
         {"SM_CHANNEL_TRAINING": CHANNEL, "UNEARTHED_EPOCHS": "1"},
     ),
     "predict.py": ({"data/public": CHANNEL, "model": "/opt/ml/model", "data/predictions": "/opt/ml/output"}, {}),
-    "score.py": (
-        {"data": INPUT, "data/predictions": f"{INPUT}/predictions", "data/scores": f"{OUTPUT}/scores"},
-        {},
-    ),
+    "score.py": ({"data": INPUT, "data/predictions": f"{INPUT}/predictions", "data/scores": f"{OUTPUT}/scores"}, {}),
 }
 
 

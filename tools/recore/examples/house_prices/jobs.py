@@ -41,11 +41,7 @@ def main():
     dataset = {"S3DataType": "S3Prefix", "S3Uri": env.s3.url(f"datasets/{DATASET}/")}
     sagemaker.create_training_job(
         TrainingJobName=TRAINING_JOB,
-        AlgorithmSpecification={
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [METRIC],
-        },
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": [METRIC]},
         HyperParameters={"sagemaker_program": "job.py", "sagemaker_submit_directory": code},
         Environment=variables,
         InputDataConfig=[{"ChannelName": "training", "DataSource": {"S3DataSource": dataset}}],

@@ -61,10 +61,7 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "Parquet": (parquet(), "this is a Parquet file"),
     "Arrow": (b"ARROW1\0\0" + bytes(99), "this is an Arrow file"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(99), "this is an HDF5 file"),
-    "MATLAB": (
-        b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\1IM" + bytes(99),
-        "this is a MATLAB file",
-    ),
+    "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\1IM" + bytes(99), "this is a MATLAB file"),
     "SQLite": (b"SQLite format 3\0\x10\0" + bytes(99), "this is an SQLite database"),
     "RData": (b"RDX3\nX\n\0\0\0\3", "this is an R data file"),
     "rds": (b"X\n\0\0\0\3\0\4", "this is an R data file"),

@@ -248,10 +248,7 @@ def set_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "details"),
     [
-        (
-            lambda datum: {name: values[:3] for name, values in datum.items()},
-            "the request: at least 7 comma-separated",
-        ),
+        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: at least 7 comma-separated"),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
             "the columns differ from those in training",

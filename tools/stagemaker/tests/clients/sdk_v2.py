@@ -33,12 +33,7 @@ from sagemaker.workflow.retry import *
 from sagemaker.workflow.steps import *
 from stagemaker_support.sdk import INSTANCE, ROLE
 
-__all__ = [
-    "ConditionStep",
-    "Join",
-    "JsonGet",
-    "ScriptProcessor",
-]  # not the older JsonGet from the first module
+__all__ = ["ConditionStep", "Join", "JsonGet", "ScriptProcessor"]  # not the older JsonGet from the first module
 TUNED = '"{}"'  # how a value of a CategoricalParameter is written
 VERSION = "1.2-1"
 

@@ -102,10 +102,7 @@ def test_a_script_reads_old_models_as_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "writer"),
     [
-        (
-            "0.90",
-            "XGBoost 1.7.6 (pip install xgboost==1.7.6; the model is from before 1.0, as in images 0.72 and 0.90",
-        ),
+        ("0.90", "XGBoost 1.7.6 (pip install xgboost==1.7.6; the model is from before 1.0, as in images 0.72 and 0.90"),
         ("1.2", "XGBoost 1.2, which wrote it and is in image 1.2-1 (pip install 'xgboost==1.2.*')"),
     ],
 )

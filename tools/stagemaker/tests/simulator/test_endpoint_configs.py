@@ -72,10 +72,7 @@ CAPTURE = {
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        (
-            {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://b/c"}},
-            "DestinationS3Uri must be an S3 URI",
-        ),
+        ({"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://b/c"}}, "DestinationS3Uri must be an S3 URI"),
         ({"ShadowProductionVariants": [variant("m", "shadow")]}, "ShadowProductionVariants is not simulated"),
         ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),

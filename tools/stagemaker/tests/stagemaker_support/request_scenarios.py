@@ -46,11 +46,7 @@ def make_definition(source: str, lines: str) -> dict[str, Any]:
     data = {"S3DataSource": FORMAT | {"S3Uri": lines}}
     return {
         "RoleArn": ROLE,
-        "AlgorithmSpecification": {
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": metrics,
-        },
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics},
         "InputDataConfig": [{"ChannelName": "training", "DataSource": data}],
         "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
         "ResourceConfig": RESOURCES,

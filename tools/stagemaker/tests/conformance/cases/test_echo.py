@@ -52,12 +52,7 @@ def test_the_contenttype_header_takes_precedence(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("body", "data"),
-    [
-        (b"1,\xff", "1,\ufffd"),
-        (b"\xef\xbb\xbf1,2", "\ufeff1,2"),
-        ([b"1,", b"2"], "1,2"),
-        (b"1" * 10**7, "1" * 10**7),
-    ],
+    [(b"1,\xff", "1,\ufffd"), (b"\xef\xbb\xbf1,2", "\ufeff1,2"), ([b"1,", b"2"], "1,2"), (b"1" * 10**7, "1" * 10**7)],
     ids=["invalid UTF-8", "byte order mark", "chunks", "as much as a batch transform sends"],
 )
 def test_a_decoded_body_is_complete(server: Server, body: object, data: str) -> None:
