@@ -98,7 +98,7 @@ def test_the_requirements_of_a_hostile_archive_are_not_read(tmp_path: Path) -> N
 def test_of_equal_names_the_last_is_read_as_it_is_unpacked(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(tarball(member("./train.py"), train=b"last"))
     assert read_files(tmp_path / "model.tar.gz", ["train.py"], 10) == {"train.py": b"last"}
-    with pytest.raises(ValueError, match=r"train\.py has more than 0 MB"):
+    with pytest.raises(ValueError, match=r"train\.py is larger than 0 MB"):
         read_files(tmp_path / "model.tar.gz", ["train.py"], 3)
 
 

@@ -112,7 +112,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
     problems += _report_repeated(names, positions) + _report_unknown(positions)
     if names[0] in challenge().columns or is_wavenumber(names[0]):
         name = plain(names[0], 40)
-        problems.append(f"the first column must be the index, but its name is {name!r}; it is used as the index")
+        problems.append(f"the first column must be the index, but its name is {name!r}; it is used anyway")
     missing_columns = [name for name in challenge().sample_ids if name not in positions]
     if missing_columns:
         problems.append(f"{count(len(missing_columns), 'missing column')}: {_quote_names(missing_columns)}")
@@ -163,7 +163,8 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
     others = [name for name in unknown if name not in with_unit]
     problems = []
     if with_unit:
-        singular, plural = "column is not read, because its name has", "columns are not read, because their names have"
+        singular = "column is not read, because its name includes"
+        plural = "columns are not read, because their names include"
         problems.append(f"{count(len(with_unit), singular, plural)} a unit: {_quote_names(with_unit)}; {CONVERT_HINT}")
     if others:
         columns = count(len(others), "unknown column")

@@ -53,7 +53,7 @@ def read_files(path: Path, names: Collection[str], max_bytes: int, problem: str 
             if content is None or name not in names:
                 continue
             if member.size > max_bytes:
-                raise ValueError(f"{name} has more than {max_bytes >> 20} MB")
+                raise ValueError(f"{name} is larger than {max_bytes >> 20} MB")
             files[name] = content.read()
     return files
 

@@ -50,7 +50,7 @@ SERVING_ENVIRONMENT = ENVIRONMENT | {
 }
 METRIC = {"name": "validation:r2", "regex": "validation:r2=([-.0-9]+)"}
 CONTENT_TYPES = ["text/csv", "application/json"]
-LOW_SCORE = "the score of held-out drill holes is below the setting MINIMUM_SCORE,"
+LOW_SCORE = "the score on held-out drill holes is below the setting MINIMUM_SCORE,"
 SCRIPT = {"sagemaker_program": "model.py", "sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz"}
 SOURCE = f"{SOURCES['training']}/sourcedir.tar.gz"
 INSTANCE = SETTINGS["create_model_instance_type"]

@@ -38,7 +38,7 @@ def test_all_client_requests_are_read(endpoint: ABTestEndpoint) -> None:
     ]
     predictions = json.loads(responses[0])["predictions"]
     expected += [[[each["assays"][name]["value"] for name in TARGETS] for each in predictions], parse_csv(responses[1])]
-    assert endpoint.captured(4) == {"A": 2, "B": 2}
+    assert endpoint.wait_for_captures(4) == {"A": 2, "B": 2}
     left_out = Counter[str]()
     selection = (endpoint.destination, endpoint.name, ["A", "B"], endpoint.began)
     events = list(read_events(endpoint.endpoints.client.s3, *selection, left_out))

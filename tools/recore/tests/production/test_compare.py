@@ -49,7 +49,7 @@ def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
             endpoint.send(as_json(sample), "B", "application/json", **members)
     endpoint.send(as_csv(*SAMPLES[26:30]), "A")
     endpoint.send({"instances": list(map(as_json, SAMPLES[30:]))}, "B")
-    endpoint.captured(28)
+    endpoint.wait_for_captures(28)
     return endpoint
 
 
@@ -118,7 +118,7 @@ def test_variants_are_compared_on_the_same_samples(
     assert copper["better"] == "B"
     assert -95 < copper["change"] < -85
 
-    endpoint.captured(28 + 28)
+    endpoint.wait_for_captures(28 + 28)
     repeat = result(variables, endpoint.name, assays)
     assert repeat["client_samples"] == {"A": 21, "B": 15}, "requests of a comparison are not client traffic"
     assert repeat["requests"] == {"A": 0, "B": 0}
@@ -140,7 +140,7 @@ def test_variants_are_compared_on_the_same_samples(
 def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
     line = fail(variables, endpoint.name, assays)
-    assert "others.csv: none of these samples was predicted since" in line
+    assert "others.csv: none of these samples has been predicted since" in line
     assert "hole X7 from 1 to 2.5 m" in line
     assert "hole H0 from " in line
     assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
@@ -155,22 +155,22 @@ def test_a_variant_that_fails_is_reported_and_not_suggested(
     endpoint = make_endpoint("failing")
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
     line = fail(variables, endpoint.name, assays)
-    assert f"{endpoint.name} captured no predictions with SiteID and depths since 20" in line
+    assert f"{endpoint.name} has captured no predictions with SiteID and depths since 20" in line
 
     for sample in SAMPLES[:3]:
         endpoint.send(as_csv(sample).replace("0.1", "refuse 0.5"), "A")  # SCALE of B
-    endpoint.captured(3)
+    endpoint.wait_for_captures(3)
     line = fail(variables, endpoint.name, assays, status=1)
-    assert "B failed 3 captured requests, for example: " in line
+    assert "B failed on 3 captured requests, for example: " in line
     assert "this input is refused" in line
 
     for sample in SAMPLES[3:]:
         endpoint.send(as_csv(sample), "A")
-    endpoint.captured(len(SAMPLES))
+    endpoint.wait_for_captures(len(SAMPLES))
     process = compare(variables, endpoint.name, assays)
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
-    assert any(line.startswith("B failed 3 captured requests, for example: ") for line in lines)
+    assert any(line.startswith("B failed on 3 captured requests, for example: ") for line in lines)
     assert any(line.startswith("B is better on the weighted score") for line in lines)
     assert not any("production update" in line for line in lines)
 
@@ -183,7 +183,7 @@ def test_an_inference_id_of_different_samples_is_left_out(
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for index, sample in enumerate(samples):
             endpoint.send(as_csv(sample), variant_name, InferenceId=str(index))
-    endpoint.captured(2 * len(SAMPLES))
+    endpoint.wait_for_captures(2 * len(SAMPLES))
     rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
     hits = [index for index, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][index]]
@@ -206,7 +206,7 @@ def test_samples_of_unknown_holes_count_as_one_hole(
     for index, sample in enumerate(SAMPLES):
         body = as_csv(sample) if index > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
         endpoint.send(body, "A", InferenceId=str(index))
-    endpoint.captured(len(SAMPLES))
+    endpoint.wait_for_captures(len(SAMPLES))
     rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
     output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
     assert output["by_hole"] is True
@@ -218,7 +218,7 @@ def test_unusual_captured_events_are_resent(
 ) -> None:
     endpoint = make_endpoint("strange")
     endpoint.send(as_csv(SAMPLES[0]), "A")
-    endpoint.captured(1)
+    endpoint.wait_for_captures(1)
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
     line = json.loads(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
@@ -256,7 +256,7 @@ def test_captures_of_an_earlier_state_do_not_count(
         sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
         endpoints.settle(endpoint.name)
     endpoint.send(as_csv(SAMPLES[5]), "A")
-    endpoint.captured(5)
+    endpoint.wait_for_captures(5)
     output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert (output["samples"], output["client_samples"]) == (1, {"A": 1, "B": 0})
 
@@ -265,14 +265,14 @@ def test_an_endpoint_that_cannot_be_compared(
     endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
 ) -> None:
     assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
-    assert "there is no endpoint nowhere" in fail(variables, "nowhere", assays)
+    assert "the endpoint nowhere does not exist" in fail(variables, "nowhere", assays)
     model = endpoints.named("any")
     one_variant = endpoints.create(endpoints.config(variant(model)), wait=False)
     no_capture = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
     for name in (one_variant, no_capture):
         endpoints.settle(name)
     assert f"{one_variant} has 1 variant, but a comparison needs at least two" in fail(variables, one_variant, assays)
-    assert f"{no_capture} has no data capture" in fail(variables, no_capture, assays)
+    assert f"{no_capture} has no active data capture" in fail(variables, no_capture, assays)
     failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
     endpoints.settle(failed_endpoint)
     assert f"{failed_endpoint} has failed (Failed)" in fail(variables, failed_endpoint, assays)

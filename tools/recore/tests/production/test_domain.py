@@ -125,7 +125,7 @@ def test_a_channel_that_is_mostly_empty_is_not_used() -> None:
     assert reference["channels"] == [*WAVENUMBERS[2:5], *WAVENUMBERS[6:-2]]  # and not the edges, 2 of 59
     assert reference["rows"] == 199
     assert Domain(reference, WAVENUMBERS.tolist()).describe(spectra[:1])[0] is not None
-    with pytest.raises(DomainError, match="1 channels of the reference are missing"):
+    with pytest.raises(DomainError, match="channels of the reference are missing: 1,"):
         Domain(reference, WAVENUMBERS[3:].tolist())
 
 
@@ -155,7 +155,7 @@ def test_few_rows_of_many_holes_are_stored() -> None:
     [
         (SPECTRA[:9], "at least 10 rows with a spectrum are needed, but there are 9"),
         (np.full((20, 60), np.nan), "there are 0"),
-        (np.tile(SPECTRA[0], (20, 1)), "all spectra are equal"),
+        (np.tile(SPECTRA[0], (20, 1)), "all spectra are identical"),
         (np.ones((20, 60)), "there are 0"),
     ],
 )

@@ -213,8 +213,8 @@ def instance(**members: Any) -> str:
         (instance(wavenumbers=list(range(14))), f"14 missing, such as '{CHANNELS[0]}'; 14 unknown, such as '0.0'"),
         (instance(depth=3), "unknown key 'depth'; the keys are wavenumbers, absorbances, index"),
         (instance(index=[1]), "'index' must be a string or a number"),
-        (instance(index="\ud800"), "'index' contains half of a surrogate pair"),
-        (instance(SiteID="a\udfff"), "'SiteID' contains half of a surrogate pair"),
+        (instance(index="\ud800"), "'index' contains an unpaired surrogate"),
+        (instance(SiteID="a\udfff"), "'SiteID' contains an unpaired surrogate"),
     ],
 )
 def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
@@ -224,7 +224,7 @@ def test_invalid_json_is_rejected_in_one_line(body: str, message: str) -> None:
 def test_instances_must_have_the_same_wavenumbers() -> None:
     other = instance(wavenumbers=[3999.5, *map(float, CHANNELS[1:])])
     message = reason(f'{{"instances": [{instance()}, {other}]}}', "application/json")
-    assert message == "the request: instance 2: the wavenumbers differ from instance 1"
+    assert message == "the request: instance 2: the wavenumbers differ from those of instance 1"
 
 
 @pytest.mark.parametrize("content_type", ["application/x-npy", "", "text/plain"])

@@ -31,7 +31,7 @@ def test_a_version_is_trained_used_and_deleted(
     with open(tmp_path / "assays.csv", newline="") as file:
         assert copper == pytest.approx([float(row["CuPPM"]) for row in csv.DictReader(file)], rel=1e-9)
     line = commands.expect_error("delete", "--all")  # nobody can answer the question
-    contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects below s3://[^ ]+"
+    contents = f"the endpoint {commands.name}, 1 version, the pipeline {commands.name}, [0-9]+ objects under s3://[^ ]+"
     assert re.fullmatch(f"recore: delete --all would delete {contents}: add --yes .*", line)
     assert re.search(
         f"delete {contents}\\? \\[y/N\\] nothing was deleted\n$", commands.run_with_reply("n", "delete", "--all")

@@ -279,12 +279,12 @@ def test_requests_of_all_forms_count_and_others_are_reported(monitored: Monitore
 
 def test_nothing_to_test_is_one_clear_line(monitored: Monitored, samples: pd.DataFrame) -> None:
     error = monitored.commands.expect_error("monitor")
-    assert "monitored captured no spectra since" in error
+    assert "monitored has captured no spectra since" in error
     monitored.put(monitored.event("1,2\n"))
     error = monitored.commands.expect_error("monitor")
     assert "excluded: the request: the first line is not a header and has 2 cells" in error
     monitored.capture(samples[:5])
-    assert "no endpoint nowhere" in monitored.commands.expect_error("monitor", "nowhere")
+    assert "the endpoint nowhere does not exist" in monitored.commands.expect_error("monitor", "nowhere")
     assert "has no version 9" in monitored.commands.expect_error("monitor", "--version", 9)
     assert "must end in .html" in monitored.commands.expect_error("monitor", "--out", "report.txt")
     assert monitored.commands.run("monitor", "--false-alarms", "nan").returncode == 2

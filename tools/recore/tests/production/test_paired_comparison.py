@@ -235,6 +235,6 @@ def test_undecided_targets_state_the_samples_they_need() -> None:
     assert line.startswith("undecided on 49 targets; to detect a difference in RMSE of 10%, CuPPM needs about ")
     assert line.endswith(" more drill holes")
     report = "\n".join(format_comparison(compare(2, knows_holes=False, holes=8), WEIGHTS))
-    assert "unknown drill holes: samples are assumed" in report
+    assert "no known drill holes: samples are assumed" in report
     assert "more drill hole" not in report
     assert "but no difference of 10% was found" in format_comparison(compare(2, holes=300), WEIGHTS)[-1]

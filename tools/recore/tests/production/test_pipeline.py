@@ -39,7 +39,7 @@ def test_only_steps_that_depend_on_a_change_are_rerun(commands: ProductionComman
     commands.configure(MINIMUM_SCORE=0.99)
     line = commands.expect_error("train", ROOT, "--public", public, status=1)
     assert line == (
-        "recore: LowScore failed: the score of held-out drill holes is below the setting MINIMUM_SCORE, 0.99; it is "
+        "recore: LowScore failed: the score on held-out drill holes is below the setting MINIMUM_SCORE, 0.99; it is "
         f"{first['version']['score']:.4f}"
     )
     assert len(commands.succeed("list")["versions"]) == 3

@@ -111,7 +111,7 @@ def test_hyperparameters_that_fit_no_longer_accepts_are_ignored(
         ([], "Missing option '--public'"),
         (["--public", "config.json"], "config.json: this is JSON; save the table as CSV"),
         (["--public", "new.csv", "--tolerance", "-1"], "-1.0 is not in the range x>=0"),
-        (["--public", "new.csv", "--approve", "--update"], "there is no endpoint wrong-use-is-rejected-in-one-l"),
+        (["--public", "new.csv", "--approve", "--update"], "the endpoint wrong-use-is-rejected-in-one-l"),
     ],
 )
 def test_wrong_use_is_rejected_in_one_line(

@@ -312,7 +312,7 @@ def test_a_deleted_endpoint_is_reported_in_one_message(serving: ProductionComman
 
 
 def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage, project: ProductionCommands) -> None:
-    assert "there is no endpoint nowhere" in expect_web_error(project, "nowhere")
+    assert "the endpoint nowhere does not exist" in expect_web_error(project, "nowhere")
     port = urlsplit(web_page.address).port
     assert "choose another --port" in expect_web_error(project, "web-page", "--port", port)
 

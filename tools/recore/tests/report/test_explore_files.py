@@ -23,7 +23,7 @@ SPECTRUM = [0.4 + 0.01 * (position % 7) for position in range(len(HEADER) - 1)]
             "file",
             "only the first of each name is read: '1000.0.1'",
         ),  # as pandas writes
-        ("i,SiteID,1000.0,900.0,CuPPM (ppm)", "1,a,1,2,3", "file", "its name has a unit: 'CuPPM (ppm)'"),
+        ("i,SiteID,1000.0,900.0,CuPPM (ppm)", "1,a,1,2,3", "file", "its name includes a unit: 'CuPPM (ppm)'"),
         ("i,SiteID,1000.0,900.0", ",,cm-1,cm-1", "file", "columns '1000.0', '900.0': 1 cell is not a number"),
         ("i,SiteID,1000,1e3,nan,-5", "1,a,1,2,3,4", "file", "3 unknown columns (not an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),

@@ -30,7 +30,7 @@ def read_members(
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a plain or gzip-compressed tar archive. Each must be read before the next is requested.
 
-    read_to_end: whether to read to the end of the file, which contains the checksum. Raises one of ARCHIVE_ERRORS.
+    read_to_end: whether to read to the end of the file, which verifies the checksum. Raises one of ARCHIVE_ERRORS.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
@@ -65,7 +65,7 @@ def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
 
 
 def remove_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Return a copy of a member that belongs to root, as on AWS, with mode 755 if a folder or executable, else 644."""
+    """Return a copy of a member, owned by root as on AWS, with mode 755 for folders and executables, else 644."""
     mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member.replace(uid=0, gid=0, uname="", gname="", mode=mode, deep=False)
 

@@ -289,7 +289,7 @@ def setup(images: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--all", "include_needed", is_flag=True, help="Also remove environments that the next job needs.")
 def clean(include_needed: bool) -> None:
-    """Remove the environments of images that are no longer needed.
+    """Remove image environments that are no longer needed.
 
     These are environments that only other versions of stagemaker need, or whose creation was interrupted. Environments
     that a running simulator uses are kept.

@@ -1,7 +1,7 @@
 """Make SIGINT, SIGTERM and SIGHUP interrupt a command, which cleans up, prints one line and exits with status 130.
 
 An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in other threads,
-`deferred` and `allowed` do nothing. This file imports no slow module, because a command imports it first.
+`defer` and `allow` do nothing. This file imports no slow module, because a command imports it first.
 """
 
 import atexit
@@ -53,7 +53,7 @@ def end_at_once(program: str) -> None:
 def handle_with(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Within the context, let a function handle the signals, including a signal that `raised` has deferred.
+    """Within the context, let a function handle the signals, including one deferred by `raise_on_signal`.
 
     ignored: the signals to handle even if they were ignored before.
     """
@@ -93,7 +93,7 @@ def defer() -> AbstractContextManager[None]:
 
 
 def allow() -> AbstractContextManager[None]:
-    """Allow interrupts in a `deferred` context, and raise an interrupt that was deferred."""
+    """Allow interrupts in a `defer` context, and raise an interrupt that was deferred."""
     return _set_deferring(False)
 
 

@@ -14,9 +14,9 @@ TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
 class FolderLock:
-    """An attempt to lock a folder. held: whether it succeeded. The kernel releases the lock when the process exits.
+    """An attempt to lock a folder. is_held: whether it succeeded. The kernel releases the lock when the process exits.
 
-    unsupported: whether the file system lacks locks.
+    is_unsupported: whether the file system lacks locks.
     """
 
     _descriptor = -1

@@ -38,7 +38,7 @@ class StepStopped(Exception):
 
 
 class JobRunner:
-    """Runner of a run's steps. logs: the folder for logs. gone: the error if the simulator has stopped, otherwise None.
+    """Runner of a run's steps. logs: the folder for logs. gone_error: set if the simulator has stopped.
 
     watch: a function called when a step changes. stopping: an event that stops all steps.
     """

@@ -14,7 +14,7 @@ STAGES = ("train", "preprocess", "predict", "score")  # the last words of the na
 class Step:
     """A step, live or recorded. kind: the type of its job, such as TrainingJob, or None without a job.
 
-    state: Waiting, or the platform's status. began: monotonic time; in a record, seconds since the run began. seconds:
+    state: Waiting, or the platform's status. start_time: monotonic; in a record, seconds since the run began. seconds:
     duration, once it has ended. memory: maximum memory use, in % of the instance's memory. reason: why the step failed
     or has no result. exception: the submission's exception, if that is the reason. outside: whether the cause lies
     outside the job. note: a warning to the participant about a completed step. activity: details of the current state.

@@ -48,10 +48,10 @@ def read_assays(path: Path) -> Assays:
     targets = [name for name in all_targets if name in header]
     by_id = INFERENCE_ID in header
     if not targets:
-        raise ProductionError(f"{path} has no target column; name its columns {all_targets[0]}, {all_targets[1]} ...")
+        raise ProductionError(f"{path} has no target column; expected columns such as {all_targets[0]}")
     if not by_id and (len(ids) == 1 or not {*ids} <= header.keys()):
-        columns = f"{INFERENCE_ID}, or {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
-        raise ProductionError(f"{path} does not identify the samples; add the columns {columns}")
+        columns = f"{INFERENCE_ID}, or columns {', '.join(ids[:-1])} and {ids[-1]}" if len(ids) > 1 else INFERENCE_ID
+        raise ProductionError(f"{path} does not identify the samples; add the column {columns}")
     keys: dict[str | SampleKey, int] = {}
     samples: list[SampleKey | None] = []
     values: list[list[float]] = []

@@ -49,7 +49,7 @@ class PredictedSamples:
             return "domain: no sample could be compared with the training spectra"
         line = f"outside the domain: {self.outside} of {count(n_compared, 'sample')} ({self.outside / n_compared:.1%})"
         if self.outside:
-            line += "; their spectra are unlike the training spectra, so do not rely on their assays"
+            line += "; their spectra are unlike the training spectra, so do not rely on their predicted assays"
         return line + (f"; {self.unknown} could not be compared" if self.unknown else "")
 
     def format_problems(self) -> list[str]:

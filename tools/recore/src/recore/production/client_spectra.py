@@ -88,7 +88,7 @@ def read_training_summary(project: ProductionProject, version: Version) -> Train
     header, content = files.get(CHANNELS), files.get(REFERENCE)
     if not header or not content:
         raise ProductionError(
-            f"version {version.number} has no reference of its training spectra: it is older than `monitor`, or its "
+            f"version {version.number} has no reference for its spectra: it predates `monitor`, or its "
             f"data had too few spectra; train a new version with `{PROGRAM} production train --again`"
         )
     try:

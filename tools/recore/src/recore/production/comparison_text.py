@@ -26,7 +26,7 @@ def format_comparison(comparison: Comparison, weights: Floats) -> list[str]:
     names = {"units": "holes", "RMSE first": f"RMSE {first}", "RMSE second": f"RMSE {second}"}
     lines += rows.rename(columns=names).to_string(index=False, float_format=_format_number, na_rep="").splitlines()
     if not comparison.by_hole:
-        lines.append("unknown drill holes: samples are assumed to be independent, so verdicts may be too certain")
+        lines.append("no known drill holes: samples are assumed to be independent, so verdicts may be overconfident")
     lines.append(_format_score(comparison))
     for name in (second, first):
         lines += _format_better(comparison, name, [number for number in order if better[number] == name])

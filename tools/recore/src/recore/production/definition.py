@@ -154,7 +154,7 @@ def _condition_step(project: ProductionProject, sources: Sources) -> Request:
         "Containers": containers(project, features, model),
         "EnableNetworkIsolation": True,
     }
-    message = _join(" ", "the score of held-out drill holes is below the setting MINIMUM_SCORE,", minimum)
+    message = _join(" ", "the score on held-out drill holes is below the setting MINIMUM_SCORE,", minimum)
     arguments = {
         "Conditions": [{"Type": "GreaterThanOrEqualTo", "LeftValue": score, "RightValue": minimum}],
         "IfSteps": [

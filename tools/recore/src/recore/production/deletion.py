@@ -33,7 +33,7 @@ def list_deletable(project: ProductionProject) -> list[str]:
         count(versions, "version"): versions,
         f"the pipeline {settings.pipeline_name}": _has_pipeline(project),
         count(len(tuning_jobs), "tuning job"): tuning_jobs,
-        f"{count(objects, 'object')} below {project.uri()}": objects,
+        f"{count(objects, 'object')} under {project.uri()}": objects,
     }
     return [name for name, is_there in parts.items() if is_there]
 
@@ -56,7 +56,7 @@ def delete_all(project: ProductionProject, watch: Watch) -> Outcome:
     if _has_pipeline(project):
         deleted += _delete_pipeline(project, executions)
     if number := _delete_objects(project):
-        deleted.append(f"{count(number, 'object')} below {project.uri()}")
+        deleted.append(f"{count(number, 'object')} under {project.uri()}")
     return deletion_outcome(deleted, "there is nothing to delete")
 
 

@@ -72,7 +72,7 @@ class JoinedSamples:
             self.left_out[str(error)] += 1
             return
         if len(predictions) != len(rows):
-            problem = "one InferenceId for several samples" if self._by_id else "fewer or more predictions than samples"
+            problem = "a single InferenceId for several samples" if self._by_id else "not one prediction per sample"
             self.left_out[problem] += 1
             return
         sources = self._sources[event.variant]

@@ -120,7 +120,7 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
         raise ProductionError(f"{name} has {count(len(variants), 'variant')}, but a comparison needs at least two")
     capture = endpoint.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri") or capture.get("CaptureStatus") == "Stopped":
-        raise ProductionError(f"{name} has no data capture, and only captured predictions can be compared with assays")
+        raise ProductionError(f"{name} has no active data capture, and only captured predictions can be compared")
     weights = {each["VariantName"]: each.get("CurrentWeight", 0.0) for each in endpoint["ProductionVariants"]}
     ordered = sorted(variants, key=lambda variant: (-weights[variant], variant))
     versions = {variant: variants[variant] for variant in ordered}
@@ -173,10 +173,10 @@ def _format_none_joined(assays: Assays, endpoint: ComparedEndpoint, joined: Join
     reasons = "".join(f"; excluded: {reason} ({number:,})" for reason, number in joined.left_out.most_common(2))
     if joined.other_sample:
         return (
-            f"{assays.path}: none of these samples was predicted since {since}; the file contains "
+            f"{assays.path}: none of these samples has been predicted since {since}; the file contains "
             f"{format_key(next(iter(assays.rows)))}, but the endpoint predicted {joined.other_sample}{reasons}"
         )
-    return f"{endpoint.name} captured no predictions with {assays.joined_by} since {since}{reasons}"
+    return f"{endpoint.name} has captured no predictions with {assays.joined_by} since {since}{reasons}"
 
 
 def read_weights() -> Any:
@@ -188,7 +188,7 @@ def _no_common_samples_error(file: Path, collected: CollectedPredictions, send_r
     if collected.failed:
         return WorkFailedError("; ".join(_format_failures(collected)))
     if not send_requests:
-        reason = "omit --no-requests, so that captured requests are resent"
+        reason = "omit --no-requests to resend captured requests"
     elif not any(collected.requests.values()):
         reason = "the inputs were not captured, so they cannot be resent to the other variants"
     else:
@@ -210,7 +210,7 @@ def _format_collected(collected: CollectedPredictions, send_requests: bool) -> l
 
 def _format_failures(collected: CollectedPredictions) -> list[str]:
     return [
-        f"{name} failed {count(number, 'captured request')}, for example: {collected.reasons[name]}"
+        f"{name} failed on {count(number, 'captured request')}, for example: {collected.reasons[name]}"
         for name, number in collected.failed.items()
     ]
 

@@ -183,7 +183,7 @@ def _read_traffic(
     traffic = reader.finish()
     if not len(traffic.samples):
         reasons = "".join(f"; excluded: {reason} ({number:,})" for reason, number in left_out.most_common(2))
-        raise ProductionError(f"{name} captured no spectra since {_minute(since)}{reasons}")
+        raise ProductionError(f"{name} has captured no spectra since {_minute(since)}{reasons}")
     return traffic
 
 
@@ -311,7 +311,7 @@ def _format_drift(result: Monitoring) -> list[str]:
     return [
         f"drift since about {_minute(result.start)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
-        *([f"drill holes with most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
+        *([f"drill holes with the most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
         ADVICE,
     ]
 

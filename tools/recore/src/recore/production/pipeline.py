@@ -56,7 +56,7 @@ def train(
     details = {"execution": arn, "cached": cached, "version": version.describe()}
     next_step = suggest_next(project, version.number)
     if done:
-        line = f"{name} already has this submission, data and settings, {version.score_text}; nothing changed"
+        line = f"{name} already has this submission, data and settings ({version.score_text}); nothing changed"
         return Outcome([line], details, next_step, changed=False)
     lines = [f"{name} is registered, {version.approval}, {version.score_text}"]
     if cached:

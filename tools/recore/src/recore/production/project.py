@@ -124,8 +124,8 @@ def open_project(engine: str | None, config: Path | None) -> Iterator[Production
     settings = read_settings(config)
     if engine is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise BackendError(
-            "no backend: set AWS_ENDPOINT_URL to a running simulator (`stagemaker start --state DIR` prints it), or "
-            "choose AWS with --engine aws"
+            "no backend: set AWS_ENDPOINT_URL to the address of a running simulator (`stagemaker start --state DIR` "
+            "prints it), or choose AWS with --engine aws"
         )
     if engine == "aws" and os.environ.get("AWS_ENDPOINT_URL"):
         raise BackendError("AWS_ENDPOINT_URL does not point to AWS: unset it, or omit --engine aws")

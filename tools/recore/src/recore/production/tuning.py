@@ -98,7 +98,7 @@ def train_best(
     lines = [
         f"the tuning job {best.job} {verb} {ranges}",
         f"the best of {count(best.plan.jobs, 'training job')}{failed}: {format_values(best.values)}",
-        f"their mean R2 on held-out drill holes, {best.r2:.4f}, is optimistic: it is the highest of several",
+        f"these values' mean R2 on held-out drill holes, {best.r2:.4f}, is optimistic: it is the highest of several",
         *result.lines,
     ]
     details = {"tuning_job": best.job, "hyperparameters": best.values, "best_r2": best.r2, **result.details}

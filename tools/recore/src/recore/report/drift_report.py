@@ -130,7 +130,7 @@ def _statistics(monitoring: "Monitoring") -> Table:
             "mean of the samples": monitoring.traffic.statistics[monitoring.changed_rows].mean(axis=0),
         }
     ).sort_values("most evidence", ascending=False, kind="stable")
-    summary = "T2, Q and the contrast are natural logarithms. If there is drift, only samples since it began are used."
+    summary = "T2, Q and the contrast are in natural logs. If there is drift, only samples since it began are used."
     return Table("statistics", "The statistics", summary, numbers)
 
 

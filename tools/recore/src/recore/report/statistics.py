@@ -31,7 +31,7 @@ class Components(PrincipalComponents):
         if rows < MIN_ROWS:
             raise ValueError(f"at least {MIN_ROWS} rows with a spectrum are needed, and the file has {rows}")
         if not np.ptp(values, axis=0).any():
-            raise ValueError("all spectra are equal")
+            raise ValueError("all spectra are identical")
         fitted = PrincipalComponents.fit(values)
         peaks = abs(fitted.loadings).argmax(axis=1, keepdims=True)
         signs = np.sign(np.take_along_axis(fitted.loadings, peaks, axis=1))  # makes the largest loading positive

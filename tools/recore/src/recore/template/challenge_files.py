@@ -89,7 +89,7 @@ def write_challenge(folder: Path, current: Challenge) -> None:
         "TITLE": json.dumps(current.title, ensure_ascii=False),
         "SUBJECT": json.dumps(current.subject, ensure_ascii=False),
         "IDS": json.dumps(list(current.ids), ensure_ascii=False),
-        "GROUP": f"{_quote(current.group)}, {_quote(current.group_name)}  # rows of one are held out together",
+        "GROUP": f"{_quote(current.group)}, {_quote(current.group_name)}  # rows that share it are held out together",
         "WEIGHTS": _dictionary(current.weights),
         "UNITS": _dictionary(current.units),
     }

@@ -67,7 +67,9 @@ def choose_curve(defaults: Mapping[str, float], option: str | None) -> Curve | N
     elif default > 0:
         values = tuple(max(1, round(default * each)) if kind is int else default * each for each in FACTORS[kind])
     else:
-        raise ValueError(f"--curve {name}: its default is {default}; specify values, as in --curve {name}=1,2,4")
+        raise ValueError(
+            f"--curve {name}: its default, {default}, is not positive; specify values, as in --curve {name}=1,2,4"
+        )
     return Curve(name, tuple(sorted({*values, default})), default, {})
 
 

@@ -143,7 +143,7 @@ class SubmissionScripts:
         predicted, shape = np.asarray(model.predict(inputs), dtype=float), (len(inputs), self.targets.shape[1])
         if predicted.shape != shape:
             expected = f"{shape}, one row per sample and one column per target"
-            raise InvalidSubmissionError(f"model.predict() has the shape {predicted.shape} instead of {expected}")
+            raise InvalidSubmissionError(f"model.predict() returned the shape {predicted.shape} instead of {expected}")
         return predicted
 
 

@@ -127,7 +127,7 @@ def run_validation(
             raise ValueError(f"preprocess.py returned {description['rows']} rows for the {data.rows} rows of {public}")
         if not (data.hole != "").all():
             group_label = f"{challenge().group_name} ({challenge().group})"
-            raise ValueError(f"{public}: rows without a {group_label} cannot be held out with their group")
+            raise ValueError(f"{public}: some rows have no {group_label}, so they cannot be held out by group")
         workers.load(description, data.hole)
         selected_rows = thin_rows(data.hole, settings.rows)
         if len(selected_rows) < 2:

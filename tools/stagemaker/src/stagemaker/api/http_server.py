@@ -168,7 +168,7 @@ class DiskFull(Error):  # type: ignore[misc]
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
     """The body of a request. If it does not fit on the disk, it is read completely and discarded.
 
-    If the connection were closed while the client is still sending, the client would not receive the error.
+    If the connection were closed while the client was still sending, the client would not receive the error.
     """
 
     is_lost = False

@@ -26,7 +26,7 @@ S3_CONTROL_PATH = "/v20180820/"  # requests to S3 Control are signed for s3, too
 class OtherServices:
     """A WSGI application that handles requests to all services except SageMaker.
 
-    prepare: restores the services' stored data before each request. The first request imports moto.
+    prepare: a function called before each request to restore the services' data. The first request imports moto.
     """
 
     def __init__(self, prepare: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Deliver items in the background: every second while the simulator runs, and when it ends. Nothing waits for this."""
+"""Deliver items in the background, every second and when the simulator ends, without making callers wait."""
 
 import logging
 import threading

@@ -99,7 +99,7 @@ def _exit_message(path: Path) -> str:
 
 
 def local_members(record: Record) -> list[Record]:
-    """Return the S3Input and S3Output members of a request. Raises ServiceError if one or its LocalPath is missing."""
+    """Return a request's S3Input and S3Output members. Raises ServiceError if one is missing or lacks a LocalPath."""
     locations = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     locations += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in location for location in locations):

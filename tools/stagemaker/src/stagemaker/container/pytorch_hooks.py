@@ -52,7 +52,7 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """Set the status code. The phrase has no effect, because an error response contains it in the body."""
+        """Set the status code. The phrase has no effect, because the body of an error response contains it."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 

@@ -124,7 +124,7 @@ def last_error(stderr: str) -> str:
 
 
 def failure_reason(stderr: str) -> str:
-    """Return why the script failed, or pip, which runs before it."""
+    """Return why the script failed or, if it was not started, why pip failed."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:

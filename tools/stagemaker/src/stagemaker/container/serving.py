@@ -60,7 +60,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the others.
 
     needs_module: whether the user must provide a module. runs_script: whether the user may do so. transform,
-    execution_parameters: replace a module's transform_fn and execution_parameters_fn if there is no module.
+    execution_parameters: functions to use as transform_fn and execution_parameters_fn if there is no module.
     content_type: the default content type of requests. context: an optional last argument of hooks; classes with a
     context have a method `respond`, which runs the hooks on a request.
     """

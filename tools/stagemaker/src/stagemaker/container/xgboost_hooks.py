@@ -140,7 +140,7 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predict with the boosting rounds up to the best one, if any. kind: csv or libsvm.
+    """Predict with the boosting rounds up to the best iteration, if the model records one. kind: csv or libsvm.
 
     Absent features are missing values. Raises ValueError if there are too many features or, in CSV before image version
     1.3, if several are absent.

@@ -16,8 +16,8 @@ from stagemaker.installation import DISTRIBUTIONS, pip_command
 def check_up(remedy: Remedy = pip_command, distributions: Iterable[str] = DISTRIBUTIONS) -> list[Check]:
     """Run all checks, and return the results in output order.
 
-    remedy: a function that returns the command to install packages, or an extra's. distributions: the distributions
-    whose requirements are checked.
+    remedy: a function that returns the command to install packages or an extra. distributions: the distributions whose
+    requirements are checked.
     """
     compiler = check_compiler()
     return [

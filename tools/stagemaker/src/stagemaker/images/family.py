@@ -19,13 +19,13 @@ class ImageFamily:
     """The images of one framework.
 
     repositories: a pattern for image names without registry and tag. tags: a pattern for tags, or None for any tag.
-    distribution: the framework's package. package_sets: the packages by the version in an image's tag, the newest
+    distribution: the framework's package. package_sets: the package sets by the version in an image's tag, newest
     first; the key of a single set is empty. old_versions: the versions of tags without a number, by tag.
-    version_variable: the environment variable for the image's tag or old version. algorithm: the built-in algorithm,
-    for algorithm_training.py. hooks: a file with default hooks for `serve`. metrics: the regular expressions, by
-    metric name, with which SageMaker searches every log. builds_to_serve: a pattern for images whose `serve` builds a
-    package from the script, for which pip needs network access. runs_scripts: whether jobs can have a script.
-    versioned_names: a pattern for images whose tags select the packages.
+    version_variable: the environment variable that contains the image's tag or old version. algorithm: the built-in
+    algorithm, for algorithm_training.py. hooks: a file with default hooks for `serve`. metrics: the regular
+    expressions, by metric name, with which SageMaker searches every log. builds_to_serve: a pattern for images whose
+    `serve` builds a package from the script, for which pip needs network access. runs_scripts: whether jobs can have a
+    script. versioned_names: a pattern for images whose tags select the packages.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ImageFamily:
         return self.package_set(image).problem()
 
     def package_set(self, image: str) -> PackageSet:
-        """Return the packages of the version in an image's tag, or of the nearest version."""
+        """Return the package set for the version in an image's tag, or for the nearest version."""
         return self.package_sets[self._nearest_version(image)]
 
     def _nearest_version(self, image: str) -> str:

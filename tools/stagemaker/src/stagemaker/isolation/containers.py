@@ -28,7 +28,7 @@ REMEDY = "start Docker, or add yourself to the docker group and log in again; `d
 
 
 class Docker(Isolation):
-    """Isolation in containers of a Docker engine. pulls: whether to pull images that do not exist locally."""
+    """Isolation in containers of a Docker engine. pull_images: whether to pull images that do not exist locally."""
 
     name = "Docker"
     uses_local_python = False
@@ -198,7 +198,7 @@ def _digest(folder: Path) -> str:
 def assign_owner(*folders: Path) -> str:
     """Make a container's user the owner of folders, and return that user.
 
-    The user is the caller, who then owns the output, or nobody if the caller is root.
+    The user is the caller, who then owns the output, or the user nobody if the caller is root.
     """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 
 def translate_paths(string: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a string with the host's, quoted in URLs and escaped in JSON.
+    """Replace a job's paths in a string with the host's, percent-encoded in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """

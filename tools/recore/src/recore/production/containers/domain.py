@@ -82,7 +82,7 @@ class Domain:
     def __init__(self, reference: Reference, wavenumbers: Sequence[object]) -> None:
         positions = {wavenumber: position for position, wavenumber in enumerate(wavenumbers)}
         if missing := [each for each in reference["channels"] if each not in positions]:
-            raise DomainError(f"{len(missing)} channels of the reference are missing, such as {missing[0]}")
+            raise DomainError(f"channels of the reference are missing: {len(missing)}, such as {missing[0]}")
         self._positions = [positions[each] for each in reference["channels"]]
         self.bins, mean, loadings, variances, self._shape_limits, self._residual_limits = (
             np.array(reference[name])
@@ -212,7 +212,7 @@ def fit_reference(wavenumbers: np.ndarray, spectra: np.ndarray, holes: np.ndarra
         raise DomainError(f"at least {MIN_ROWS} rows with a spectrum are needed, but there are {known.sum()}")
     spectra, snv, holes = spectra[known], snv[known], holes[known]
     if not np.ptp(snv, axis=0).any():
-        raise DomainError("all spectra are equal")
+        raise DomainError("all spectra are identical")
     components = PrincipalComponents.fit(snv)
     names, codes = np.unique(holes, return_inverse=True)
     statistics, residuals = cross_fit(spectra, snv, codes, len(components.variances))

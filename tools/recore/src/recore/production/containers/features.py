@@ -337,7 +337,7 @@ def read_json(body: str, ids: Collection[str]) -> Iterator[Row]:
             wavenumbers = list(absorbances)
             yield ["index", *ids, *map(str, wavenumbers)]
         if absorbances.keys() != set(wavenumbers):
-            raise SpectraError(f"{name}: the wavenumbers differ from instance 1")
+            raise SpectraError(f"{name}: the wavenumbers differ from those of instance 1")
         cells = [get_field(spectrum, key, name) for key in ids]
         index = get_field(spectrum, "index", name) if "index" in spectrum else str(number)
         yield [index, *cells, *(absorbances[wavenumber] for wavenumber in wavenumbers)]
@@ -383,7 +383,7 @@ def get_field(spectrum: dict[str, Any], key: str, name: str) -> str:
     try:
         (value or "").encode()
     except UnicodeEncodeError:
-        raise SpectraError(f"{name}: {key!r} contains half of a surrogate pair, which is not a character") from None
+        raise SpectraError(f"{name}: {key!r} contains an unpaired surrogate, which is not a character") from None
     return value or ""
 
 
@@ -429,14 +429,16 @@ def read_first_rows(data_file: Path) -> list[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pack the features container.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(description="Pack the archive of the features container.", allow_abbrev=False)
     inputs = "/opt/ml/processing/input"
     parser.add_argument("--input", type=Path, default=f"{inputs}/data/{DATA_FILE}", help="data file, or its folder")
     parser.add_argument("--preprocess", type=Path, default=f"{inputs}/preprocess/preprocess.py", help="preprocess.py")
     parser.add_argument(
         "--domain", type=Path, default=f"{inputs}/domain/domain.py", help="domain.py, next to row_notes.py"
     )
-    parser.add_argument("--challenge", type=Path, default=f"{inputs}/challenge/{CHALLENGE}", help="IDs and targets")
+    parser.add_argument(
+        "--challenge", type=Path, default=f"{inputs}/challenge/{CHALLENGE}", help="file of the IDs and targets"
+    )
     parser.add_argument("--output", type=Path, default="/opt/ml/processing/output/model", help="folder for the archive")
     arguments = parser.parse_args()
     data_file = arguments.input / DATA_FILE if arguments.input.is_dir() else arguments.input

@@ -78,9 +78,9 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
-        rows_start = count(int(overlapping.sum()), "row starts", "rows start")
+        rows_overlap = count(int(overlapping.sum()), "row overlaps", "rows overlap")
         message = (
-            f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
+            f"{rows_overlap} another row of the same hole (the first: index {short_name(row['index'])} "
             f"of {short_name(row[group])}, at {row['from']:g} m): repeated samples or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", message, "depth", {"rows": int(overlapping.sum())}))

@@ -97,8 +97,8 @@ HIGH_AUC = 0.8
 
 TITLE = "Private against public"
 READING = (
-    "Good: the private rows are inside the public cloud, about as many of them as of held-out public rows are outside "
-    "the public range (beyond a limit), and a classifier separates private from public rows hardly better than it "
+    "Good: the private rows are inside the public cloud, the fraction outside the public range (beyond a limit) is "
+    "about that of held-out public rows, and a classifier separates private from public rows hardly better than it "
     "separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the limit of "
     "Q: they have features that no public row has, so predictions for them are guesses."
 )
@@ -242,7 +242,7 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
     if not np.isnan(shares["public"]):
         message += f", compared with {shares['public']:.1%} of the rows of held-out public holes"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
-            level, message = "note", f"{message}, so this is usual"
+            level, message = "note", f"{message}, so this is usual for new holes"
     values = {"private": shares["private"], "public_held_out": shares["public"]}
     return PageFinding(level, "shift", message, "shift", values)
 

@@ -186,5 +186,5 @@ def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"]
 def count_outside(*outside: NDArray[np.int8]) -> str:
     """Return a sentence for the caption on the number of values outside the axis, or "" if there are none."""
     number = sum(int(np.count_nonzero(part)) for part in outside)
-    sentence = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
+    sentence = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for details)."
     return sentence if number else ""

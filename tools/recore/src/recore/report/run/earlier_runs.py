@@ -171,7 +171,7 @@ def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind:
     if abs(change) > SMALL_CHANGE:
         level = "good" if change > 0 else "bad"
     name = short_name(best_run.folder.name)
-    message = f"{change:+.4f} {kind} compared with {name}, the best earlier run on the same data"
+    message = f"{kind} score {change:+.4f} compared with {name}, the best earlier run on the same data"
     top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
     names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
     if names:

@@ -35,7 +35,7 @@ READING = (
     "the mean."
 )
 HELD_OUT_ROWS = (
-    "The submission itself computed these held-out predictions, with models trained without the row's drill hole. "
+    "The submission itself computed these held-out predictions, each with a model trained without the row's hole. "
 )
 TRAINING_NOTE = "The model was trained on these rows; its predictions for other holes are worse. "
 NOTE = (
@@ -210,6 +210,6 @@ def _zeros_finding(table: pd.DataFrame) -> list[PageFinding]:
     if not len(zeros):
         return []
     numbers = zeros[["target", "predicted 0", "rows", "weight"]].itertuples(index=False)
-    lines = [f"{short_name(name)} {zero:,} of {count(rows, 'row')}, weight {w:g}" for name, zero, rows, w in numbers]
+    lines = [f"{short_name(name)} {zero:,} of {count(rows, 'row')} (weight {w:g})" for name, zero, rows, w in numbers]
     message = f"predicted as 0 or less, though measured above 0: {list_names(lines, LISTED)}"
     return [PageFinding("note", "predicted as 0", message, "predicted", {"targets": zeros["target"].tolist()})]

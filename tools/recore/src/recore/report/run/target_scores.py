@@ -116,11 +116,11 @@ def _findings(run: Record, kind: str) -> list[PageFinding]:
     findings += _loss_finding(judge, list(r2_by_target), kind)
     negative = [name for name, r2 in r2_by_target.items() if r2 < 0]
     if negative:
-        message = f"negative R2, {kind}, where predicting the mean would score 0: {_join_names(negative)}"
+        message = f"negative {kind} R2, where predicting the mean would score 0: {_join_names(negative)}"
         findings.append(PageFinding("bad", "below the mean", message, "scores", {"targets": negative}))
     not_scored = [name for name in judge.r2 if name not in r2_by_target]
     if not_scored:
-        message = f"not scored, {kind}, because fewer than two rows are measured: {_join_names(not_scored)}"
+        message = f"no {kind} R2, because fewer than two rows are measured: {_join_names(not_scored)}"
         findings.append(PageFinding("note", "not scored", message, "scores", {"targets": not_scored}))
     return findings
 
@@ -131,7 +131,7 @@ def _loss_finding(judge: Score, scored_names: list[str], kind: str) -> list[Page
         return []
     top = sorted(scored_names, key=judge.loss, reverse=True)[:3]
     losses = ", ".join(f"{short_name(name)} {judge.loss(name):.4f}" for name in top)
-    message = f"largest losses, {kind}: {losses}, of {lost:.4f} points in total"
+    message = f"largest {kind} losses: {losses}, of {lost:.4f} points in total"
     return [PageFinding("note", "costs", message, "scores", {"targets": top, "lost": lost})]
 
 

@@ -106,7 +106,10 @@ def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     best = str(baselines.idxmax())
     values = {"best": best, "score": float(baselines[best])}
     if score > baselines[best]:
-        message = f"better than every baseline on {split}: {score:.4f}; the best, {best}, scores {baselines[best]:.4f}"
+        message = (
+            f"better than every baseline on {split}: {score:.4f}; the best of them, {best}, scores "
+            f"{baselines[best]:.4f}"
+        )
         return PageFinding("good", "baselines", message, "comparison", values)
     message = (
         f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"

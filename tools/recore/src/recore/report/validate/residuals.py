@@ -188,7 +188,7 @@ def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFindi
     verb = "has" if len(counts) == 1 else "have"
     message = (
         f"{len(counts)} of {count(by_hole[group].nunique(), 'hole')} {verb} a mean residual of more than one "
-        f"standard deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
+        f"standard deviation in some target; {short_name(counts.index[0])}, the worst, in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )
     return [PageFinding("note", "holes", message, "residuals", {"holes": counts.to_dict()})]

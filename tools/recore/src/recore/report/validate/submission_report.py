@@ -107,7 +107,7 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
         )
         findings.append(PageFinding("bad", "one hole", message, "comparison"))
     elif holes < FEW_HOLES:
-        message = f"there are only {holes} holes; each is held out separately, and another could change all results"
+        message = f"there are only {holes} holes; each is held out separately, and one more could change all results"
         findings.append(PageFinding("note", "few holes", message, "comparison"))
     if rows < FEW_ROWS:
         message = f"there are only {rows} rows; differences of a few hundredths may be chance"

@@ -168,7 +168,7 @@ def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFi
     too_few = f"{count(len(rare_rows), 'target')} with too few assays, or assays in too few holes, to be scored"
     constant_note = f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless"
     cases: tuple[tuple[Level, str, pd.DataFrame, str], ...] = (
-        ("note", "not measured", never, f"{not_measured}, with {never['weight'].sum():g} of the weights"),
+        ("note", "not measured", never, f"{not_measured}, with a total weight of {never['weight'].sum():g}"),
         ("note", "seldom measured", rare_rows, too_few),
         ("bad", "constant", constant, constant_note),
     )

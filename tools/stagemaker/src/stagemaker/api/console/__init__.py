@@ -22,7 +22,7 @@ TYPES = {
 
 
 class Console:
-    """The files of the console. actions: whether its buttons are enabled, as reported in settings.json."""
+    """The console's static files. actions: whether its buttons are enabled, as reported in settings.json."""
 
     def __init__(self, actions: bool) -> None:
         folder = Path(__file__).with_name("static")
@@ -50,7 +50,7 @@ class Console:
 def is_console_request(request: Request) -> bool:
     """Return whether a request is for a file of the console or comes from its script.
 
-    A page with a different origin cannot send the console's Origin, and needs a preflight request to send HEADER.
+    A page from another origin cannot send the console's Origin header, and needs a preflight request to send HEADER.
     """
     address = request.host_url.rstrip("/")
     if request.headers.get("Origin", address) != address:

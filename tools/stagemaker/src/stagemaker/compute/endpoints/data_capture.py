@@ -64,7 +64,7 @@ class CapturedInvocation:
 class DataCapture:
     """Captures invocations and writes them every second.
 
-    max_waiting_bytes: while more bytes are unwritten, new invocations wait, but for at most max_wait_seconds.
+    max_waiting_bytes: the number of unwritten bytes above which new invocations wait, for at most max_wait_seconds.
     """
 
     def __init__(self, platform: Platform, max_waiting_bytes: int = 64 << 20, max_wait_seconds: float = 10):

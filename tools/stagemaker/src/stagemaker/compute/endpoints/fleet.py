@@ -42,8 +42,8 @@ class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
     state_changed: notified whenever `server`, `failure` or `has_ended` changes. server: the server to invoke; None
-    while it is not ready. in_service: set by the fleet once the instance may receive traffic; from then on, servers
-    that exit are restarted, whereas before, the instance fails. has_ended: whether the instance will never serve again.
+    while it is not ready. in_service: set by the fleet once the instance may receive traffic. If a server exits before,
+    the instance fails; afterwards, the server is restarted. has_ended: whether the instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):

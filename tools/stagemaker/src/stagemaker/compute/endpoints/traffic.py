@@ -70,7 +70,7 @@ def divide(old_traffic: Traffic, new_traffic: Traffic, parts: Parts) -> Traffic:
 def shift(routing: str, sizes: Parts) -> Iterator[Parts]:
     """For each step of an update, yield the fractions of invocations that the new fleets receive.
 
-    routing: the Type of a TrafficRoutingConfiguration. sizes: each variant's step size, above 0; 1 for ALL_AT_ONCE.
+    routing: the Type of a TrafficRoutingConfiguration. sizes: each variant's step fraction, above 0; 1 for ALL_AT_ONCE.
     """
     if routing == "CANARY":
         yield sizes

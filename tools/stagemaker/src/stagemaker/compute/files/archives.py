@@ -70,7 +70,7 @@ def _reason(error: Exception, name: str) -> str:
 def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     """Apply tarfile's data filter, and reject paths through symbolic links that come earlier in the archive.
 
-    Some Python 3.12 releases accept such paths. Files elsewhere are not checked, so that messages never reveal them.
+    Some Python 3.12 releases accept such paths. Nothing outside `folder` is checked, lest messages reveal it.
     """
     filtered_member = tarfile.data_filter(member, folder)
     link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""

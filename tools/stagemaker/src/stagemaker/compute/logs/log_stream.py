@@ -32,9 +32,9 @@ def stream_name(container: str) -> str:
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    metrics: collects metrics from the output. tail: the output's last lines. period: the number of seconds after which
-    another MAX_OUTPUT_BYTES are kept; finite only for servers, which run indefinitely. The last part of a long output
-    is delivered when the output or the period ends.
+    metrics: collects metrics from the output. tail: the output's last lines. period: the duration in seconds for which
+    MAX_OUTPUT_BYTES are kept before the count restarts; finite only for servers, which never end. The last part of a
+    long output is delivered when the output or the period ends.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class JobLog:
 class LastOutput:
     """An output's last MAX_OUTPUT_BYTES // 2 bytes, in parts with timestamps in ms.
 
-    left_out: the number of earlier bytes, which were dropped."""
+    omitted_bytes: the number of earlier bytes, which were dropped."""
 
     def __init__(self) -> None:
         self.parts: deque[tuple[int, bytes]] = deque()

@@ -41,7 +41,7 @@ def add_value(statistics: dict[str, Any], value: float, time: datetime.datetime)
 class TrainingMetrics:
     """Extracts metrics from a training job's output. definitions: the regular expressions by metric name.
 
-    observed: receives each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
+    values: collects each name and value, if a tuning job monitors the job. warnings: lines for the job's log.
     """
 
     def __init__(

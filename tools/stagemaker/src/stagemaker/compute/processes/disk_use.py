@@ -22,8 +22,8 @@ COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --i
 class DiskUse:
     """Checks whether the files in some folders, none of which contains another, exceed the size of a volume.
 
-    A measurement is due when the disks' free space has shrunk by as much as was left on the volume, and also at
-    intervals, because space freed by other programs could hide this.
+    A measurement is due when the disks' free space has shrunk by as much as was left on the volume. It is also due at
+    intervals, because other programs may free space and thus hide the shrinkage.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):

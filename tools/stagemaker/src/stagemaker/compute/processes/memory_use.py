@@ -37,10 +37,10 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether to end this command because all together exceed the limit and no other command uses more.
+        """Return whether to end this command because all commands together exceed the limit and no other uses more.
 
-        Several commands must exceed the limit twice in a row, since only then has each measured shared memory exactly.
-        Only one decides at a time; if it must end, it removes its share at once, so that no other command ends.
+        If there are several commands, they must exceed the limit twice in a row: only then has each measured its shared
+        memory exactly. Only one decides at a time. If it must end, it removes its share at once, so that no other ends.
         """
         if self._file is None:
             return self._consecutive_excesses >= 1

@@ -114,7 +114,7 @@ class SupervisedProcess:
             return Ending(None, 9, reason, now - self._start_time, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """Read until the supervisor exits, because a job without a sandbox could keep the pipe open or write to it."""
+        """Read until the supervisor exits, not to EOF: an unsandboxed job could keep the pipe open or write to it."""
         line = b""
         for part in read_parts(events, self.poll, 0.2):
             line += part

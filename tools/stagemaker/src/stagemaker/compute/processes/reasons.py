@@ -21,7 +21,7 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # likewise, if the job has reported a full
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return the reason for a job's failure: the exception's message, after a message about the disk if it is full.
+    """Return the reason for a job's failure: the exception's message, preceded by a note if the local disk is full.
 
     folder: the job's folder, whose files must still exist, because removing them frees space.
     """

@@ -134,8 +134,8 @@ def watch(
 def descendants() -> list[int]:
     """Return the IDs of all descendants of this process.
 
-    This is called ten times a second. If the kernel lists the children of a process, only the children are read; psutil
-    would read all processes, and importing it doubles a supervisor's start-up time. A process may be missing if another
+    This is called ten times a second. If the kernel lists a process's children, only descendants are read; psutil would
+    read all processes, and importing it doubles a supervisor's start-up time. A process may be missing if another
     process ends at the same moment.
     """
     if not KERNEL_LISTS_CHILDREN:

@@ -25,10 +25,10 @@ PING_SECONDS = 600.0  # seconds within which /ping must return 200
 class Chain:
     """The servers of all of a model's containers on one instance; a context manager that starts and stops them.
 
-    log: the log of a PrimaryContainer; several containers have separate streams. instance: all servers share its volume
-    and memory; other chains with the same memory_use also share the memory. name: the path of the chain's folder in the
-    job's folder. environment: variables that override the containers' own. defaults: variables that the containers' own
-    override. ending: how the processes ended, after `stop`; None if none was started.
+    log: the log of a PrimaryContainer; several containers have separate streams. instance: the instance whose volume
+    and memory all servers share; other chains with the same memory_use also share the memory. name: the path of the
+    chain's folder in the job's folder. environment: variables that override the containers' own. defaults: variables
+    that the containers' own override. ending: how the processes ended, after `stop`; None if none was started.
     """
 
     def __init__(

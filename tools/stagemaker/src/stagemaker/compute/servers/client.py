@@ -39,7 +39,7 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the complete response, whatever its status.
 
-        deadline: when the response must be complete. Raises NoResponse, in particular TimedOut and Disconnected.
+        deadline: the time limit for the complete response. Raises NoResponse, in particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
@@ -76,7 +76,7 @@ class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
     With a timeout for each byte, a server that sends a byte now and then would never time out. The kernel applies the
-    timeouts, because Python would need twice as many system calls, and another thread may start at each call.
+    timeouts, because Python would need twice as many system calls and might switch threads at each one.
     """
 
     def __init__(self, path: Path, deadline: Deadline):

@@ -1,7 +1,7 @@
 """An endpoint's background work: its life cycle from its creation to its deletion.
 
-The record's internal members are Deployment, which is in service, and Pending, which is None or will replace
-Deployment.
+The record's internal members are Deployment, the one in service, and Pending, its replacement during an update,
+otherwise None.
 """
 
 import math
@@ -89,7 +89,7 @@ class GradualUpdate:
     def run(self) -> None:
         """Start the new fleets, shift the traffic to them, and shut down the old fleets.
 
-        The old fleets get all traffic back if the new ones do not start, if an alarm is in the ALARM state or
+        The old fleets get all traffic back if the new ones do not start, if an alarm is in the ALARM state or has been
         deleted, or if the time limit is exceeded. Raises JobStopped when the simulator ends.
         """
         self._hosting.stages[self._name] = Stage("Creating")

@@ -39,7 +39,7 @@ Endings = dict[str, frozenset[str]]  # the statuses in which steps may end, by s
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """A step's cache settings. expires: the age after which a result is no longer reused, or None for no limit."""
+    """A step's cache settings. max_age: the age after which a result is no longer reused, or None for no limit."""
 
     is_enabled: bool
     max_age: datetime.timedelta | None

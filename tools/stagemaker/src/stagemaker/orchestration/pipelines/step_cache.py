@@ -1,4 +1,4 @@
-"""The results of cached steps, which are reused for equal requests if they are new enough and unchanged on S3.
+"""The cache of step results. A result is reused for an equal request if it is new enough and unchanged on S3.
 
 The key of a result is a digest of the step's request, with S3 URIs replaced by digests of their contents.
 """

@@ -215,7 +215,7 @@ def _xml(name: str, value: Any) -> str:
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's mapping from a bucket's keys to its objects, which also records changes. sorted: the keys in order."""
+    """moto's mapping of a bucket's keys to objects, which also records changes. sorted_keys: the keys in order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
 def evaluate(
     model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
-    """Return a data set's final metrics as tuples of name, `loss` or `score`, and value."""
+    """Return a data set's final metrics as tuples (name, kind, value), where kind is `loss` or `score`."""
     results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
     scores, beta = model.scores(features), settings["f_beta"]
     if model.predictor_type == REGRESSOR:

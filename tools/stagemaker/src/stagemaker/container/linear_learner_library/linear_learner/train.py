@@ -30,7 +30,7 @@ Data = dict[str, tuple[Any, Any]]  # for each channel, features (rows, features)
 def best_threshold(scores: Any, labels: Any, default: float, settings: Mapping[str, Any]) -> float:
     """Return the best threshold for scores (rows) and labels (rows) of 0 and 1.
 
-    The candidates are `default`, which wins ties, and the midpoints between scores. Loss criteria return `default`.
+    The candidates are `default`, which wins ties, and the midpoints between scores. A loss criterion selects `default`.
     """
     criterion = settings["binary_classifier_model_selection_criteria"]
     if criterion in LOSS_CRITERIA:

@@ -27,7 +27,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the image's default eval_metric, or None if it is the installed XGBoost's default."""
+    """Return the image's default eval_metric, or None if the installed XGBoost has the same default."""
     if objective not in EARLIER_METRICS:
         return None
     name, version = EARLIER_METRICS[objective]
