@@ -59,7 +59,7 @@ def test_a_share_of_0_or_100_per_cent_has_no_interval() -> None:
     for share in (figures.cut_off.precision, figures.cut_off.recall, figures.cut_off.wrong):
         assert share.value in (0, 1)
         assert math.isnan(share.low)
-    assert "It puts 0 of the 120 samples on the wrong side; the better constant prediction would put 24" in (
+    assert "The model puts 0 of the 120 samples on the wrong side; the better constant prediction would put 24" in (
         cut_off_section([figures])
     )
 

@@ -292,7 +292,7 @@ TABLES = {
     "missing": (None, "there is no such file"),
     "empty": ("", "contains no samples"),
     "no targets": ("SiteID,DepthFrom,DepthTo\nH,0,1\n", "has no target column"),
-    "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "InferenceId, or SiteID, DepthFrom and DepthTo"),
+    "no keys": ("index,SiteID,CuPPM\n0,H,1\n", "column InferenceId, or columns SiteID, DepthFrom and DepthTo"),
     "no rows": (f"{HEADER}\n", "contains no samples"),
     "a missing cell": (f"{HEADER}\nH,0,1\n", "line 2 has 3 cells, but the header has 4"),
     "no hole": (f"{HEADER}\n,0,1,5\n", "line 2: SiteID and two numeric depths are needed"),

@@ -157,7 +157,7 @@ def test_a_row_that_cannot_be_predicted_does_not_affect_the_others(load: Callabl
 def test_a_prediction_that_is_not_finite_is_a_problem_of_its_row(cell: str, load: Callable[..., Any]) -> None:
     script = f"def predict_fn(rows, model): return rows\ndef output_fn(rows, accept): return {f'{cell},' * 48 + cell!r}"
     response, _ = program.transform_fn(load(HOOKS + script), "index,bin\na,1\n", "text/csv", "text/csv; details=yes")
-    assert response == "," * 148 + "train.py predicted infinity, or no number at all\n"
+    assert response == "," * 148 + "train.py predicted infinity or no numbers\n"
 
 
 def test_without_held_out_predictions_there_are_no_expected_errors(load: Callable[..., Any]) -> None:

@@ -109,7 +109,7 @@ def write_details(model: ServedSubmission, request: str, notes: Sequence[row_not
         if len(values) != len(part):
             raise ValueError(f"train.py returned {len(values)} rows for a request with {len(part)} rows")
         if np.isinf(values).any() or np.isnan(values).all(axis=1).any():
-            raise ValueError("train.py predicted infinity, or no number at all")
+            raise ValueError("train.py predicted infinity or no numbers")
         return list(values)
 
     good_rows = [row for row, note in zip(rows, notes, strict=True) if not isinstance(note, row_notes.RowProblem)]
