@@ -71,8 +71,8 @@ def to_bins(spectra: np.ndarray) -> np.ndarray:
     window = spectra[:, edge : spectra.shape[1] - edge]
     low, high = window.min(axis=1, keepdims=True), window.max(axis=1, keepdims=True)
     normalised = spectra.clip(low, high) / np.where(high > 0, high, np.nan)
-    binned = spectra.shape[1] // BIN * BIN
-    return normalised[:, :binned].reshape(len(spectra), -1, BIN).sum(axis=2).round(DECIMALS)
+    n_binned = spectra.shape[1] // BIN * BIN
+    return normalised[:, :n_binned].reshape(len(spectra), -1, BIN).sum(axis=2).round(DECIMALS)
 
 
 def read(data_file: str) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def numbers(table: pd.DataFrame, data_file: str, gaps: bool = False) -> np.ndarr
 
 
 def default_folder(on_platform: str, local: str) -> str:
-    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    """Return the platform's folder if it exists, otherwise `local`, relative to this file's folder."""
     next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
     return on_platform if os.path.isdir(on_platform) else next_to_script
 

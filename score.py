@@ -99,7 +99,7 @@ def read(path: str, remedy: str, **options: object) -> pd.DataFrame:
 
 
 def default_folder(on_platform: str, local: str) -> str:
-    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    """Return the platform's folder if it exists, otherwise `local`, relative to this file's folder."""
     next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
     return on_platform if os.path.isdir(on_platform) else next_to_script
 

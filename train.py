@@ -234,7 +234,7 @@ def true_or_false(argument: str) -> bool:
 
 
 def default_folder(on_platform: str, local: str) -> str:
-    """Return the platform's folder if it exists, otherwise the folder `local` next to this file."""
+    """Return the platform's folder if it exists, otherwise `local`, relative to this file's folder."""
     next_to_script = os.path.join(os.path.dirname(os.path.abspath(__file__)), local)
     return on_platform if os.path.isdir(on_platform) else next_to_script
 

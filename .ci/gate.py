@@ -42,7 +42,7 @@ def main() -> int:
     later_tests = [file for name in LATER_LISTS for file in later_files(name, (ROOT / name).read_text("utf-8"))]
     later_tests = [file for file in later_tests if (ROOT / file).is_relative_to(chosen.folder.resolve())]
     if chosen.later and not later_tests:
-        parser.error(f"no later.txt lists a test of {chosen.folder}")
+        parser.error(f"no later.txt lists a test file in {chosen.folder}")
     files = later_tests if chosen.later else [chosen.folder]
     if chosen.first:
         arguments += [f"--ignore={file}" for file in later_tests]

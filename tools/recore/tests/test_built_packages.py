@@ -34,7 +34,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_they_are_complete(packages: Path) -> None:
+def test_the_built_packages_are_complete(packages: Path) -> None:
     run(sys.executable, "-m", "twine", "check", "--strict", *packages.iterdir())
     for name, needed in NEEDED_FILES.items():
         [wheel] = packages.glob(f"{name}-*.whl")

@@ -143,7 +143,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name,wieght\nSOC,1\n", "the column 'wieght' is unknown"),
         ("name,weight\nSOC,1\nSOC,2\n", "line 3: the target 'SOC' appears twice"),
         ("name,weight\n,1\n", "line 2: a target has no name"),
-        ("name,weight\nSOC,x\n", "line 2: the weight 'x' is not a number of 0 or more"),
+        ("name,weight\nSOC,x\n", "line 2: the weight 'x' is not a non-negative number"),
         ("name,weight\nSOC,-1\n", "line 2: the weight '-1'"),
         ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
         ("name\n4000\n", "'4000' cannot be a column name"),

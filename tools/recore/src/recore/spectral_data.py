@@ -112,7 +112,7 @@ def _read_data(path: Path, file: DataFile) -> SpectralData:
     problems += _report_repeated(names, positions) + _report_unknown(positions)
     if names[0] in challenge().columns or is_wavenumber(names[0]):
         name = plain(names[0], 40)
-        problems.append(f"the first column must be the index, but its name is {name!r}; it is used anyway")
+        problems.append(f"the first column must be the index, but its name is {name!r}; it is used as the index")
     missing_columns = [name for name in challenge().sample_ids if name not in positions]
     if missing_columns:
         problems.append(f"{count(len(missing_columns), 'missing column')}: {_quote_names(missing_columns)}")

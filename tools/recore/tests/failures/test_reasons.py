@@ -409,7 +409,7 @@ def main():
 {start}
 """
 GUARD = 'if __name__ == "__main__":\n    main()'
-GUARD_OF_MODULE = GUARD.replace("main()", "import train; train.main()")
+IMPORTING_GUARD = GUARD.replace("main()", "import train; train.main()")
 NO_MODEL = "the training job wrote no file to SM_MODEL_DIR, /opt/ml/model"
 NO_DATA = "the model did not load: [Errno 2] No such file or directory: '/opt/ml/input/data/training/public.csv.gz'"
 NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/opt/ml/model/code/settings.json'"
@@ -419,7 +419,7 @@ NO_SETTINGS = "the model did not load: [Errno 2] No such file or directory: '/op
     ("step", "reason", "changes", "expected"),
     [
         ("train", NO_MODEL, {"main": "sys.exit(0)"}, "train.py exited early without an error (sys.exit in line 10"),
-        ("train", NO_MODEL, {"main": "if 1: exit()", "start": GUARD_OF_MODULE}, "(exit in line 10"),
+        ("train", NO_MODEL, {"main": "if 1: exit()", "start": IMPORTING_GUARD}, "(exit in line 10"),
         ("first train", NO_MODEL, {"main": "if 0: raise SystemExit(0)"}, "(SystemExit in line 10"),
         ("train", NO_MODEL, {"main": 'sys.exit("no data")'}, None),  # not the cause
         ("train", NO_MODEL, {"start": ""}, "train.py only defines functions and calls none of them"),

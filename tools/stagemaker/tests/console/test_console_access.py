@@ -175,11 +175,11 @@ def test_focus_and_scroll_position_stay_when_a_job_ends(client: Client, tab: Con
 
 def drop_response(operation: str) -> Callable[[Any], None]:
     """Return a handler that aborts the first request for an operation and passes on all other requests."""
-    lost_names: list[str] = []
+    dropped_operations: list[str] = []
 
     def handle(route: Any) -> None:
-        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not lost_names:
-            lost_names.append(operation)
+        if route.request.headers.get("x-amz-target", "").endswith(f".{operation}") and not dropped_operations:
+            dropped_operations.append(operation)
             route.abort()
         else:
             route.continue_()

@@ -94,10 +94,10 @@ class TextTable:
 def open_table(
     path: Path, decimal: str | None = None, reason: str = "this is not text", used: Collection[str] = ()
 ) -> TextTable:
-    """Detect the layout of a text file.
+    """Return a text file as a table, with its layout and its decimal mark detected.
 
-    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: further columns
-    of numbers, by name. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
+    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: names of other
+    columns whose numbers may show the decimal mark. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
     ambiguous or its format is not supported.
     """
     encoding = check_text(path, reason)

@@ -56,7 +56,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
             problem = f"the target {plain(name, 40)!r} appears twice" if name else "a target has no name"
             raise ValueError(f"{path}, line {number}: {problem}")
         if value is None or value < 0:
-            raise ValueError(f"{path}, line {number}: the weight {plain(weight, 40)!r} is not a number of 0 or more")
+            raise ValueError(f"{path}, line {number}: the weight {plain(weight, 40)!r} is not a non-negative number")
         weights[name] = round(value, 6)
         unit = cells.get("unit", "")
         if unit.lower() not in NO_UNIT and unit != UNITS_IN_NAMES.get(name[-3:]):

@@ -28,7 +28,7 @@ MEMORY_IN_USE = Path("/proc/self/statm")
 
 
 class ProcessReader:
-    """A reader of several uploads at a time, each in a separate process that a fork server starts."""
+    """Reads several uploads at a time, each in a separate process that a fork server starts."""
 
     def __init__(self, grid: Grid, limits: Limits) -> None:
         self._grid, self._limits = grid, limits

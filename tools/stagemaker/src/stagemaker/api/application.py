@@ -61,12 +61,13 @@ class ControlPlane:
 class Application:
     """The WSGI application. It rejects requests from web pages, because such requests could run code in a job.
 
-    A page's request is recognised by its Origin or Sec-Fetch-Site header or, if the page's host name resolves to this
-    host, by its unknown Host header. Only the console's requests are accepted. Any other response that a browser shows
-    as a page, such as an S3 object, gets a separate origin, so that its scripts cannot act as the console.
-    hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the response
-    to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset: the function
-    that empties the simulator, or None to reject resets. console: the console, or None to disable it.
+    A page's request is recognised by its Origin or Sec-Fetch-Site header or, if the page's host name resolves to
+    this host, by its unknown Host header. Of the requests from pages, only the console's are accepted. Any other
+    response that a browser shows as a page, such as an S3 object, gets a separate origin, so that its scripts
+    cannot act as the console.
+    hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the
+    response to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset:
+    the function that empties the simulator, or None to reject resets. console: the console, or None to disable it.
     """
 
     def __init__(

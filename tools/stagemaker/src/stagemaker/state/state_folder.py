@@ -69,7 +69,7 @@ class State:
         self._exit_stack.close()
 
     def check(self) -> None:
-        """Raise OSError if a file of an S3 object is missing, so that `restore` would fail."""
+        """Raise OSError if a file of an S3 object is missing, in which case `restore` would fail."""
         self._objects.check()
 
     def restore(self) -> None:

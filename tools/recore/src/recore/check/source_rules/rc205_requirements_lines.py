@@ -5,7 +5,7 @@ twice, or if a line is an option, a URL or a local path.
     sklearn==1.9.0                       # the package of this module is scikit-learn
     -r more.txt                          # jobs read only requirements.txt
     -e .                                 # setup.py is not uploaded
-    git+https://github.com/ada/mdl       # jobs have no network to clone from
+    git+https://github.com/ada/mdl       # jobs have no network access
 
 Fix: list each package once, with its version. Hashes (`--hash=sha256:...`) are accepted if every line has one, and
 packages in the submission itself, such as `./mdl`, are accepted if `MANIFEST.in` includes them.
@@ -70,7 +70,7 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
     if line.kind == "option":
         return _option_problem(line, entry)
     if line.kind == "address":
-        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
+        return f"{entry!r} is a URL, but jobs have no network access", FIX
     if line.kind == "invalid":
         return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.spec) or FIX
     if line.unsupported_options:
@@ -100,7 +100,7 @@ def _option_problem(line: RequirementLine, entry: str) -> Problem:
 
 def _editable_problem(path: str, entry: str) -> Problem:
     if "://" in path:
-        return f"{entry!r} is a URL, but jobs have no network to download it", FIX
+        return f"{entry!r} is a URL, but jobs have no network access", FIX
     if LOCAL_PATH.match(path):
         return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if posixpath.normpath(path) != ".":

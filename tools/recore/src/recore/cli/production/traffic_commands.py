@@ -73,7 +73,7 @@ def compare(
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
-    help="Use requests from this time (UTC).  [default: since the endpoint's configuration was created]",
+    help="Use only requests since this time (UTC).  [default: when the endpoint's configuration was created]",
 )
 @percent_option("--false-alarms", 0.01, 50, 5.0, "Probability of a false alarm over all tests, in %.")
 @click.option("--complete", is_flag=True, help="Test all drill holes now, without waiting for more samples.")

@@ -133,10 +133,15 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
         ("note", "assays not measured", measured == 0, "no values"),
         ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "no value in some rows"),
-        ("note", "assays at the limit", often_at_limit, "the same lowest value in more than half of the rows"),
+        ("note", "assays at the limit", often_at_limit, "a lowest value that recurs in more than half of the rows"),
         ("bad", "assays not positive", not_positive, "values of zero or less"),
         ("bad", "assays constant", (measured > 1) & (table["different values"] == 1), "the same value in all rows"),
-        ("note", "assays at an upper limit", at_upper_limit, f"the same highest value in {upper_share} of the rows"),
+        (
+            "note",
+            "assays at an upper limit",
+            at_upper_limit,
+            f"a highest value that recurs in {upper_share} of the rows",
+        ),
     )
     findings = []
     for level, name, matches, complaint in cases:

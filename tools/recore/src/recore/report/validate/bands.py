@@ -127,8 +127,8 @@ def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> 
     highest = np.abs(sensitivities).max(axis=0)
     cells = sensitivities / np.where(highest > 0, highest, 1)
     summary = (
-        "The same for all targets, each divided by its largest value: orange where a higher absorbance increases the "
-        "prediction, blue where it decreases it."
+        "Sensitivity of all targets, each divided by its largest absolute value: orange where a higher absorbance "
+        "increases the prediction, blue where it decreases it."
     )
     return _map(result, bins, cells, "of largest", "sensitivity-map", "Sensitivity of all targets", summary)
 

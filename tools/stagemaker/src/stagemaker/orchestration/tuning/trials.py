@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether the end of a simulator interrupted the job, which another job then replaces."""
+        """Whether the job failed because its simulator stopped. Another job then replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
