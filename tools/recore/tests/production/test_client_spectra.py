@@ -101,7 +101,7 @@ def test_an_archive_without_columns_is_reported_with_its_version(content: bytes,
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        (None, "version 3 has no reference of its training spectra"),
+        (None, "version 3 has no reference for its spectra"),
         ("{}", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: `channels` is missing"),
         ("[]", "version 3, s3://models/model.tar.gz: the reference of its spectra is invalid: an object is required"),
     ],

@@ -96,9 +96,9 @@ def open_table(
 ) -> TextTable:
     """Return a text file as a table, with its layout and its decimal mark detected.
 
-    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: names of other
-    columns whose numbers may show the decimal mark. Raises ValueError if the file is not a text table, and Ambiguity if its decimal mark is
-    ambiguous or its format is not supported.
+    decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: names of
+    other columns whose numbers may show the decimal mark. Raises ValueError if the file is not a text table, and
+    Ambiguity if its decimal mark is ambiguous or its format is not supported.
     """
     encoding = check_text(path, reason)
     head = _first_lines(path, encoding)

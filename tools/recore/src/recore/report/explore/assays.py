@@ -140,7 +140,7 @@ def _findings(table: pd.DataFrame) -> list[PageFinding]:
             "note",
             "assays at an upper limit",
             at_upper_limit,
-            f"a highest value that recurs in {upper_share} of the rows",
+            f"a highest value that recurs in {upper_share} of rows",
         ),
     )
     findings = []
