@@ -405,7 +405,7 @@ def test_predictions_of_0_are_a_finding_where_the_weight_of_the_target_matters(r
     assert finding.values == {"targets": ["CuPPM"]}
     assert zero_counts["YPPM"] > zero_counts["CuPPM"] > zero_counts["AuPPM"] > 0
     rows = table_of(page, "errors").set_index("target")["rows"]["CuPPM"]
-    assert f"CuPPM {zero_counts['CuPPM']} of {rows} rows, weight 0.35" in finding.text
+    assert f"CuPPM {zero_counts['CuPPM']} of {rows} rows (weight 0.35)" in finding.text
 
 
 def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public: pd.DataFrame) -> None:
