@@ -36,7 +36,7 @@ SETTINGS = {
     "batch_transform_instance_type": "ml.m5.2xlarge",
 }
 BASE = f"s3://{BUCKET}/cores/cores-group"
-FOLDERS = ("features", "domain", "preprocess", "training", "evaluate", "score")
+FOLDERS = ("features", "challenge", "domain", "preprocess", "training", "evaluate", "score")
 SOURCES = {name: f"{BASE}/code/{name}/0a1b" for name in FOLDERS}
 SUBMISSION = "5e" * 32  # the digest of the submission
 HYPERPARAMETERS = {"alphas": 11, "alpha_min": 0.5}
@@ -187,11 +187,12 @@ def steps(sdk: ModuleType) -> tuple[list[Any], list[Any]]:
     def find_output(step: Any, output: str, name: str) -> Any:
         return join("/", step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri, name)
 
-    inputs = {"data": data, "preprocess": SOURCES["preprocess"], "domain": SOURCES["domain"]}
+    inputs = {"data": data} | {name: SOURCES[name] for name in ("preprocess", "domain", "challenge")}
     files = {
         "--input": "data/public.csv.gz",
         "--preprocess": "preprocess/preprocess.py",
         "--domain": "domain/domain.py",
+        "--challenge": "challenge/challenge.json",
     }
     features_step = process("Features", inputs, files, "model")
     train_step = sdk.TrainingStep("Train", step_args=train(session, training_type, data), cache_config=cache)
