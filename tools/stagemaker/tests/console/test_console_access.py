@@ -117,7 +117,7 @@ def test_the_end_of_the_simulator_is_reported(chromium: Any) -> None:
         context = chromium.new_context()
         tab = ConsoleTab(context.new_page(), str(simulator.console_address))
         tab.open()
-    tab.wait_for("The simulator does not respond", "#problem")
+    tab.wait_for("The simulator is not responding", "#problem")
     context.close()
 
 
@@ -193,7 +193,7 @@ def test_a_page_recovers_when_a_response_is_lost(client: Client, tab: ConsoleTab
         tab.open("s3")
         tab.page.route("**/*", drop_response(operation))
         tab.page.goto(f"{tab.address}#/training/{name['TrainingJobName']}")
-        tab.wait_for("The simulator does not respond", "#problem")
+        tab.wait_for("The simulator is not responding", "#problem")
         tab.wait_for("loss=1", "pre[aria-label=Log]")
         assert tab.page.locator("figure canvas").count() == 1
         assert tab.text("#problem") == ""
@@ -223,7 +223,7 @@ def test_a_page_follows_a_simulator_that_restarts(chromium: Any) -> None:
             tab.open("training", first["TrainingJobName"])
             tab.wait_for("first", "pre[aria-label=Log]")
             simulator.end()
-            tab.wait_for("The simulator does not respond", "#problem")
+            tab.wait_for("The simulator is not responding", "#problem")
             with running("--port", simulator.port, "--console-actions") as simulator:
                 client = Client(simulator)
                 source = client.source(job="import time; print('second', flush=True); time.sleep(60)")
