@@ -122,7 +122,7 @@ def test_a_simulator_reports_whether_it_isolates_jobs(isolation: str, monkeypatc
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         with open_backend(BackendSettings(), print) as backend:
             assert backend.has_ml is (isolation == "required")
-            assert ("jobs can read this user's files" in backend.isolation) is not backend.has_ml
+            assert ("can read this user's files" in backend.isolation) is not backend.has_ml
         settings = BackendSettings(isolation="required")
         with nullcontext() if isolation == "required" else pytest.raises(BackendError, match="does not isolate jobs"):
             open_backend(settings, print)

@@ -126,5 +126,5 @@ def test_ones_own_and_allowed_submissions_start_without_isolation(
     command.process.send_signal(signal.SIGINT)
     assert command.end() == (130, [])
     first = command.stderr.splitlines()[0]
-    assert first.endswith("isolation: none (jobs can read this user's files and use the network)")
+    assert first.endswith("of their packages can read this user's files and use the network)")
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from stagemaker_support.checkout import ROOT
 
-from stagemaker.installing import IMPORTS, pip_settings, uv_variables
+from stagemaker.installing import IMPORTS, uv_variables
+from stagemaker.pip_settings import read_pip_settings
 
 
 def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +23,7 @@ def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: py
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     monkeypatch.setenv("PIP_CERT", "/b.pem")
-    settings = pip_settings([sys.executable, "-m", "pip"])
+    settings = read_pip_settings([sys.executable, "-m", "pip"])
     assert settings["index-url"] == "https://a.example/simple"
     assert settings["find-links"].split() == ["/b", "/c"]
     assert settings["cert"] == "/b.pem"

@@ -40,6 +40,7 @@ def test_dropped_files_get_the_same_assays_as_with_predict(
 
 def test_the_spectrum_is_drawn_with_the_names_of_its_bands(tab: Tab, files: dict[str, bytes]) -> None:
     tab.add_files(files)
+    assert tab.page.locator("#spectrum :is(a, button)").count() == 0  # nothing that could send the spectrum elsewhere
     path = tab.page.get_attribute("#spectrum .curve", "d")
     assert path.count("L") == 119
     names = tab.page.locator("#spectrum .name").all_text_contents()

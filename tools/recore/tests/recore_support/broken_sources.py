@@ -121,6 +121,11 @@ NOT_REQUIREMENTS = (
     "mdl @ file:///home/ada/mdl-1.0-py3-none-any.whl",
     "git+https://example.com/ada/mdl",
     "cubist==1.2.2\nCubist==1.2.1",
+    "six===x/../../../unpacked/pkg",
+    'cubist==1.2.2 --hash="sha256:aa --no-binary=cubist"',
+    "lightgbm===${AWS_SECRET_ACCESS_KEY}",
+    "cubist==1.2.2 ; python_version > '3\" --no-binary=:all: \"'",
+    "cubist==1.0+local.zip",
 )
 MDL = write("mdl.py", "ALPHA = 1.0\n")
 WHEEL = "wheels/mdl-1.0-py3-none-any.whl"

@@ -33,6 +33,11 @@ class OpenReport:
         marks = ".plot path.js-line, .bars path, .boxes path, .points path, .hm image, .points text, .violins path"
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
 
+    def buttons(self) -> set[str]:
+        """Return the labels of the buttons in the figures' toolbars."""
+        read = "elements => elements.map(element => element.dataset.title || element.getAttribute('aria-label'))"
+        return set(self.tab.eval_on_selector_all(".modebar-btn", read))
+
     def hover(self, name: str) -> str:
         """Move the mouse over a figure until a label appears; return the label's text, or "" if none appears."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()

@@ -212,7 +212,7 @@ def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQ
 
 
 def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
-    isolation = "none (jobs' files are not at /opt/ml)"
+    isolation = "none (jobs and the installation of their packages run as this user; files are not at /opt/ml)"
     if simulator.isolation_enforced:
         access = "can call this simulator" if settings["jobs_can_call"] else "have no network"
         isolation = f"{simulator.isolation.name} (jobs see only their own files and {access})"

@@ -6,17 +6,17 @@ so, and pip installs the packages.
 """
 
 import argparse
-import ast
 import fcntl
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from stagemaker.images.package_set import READY, lock_file
+from stagemaker.pip_settings import read_pip_settings
+from stagemaker.program_variables import program_variables
 
 UV = "0.13.8"
 UNUSABLE_STATUS = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
@@ -96,7 +96,7 @@ class Environment:
 
     def _run_venv(self, *options: str) -> None:
         command = [os.path.realpath(self.base), "-m", "venv", str(self.folder), *options]
-        if subprocess.run(command).returncode:
+        if subprocess.run(command, env=program_variables()).returncode:
             raise SetUpError(f"{self.folder} could not be created; the reason is above")
 
     @cached_property
@@ -130,7 +130,7 @@ class Environment:
         return not self._pip("install", "--quiet", f"uv=={UV}")
 
     def _install_by_uv(self, arguments: list[str]) -> int:
-        settings = pip_settings(self._pip_command)
+        settings = read_pip_settings(self._pip_command)
         options = ["--python", str(self.python)] + ([] if sys.stderr.isatty() else ["--quiet"])
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # uv has no variable for it
@@ -138,13 +138,15 @@ class Environment:
         project = str(Path(__file__).parent / "images")
         command = [str(self.uv), "--project", project, "pip", "install", *options, *arguments]
         try:
-            return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
+            variables = program_variables() | uv_variables(settings, os.environ)
+            return subprocess.run(command, env=variables).returncode
         except OSError as error:
             print(f"{self.uv}: {error}", file=sys.stderr)
             return UNUSABLE_STATUS
 
     def _pip(self, *arguments: str) -> int:
-        return subprocess.run([*self._pip_command, "--disable-pip-version-check", *arguments]).returncode
+        command = [*self._pip_command, "--disable-pip-version-check", *arguments]
+        return subprocess.run(command, env=program_variables()).returncode
 
     def compile(self) -> None:
         folders = list(self.folder.glob("lib/python3*/site-packages"))
@@ -152,23 +154,12 @@ class Environment:
         # like pip, ignore a file with a different Python's syntax
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", *paths]
         # its processes use a socket in the temporary folder, whose path must be short
-        subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
+        subprocess.run(command, env=program_variables() | {"PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
     def compile_imports(self, modules: str) -> None:
         """Write the bytecode of modules and their imports. Raises SetUpError if an import fails."""
-        variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
+        if subprocess.run([self.python, "-c", f"import {modules}"], env=program_variables()).returncode:
             raise SetUpError(f"{self.folder} does not work; the reason is above")
-
-
-def pip_settings(pip: Sequence[str]) -> dict[str, str]:
-    """Return the options that pip's configuration files and environment variables set. pip: pip's command."""
-    settings: dict[str, str] = {}
-    lines = _output(*pip, "config", "list").splitlines()
-    matches = [match for line in lines if (match := re.fullmatch(r"(global|install|:env:)\.([\w-]+)=(.*)", line))]
-    for section in ("global", "install", ":env:"):  # as for pip, the later one counts
-        settings |= {match[2]: str(ast.literal_eval(match[3])) for match in matches if match[1] == section}
-    return settings
 
 
 def uv_variables(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -193,7 +184,7 @@ def say(line: str) -> None:
 
 def _output(*command: str | Path) -> str:
     try:
-        process = subprocess.run(command, capture_output=True, text=True)
+        process = subprocess.run(command, env=program_variables(), capture_output=True, text=True)
     except OSError:
         return ""
     return process.stdout if process.returncode == 0 else ""

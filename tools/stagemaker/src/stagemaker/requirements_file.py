@@ -1,4 +1,8 @@
-"""Read a requirements.txt, line by line, as pip does."""
+"""Read a requirements.txt, line by line, and write its supported lines anew for pip.
+
+pip never gets the file's own text, because its syntax is wider than the supported part: a version could be a path, and
+a quoted hash could contain an option.
+"""
 
 import codecs
 import re
@@ -10,11 +14,17 @@ from functools import cached_property
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 COMMENT = re.compile(r"(^|\s+)#.*$")
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
-ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
-HASH = "--hash="
+# pip takes a requirement with such an end for a file if there is one of this name
+ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.\w+)$", re.I)
+FILE_NAME = re.compile(rf"[\w.+!-]+{ARCHIVE.pattern}", re.I)
+VERSION = re.compile(r"[=<>!~]=")
+PATH = re.compile(r"(file:)?[^\x00-\x1f\x7f:$\\]+")
+MARKER = re.compile(r'(?!.* -)[\w.,*+!<>=~"() -]*', re.ASCII)  # without strings in which pip would look for an option
+HASH = re.compile(r"--hash=(sha256|sha384|sha512):[0-9a-fA-F]+")
 OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels from the index
 
 
@@ -33,10 +43,8 @@ class RequirementLine:
     @cached_property
     def requirement(self) -> Requirement | None:
         """The parsed requirement; None for a path, a URL without a name, an option or an invalid line."""
-        try:
-            return Requirement(self.spec)
-        except (InvalidRequirement, RecursionError):
-            return None
+        parsed = _parse(self.spec)
+        return parsed if parsed is None or parsed.url else _parse(_write(parsed))  # as pip will read it
 
     @property
     def name(self) -> str:
@@ -61,22 +69,32 @@ class RequirementLine:
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)
         if address:
             return "path" if address["scheme"].lower() == "file" else "address"
-        if self.spec.endswith(ARCHIVES) or (self.requirement and self.requirement.url):
-            return "path"
-        if self.requirement:
+        if self.requirement and not self.requirement.url:
             return "package"
-        return "path" if self.spec.startswith(".") or "/" in self.spec else "invalid"
+        path = (self.requirement.url or "") if self.requirement else self.spec
+        is_path = path.startswith((".", "file:")) or "/" in path or FILE_NAME.fullmatch(path)
+        return "path" if is_path and PATH.fullmatch(path) and not VERSION.search(path) else "invalid"
 
     @property
     def has_hash(self) -> bool:
-        return any(option.startswith(HASH) for option in self.options)
+        return any(HASH.fullmatch(option) for option in self.options)
 
     @property
     def unsupported_options(self) -> list[str]:
         """The unsupported options. A package's line may have only --hash; other options need separate lines."""
         if self.kind == "package":
-            return [option for option in self.options if not option.startswith(HASH)]
+            return [option for option in self.options if not HASH.fullmatch(option)]
         return [option for option in self.options if self.spec or option not in OPTION_LINES]
+
+    @property
+    def for_pip(self) -> str:
+        """The line for pip's --requirement, written from the parsed parts.
+
+        Raises ValueError if the line is neither a package of the index nor supported options.
+        """
+        if self.kind not in ("package", "option") or self.unsupported_options:
+            raise ValueError(f"line {self.number} is neither a package from the index nor a supported option")
+        return " ".join([str(self.requirement or ""), *self.options]).strip()
 
     def __str__(self) -> str:
         return " ".join([self.spec, *self.options]).strip()
@@ -92,6 +110,31 @@ def read_requirements(content: bytes) -> list[RequirementLine]:
         if spec or options:
             lines.append(RequirementLine(number, spec, _split_options(options)))
     return lines
+
+
+def _parse(spec: str) -> Requirement | None:
+    try:
+        return Requirement(spec)
+    except (InvalidRequirement, RecursionError):
+        return None
+
+
+def _is_version(text: str) -> bool:
+    """Return whether a string is a version of PEP 440; after the operator ===, any text can stand."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return text.isascii()
+
+
+def _write(requirement: Requirement) -> str:
+    """Return a requirement that has only one meaning, or an empty string if it could have another one for pip."""
+    package = requirement.name + str(requirement.specifier)
+    versions = [specifier.version for specifier in requirement.specifier if specifier.operator == "==="]
+    if not all(map(_is_version, versions)) or any(map(ARCHIVE.search, (requirement.name, package))):
+        return ""
+    return str(requirement) if MARKER.fullmatch(str(requirement.marker or "")) else ""
 
 
 def _join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:

@@ -81,6 +81,7 @@ def test_metrics_are_curves_and_objects_and_request_are_shown(client: Client, ta
     tab.open("training", job["TrainingJobName"])
     assert "loss 4 values, last 0.25" in tab.text("figure")
     assert tab.page.locator("figure canvas").bounding_box()["width"] > 300
+    assert tab.page.locator("figure :is(a, button)").count() == 0  # nothing that could send the values elsewhere
     tab.page.get_by_text("Values", exact=True).click()
     assert [cells[1] for cells in tab.rows("loss")] == ["1", "0.5", "0.33333", "0.25"]
     objects = dict(tab.rows("Inputs and outputs"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from stagemaker_support.docker_engine import IMAGE, REPOSITORY, containers, engine
+from stagemaker_support.hostile_requirements import HOSTILE_LINES
 from stagemaker_support.job_traces import wait_until
 from stagemaker_support.simulator_client import Client, run_each_kind
 from stagemaker_support.transform_jobs import container, create_model, transform
@@ -118,6 +119,13 @@ def test_packages_missing_from_the_image_are_installed_before_the_job(client: Cl
     job = client.train("", HyperParameters=settings)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     assert "version 0.9.0" in client.log(job)
+
+
+@pytest.mark.parametrize("line", HOSTILE_LINES)
+def test_a_line_that_pip_would_read_differently_fails_the_job(client: Client, line: str) -> None:
+    source = client.source(job="", **{"requirements.txt": line})
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
+    assert job["FailureReason"].startswith("AlgorithmError: requirements.txt could not be installed: line 1: ")
 
 
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])

@@ -89,4 +89,5 @@ class Backend:
 
 
 def format_isolation(name: str, enforced: bool) -> str:
-    return name if enforced else f"{name} (jobs can read this user's files and use the network)"
+    limits = "jobs and the installation of their packages can read this user's files and use the network"
+    return name if enforced else f"{name} ({limits})"

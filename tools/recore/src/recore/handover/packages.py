@@ -44,7 +44,7 @@ def list_packages(submission: SubmissionFiles, recorded: Mapping[str, str]) -> l
     lines = [line for content in contents for line in read_requirements(content)]
     packages: dict[str, Package] = {}
     visited: set[tuple[str, str]] = set()  # packages and their extras, "" for none
-    queue = [line.requirement for line in lines if line.requirement and line.applies]
+    queue = [line.requirement for line in lines if line.requirement and line.kind == "package" and line.applies]
     queue += map(Requirement, _list_imports(submission))
     while queue:
         requirement = queue.pop(0)

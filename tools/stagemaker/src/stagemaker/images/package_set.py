@@ -21,6 +21,7 @@ from pathlib import Path
 from stagemaker.images.python_environment import PythonEnvironment, environment_in, this_python
 from stagemaker.installation import installed_version, pinned_versions
 from stagemaker.locked import hold_lock
+from stagemaker.program_variables import program_variables
 
 READY = "ready"  # a file in a complete environment, which every user of the environment keeps locked
 POLL_SECONDS = 0.2  # interval between checks of an environment that is being created
@@ -128,7 +129,7 @@ class PackageSet:
             process = subprocess.Popen(
                 command,
                 cwd="/",
-                env=os.environ | {"PYTHONSAFEPATH": "1"},
+                env=program_variables() | {"PYTHONSAFEPATH": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -189,7 +190,13 @@ def _interpreter(program: str, version: str) -> str | None:
         "import ensurepip, os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys._base_executable))"
     )
     try:
-        result = subprocess.run([program, "-I", "-c", code], capture_output=True, text=True, timeout=PYTHON_SECONDS)
+        result = subprocess.run(
+            [program, "-I", "-c", code],
+            env=program_variables(),
+            capture_output=True,
+            text=True,
+            timeout=PYTHON_SECONDS,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found_version, _, path = result.stdout.strip().partition(" ")

@@ -7,7 +7,6 @@ that it writes elsewhere go to a private layer, which is removed with the job.
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -48,6 +47,10 @@ class Bubblewrap(Isolation):
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.wrap_in_bridge([str(python.program), "-P", BRIDGE], command)
+        if sandbox.index:
+            arguments += ["--share-net"]
+            for file in map(str, sandbox.index.files):
+                arguments += ["--ro-bind-try", file, file]
         # bubblewrap starts outside the sandbox, so it must not get the job's variables: some affect the dynamic loader
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
@@ -66,8 +69,9 @@ def find_bubblewrap() -> Bubblewrap | None:
     except OSError:
         return None
     with open(filter_file), tempfile.TemporaryDirectory() as root:
-        options = ["--seccomp", str(filter_file), *_arguments(Path(root), this_python())]
-        command = [program, *options, "--", sys.executable, "-c", "import ctypes"]
+        python = this_python()  # sys.executable can contain `..`, and so folders that the sandbox lacks
+        options = ["--seccomp", str(filter_file), *_arguments(Path(root), python)]
+        command = [program, *options, "--", str(python.program), "-c", "import ctypes"]
         works = subprocess.run(command, env={}, capture_output=True, pass_fds=[filter_file]).returncode == 0
     return Bubblewrap(program) if works else None
 

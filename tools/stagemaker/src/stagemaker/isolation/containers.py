@@ -17,11 +17,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import network
+from stagemaker.isolation.package_index import PackageIndex
 from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isolation, Launch, Sandbox
 
 LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
+PIP_WHEELS = "/run/pip_wheels.py"
 NOBODY_ID = 65534
 Mounts = dict[Path, tuple[str, str]]  # for each local path, the path in the container, and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
@@ -58,6 +60,13 @@ class Docker(Isolation):
         variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
         return {name: value for name, _, value in variables if name == "PATH"}
 
+    def package_index(self, image: str) -> PackageIndex:
+        """Return settings under which pip uses those of the image, which a container has in any case."""
+        return PackageIndex({"PIP_NO_INDEX": "0", "PIP_DRY_RUN": "0"})
+
+    def pip_wheels(self) -> list[str]:
+        return ["python3", PIP_WHEELS]
+
     def training(self, image: str) -> list[str]:
         return ["train"]
 
@@ -69,6 +78,8 @@ class Docker(Isolation):
 
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
+        if sandbox.index:
+            mounts[CONTAINER / "pip_wheels.py"] = (PIP_WHEELS, "ro")
         mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared_folders.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
@@ -77,16 +88,9 @@ class Docker(Isolation):
         if sandbox.network:
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
             command = network.wrap_in_bridge(["python3", BRIDGE], command)
-        working_folder = {} if folder == "/" else {"working_dir": folder}
-        return self._make_launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
-
-    def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
-        return self._make_launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
-
-    def _make_launch(
-        self, sandbox: Sandbox, command: list[str], environment: dict[str, str], mounts: Mounts, **settings: Any
-    ) -> Launch:
+        settings = {} if folder == "/" else {"working_dir": folder}
+        if not sandbox.index:
+            settings["network_mode"] = "none"
         container = {
             "image": sandbox.image,
             # one output stream, because Docker does not preserve the order of two

@@ -13,7 +13,7 @@ from stagemaker.images import catalogue
 from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.network import Network
-from stagemaker.isolation.translation import translate_paths
+from stagemaker.isolation.package_index import PackageIndex, read_package_index
 from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.protocol.account import REGION
 
@@ -45,7 +45,8 @@ class Sandbox:
 
     folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a read-only
     folder of packages. shared_folders: other host folders, by their paths in the job. network: the settings for calling
-    the simulator, or None if the job must not call it.
+    the simulator, or None if the job must not call it. index: the index that pip_wheels.py may use; with it, and only
+    then, the command has network access.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Sandbox:
     libraries: Path | None = None
     shared_folders: dict[str, Path] = field(default_factory=dict)
     network: Network | None = None
+    index: PackageIndex | None = None
 
     @property
     def ml(self) -> Path:
@@ -75,6 +77,8 @@ class Sandbox:
         base_environment |= {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
         if self.network:
             base_environment |= self.network.environment(self.isolation.enforced)
+        if self.index:
+            base_environment |= self.index.variables
         environment = base_environment | self.isolation.environment(self) | environment
         python_path = [environment.get("PYTHONPATH")]
         if self.libraries:
@@ -134,11 +138,12 @@ class Isolation:
         """Return an explanation of how this isolation method caused a job's error message, or '' if it did not."""
         return ""
 
+    def package_index(self, image: str) -> PackageIndex:
+        return read_package_index(catalogue.family_of(image).python(image).program)
+
+    def pip_wheels(self) -> list[str]:
+        """Return the command of pip_wheels.py, without its arguments."""
+        return ["python", "-P", str(CONTAINER / "pip_wheels.py")]
+
     def make_launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         raise NotImplementedError
-
-    def make_launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return the launch of the job's Python outside its sandbox, with network access. command: its arguments."""
-        paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python(sandbox.image).program)
-        environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
-        return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

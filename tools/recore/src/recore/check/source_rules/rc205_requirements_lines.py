@@ -3,6 +3,7 @@ twice, or if a line is an option, a URL or a local path.
 
     numpy=1.26                           # pip compares with ==
     sklearn==1.9.0                       # the package of this module is scikit-learn
+    cubist===${VERSION}                  # arbitrary text is not a version
     -r more.txt                          # jobs read only requirements.txt
     -e .                                 # setup.py is not uploaded
     git+https://github.com/ada/mdl       # jobs have no network access
@@ -13,9 +14,6 @@ packages in the submission itself, such as `./mdl`, are accepted if `MANIFEST.in
 
 import posixpath
 import re
-from contextlib import suppress
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 from recore.check.container import VERSIONS
 from recore.check.rule import Finding, Findings, Location, rule
@@ -71,6 +69,8 @@ def _problem(line: RequirementLine, source: SubmissionSource) -> Problem:
         return _option_problem(line, entry)
     if line.kind == "address":
         return f"{entry!r} is a URL, but jobs have no network access", FIX
+    if line.kind == "invalid" and LOCAL_PATH.match(line.spec):
+        return f"{entry!r} is a local path, which does not exist in jobs", FIX
     if line.kind == "invalid":
         return f"{entry!r} is not a valid requirement, so jobs cannot install it", _correction(line.spec) or FIX
     if line.unsupported_options:
@@ -113,9 +113,8 @@ def _correction(line: str) -> str | None:
     """Return a fix that rewrites a conda line or a pip command as a requirement, or None if its meaning is unclear."""
     corrected_line = re.sub(r"^!?\s*(?:python3? -m )?pip3? install\s+", "", line.strip()).strip("\"'")
     corrected_line = re.sub(r"^([\w.-]+)\s*=\s*([\w.]+)(?:=\w+)?$", r"\1==\2", corrected_line)
-    with suppress(InvalidRequirement):
-        return f"write {Requirement(corrected_line)}"
-    return None
+    requirement = RequirementLine(0, corrected_line).requirement
+    return f"write {requirement}" if requirement else None
 
 
 def _path_problem(line: RequirementLine, source: SubmissionSource) -> Problem:

@@ -1,7 +1,8 @@
 """Wheels of packages that submissions require but the container lacks, fetched once for each distinct requirements.txt.
 
 No job of a submission has network access. The job that fetches wheels does, but it sees only the names of the packages
-and runs none of their code.
+and runs none of their code: its role can read the round's files, so pip gets no line of the submission's own text and
+can start no process.
 """
 
 import contextlib
@@ -15,13 +16,13 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.backends import Services
-from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
+from recore.evaluation.job_requests import PREFIX, PROCESSING, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
 from recore.evaluation.storage import list_objects, remove_objects
-from stagemaker import container_packages, read_requirements
+from stagemaker import CONTAINER, container_packages, read_requirements
 
-PROGRAM = Path(__file__).with_name("get_wheels.py")
+PROGRAM = CONTAINER / "pip_wheels.py"
 REQUIREMENTS = "requirements.txt"
 MAX_BYTES = 2 << 30  # maximum total size of a submission's wheels, which become part of its model
 
@@ -54,7 +55,7 @@ def list_packages(requirements: bytes) -> bytes:
     for line in lines:
         if line.kind not in ("package", "option") or line.unsupported_options:
             raise StepFailed(f"{REQUIREMENTS}, line {line.number}: {str(line)[:80]!r} is not a package from the index")
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line.for_pip}\n" for line in lines).encode()
 
 
 def packages_to_fetch(files: Mapping[str, bytes]) -> bytes | None:
@@ -157,7 +158,11 @@ def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, obje
         settings.role,
         settings.processing.request,
         PROGRAM.name,
-        arguments={},
+        arguments={
+            "download": "--quiet",
+            "--dest": f"{PROCESSING}/output/wheels",
+            "--requirement": f"{PROCESSING}/input/requirements/{REQUIREMENTS}",
+        },
         inputs={folder: f"{uri}/{folder}" for folder in ("code", "requirements")},
         output="wheels",
         target=f"{uri}/wheels",

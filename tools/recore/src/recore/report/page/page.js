@@ -186,7 +186,13 @@ async function draw() {
   const plots = [...document.querySelectorAll("[data-figure]")];
   if (!plots.length) return;
   await loadPlotly();
-  const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const settings = {
+    displaylogo: false,
+    showTips: false,
+    /* all buttons that there are: Plotly's own list includes one that uploads the chart's data */
+    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]],
+    plotlyServerURL: "",
+  };
   /* Always a new plot: Plotly.react would mix the ranges of axes that depend on each other with the previous ones. */
   const fit = async (plot, space, onPaper, drawn) => {
     const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, MIN_WIDTH);

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from stagemaker.program_variables import program_variables
+
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply or a job has removed permissions from it.
@@ -15,7 +17,8 @@ def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):
             return
-        with subprocess.Popen([*command, "--", str(folder)], stderr=subprocess.DEVNULL) as process:
+        command = [*command, "--", str(folder)]
+        with subprocess.Popen(command, env=program_variables(), stderr=subprocess.DEVNULL) as process:
             try:
                 check()
                 while process.poll() is None:

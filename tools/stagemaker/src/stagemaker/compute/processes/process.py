@@ -19,6 +19,7 @@ import psutil
 
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import Launch
+from stagemaker.program_variables import program_variables
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE_SECONDS = 10.0  # seconds from SIGTERM to SIGKILL
@@ -71,6 +72,7 @@ class SupervisedProcess:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(SUPERVISOR), path, str(write_end)],
+                env=program_variables(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +26,8 @@ from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.sandbox import ML, Isolation, Launch, Sandbox
 from stagemaker.locked import hold_lock
-from stagemaker.requirements_file import HASH, RequirementLine, read_requirements
+from stagemaker.requirements_file import RequirementLine, read_requirements
 
-PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
@@ -87,8 +86,9 @@ class PackageInstaller:
 
         Return None if the local Python for the image has all required packages. The same requirements are installed
         only once. Packages from the index must be wheels, so that none of their code runs in this step, which has
-        network access; packages in the source are built in a sandbox without it. instance: the limits on pip's
-        resources. folder: the folder in which pip works. Raises JobFailed or JobStopped.
+        network access but none of the host's files and variables; packages in the source are built in a sandbox without
+        network access. instance: the limits on pip's resources. folder: the folder in which pip works. Raises JobFailed
+        or JobStopped.
         """
         content = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(content) > MAX_REQUIREMENTS_BYTES:
@@ -114,14 +114,14 @@ class PackageInstaller:
             (install_folder / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(install_folder, self._isolation, image)
             run_pip = partial(_run_pip, job, log, instance)
-            with log.replacing_path(sandbox.ml, ML):  # with a network, pip runs outside the sandbox
+            with log.replacing_path(sandbox.ml, ML):  # without a sandbox, pip prints local paths
                 if index_lines:
                     _install_from_index(index_lines, sandbox, run_pip)
                 if local_paths:
                     # pip finds the source at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
-                    command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local_paths]
-                    run_pip(sandbox.make_launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
+                    command = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{ML}/packages"]
+                    run_pip(sandbox.make_launch([*command, *local_paths], {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a symbolic link
@@ -133,14 +133,15 @@ class PackageInstaller:
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
     """Install exactly the packages that pip reports as missing from the container, with the hashes that pip checked."""
-    pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
+    isolation = sandbox.isolation
+    sandbox = replace(sandbox, index=isolation.package_index(sandbox.image))
 
     def run(lines: Iterable[str], *options: str) -> None:
         (sandbox.ml / "requirements.txt").write_text("\n".join(lines))
-        command = [*pip, *options, "--requirement", f"{ML}/requirements.txt"]
-        run_pip(sandbox.isolation.make_launch_with_network(sandbox, command))
+        command = [*isolation.pip_wheels(), "install", "--quiet", *options, "--requirement", f"{ML}/requirements.txt"]
+        run_pip(sandbox.make_launch(command, {"PIP_CACHE_DIR": f"{ML}/cache"}))  # for both runs
 
-    run(map(str, lines), "--dry-run", "--report", f"{ML}/report.json")
+    run((line.for_pip for line in lines), "--dry-run", "--report", f"{ML}/report.json")
     plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
     with_hashes = any(line.has_hash for line in lines)
     if plan:
@@ -150,7 +151,7 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 def _pin(item: dict[str, Any], with_hash: bool) -> str:
     pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
     hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {}) if with_hash else {}
-    return " ".join([pin, *(f"{HASH}{name}:{value}" for name, value in hashes.items())])
+    return " ".join([pin, *(f"--hash={name}:{value}" for name, value in hashes.items())])
 
 
 def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:

@@ -1,0 +1,79 @@
+"""Run pip so that it can install or download wheels, but cannot build packages: `python pip_wheels.py install ...`.
+
+A build runs the package's code, here with network access. pip would build a package whose source archive is the only
+file on an index, or is named by the URL in another package's metadata. With this program, pip cannot start processes.
+
+In its messages, the values of settings that say where packages come from are hidden, because they can contain
+credentials: pip hides only a password in a URL, not, for example, a token in its path. The program uses only the
+standard library, because any image can run it.
+"""
+
+import ast
+import os
+import re
+import runpy
+import subprocess
+import sys
+import threading
+
+SETTING = re.compile(r"[^.]*\.(?:(?:extra-)?index-url|find-links|proxy)=(.*)")
+URL = re.compile(r"\w+://(?:[^/@]*@)?([^/?#]+)(/[^/?#]+)?")  # a URL's host, and the beginning of its path
+HIDDEN = "***"
+STARTS = ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
+
+
+def main() -> None:
+    secrets = make_pattern(list_settings())
+    output = os.dup(1)
+    read_end, write_end = os.pipe()
+    for descriptor in (1, 2):
+        os.dup2(write_end, descriptor)
+    os.close(write_end)
+    thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets))
+    thread.start()
+    sys.addaudithook(forbid_processes)
+    sys.argv[2:2] = ["--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    try:
+        runpy.run_module("pip", run_name="__main__", alter_sys=True)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+        thread.join()
+
+
+def list_settings() -> "list[str]":
+    """Return the values of pip's settings that say where packages come from, from files and environment variables."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    matches = filter(None, map(SETTING.fullmatch, lines))
+    return [value for match in matches for value in str(ast.literal_eval(match[1])).split()]
+
+
+def make_pattern(values: "list[str]") -> "re.Pattern[str]":
+    """Return a pattern for what must not be printed: the values, all URLs on the same hosts, paths that begin like
+    theirs, and the query of any URL, which can be a signature.
+    """
+    urls = [match for match in map(URL.match, values) if match]
+    patterns = [rf"(?<![\w./-]){re.escape(value)}(?![\w-])" for value in sorted(values, key=len, reverse=True)]
+    patterns += [rf"(?:[^\s/@]*@)?{re.escape(url[1])}/[^\s'\")]*" for url in urls]
+    patterns += [rf"(?<![\w./-]){re.escape(url[2])}(?![\w-])[^\s'\")]*" for url in urls if url[2]]
+    return re.compile("|".join([*patterns, r"(?<=\?)[^\s'\")]*=[^\s'\")]*"]))
+
+
+def copy_lines(source: int, target: int, secrets: "re.Pattern[str]") -> None:
+    with os.fdopen(source, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            rest = secrets.sub(HIDDEN, line).encode()
+            while rest:
+                rest = rest[os.write(target, rest) :]
+
+
+def forbid_processes(event: str, arguments: "tuple[object, ...]") -> None:
+    if event in STARTS:
+        raise PermissionError(f"packages are installed only from wheels, so pip must not start a process ({event})")
+
+
+if __name__ == "__main__":
+    main()

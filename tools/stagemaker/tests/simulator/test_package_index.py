@@ -1,0 +1,205 @@
+"""The step that installs a job's requirements: which lines reach pip, and what pip and a hostile index can do there."""
+
+import functools
+import http.server
+import io
+import json
+import os
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stagemaker_support.endpoints import Endpoints
+from stagemaker_support.hostile_requirements import HOSTILE_LINES
+from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
+from stagemaker_support.simulator_client import IMAGE, Client
+
+from stagemaker.compute.processes.process import SupervisedProcess
+from stagemaker.isolation.package_index import PackageIndex
+from stagemaker.isolation.sandbox import Sandbox
+from stagemaker.program_variables import REASONS, program_variables
+from stagemaker.server import Simulator
+
+TOKEN = "t0ken-of-the-index"
+SECRET = "secret-of-the-host"
+# a build backend whose import leaves a trace
+BACKEND = 'open({trace!r}, "w").close()\nraise SystemExit("was built")\n'
+PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+class Index:
+    """A package index that requires a token in the path. trace: the file that exists once anything was built."""
+
+    def __init__(self, folder: Path) -> None:
+        self.trace = folder / "trace"
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}/{TOKEN}"
+        packages = folder / TOKEN / "packages"
+        packages.mkdir(parents=True)
+        (packages / "evil-1.0.tar.gz").write_bytes(self._archive())
+        (packages / "wrapped-1.0-py3-none-any.whl").write_bytes(
+            make_wheel("wrapped", f"Requires-Dist: evil @ {self.address}/packages/evil-1.0.tar.gz\n")
+        )
+        for file in packages.iterdir():
+            page = folder / TOKEN / "simple" / file.name.partition("-")[0] / "index.html"
+            page.parent.mkdir(parents=True)
+            page.write_text(f'<a href="../../packages/{file.name}">{file.name}</a>')
+
+    def _archive(self) -> bytes:
+        archive = io.BytesIO()
+        files = {"PKG-INFO": "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n", "pyproject.toml": PROJECT}
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            for name, content in (files | {"backend.py": BACKEND.format(trace=str(self.trace))}).items():
+                member = tarfile.TarInfo(f"evil-1.0/{name}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content.encode()))
+        return archive.getvalue()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def make_wheel(name: str, metadata: str) -> bytes:
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as file:
+        information = f"{name}-1.0.dist-info"
+        file.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}")
+        file.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{information}/RECORD", "")
+    return wheel.getvalue()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    index = Index(tmp_path)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/simple")
+    monkeypatch.setenv("HOST_SECRET", SECRET)
+    thread = threading.Thread(target=index.server.serve_forever)
+    thread.start()
+    yield index
+    index.server.shutdown()
+    thread.join()
+    index.server.server_close()
+
+
+def train(client: Client, requirements: str) -> tuple[str, str]:
+    """Run a training job with these requirements. Return its failure reason and its log."""
+    source = client.source(**{"job.py": "print('trained')", "requirements.txt": requirements})
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
+    return job.get("FailureReason", ""), client.log(job)
+
+
+@pytest.mark.parametrize("line", HOSTILE_LINES)
+def test_a_line_that_pip_would_read_differently_fails_the_job(client: Client, index: Index, line: str) -> None:
+    reason, log = train(client, f"numpy\n{line}\n")
+    assert reason.startswith("AlgorithmError: requirements.txt could not be installed: line 2: ")
+    assert SECRET not in reason + log
+    assert not index.trace.exists()
+
+
+def test_an_endpoint_with_such_a_line_does_not_start(endpoints: Endpoints, index: Index) -> None:
+    source = endpoints.client.source(**{"inference.py": "", "requirements.txt": HOSTILE_LINES[2]})
+    reason = endpoints.failure_reason(endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source}))
+    assert "requirements.txt could not be installed: line 1: " in reason
+    assert not index.trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "part_of_reason"),
+    [("wrapped==1.0", "must not start a process"), ("evil==1.0", "No matching distribution found for evil==1.0")],
+)
+def test_a_source_archive_is_not_built_and_the_token_of_the_index_is_hidden(
+    any_client: Client, index: Index, line: str, part_of_reason: str
+) -> None:
+    reason, log = train(any_client, line)
+    assert part_of_reason in reason + log
+    assert TOKEN not in reason + log
+    assert SECRET not in reason + log
+    assert not index.trace.exists()
+
+
+def test_a_token_is_hidden_if_the_index_cannot_be_reached(
+    client: Client, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://user:{SECRET}@127.0.0.1:9/{TOKEN}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    reason, log = train(client, "anything==1.0")
+    assert "No matching distribution found for anything==1.0" in reason
+    assert "***" in log
+    assert TOKEN not in reason + log
+    assert SECRET not in reason + log
+
+
+SHOW_VIEW = """
+import json, os, sys
+print(json.dumps({"variables": dict(os.environ), "files": [path for path in sys.argv[1:] if os.path.exists(path)]}))
+"""
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_what_starts_where_pip_runs_gets_none_of_the_hosts_variables(
+    isolation: str, index: Index, tmp_path: Path
+) -> None:
+    with Simulator(isolation=isolation) as simulator:
+        method = simulator.isolation
+        (tmp_path / "install/ml").mkdir(parents=True)
+        sandbox = Sandbox(tmp_path / "install", method, IMAGE, index=method.package_index(IMAGE))
+        private_files = [__file__, str(tmp_path / TOKEN), "/opt/ml"]
+        launch = sandbox.make_launch(["python", "-c", SHOW_VIEW, *private_files], {})
+        process = SupervisedProcess(launch, tmp_path)
+        view = json.loads(process.output.read())
+        process.wait()
+    assert SECRET not in view["variables"].values()
+    assert view["variables"]["PIP_INDEX_URL"] == f"{index.address}/simple"
+    if isolation == "required":
+        assert view["files"] == ["/opt/ml"]
+
+
+@needs_sandbox
+def test_pip_can_read_the_local_files_that_its_settings_name(
+    client: Client, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "local-1.0-py3-none-any.whl").write_bytes(make_wheel("local", ""))
+    (tmp_path / "constraints.txt").write_text("local==1.0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
+    monkeypatch.setenv("PIP_CONSTRAINT", "constraints.txt")
+    assert train(client, "local\n")[0] == ""
+
+
+def test_credentials_of_an_index_come_from_the_users_netrc(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login ada password p@{SECRET}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with Simulator(isolation="off") as simulator:
+        variables = simulator.isolation.package_index(IMAGE).variables
+    host = f"127.0.0.1:{index.server.server_port}"
+    assert variables["PIP_INDEX_URL"] == f"http://ada:p%40{SECRET}@{host}/{TOKEN}/simple"
+
+
+def test_a_sandbox_has_a_network_only_for_an_index(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "ml").mkdir()
+    sandbox = Sandbox(tmp_path, client.simulator.isolation, IMAGE)
+    launches = [sandbox.make_launch(["env"], {}), replace(sandbox, index=PackageIndex({})).make_launch(["env"], {})]
+    expected = [False, True] if client.simulator.isolation_enforced else [False, False]
+    assert ["--share-net" in (launch.bubblewrap or []) for launch in launches] == expected
+
+
+def test_other_programs_get_a_list_of_variables() -> None:
+    host = {"PATH": "/bin", "HOME": "/h", "https_proxy": "p", "PIP_INDEX_URL": "i", "DOCKER_HOST": "d", "LC_ALL": "C"}
+    secrets = {"AWS_SECRET_ACCESS_KEY": SECRET, "GITHUB_TOKEN": SECRET, "PATHS": SECRET, "LD_PRELOAD": SECRET}
+    assert program_variables(host | secrets) == host
+    assert all(reason for reason in REASONS.values())
