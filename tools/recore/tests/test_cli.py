@@ -3,16 +3,14 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 from recore_support.command import recore, recore_process
 from support.checkout import ROOT, environment
 
-from recore.cli import OneLineErrors, main
+from recore.cli import main
 
 COMMANDS = sorted(main.commands)
 
@@ -182,17 +180,6 @@ def test_old_pythons_can_read_what_is_imported_before_their_version_is_checked()
             ast.parse((ROOT / f"tools/{package}/src/{package}/{name}").read_text(), feature_version=(3, 8))
     supported = ROOT / "tools/stagemaker/src/stagemaker/supported.py"
     ast.parse(supported.read_text(), feature_version=(3, 8))
-
-
-def test_an_interrupt_between_two_steps_of_a_wait_ends_with_one_line() -> None:
-    def wait() -> None:
-        with (lock := threading.Lock()):
-            lock.release()  # as threading.Condition.wait does before it waits
-            raise KeyboardInterrupt
-
-    group = OneLineErrors("recore", {"wait": click.Command("wait", callback=wait)})
-    result = CliRunner().invoke(group, ["wait"])
-    assert (result.exit_code, result.stderr) == (130, "recore: interrupted\n")
 
 
 def test_debug_shows_the_traceback() -> None:

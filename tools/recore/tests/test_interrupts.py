@@ -1,13 +1,16 @@
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from recore_support.run_command import file_options
-from recore_support.tiny_submission import stub
+from recore_support.tiny_submission import stub, write
+from stagemaker_support.job_traces import wait_until
 from support.checkout import ROOT, environment
 
 from recore.cli import main
@@ -31,7 +34,7 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "new": [folder / "new"],
         "new-challenge": [folder / "new", "--targets", folder / "given/targets.csv"],
         "explore": [public, "--out", folder / "explore.html"],
-        "validate": [submission, "--public", public, "--out", folder / "validate.html"],
+        "validate": [ROOT, "--public", public, "--out", folder / "validate.html"],
         "run": [submission, "--public", public, "--out", folder / "run"],
         "judge": [submission, *file_options(sample, allow_unsandboxed=False), "--out", folder / "judged"],
         "split": [public, "--holes", 0.5, "--out", folder / "data"],
@@ -126,79 +129,107 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
     assert outcome(process, tmp_path)[0] == 0
 
 
-def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text(
-        "import signal\nsignal.raise_signal(2)\nfor _ in range(10 ** 6): pass\ndone = 1\n"
-    )
+def run_program(program: str, folder: Path) -> tuple[list[str], str]:
+    """Run a program, and return the lines on stdout, and stderr."""
+    variables, command = environment() | {"PYTHONPATH": str(folder)}, [sys.executable, "-c", program]
+    result = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, timeout=120)
+    return result.stdout.splitlines(), result.stderr
+
+
+def test_a_signal_in_a_library_is_not_lost_and_interrupts_the_next_wait(tmp_path: Path) -> None:
+    """NumPy ignores exceptions of __len__, a destructor's are not raised, and a Condition's lock could be lost."""
+    (tmp_path / "slow.py").write_text("import signal\nsignal.raise_signal(15)\ndone = 1\n")
     program = """
-import signal, sys, time
+import concurrent.futures, signal, sys, threading, numpy
 from stagemaker import interrupts
 
 class Loud:
+    def __len__(self):
+        signal.raise_signal(2)
+        return 2
+    def __getitem__(self, number):
+        return [1, 2][number]
     def __del__(self):
         signal.raise_signal(2)
 
-for what in ("import", "destructor"):
+def call(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == "_release_save":  # of a Condition that begins to wait
+        sys.setprofile(None)
+        signal.raise_signal(2)
+
+def wait_for_thread():
+    sys.setprofile(call)
+    concurrent.futures.wait([concurrent.futures.Future()], 0.01)
+
+def import_slow():
+    import slow
+    print(slow.done)
+
+for work in (lambda: numpy.array([Loud()]), Loud, wait_for_thread, import_slow):
     try:
-        with interrupts.raise_on_signal():
-            if what == "import":
-                import slow
-            else:
-                Loud()
-            time.sleep(60)
+        with interrupts.listen("test"):
+            work()
+            print("complete")
+            interrupts.sleep(60)
     except KeyboardInterrupt:
-        print(what, sys.modules["slow"].done)
+        print("interrupted")
 try:
-    with interrupts.raise_on_signal(), interrupts.defer():
+    with interrupts.listen("test"):
         signal.raise_signal(2)
-        print("complete")
 except KeyboardInterrupt:
-    print("deferred")
-try:
-    with interrupts.raise_on_signal(), interrupts.defer():
-        signal.raise_signal(2)
-        raise ValueError
-except KeyboardInterrupt:
-    print("deferred with an error")
-
-class Ends:
-    def __enter__(self):
-        signal.raise_signal(2)
-        print("entered")
-    def __exit__(self, *_):
-        signal.raise_signal(2)
-        print("left")
-
-try:
-    with interrupts.raise_on_signal(), interrupts.defer_at_both_ends(Ends):
-        print("never")
-except KeyboardInterrupt:
-    print("interrupted")
+    print("interrupted at the end")
 """
-    variables = environment() | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-c", program]
-    result = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
-    assert (result.stdout.splitlines(), result.stderr) == ([*lines, "entered", "left", "interrupted"], "")
+    complete = ["complete", "interrupted"]
+    assert run_program(program, tmp_path) == ([*complete * 3, "1", *complete, "interrupted at the end"], "")
 
 
-def test_a_command_that_takes_long_to_stop_says_so() -> None:
+def test_another_signal_ends_a_command_that_does_not_respond(tmp_path: Path) -> None:
     program = """
-import signal, time
+import hashlib
 from stagemaker import interrupts
-
-for seconds in (0, 30):
-    try:
-        with interrupts.raise_on_signal(f"waiting {seconds}"), interrupts.defer():
-            signal.raise_signal(2)
-            signal.raise_signal(2)
-            time.sleep(seconds)
-    except KeyboardInterrupt:
-        pass
+with interrupts.listen("test"):
+    print("begins", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # in compiled code
 """
-    with subprocess.Popen([sys.executable, "-c", program], env=environment(), stderr=subprocess.PIPE) as process:
-        assert process.stderr.readline() == b"waiting 30\n"
-        process.kill()
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout.readline() == b"begins\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr.readline() == b"test: stopping, please wait, or press Ctrl-C again\n"
+            process.send_signal(signal.SIGINT)
+            assert (process.wait(60), process.stderr.read()) == (130, b"test: interrupted\n")
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("step", ["preprocess", pytest.param("fit", marks=pytest.mark.slow)])
+def test_a_signal_to_all_processes_of_validate_ends_them(step: str, tmp_path: Path, sample: Path) -> None:
+    """As Ctrl-C in a terminal, or `timeout`: a worker's interrupt must not be reported as the submission's failure."""
+    begun = tmp_path / "begun"
+    parameters = {"preprocess": "file", "fit": "inputs, targets, groups"}[step]
+    wait = f"def {step}({parameters}):\n    open({str(begun)!r}, 'w')\n    while True:\n        time.sleep(600)\n"
+    scripts = {"preprocess": (ROOT / "preprocess.py").read_text(), "fit": "def fit(inputs, targets, groups): pass\n"}
+    scripts[step] = f"import time\n{wait}"
+    submission = write(tmp_path / "given/mine", {"preprocess.py": scripts["preprocess"], "train.py": scripts["fit"]})
+    (tmp_path / "tmp").mkdir()
+    command = ["validate", submission, "--public", sample / "public/public.csv.gz", "--out", tmp_path / "page.html"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recore", *map(str, command)],
+        cwd=ROOT,
+        env=environment() | {"TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: begun.exists() or process.poll() is not None)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    status, lines, leftovers = outcome(process, tmp_path)
+    assert (status, lines[-1], leftovers) == (130, LINE, ["begun"])
+    assert not psutil.wait_procs(workers, timeout=60)[1]
 
 
 def test_an_interrupt_leaves_no_temporary_file(tmp_path: Path, sample: Path) -> None:

@@ -132,7 +132,7 @@ INTERRUPTING_PROGRAM = """
 import signal, sys
 
 def interrupt(frame, event, argument):
-    if event == "call" and frame.f_code.co_name in ("make_record", "write_record", "keep"):
+    if event == "call" and frame.f_code.co_name in ("make_record", "write_record", "finish"):
         print(frame.f_code.co_name, file=sys.stderr)
         signal.raise_signal(signal.SIGINT)
 
@@ -149,7 +149,7 @@ def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, samp
     command = [sys.executable, "-c", INTERRUPTING_PROGRAM, "run", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()
-    assert {"make_record", "write_record", "keep"} <= set(lines)
+    assert {"make_record", "write_record", "finish"} <= set(lines)
     assert lines[-1] == f"recore: interrupted; jobs stopped; the results so far are in {out}"
     assert result.returncode == 130
     assert os.listdir(out.parent) == ["mine"]

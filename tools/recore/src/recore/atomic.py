@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stagemaker import interrupts, locked
+from stagemaker import locked
 
 
 @contextlib.contextmanager
@@ -13,7 +13,7 @@ def replace_paths(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each of `paths`. When the context exits, the files and folders there replace `paths`.
 
     After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a
-    file is replaced in one step, but a folder must first be moved away. Interrupts are deferred during the replacement.
+    file is replaced in one step, but a folder must first be moved away.
     Missing parent folders are created, and temporary files of killed processes are removed.
     """
     parent = paths[0].absolute().parent
@@ -23,8 +23,7 @@ def replace_paths(*paths: Path) -> Iterator[list[Path]]:
     old_paths = [temporary / f"old-{number}" for number in range(len(paths))]
     try:
         yield new_paths
-        with interrupts.defer():
-            _rename(paths, new_paths, old_paths)
+        _rename(paths, new_paths, old_paths)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         lock.close()

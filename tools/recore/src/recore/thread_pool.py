@@ -1,9 +1,10 @@
-"""A thread pool for code whose threads may call pyarrow."""
+"""A thread pool for code whose threads may call pyarrow, and waits that an interrupt ends."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from stagemaker import interrupts
+
+POLL_SECONDS = 0.2  # between checks for interrupts
 
 
 class ThreadPool(ThreadPoolExecutor):
@@ -17,7 +18,18 @@ class ThreadPool(ThreadPoolExecutor):
 
         super().__init__(threads, name)
 
-    def submit[**P, T](self, function: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
-        """Submit a call. Interrupts are deferred, so that the pool cannot lose track of a thread that just started."""
-        with interrupts.defer():
-            return super().submit(function, *arguments, **options)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more calls, and wait for the threads. An interrupt ends the wait, but not the threads."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+        for thread in self._threads if wait else ():
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                interrupts.check()
+
+
+def result_of[T](future: Future[T]) -> T:
+    """Wait for a future and return its result. An interrupt ends the wait."""
+    while not future.done():
+        wait([future], POLL_SECONDS)
+        interrupts.check()
+    return future.result()

@@ -183,7 +183,7 @@ def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
         if step.seconds is None:  # it begins
             os.kill(os.getpid(), signal.SIGINT)
 
-    with interrupts.raise_on_signal(), pytest.raises(KeyboardInterrupt):
+    with interrupts.listen("test"), pytest.raises(KeyboardInterrupt):
         judge(slow, waits, jobs=1, watch=interrupt)
     assert list((tmp_path / "judged").iterdir()) == []
     assert [entry.result for entry in judge.entries] == ["not judged: interrupted"] * 2

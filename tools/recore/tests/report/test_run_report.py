@@ -362,12 +362,16 @@ def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Pat
     (tmp_path / "slow/plotly/__init__.py").touch()
     (tmp_path / "slow/plotly/graph_objects.py").write_text(
         f"""
-import time
+import os, time
 
 class Figure:
     def __init__(self, *_, **__):
         open({str(begun_file)!r}, 'w')
-        time.sleep(60)
+        while os.path.exists({str(begun_file)!r}):
+            time.sleep(0.01)
+
+    def __getattr__(self, name):
+        return lambda *_, **__: self
 """
     )
     out = tmp_path / "runs/mine"
@@ -377,6 +381,7 @@ class Figure:
         assert interrupted_run.process.poll() is None, interrupted_run.stderr
         time.sleep(0.1)
     interrupted_run.process.send_signal(signal.SIGINT)
+    begun_file.unlink()
     assert interrupted_run.end() == (0, [])
     assert "recore: report failed: interrupted" in interrupted_run.stderr
     names = "logs model.tar.gz predictions run.json score.py scores".split()

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -126,7 +125,7 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     from stagemaker.protocol.account import ROLE_ARN
 
     # before the slow import of the simulator, so that nobody reads a killed simulator's variables
-    with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
+    with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as simulator:
         lines = [f"unset {name}" for name in simulator.conflicting_variables()]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
         output = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
@@ -141,8 +140,9 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
             f"PYTHONPATH can pass role='{ROLE_ARN}' instead",
             err=True,
         )
-        while _next(signals, 1) is None:  # a signal that another thread received is handled when this one wakes up
-            pass
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                interrupts.sleep(3600)
     click.echo("stagemaker: the simulator and its jobs have stopped", err=True)
 
 
@@ -159,27 +159,20 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
       stagemaker exec -- python houses.py
       stagemaker exec --state simulated -- bash
     """
-    with _simulator(settings) as (simulator, signals):
+    with _simulator(settings) as simulator:
         _print_status(simulator, settings)
         environment = {name: os.environ[name] for name in os.environ.keys() - simulator.conflicting_variables()}
-        if not signals.empty():  # a signal arrived before the command started
-            raise KeyboardInterrupt
+        interrupts.check()
         try:
             process = subprocess.Popen(command, env=environment | simulator.variables(), close_fds=False)
         except (FileNotFoundError, PermissionError) as error:
             click.echo(f"stagemaker: {command[0]}: {error.strerror}", err=True)
             raise SystemExit(127 if isinstance(error, FileNotFoundError) else 126) from None  # as a shell does
         while (status := process.poll()) is None:
-            number = _next(signals, 0.05)
+            number = interrupts.take(0.05)
             if number and not (number == signal.SIGINT and _has_terminal()):
                 process.send_signal(number)
     raise SystemExit(status if status >= 0 else 128 - status)
-
-
-def _next(signals: "SimpleQueue[int]", seconds: float) -> int | None:
-    with contextlib.suppress(Empty):
-        return signals.get(timeout=seconds)
-    return None
 
 
 def _has_terminal() -> bool:
@@ -195,20 +188,17 @@ def _has_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _simulator(settings: dict[str, Any]) -> Iterator[tuple["Simulator", "SimpleQueue[int]"]]:
-    """Run a simulator. Yield the simulator and a queue of the signals that ask it to stop."""
+def _simulator(settings: dict[str, Any]) -> Iterator["Simulator"]:
+    """Run a simulator. Raises KeyboardInterrupt if a signal arrives before it is ready."""
     from stagemaker import Simulator
 
     tmpdir, used = os.environ.get("TMPDIR"), tempfile.gettempdir()
     if tmpdir and Path(tmpdir).resolve() != Path(used).resolve():
         click.echo(f"stagemaker: TMPDIR ({tmpdir}) is not writable; using {used} instead", err=True)
-    signals: SimpleQueue[int] = SimpleQueue()
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
-    handled = interrupts.handle_with(lambda number, _: signals.put(number), ignored=(signal.SIGINT,))
-    with handled, Simulator(**settings) as simulator:
-        if not signals.empty():  # a signal arrived before the simulator was ready
-            raise KeyboardInterrupt
-        yield simulator, signals
+    with interrupts.record(signal.SIGINT), Simulator(**settings) as simulator:
+        interrupts.check()
+        yield simulator
 
 
 def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
@@ -277,7 +267,7 @@ def setup(images: tuple[str, ...]) -> None:
     failed = False
     for packages in dict.fromkeys(selected_sets):
         try:
-            packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True))
+            packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True), interrupts.check)
         except OSError as error:
             failed = True
             click.echo(f"stagemaker: {error}", err=True)
@@ -303,6 +293,7 @@ def clean(include_needed: bool) -> None:
 
     has_removed = False
     for folder, is_removed in remove_environments(include_needed):
+        interrupts.check()
         has_removed = True
         click.echo(f"{folder}: {'removed' if is_removed else 'kept, because it is in use or being created'}")
     if not has_removed:
@@ -319,7 +310,7 @@ def run() -> int:
 
     try:
         require_working_directory()
-        with interrupts.raise_on_signal():
+        with interrupts.listen("stagemaker"):
             return int(main(standalone_mode=False) or 0)
     except KeyboardInterrupt:
         message, status = interrupts.line("stagemaker"), interrupts.STATUS

@@ -3,13 +3,13 @@
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from stagemaker import interrupts
 from stagemaker.protocol.account import arn
 
 POLL_SECONDS = 0.5  # interval between requests for new log lines
@@ -163,7 +163,7 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
                 click.echo(event["message"])
             if is_last:
                 break
-            time.sleep(POLL_SECONDS)
+            interrupts.sleep(POLL_SECONDS)
             description = kind.describe(sagemaker, name) or {f"{kind.member}Status": "Deleted"}
     if reason := description.get("FailureReason"):
         subject = "" if description[f"{kind.member}Status"] == "Failed" else "the last update of "

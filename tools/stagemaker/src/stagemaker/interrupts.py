@@ -1,31 +1,34 @@
-"""Make SIGINT, SIGTERM and SIGHUP interrupt a command, which cleans up, prints one line and exits with status 130.
+"""Let SIGINT, SIGTERM and SIGHUP stop a command where it can stop: at calls of `check` and `sleep`.
 
-An ignored signal, such as SIGHUP under nohup, stays ignored. Only the main thread is interrupted: in other threads,
-`defer` and `allow` do nothing. This file imports no slow module, because a command imports it first.
+A handler that raised an exception would raise it anywhere, and a library can lose it or break. Here, handlers only
+record the signal; the command's loops and waits call `check` or `sleep`, which raise KeyboardInterrupt. An ignored
+signal, such as SIGHUP under nohup, stays ignored. This file imports no slow module, because a command imports it first.
 """
 
 import atexit
 import os
+import select
 import signal
 import sys
-from _thread import LockType, allocate_lock, get_ident, start_new_thread
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import TypeVar
-
-T = TypeVar("T")
 
 STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOTICE_SECONDS = 0.5  # a command that has not stopped by then says that it is stopping
-RETRY_SECONDS = 0.02  # interval between attempts to interrupt an import
+POLL_SECONDS = 0.1  # between checks for signals while waiting
+# A command that has not stopped after NOTICE_SECONDS says that it is stopping. The process ends if it does not respond
+# to the first signal within MAX_SECONDS, for example during a long computation, or to a later one in NOTICE_SECONDS.
+NOTICE_SECONDS, MAX_SECONDS = 0.5, 30.0
+END, RECORDED = 0, 255  # bytes for the watcher; other bytes are the numbers of signals
 
-_MAIN_THREAD = get_ident()  # the one that imports this file first
-_deferring = False  # whether the innermost context is `defer` and not `allow`
-_pending = False  # whether a signal has arrived meanwhile
-_notice = ""  # printed if the command does not stop at once; empty once a signal has arrived
-_end_lock: LockType  # released when the command has stopped
+_signals: SimpleQueue[int] = SimpleQueue()  # recorded and not taken yet
+_watcher = -1  # descriptor of a pipe to the watcher
+_is_stopping = False  # whether KeyboardInterrupt has been raised
+_never = threading.Event()
 
 
 def line(program: str) -> str:
@@ -36,136 +39,111 @@ def line(program: str) -> str:
 def end_at_once(program: str) -> None:
     """Make signals end this process immediately until the command has ended, and then ignore them."""
 
-    def end(signum: int, frame: FrameType | None) -> None:
-        os.write(2, f"{line(program)}\n".encode())
-        os._exit(STATUS)
-
     def ignore() -> None:
         for signum in SIGNALS:
             signal.signal(signum, signal.SIG_IGN)
 
     for signum in _active_signals():
-        signal.signal(signum, end)
+        signal.signal(signum, lambda *_: _end(program))
     atexit.register(ignore)  # functions that are registered first are called last
 
 
 @contextmanager
-def handle_with(
-    handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
-) -> Iterator[None]:
-    """Within the context, let a function handle the signals, including one deferred by `raise_on_signal`.
+def listen(program: str) -> Iterator[None]:
+    """Within the context, record signals for `check`, `sleep` and `take`. At its end, call `check`.
 
-    ignored: the signals to handle even if they were ignored before.
+    If the command does not stop soon, a line on stderr says that it is stopping; another signal then ends the wait.
     """
-    handlers = {signum: signal.signal(signum, handler) for signum in {*_active_signals(), signal.SIGALRM, *ignored}}
+    global _is_stopping, _watcher
+    old_watcher, _is_stopping = _watcher, False
+    read_end, _watcher = os.pipe()
+    os.set_blocking(_watcher, False)
+    thread = threading.Thread(target=_watch, args=(read_end, program), name="signals", daemon=True)
+    thread.start()
+    old_descriptor = signal.set_wakeup_fd(_watcher, warn_on_full_buffer=False)
     try:
-        yield
-    finally:
-        for signum, old_handler in handlers.items():
-            signal.signal(signum, old_handler)
-
-
-@contextmanager
-def raise_on_signal(notice: str = "") -> Iterator[None]:
-    """Within the context, raise KeyboardInterrupt when a signal arrives or, during an import, after the import.
-
-    An interrupted import could end with a different exception, or without some of its own imports. notice: a line
-    for stderr if the context does not end soon after a signal.
-    """
-    global _notice, _end_lock
-    _notice, _end_lock = notice, allocate_lock()
-    _end_lock.acquire()
-    old_hook = sys.unraisablehook
-    sys.unraisablehook = lambda error: _repeat(error, old_hook)
-    with handle_with(_interrupt):
-        try:
+        with record(*_active_signals()):
             yield
-        finally:
-            _notice = ""
-            _end_lock.release()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            sys.unraisablehook = old_hook
-
-
-def defer() -> AbstractContextManager[None]:
-    """Defer interrupts within a `raise_on_signal` context until this context ends, even if it ends with an error."""
-    return _set_deferring(True)
-
-
-def allow() -> AbstractContextManager[None]:
-    """Allow interrupts in a `defer` context, and raise an interrupt that was deferred."""
-    return _set_deferring(False)
+    finally:
+        signal.set_wakeup_fd(old_descriptor)
+        os.write(_watcher, bytes([END]))
+        thread.join()
+        os.close(_watcher)
+        os.close(read_end)
+        _watcher = old_watcher
+        check()
 
 
 @contextmanager
-def defer_at_both_ends(make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
-    """Enter a context manager so that no interrupt is raised while it is created, entered or exited."""
-    exit_stack = ExitStack()
+def record(*signums: signal.Signals) -> Iterator[None]:
+    """Within a `listen` context, record these signals, too, even if they were ignored before."""
+    handlers = {signum: signal.signal(signum, _record) for signum in signums}
     try:
-        with defer():
-            value = exit_stack.enter_context(make())
-        yield value
-    finally:
-        with defer():
-            exit_stack.close()
-
-
-@contextmanager
-def _set_deferring(deferring: bool) -> Iterator[None]:
-    global _deferring
-    if get_ident() != _MAIN_THREAD:
-        yield
-        return
-    old_deferring, _deferring = _deferring, deferring
-    try:
-        _raise_pending()
         yield
     finally:
-        _deferring = old_deferring
-        _raise_pending()
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
 
 
-def _raise_pending() -> None:
-    global _pending
-    if _pending and not _deferring:
-        _pending = False
+def check() -> None:
+    """Raise KeyboardInterrupt if a signal has arrived since the last one. Only the main thread is interrupted."""
+    global _is_stopping
+    if threading.current_thread() is threading.main_thread() and take():
+        while take():
+            pass  # several signals, for example from a terminal and from a parent process, are one interrupt
+        _is_stopping = True
         raise KeyboardInterrupt
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    global _pending, _notice
-    if _notice:
-        start_new_thread(_print_notice, (_notice, _end_lock))
-        _notice = ""
-    if _deferring:
-        _pending = True
-    elif _is_import(frame):
-        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
-    else:
-        raise KeyboardInterrupt
+def sleep(seconds: float, until: threading.Event = _never) -> None:
+    """Wait for a time in seconds, or until an event is set. Raises KeyboardInterrupt like `check` while waiting."""
+    deadline = time.monotonic() + seconds
+    check()
+    while (remaining := deadline - time.monotonic()) > 0 and not until.wait(min(remaining, POLL_SECONDS)):
+        check()
 
 
-def _print_notice(notice: str, end_lock: LockType) -> None:
-    """Print a line unless the command stops soon. Runs in a thread, because the signal may have interrupted a print."""
-    if not end_lock.acquire(timeout=NOTICE_SECONDS):
-        with suppress(OSError, ValueError):  # nobody reads stderr any more
-            print(notice, file=sys.stderr, flush=True)
+def take(seconds: float = 0.0) -> int | None:
+    """Wait for a signal and return its number, or None if none arrives in this time."""
+    with suppress(Empty):
+        return _signals.get(timeout=seconds)
+    return None
 
 
-def _is_import(frame: FrameType | None) -> bool:
-    while frame:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
+def _record(signum: int, frame: FrameType | None) -> None:
+    _signals.put(signum)  # unlike other methods, it may be called again while it runs
+    os.write(_watcher, bytes([RECORDED]))
 
 
-def _repeat(error: "sys.UnraisableHookArgs", hook: Callable[["sys.UnraisableHookArgs"], object]) -> None:
-    """Repeat an interrupt that was raised where no exception can propagate, such as in a destructor."""
-    if isinstance(error.exc_value, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
-    else:
-        hook(error)
+def _watch(read_end: int, program: str) -> None:
+    """Print the line about stopping, and end the process if it does not respond.
+
+    The interpreter sends the number of a signal at once, and calls its handler when compiled code has returned.
+    """
+    is_recorded, has_noticed, wait_seconds = True, False, None
+    while True:
+        if select.select([read_end], [], [], wait_seconds)[0]:
+            content = os.read(read_end, 4096)
+            if END in content:
+                return
+            is_recorded = content[-1] == RECORDED
+            wait_seconds = NOTICE_SECONDS
+            continue
+        is_taken = is_recorded and _signals.empty()
+        wait_seconds = None
+        if is_taken and not _is_stopping:
+            continue  # the signal was passed on to another process
+        if not has_noticed:
+            has_noticed, wait_seconds = True, MAX_SECONDS - NOTICE_SECONDS
+            with suppress(OSError, ValueError):  # nobody reads stderr any more
+                print(f"{program}: stopping, please wait, or press Ctrl-C again", file=sys.stderr, flush=True)
+        elif not is_taken:
+            _end(program)
+
+
+def _end(program: str) -> None:
+    os.write(2, f"{line(program)}\n".encode())
+    os._exit(STATUS)
 
 
 def _active_signals() -> list[signal.Signals]:

@@ -196,14 +196,18 @@ def open_embedded(settings: BackendSettings, show: Callable[[str], None]) -> Ite
     if settings.engine == "docker" and image is None:
         from stagemaker import build, docker_client
 
+        def show_build(line: str) -> None:
+            interrupts.check()
+            show(f"docker: {line}")
+
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with docker_client() as client:
-            build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
-    from stagemaker import NoSandboxError, Simulator  # a KeyboardInterrupt can occur during this import
+            build(client, TEMPLATE, image, "equivalent", show_build)
+    from stagemaker import NoSandboxError, Simulator
 
     simulator = Simulator(engine=settings.engine, isolation=settings.isolation)
     try:
-        with interrupts.defer_at_both_ends(lambda: simulator):
+        with simulator:
             isolation = format_isolation(simulator.isolation.name, simulator.isolation_enforced)
             services = Services(simulator.client)
             location = ("the embedded simulator", REGION, isolation)

@@ -32,6 +32,7 @@ from recore.evaluation import (
 )
 from recore.failures import is_outside, read_reason
 from recore.untrusted_archives import open_archive
+from stagemaker import interrupts
 
 MAX_RESULT_BYTES = 512 << 20  # total size of a job's output files
 MAX_RESULT_FILES = 1000
@@ -142,7 +143,7 @@ class ExperimentJobs:
                 raise
             if endpoint["EndpointStatus"] != status:
                 return endpoint
-            self._runner.stopping.wait(POLL_SECONDS)
+            interrupts.sleep(POLL_SECONDS, self._runner.stopping)
             self._runner.raise_if_stopping()
 
     def _invoke_all(self, endpoint: str, planned: Iterable[Request]) -> dict[str, ServedResponse]:

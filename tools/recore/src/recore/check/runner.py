@@ -20,6 +20,7 @@ from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
 from recore.distribution import PROGRAM
 from recore.thread_pool import ThreadPool
+from stagemaker import interrupts
 
 # Every rule that runs the submission needs these, because without the files there is nothing to run.
 SOURCE_CHECKS_FIRST = ("RC202", "RC209")
@@ -119,7 +120,8 @@ def run_rules(
                 if experiments is None and open_experiments:
                     experiments = opened.enter_context(open_experiments())
                 running[threads.submit(_inspect, rule, experiments)] = rule
-            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)  # signals are handled between waits
+            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+            interrupts.check()
             for future in done:
                 finish(running.pop(future), future.result())
             if static <= results.keys():

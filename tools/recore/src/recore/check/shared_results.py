@@ -3,13 +3,12 @@
 import inspect
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from functools import wraps
 from typing import Any
 
-from recore.thread_pool import ThreadPool
+from recore.thread_pool import ThreadPool, result_of
 
-POLL_SECONDS = 0.5  # between checks for signals
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
@@ -18,10 +17,7 @@ def experiment[S: SharedResults, T](method: Callable[[S], T]) -> Callable[[S], T
 
     @wraps(method)
     def wait_for_result(experiments: S) -> T:
-        future = experiments._start(method)
-        while not future.done():  # Python handles signals only between waits
-            wait([future], POLL_SECONDS)
-        result: T = future.result()
+        result: T = result_of(experiments._start(method))
         return result
 
     return wait_for_result

@@ -1,6 +1,5 @@
 """The command line. A command parses its arguments, calls another package, and prints the result."""
 
-import contextlib
 import tempfile
 from typing import Any
 
@@ -47,14 +46,10 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with interrupts.raise_on_signal("recore: stopping, please wait"):
+            with interrupts.listen("recore"):
                 machine.require_working_directory()
-                _find_temporary_folder()
                 return super().invoke(ctx)
-        except (KeyboardInterrupt, RuntimeError) as error:
-            # An interrupt while waiting for a thread can release the lock used to wait, which then raises an error.
-            if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
             click.echo(interrupts.line("recore"), err=True)
             raise SystemExit(interrupts.STATUS) from None
         except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
@@ -75,12 +70,6 @@ class OneLineErrors(click.Group):
                 raise
             command = setup_command(extra="docker" if package == "docker" else "")
             raise OneLineError(f"the Python package `{package}` is not installed: run `{command}`") from error
-
-
-def _find_temporary_folder() -> None:
-    """Make tempfile choose its folder. Interrupts are deferred, because an interrupted search leaves a file behind."""
-    with interrupts.defer(), contextlib.suppress(OSError):  # code that needs the folder reports the error
-        tempfile.gettempdir()
 
 
 def _explain(error: ValueError | OSError) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FiniteNumber, add_options, show_line
+from recore.cli.common import FiniteNumber, add_options, ask, show_line
 from recore.listing import count
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class AwsRound:
                 f"the round could cost ${bound.dollars:,.2f}, more than --at-most {self.at_most:g}; judge part of "
                 "the submissions with --share, or set a shorter --time-limit"
             )
-        if not self.yes:
-            click.confirm("Start these jobs?", abort=True, err=True)
+        if not self.yes and not ask("Start these jobs?"):
+            raise click.Abort
         try:
             n_stopped, n_removed = stop_leftovers(backend.services, backend.bucket, f"recore-{settings.round_id}-")
         except StepFailed as error:

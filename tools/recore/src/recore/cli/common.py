@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import click
 
 from recore.challenge import activate, reword
 from recore.distribution import PROGRAM
-from stagemaker import parse_number
+from stagemaker import interrupts, parse_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +49,14 @@ class FiniteNumber(click.FloatRange):
         if isinstance(value, str) and parse_number(value) is None:
             self.fail("enter a number", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def ask(question: str) -> bool:
+    """Ask a yes-or-no question on stderr, and return whether the answer on stdin is yes. An interrupt ends the wait."""
+    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    while not select.select([sys.stdin], [], [], interrupts.POLL_SECONDS)[0]:
+        interrupts.check()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def show_line(line: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.listing import list_names
+from stagemaker import interrupts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +45,8 @@ def _changes_in_place() -> bool:
 def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show the progress of a command whose stages run one after another.
 
-    Yields a function to call with the name of a stage (in ASCII), the amount completed, and the total.
+    Yields a function to call with the name of a stage (in ASCII), the amount completed, and the total. In the main
+    thread, it raises KeyboardInterrupt after a signal.
     """
     if _changes_in_place():
         from rich.console import Console
@@ -52,14 +54,18 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(command, total=None)
-            yield lambda stage, done, total: bar.update(
-                task, completed=done, total=total, description=f"{command}: {stage}"
-            )
+
+            def update(stage: str, done: int, total: int) -> None:
+                interrupts.check()
+                bar.update(task, completed=done, total=total, description=f"{command}: {stage}")
+
+            yield update
         return
     stage_now, count = "", ""
 
     def advance(stage: str, done: int, total: int) -> None:
         nonlocal stage_now, count
+        interrupts.check()
         count = f", {done:,} of {total:,}" if total > 1 else ""
         if stage != stage_now:
             stage_now = stage

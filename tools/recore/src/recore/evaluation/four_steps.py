@@ -32,7 +32,7 @@ from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
 from recore.listing import count
 from recore.thread_pool import ThreadPool
-from stagemaker import format_size
+from stagemaker import format_size, interrupts
 
 POLL_SECONDS = 0.5  # seconds between checks for a signal
 
@@ -119,8 +119,8 @@ class EvaluationRun:
 
     def _run_all(self, pool: ThreadPool, *tasks: Callable[[], None]) -> bool:
         futures = [pool.submit(task) for task in tasks]
-        while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between waits
-            pass
+        while wait(futures, timeout=POLL_SECONDS).not_done:
+            interrupts.check()
         errors = [error for future in futures if (error := future.exception())]
         for error in errors:
             if not isinstance(error, StepFailed | StepStopped):

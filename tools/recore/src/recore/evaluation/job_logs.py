@@ -1,12 +1,13 @@
 """Fetch a job's output from CloudWatch Logs, and its memory use from CloudWatch."""
 
 import datetime
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from stagemaker import interrupts
 
 MAX_LOG_SIZE = 64 << 20  # characters of a stream that are kept
 MAX_READS = 12  # maximum number of reads of a log that still grows after its job has ended
@@ -20,7 +21,7 @@ def write_log(
     delay: float,
     to_end: bool = False,
     max_size: int = MAX_LOG_SIZE,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] = interrupts.sleep,
 ) -> None:
     """Write a job's output to a file, or a message if there is no output.
 

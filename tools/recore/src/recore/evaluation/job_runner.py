@@ -18,6 +18,7 @@ from recore.evaluation.job_logs import read_utilization, write_log
 from recore.evaluation.job_requests import JOB_SECONDS
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
+from stagemaker import interrupts
 
 # seconds between requests for a job's status: a fiftieth of its time so far, within these bounds
 MIN_PAUSE, MAX_PAUSE = 0.2, 10.0
@@ -95,6 +96,9 @@ class JobRunner:
             job = self._wait(step, kind, name, limit)
         except (ClientError, BotoCoreError) as error:
             raise self._abandon(kind, name, error) from error
+        except KeyboardInterrupt:
+            self._abandon(kind, name, StepStopped())
+            raise
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
         status = job[f"{kind}Status"]
         write_log(self.services.logs, kind, name, self.logs / step.log, delay, to_end=status == "Failed")
@@ -121,7 +125,7 @@ class JobRunner:
                 if error.response["Error"]["Code"] not in RETRIED_CODES or time.monotonic() > deadline:
                     raise
             self._set_state(step, "Waiting")
-            self.stopping.wait(pause * random.uniform(0.5, 1.5))
+            interrupts.sleep(pause * random.uniform(0.5, 1.5), self.stopping)
             self.raise_if_stopping()
             pause = min(2 * pause, MAX_RETRY_PAUSE)
 
@@ -142,9 +146,9 @@ class JobRunner:
                 self._set_state(step, "Stopping")
             pause = min(max((time.monotonic() - began) / 50, MIN_PAUSE), MAX_PAUSE)
             if stop_requested:
-                time.sleep(pause)
+                interrupts.sleep(pause)
             else:
-                self.stopping.wait(pause)
+                interrupts.sleep(pause, self.stopping)
 
     def _stop(self, kind: str, name: str) -> bool:
         try:

@@ -145,18 +145,16 @@ class Round:
         pool = ThreadPool(pace.jobs)
         futures: dict[Future[None], list[Entry]] = {}
         try:
-            with interrupts.defer():
-                for copies in groups.values():
-                    futures[pool.submit(self._run, backend, copies[0], pace, context, watch, packages)] = copies
+            for copies in groups.values():
+                futures[pool.submit(self._run, backend, copies[0], pace, context, watch, packages)] = copies
             self._wait(futures, ended)
         except KeyboardInterrupt:
             self._stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            with interrupts.defer():
-                for run in list(self._runs):
-                    run.stop()
-                # wait() never reports a future that was cancelled before it began
-                self._wait({future: each for future, each in futures.items() if not future.cancelled()}, ended)
+            for run in list(self._runs):
+                run.stop()
+            # wait() never reports a future that was cancelled before it began
+            self._wait({future: each for future, each in futures.items() if not future.cancelled()}, ended)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -167,9 +165,10 @@ class Round:
         return RunSettings.make(backend, wheels=wheels and wheels.uri, **limits | others)
 
     def _wait(self, futures: dict[Future[None], list[Entry]], ended: Callable[[Entry], None]) -> None:
-        """Process and remove futures as they complete. Signals are handled only between waits."""
+        """Process and remove futures as they complete."""
         while futures:
             wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+            interrupts.check()
             for future in [each for each in futures if each.done()]:  # wait() never reports cancelled futures
                 first, *copies = futures.pop(future)
                 if error := future.exception():

@@ -41,11 +41,10 @@ class RunFolder:
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with interrupts.defer():
-                self.path, self._lock = locked.make(self.target.parent, ".run-", PART_SUFFIX)
-                mask = os.umask(0)
-                os.umask(mask)
-                self.path.chmod(0o777 & ~mask)
+            self.path, self._lock = locked.make(self.target.parent, ".run-", PART_SUFFIX)
+            mask = os.umask(0)
+            os.umask(mask)
+            self.path.chmod(0o777 & ~mask)
         except BaseException:
             self._remove()
             raise
@@ -85,22 +84,19 @@ def run_and_keep(
     """Run the steps, write run.json and keep the folder. Return the record and whether the run was interrupted.
 
     context: additional members of run.json. progress: a context manager around the steps; it yields a function to call
-    with each step that changes. An interrupt after the steps is deferred until the folder is kept. Raises OSError like
+    with each step that changes. An interrupt after the steps takes effect when the folder is kept. Raises OSError like
     `keep_run`.
     """
-    interrupted = is_kept = False
+    interrupted = False
     try:
-        with interrupts.defer():
-            try:
-                with interrupts.allow(), progress as watch:
-                    run.execute(watch)
-            except KeyboardInterrupt:
-                interrupted = True
-            record = keep_run(run, run_folder, context)
-            is_kept = True
+        with progress as watch:
+            run.execute(watch)
     except KeyboardInterrupt:
-        if not is_kept:
-            raise
+        interrupted = True
+    record = keep_run(run, run_folder, context)
+    try:
+        interrupts.check()
+    except KeyboardInterrupt:
         interrupted = True
     return record, interrupted
 

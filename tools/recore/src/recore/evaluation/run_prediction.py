@@ -57,9 +57,6 @@ def predict_with_run(
             model_created = True
             jobs.run(predict, job_requests.transform_request(settings, PUBLIC, size))
             storage.fetch(job_requests.predictions_key(PUBLIC), response)
-    except KeyboardInterrupt:
-        jobs.stopping.set()
-        raise
     finally:
         storage.clear(keep=False)
         if model_created:

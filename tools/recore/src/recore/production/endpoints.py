@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -26,6 +25,7 @@ from recore.production.project import (
     WorkFailedError,
 )
 from recore.production.versions import ensure_model, find_version, model_name
+from stagemaker import interrupts
 
 REPLACES_TAG = "recore:replaces"  # name of a tag
 VARIANT = re.compile(r"([a-zA-Z0-9]{1,20})=(\d{1,6})(?::(\d{1,6}(?:\.\d+)?))?", re.ASCII)
@@ -177,7 +177,7 @@ def delete_endpoint(project: ProductionProject, watch: Watch) -> list[str]:
             project.sagemaker.delete_endpoint(EndpointName=name)
         while endpoint := _find(project):
             watch(endpoint["EndpointStatus"], 0, 0)
-            time.sleep(PAUSE)
+            interrupts.sleep(PAUSE)
         deleted.append(f"the endpoint {name}")
     deleted += [f"the alarm {alarm}" for alarm in delete_alarms(project)]
     for config in _configs(project):
@@ -343,7 +343,7 @@ def _wait(project: ProductionProject, watch: Watch) -> dict[str, Any]:
         if endpoint["EndpointStatus"] not in CHANGING_STATES:
             return endpoint
         watch(endpoint["EndpointStatus"], 0, 0)
-        time.sleep(PAUSE)
+        interrupts.sleep(PAUSE)
 
 
 def _details(project: ProductionProject, endpoint: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from recore.backends import IMAGE, BackendError, BackendSettings, Services, open_backend
 from recore.data_file import sha256_of
 from recore.production.settings import Settings, read_settings
+from stagemaker import interrupts
 
 NO_REASON = "SageMaker gave no reason"
 MAX_OBJECT_BYTES = 1 << 30
@@ -163,5 +163,5 @@ def wait_for_end(look: Callable[[], dict[str, Any]], member: str, stop: Callable
 
 def _poll_until_end(look: Callable[[], dict[str, Any]], member: str) -> dict[str, Any]:
     while (description := look())[member] in RUNNING:
-        time.sleep(PAUSE)
+        interrupts.sleep(PAUSE)
     return description

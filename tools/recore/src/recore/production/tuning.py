@@ -6,7 +6,6 @@ The name of a tuning job contains a digest of its request, so that the same comm
 import hashlib
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from recore.production.pipeline import WatchStep, find_data, format_pipeline_cos
 from recore.production.project import PAUSE, RUNNING, Outcome, ProductionProject, Watch, WorkFailedError, wait_for_end
 from recore.production.ranges import TuningPlan
 from recore.production.sources import upload_sources
+from stagemaker import interrupts
 
 GROUP = "recore:model-package-group"  # a tag, because a job's name contains only the prefix of the group's name
 MAX_NAME_LENGTH, DIGITS = 32, 10  # characters of a tuning job's name, and of the digest at its end
@@ -180,4 +180,4 @@ def delete_tuning_job(project: ProductionProject, name: str) -> None:
     while job := _find(project, name):
         if job["HyperParameterTuningJobStatus"] == "DeleteFailed":
             raise WorkFailedError(f"the tuning job {name} could not be deleted: {job.get('FailureReason')}")
-        time.sleep(PAUSE)
+        interrupts.sleep(PAUSE)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recore.spectral_data import Floats, Rows, SpectralData, snv
 from recore.validation.plan import SPLITS, Split, make_folds
+from stagemaker import interrupts
 
 BIN_WIDTH = 7  # channels
 IGNORED_SHARE = 300 / 1700  # share of channels at the low end, where the winner of 2021 did not look for the maximum
@@ -93,6 +94,7 @@ def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple
     for split in SPLITS:
         for training, held_out in make_folds(data.hole, split):
             for name in names:
+                interrupts.check()
                 predicted = predictions.setdefault((split, name), np.full(measured.shape, np.nan))
                 model, number = BASELINES[name]
                 x = inputs[number]

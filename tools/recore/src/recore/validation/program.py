@@ -184,8 +184,6 @@ def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
                 scripts = SubmissionScripts(folder)
             method = getattr(scripts, arguments.pop("request"))
             send(method(**arguments))
-        except KeyboardInterrupt:
-            return
         except BaseException as error:  # the submission may raise anything, even SystemExit
             send(error_response(error))
 
@@ -197,5 +195,5 @@ if __name__ == "__main__":
     def send_line(response: dict[str, Any]) -> None:
         print(json.dumps(response), file=stream, flush=True)
 
-    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):
         serve(Path(sys.argv[1]), send_line)

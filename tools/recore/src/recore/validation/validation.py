@@ -10,6 +10,7 @@ import numpy as np
 
 from recore.challenge import challenge
 from recore.spectral_data import Floats, Rows, read_data
+from recore.thread_pool import result_of
 from recore.validation.baselines import cross_validate_baselines
 from recore.validation.plan import CrossValidation, FoldFit, Purpose, choose_curve, make_plan, thin_rows
 from recore.validation.result import ValidationResult, ValidationSettings
@@ -81,7 +82,7 @@ class FitQueue:
 
     def outcomes(self) -> list[tuple[FoldFit, Floats | str | None]]:
         """Wait for and return all outcomes. Raises SubmissionError if a fit failed, unless it was for a curve."""
-        return [(fit, future.result()) for fit, future in self.futures]
+        return [(fit, result_of(future)) for fit, future in self.futures]
 
 
 def combine_folds(
@@ -121,7 +122,7 @@ def run_validation(
         advance("reading", 0, 1)
         preprocessed = workers.threads.submit(workers.preprocess, public)
         data = read_data(public)
-        description = preprocessed.result()
+        description = result_of(preprocessed)
         curve = choose_curve(description["hyperparameters"], settings.curve)
         if description["rows"] != data.rows:
             raise ValueError(f"preprocess.py returned {description['rows']} rows for the {data.rows} rows of {public}")
@@ -141,7 +142,7 @@ def run_validation(
         fits = FitQueue(workers, plan, selected_rows, budget, advance)
         baselines = cross_validate_baselines(selected, measured)
         predictions, skipped, failed = combine_folds(fits.outcomes(), measured.shape)
-        sensitivity, probes = fits.sensitivity.result()
+        sensitivity, probes = result_of(fits.sensitivity)
         return ValidationResult(
             data=selected,
             rows_of_file=data.rows,

@@ -18,7 +18,7 @@ from recore.challenge import challenge
 from recore.data_file import compress_csv
 from recore.failures import find_exception, format_exit, hint_for, memory_hint
 from recore.spectral_data import Floats, Rows
-from recore.thread_pool import ThreadPool
+from recore.thread_pool import ThreadPool, result_of
 from stagemaker import locked
 from stagemaker.machine import THREAD_VARIABLES, count_cores
 
@@ -55,6 +55,7 @@ class Worker:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                process_group=0,  # a terminal's Ctrl-C is for this process, which stops the worker
             )
 
     def call(self, request: str, **arguments: Any) -> dict[str, Any]:
@@ -162,8 +163,9 @@ class Workers:
         """Load the preprocessed data and each row's drill hole into all workers."""
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
         self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
-        for worker in self._workers:
-            worker.call("load", **self._loading)
+        loads = [self.threads.submit(worker.call, "load", **self._loading) for worker in self._workers]
+        for worker, load in zip(self._workers, loads, strict=True):
+            result_of(load)
             self._free_workers.put(worker)
 
     def inputs(self, rows: Rows) -> Floats:

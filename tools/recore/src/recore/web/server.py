@@ -10,7 +10,6 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -106,11 +105,18 @@ class Protocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which `interrupts` replaces."""
+    """uvicorn with the signal handlers of `interrupts` instead of its own."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        try:
+            interrupts.check()
+        except KeyboardInterrupt:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
 def serve(
@@ -140,10 +146,7 @@ def serve(
         )
         server = Server(config)
 
-        def stop(*_: Any) -> None:
-            server.should_exit = True
-
-        with interrupts.handle_with(stop, ignored=(signal.SIGINT,)):
+        with interrupts.record(signal.SIGINT):  # ignored in the background of a script
             address, port = listening.getsockname()[:2]
             hosts = [host, host_name] if ipaddress.ip_address(address).is_unspecified else [host]
             announce([f"http://{_bracket_ipv6(name)}:{port}/" for name in hosts])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.challenge import challenge
-from recore.cli.common import FILE, add_options, show_line
+from recore.cli.common import FILE, add_options, ask, show_line
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
 from recore.text import plain
@@ -215,8 +215,7 @@ def _confirm(contents: list[str]) -> None:
     shown = plain(", ".join(contents), 2000)
     if not sys.stdin.isatty():
         raise ValueError(f"delete --all would delete {shown}: add --yes to confirm")
-    click.echo(f"delete {shown}? [y/N] ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not ask(f"delete {shown}?"):
         show_line("nothing was deleted")
         raise SystemExit(1)
 

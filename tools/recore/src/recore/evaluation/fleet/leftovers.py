@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from recore.backends import Services
 from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
 from recore.evaluation.storage import list_objects, remove_objects, remove_version
+from stagemaker import interrupts
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
 MAX_STOP_SECONDS, PAUSE = 300.0, 1.0  # seconds: a job has two minutes after SIGTERM, and then writes its model
@@ -33,7 +34,7 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
                     raise
     deadline = time.monotonic() + MAX_STOP_SECONDS
     while any(_jobs(sagemaker, kind, name, "Stopping") for kind in KINDS) and time.monotonic() < deadline:
-        time.sleep(PAUSE)
+        interrupts.sleep(PAUSE)
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):
         for model in page["Models"]:
             sagemaker.delete_model(ModelName=model["ModelName"])

@@ -13,6 +13,7 @@ from recore.absorption_bands import REGIONS
 from recore.listing import count
 from recore.report.page.content import Table
 from recore.spectral_data import Floats
+from stagemaker import interrupts
 
 
 def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> Figure:
@@ -104,6 +105,7 @@ MAX_COLOURS = 9  # series with their own colour; more colours are hard to distin
 
 def new_figure(height: int, **layout: Any) -> Figure:
     """Return an empty figure. height: pixels. page.js adds the layout that all figures share."""
+    interrupts.check()
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 

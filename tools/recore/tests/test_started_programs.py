@@ -1,0 +1,237 @@
+"""Each place in stagemaker and recore that starts a process is a row of one table: what runs, and what it can see."""
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGES = ("stagemaker", "recore")
+STARTS = {
+    "subprocess": "run Popen call check_call check_output getoutput getstatusoutput",
+    "os": "system popen fork forkpty posix_spawn posix_spawnp startfile execl execle execlp execlpe execv execve "
+    "execvp execvpe spawnl spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe",
+    "pty": "spawn fork",
+    "asyncio": "create_subprocess_exec create_subprocess_shell",
+    "multiprocessing": "Process Pool get_context Manager",
+    "concurrent.futures": "ProcessPoolExecutor",
+    "psutil": "Popen",
+    "docker": "from_env DockerClient APIClient",
+}
+METHODS = ("subprocess_exec", "subprocess_shell", "Process")  # of an event loop or of a multiprocessing context
+NAMES = {f"{module}.{name}" for module, names in STARTS.items() for name in names.split()}
+
+# the variables that a process receives
+PROGRAM = "program_variables()"
+JOB = "job's"  # those of the job's request, or, inside a job, those of the job
+FEW = "literal"  # those that the call lists
+ALL = "all: "  # those of this process, followed by the reason
+# folders of programs that run inside jobs, without this user's variables
+JOB_FOLDERS = ("stagemaker/container/", "recore/check/programs/", "recore/production/containers/")
+
+
+class Row(NamedTuple):
+    """text: whose text is in the command line. code: whose code runs. variables: see above. sandbox: its sandbox."""
+
+    text: str
+    code: str
+    variables: str
+    sandbox: str
+
+
+TABLE = {
+    ("stagemaker/cli.py", "execute"): Row("user's", "user's", ALL + "the user's own command", "none"),
+    ("stagemaker/compute/files/removal.py", "remove"): Row("ours: a path", "rm and chmod", PROGRAM, "none"),
+    ("stagemaker/compute/processes/disk_use.py", "DiskUse._check"): Row("ours: paths", "find", FEW, "none"),
+    ("stagemaker/compute/processes/process.py", "SupervisedProcess.__init__"): Row("ours", "ours", PROGRAM, "none"),
+    ("stagemaker/compute/processes/supervisor.py", "Processes.__init__"): Row(
+        "the job's request", "job's", JOB, "bubblewrap, if it works"
+    ),
+    ("stagemaker/container/algorithm_training.py", "train_xgboost"): Row("ours", "job's", JOB, "the job's"),
+    ("stagemaker/container/bridge.py", "start"): Row("ours", "ours", JOB, "the job's"),
+    ("stagemaker/container/bridge.py", ""): Row("the job's request", "job's", JOB, "the job's"),
+    ("stagemaker/container/library/sagemaker_containers/_server.py", "start"): Row("job's", "job's", JOB, "the job's"),
+    ("stagemaker/container/script_mode.py", "ScriptRunner.run"): Row("job's", "job's", JOB, "the job's"),
+    ("stagemaker/doctor/programs.py", "check_program"): Row(
+        "ours", "installed programs", ALL + "doctor reports what the user's environment provides", "none"
+    ),
+    ("stagemaker/images/package_set.py", "PackageSet._install"): Row("ours", "ours", PROGRAM, "none"),
+    ("stagemaker/images/package_set.py", "_interpreter"): Row("ours", "Python's", PROGRAM, "none"),
+    ("stagemaker/installing.py", "Environment._run_venv"): Row("ours: a path", "Python's", PROGRAM, "none"),
+    ("stagemaker/installing.py", "Environment._install_by_uv"): Row("ours", "uv and packages", PROGRAM, "none"),
+    ("stagemaker/installing.py", "Environment._pip"): Row("ours", "pip and packages", PROGRAM, "none"),
+    ("stagemaker/installing.py", "Environment.compile"): Row("ours: paths", "Python's", PROGRAM, "none"),
+    ("stagemaker/installing.py", "Environment.compile_imports"): Row("ours", "packages", PROGRAM, "none"),
+    ("stagemaker/installing.py", "_output"): Row("ours", "Python, pip and uv", PROGRAM, "none"),
+    ("stagemaker/isolation/bubblewrap.py", "find_bubblewrap"): Row("ours", "a no-op", FEW, "bubblewrap"),
+    ("stagemaker/isolation/container_job.py", "ContainerJob.__init__"): Row(
+        "the job's request", "job's, in the engine", PROGRAM, "a container"
+    ),
+    ("stagemaker/isolation/containers.py", "docker_client"): Row("ours", "the engine's", PROGRAM, "a container"),
+    ("recore/check/programs/build.py", "main"): Row("ours", "submission's", JOB, "the job's"),
+    ("recore/check/programs/by_hand.py", "run"): Row("ours", "submission's", JOB, "the job's"),
+    ("recore/check/programs/hold_out.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
+    ("recore/check/programs/hold_out.py", "run"): Row("none", "submission's", JOB, "the job's"),
+    ("recore/check/programs/observe.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
+    ("recore/check/programs/observe.py", "run"): Row("ours", "submission's", JOB, "the job's"),
+    ("recore/distribution.py", "_find_remote"): Row("ours", "git", ALL + "git reads the user's settings", "none"),
+    ("recore/evaluation/fleet/get_wheels.py", "main"): Row("ours: paths", "pip", PROGRAM, "the job's container"),
+    ("recore/evaluation/record.py", "_versions"): Row("ours", "git", ALL + "git reads the user's settings", "none"),
+    ("recore/handover/steps.py", "_run"): Row(
+        "user's paths", "submission's", ALL + "the partner runs a handover like any program", "none"
+    ),
+    ("recore/production/containers/evaluate.py", "run_score"): Row("ours", "host's score.py", JOB, "the job's"),
+    ("recore/production/containers/model.py", "run_train"): Row("the job's request", "job's", JOB, "the job's"),
+    ("recore/validation/workers.py", "Worker.__init__"): Row(
+        "user's path", "submission's", ALL + "validate runs the user's own submission like `python train.py`", "none"
+    ),
+    ("recore/web/process_reader.py", "ProcessReader.__init__"): Row(
+        "none", "ours", ALL + "multiprocessing passes them to its fork server", "none"
+    ),
+    ("recore/web/process_reader.py", "ProcessReader._read"): Row(
+        "none", "ours, on a visitor's file", ALL + "the fork server passes them on", "none"
+    ),
+}
+
+
+@dataclass
+class Place:
+    """A place that starts a process. variables: the source of the `env` argument; empty if the process inherits all."""
+
+    module: str
+    function: str
+    line: int
+    variables: str
+
+
+def find_places() -> Iterator[Place]:
+    for package in PACKAGES:
+        spec = importlib.util.find_spec(package)
+        assert spec
+        assert spec.submodule_search_locations
+        folder = Path(spec.submodule_search_locations[0])
+        for path in sorted(folder.rglob("*.py")):
+            tree = ast.parse(path.read_text("utf-8"))
+            yield from Finder(path.relative_to(folder.parent).as_posix(), tree).places
+
+
+class Finder(ast.NodeVisitor):
+    """Finds references to functions that start a process, even if they are imported under another name."""
+
+    def __init__(self, module: str, tree: ast.Module) -> None:
+        self.module, self.functions, self.places = module, [], []
+        self.scopes: list[ast.AST] = [tree]
+        self.calls: dict[ast.AST, ast.Call] = {}
+        self.full_names: dict[str, str] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    self.full_names[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                for alias in node.names:
+                    self.full_names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        self.visit(tree)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self.functions.append(node.name)
+        self.scopes.append(node)
+        for name, value in ast.iter_fields(node):
+            if name not in ("args", "returns"):  # annotations
+                for child in value if isinstance(value, list) else [value]:
+                    if isinstance(child, ast.AST):
+                        self.visit(child)
+        self.functions.pop()
+        self.scopes.pop()
+
+    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value:
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.calls[node.func] = node
+        self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if self.full_names.get(node.id) in NAMES:
+            self._add(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        start, _, rest = ast.unparse(node).partition(".")
+        full_name = f"{self.full_names.get(start, start)}.{rest}"
+        if full_name in NAMES or (node.attr in METHODS and full_name != "psutil.Process"):
+            self._add(node)
+        self.generic_visit(node)
+
+    def _add(self, node: ast.Name | ast.Attribute) -> None:
+        keywords = self.calls[node].keywords if node in self.calls else []
+        value = next((each.value for each in keywords if each.arg in ("env", "environment")), None)
+        if ast.unparse(node).startswith("os.exec") and node.attr.endswith("e"):  # type: ignore[union-attr]
+            value = self.calls[node].args[-1]
+        sources = [ast.unparse(value)] if value else []
+        if isinstance(value, ast.Name):  # what the function assigns to the variable
+            sources += [
+                ast.unparse(each.value)
+                for each in ast.walk(self.scopes[-1])
+                if isinstance(each, ast.Assign | ast.AugAssign) and value.id in ast.unparse(each).partition("=")[0]
+            ]
+        self.places.append(Place(self.module, ".".join(self.functions), node.lineno, "; ".join(sources)))
+
+
+PLACES = list(find_places())
+
+
+def test_each_place_that_starts_a_process_has_a_row() -> None:
+    found = {(place.module, place.function): f"line {place.line}" for place in PLACES}
+    assert {key: line for key, line in found.items() if key not in TABLE} == {}
+    assert TABLE.keys() - found.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "place", PLACES, ids=lambda place: f"{place.module}:{place.function or 'module'}:{place.line}".replace("/", ".")
+)
+def test_a_process_receives_the_variables_of_its_row(place: Place) -> None:
+    row, passed = TABLE[place.module, place.function], place.variables
+    if row.variables == PROGRAM:
+        assert PROGRAM in passed
+        assert "os.environ" not in passed
+    elif row.variables == JOB:
+        assert place.module.startswith(JOB_FOLDERS) or (passed and "os.environ" not in passed)
+    elif row.variables == FEW:
+        assert passed.startswith("{")
+        assert "environ" not in passed
+    else:
+        assert row.variables.startswith(ALL)
+        assert row.variables != ALL
+        assert PROGRAM not in passed
+
+
+def test_no_start_is_overlooked() -> None:
+    """Other names, references without a call, and methods of contexts are found; annotations are not places."""
+    source = """
+import subprocess as s, psutil, os
+from os import execve as replace
+from functools import partial
+
+def start(process: s.Popen) -> s.Popen:
+    variables = {"A": "1"}
+    psutil.Process(1)
+    s.run([], env=variables)
+    replace("x", [], {})
+    partial(s.check_call, [])
+    self.context.Process()
+
+class Job:
+    child: s.Popen
+    def run(self):
+        os.execve("x", [], mine)
+"""
+    places = [(each.function, each.variables) for each in Finder("module.py", ast.parse(source)).places]
+    expected = ["variables; {'A': '1'}", "", "", ""]
+    assert places == [*(("start", variables) for variables in expected), ("Job.run", "mine")]
