@@ -36,12 +36,15 @@ from recore.evaluation import (
     stop_leftovers,
 )
 from recore.evaluation.fleet import wheels
+from recore.evaluation.job_requests import HOST, OUTPUTS, PREFIX, SCORES
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.step import Step
 from stagemaker.server import BUCKET, Simulator
 
 ACCOUNT = "arn:aws:iam::111122223333:role"
 ROLES = ("--role", f"{ACCOUNT}/Submissions", "--scoring-role", f"{ACCOUNT}/Scoring")
+SUBMISSIONS, SCORING = "role of submissions (--role)", "role of scoring (--scoring-role)"
+READ, WRITE = {"GetObject", "ListBucket"}, {"PutObject", "AbortMultipartUpload"}
 FAILURE = "raise ValueError('no copper here')\n"
 SLEEP_LINE = "asleep"
 SLEEP = f"import time\nif __name__ == '__main__':\n    print({SLEEP_LINE!r}, flush=True)\n    time.sleep(600)\n"
@@ -117,10 +120,7 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
     assert result.returncode == 0, result.stderr
     assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job uses its" in result.stderr
     policies = make_policies(BUCKET)
-    of_role = {
-        ROLES[1]: policies["role of submissions (--role)"],
-        ROLES[3]: policies["role of scoring (--scoring-role)"],
-    }
+    of_role = {ROLES[1]: policies[SUBMISSIONS], ROLES[3]: policies[SCORING]}
     requests = recorder.select("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
     scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
     assert {request["RoleArn"] for request in scoring} == {ROLES[3]}
@@ -129,24 +129,51 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
         request["ModelName"]: [*addresses(request, ("S3Uri", "S3OutputPath"))]
         for request in recorder.select("CreateTransformJob")
     }
+    outputs = [uri for _, request in recorder.requests for uri in addresses(request, ("S3OutputPath",))]
+    outputs += addresses([request.get("ProcessingOutputConfig") for request in requests], ("S3Uri",))
     for request in requests:
         role = request.get("RoleArn") or request["ExecutionRoleArn"]
         assert request.get("EnableNetworkIsolation") or request["NetworkConfig"]["EnableNetworkIsolation"]
-        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
-            request.get("ModelName", ""), []
-        )
-        for uri in uris:
-            resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}/any".replace(".gz/any", ".gz")
-            is_private = "recore-host" in uri
-            assert is_private <= (role == ROLES[3])
-            action = "s3:PutObject" if uri.endswith("/scores") else "s3:GetObject"
+        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl"))
+        for uri in uris + transforms.get(request.get("ModelName", ""), []):
+            resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}"
+            action = "s3:PutObject" if uri in outputs else "s3:GetObject"
             assert allows(of_role[role], action, resource), (role, action, resource)
-    assert any("recore-host" in str(request) for request in scoring)
-    hidden_key = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
-    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden_key)
-    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden_key)
-    assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
+    read = {uri.split("/")[3] for request in scoring for uri in addresses(request["ProcessingInputs"], ("S3Uri",))}
+    assert read == {PREFIX, HOST}  # where only the caller writes
     assert objects_below_recore(simulator) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "prefix", "actions"),
+    [
+        (SUBMISSIONS, PREFIX, READ),
+        (SUBMISSIONS, HOST, set()),
+        (SUBMISSIONS, OUTPUTS, WRITE),
+        (SUBMISSIONS, SCORES, set()),
+        (SCORING, PREFIX, READ),
+        (SCORING, HOST, READ),
+        (SCORING, OUTPUTS, set()),
+        (SCORING, SCORES, WRITE),
+    ],
+)
+def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str, actions: set[str]) -> None:
+    """Only the caller, with its own credentials, writes below PREFIX and HOST."""
+    policy = make_policies("bucket")[role]
+    [listing] = [statement for statement in policy["Statement"] if statement["Action"] == ["s3:ListBucket"]]
+    allowed = {
+        action
+        for action in {*READ, *WRITE, "DeleteObject", "PutObjectAcl", "GetObjectVersion", "PutBucketPolicy"}
+        if allows(policy, f"s3:{action}", f"arn:aws:s3:::bucket/{prefix}/recore-1/any")
+    }
+    allowed |= {"ListBucket"} if f"{prefix}/*" in listing["Condition"]["StringLike"]["s3:prefix"] else set()
+    assert allowed == actions
+
+
+def test_the_outputs_of_a_run_cannot_be_found_by_jobs_of_another() -> None:
+    first, second = (RunSettings("name", "bucket", "role") for _ in range(2))
+    assert first.key(OUTPUTS, "model") != second.key(OUTPUTS, "model")
+    assert first.key("model") == second.key("model")
 
 
 def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:

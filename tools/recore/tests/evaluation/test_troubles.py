@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import itertools
 import shutil
 import signal
@@ -23,8 +24,17 @@ from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_logs import write_log
-from recore.evaluation.job_requests import HOST, RunSettings, assays_key
-from recore.evaluation.job_runner import TIMED_OUT, StepFailed
+from recore.evaluation.job_requests import (
+    CHANGED,
+    PREFIXES,
+    SCORE,
+    RunSettings,
+    assays_key,
+    predictions_key,
+    scored_key,
+    scoring_request,
+)
+from recore.evaluation.job_runner import TIMED_OUT, JobRunner, StepFailed
 from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
@@ -113,7 +123,7 @@ def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of all versions of a run's objects, relative to its prefixes."""
     s3 = simulator.client("s3")
     keys = []
-    for prefix in (f"{settings.key()}/", f"{settings.key(HOST)}/"):
+    for prefix in (f"{first}/{settings.name}/" for first in PREFIXES):
         if settings.bucket == VERSIONED:
             versions = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
         else:  # unlike list_object_versions, moto lists any key here
@@ -206,11 +216,15 @@ def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
 # ---- Objects ---------------------------------------------------------------------------------------------
 
 
-def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simulator, make_run: MakeRun) -> None:
+def test_files_replaced_during_a_run_are_not_used_for_scoring(
+    simulator: Simulator, services: Services, make_run: MakeRun
+) -> None:
     run = make_run()
     hashes_before = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in run.data.files.items()}
 
     def replace_files(step: Step) -> None:
+        if step.name == "public predict" and step.completed:  # the caller's copy is scored
+            services.s3.put_object(Bucket=BUCKET, Key=run.settings.key(*predictions_key("public")), Body=b"another")
         if step.name == "upload" and step.completed:
             for name in ("public", "actual"):
                 run.data.files[name].write_bytes(b"another")
@@ -222,6 +236,22 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simula
     assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
     assert list(run.read_scores()) == ["public"]
     assert list_keys(simulator, run.settings) == []
+
+
+def test_a_scoring_job_fails_if_anything_that_it_reads_was_changed(services: Services, tmp_path: Path) -> None:
+    inputs = {SCORE: b"print('ran')", assays_key("public"): b"actual", scored_key("public"): b"predicted"}
+    for changed_key in (None, *inputs):
+        settings, step = settings_of(), Step("public score", "ProcessingJob")
+        storage = Storage(services.s3, settings, lambda: None)
+        for key, content in inputs.items():
+            storage.upload_hashed(io.BytesIO(content), key)
+        request = scoring_request(settings, "public", storage.uploaded)
+        if changed_key:
+            storage.put(b"changed", changed_key)
+        with pytest.raises(StepFailed, match=f"^{CHANGED}$") if changed_key else contextlib.nullcontext():
+            JobRunner(services, tmp_path).run(step, request)
+        assert (tmp_path / step.log).read_text() == f"{CHANGED if changed_key else 'ran'}\n"
+        storage.clear(keep=False)
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])
@@ -257,7 +287,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert list_keys(simulator, run.settings) == [ASSAYS]
+    assert ASSAYS in list_keys(simulator, run.settings)
 
 
 def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(

@@ -15,10 +15,10 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.backends import Services
-from recore.evaluation.job_requests import PREFIX, RunSettings, processing_arguments
+from recore.evaluation.job_requests import OUTPUTS, PREFIX, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
-from recore.evaluation.storage import list_objects, remove_objects
+from recore.evaluation.storage import list_objects, remove_runs
 from stagemaker import container_packages, read_requirements
 
 PROGRAM = Path(__file__).with_name("get_wheels.py")
@@ -112,7 +112,7 @@ class WheelHouse:
         shutil.rmtree(self._wheels, ignore_errors=True)
         if self._cache:
             try:
-                remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
+                remove_runs(self._services.s3, self._settings.bucket, f"{self._settings.name}/")
             except (StepFailed, ClientError, BotoCoreError) as error:
                 self._print_line(f"packages could not be removed from the bucket: {error}")
 
@@ -120,8 +120,8 @@ class WheelHouse:
         settings, s3 = self._settings, self._services.s3
         digest = hashlib.sha256(packages).hexdigest()[:12]
         prefix = f"{PREFIX}/{settings.name}/wheels-{digest}"
-        uri = f"s3://{settings.bucket}/{prefix}"
-        request = wheels_request(settings, f"{settings.name}-wheels-{digest}", uri)
+        name, uri = f"{settings.name}-wheels-{digest}", f"s3://{settings.bucket}/{prefix}"
+        request = wheels_request(settings, name, uri)
         runner = JobRunner(self._services, self._logs)
         runner.stopping = stopping
         with runner.step(Step(f"packages {digest}", "ProcessingJob")) as step:
@@ -131,7 +131,10 @@ class WheelHouse:
             ):
                 s3.put_object(Bucket=settings.bucket, Key=f"{prefix}/{key}", Body=content)
             runner.run(step, request)
-            return Wheels(f"{uri}/wheels", self._download(f"{prefix}/wheels/", self._wheels / digest))
+            files = self._download(settings.key(OUTPUTS, name, ""), self._wheels / digest)
+            for wheel, path in files.items():
+                s3.upload_file(str(path), settings.bucket, f"{prefix}/wheels/{wheel}")
+            return Wheels(f"{uri}/wheels", files)
 
     def _download(self, prefix: str, folder: Path) -> dict[str, Path]:
         s3, bucket = self._services.s3, self._settings.bucket
@@ -160,6 +163,6 @@ def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, obje
         arguments={},
         inputs={folder: f"{uri}/{folder}" for folder in ("code", "requirements")},
         output="wheels",
-        target=f"{uri}/wheels",
+        target=settings.uri(OUTPUTS, name),
     )
     return {"ProcessingJobName": name} | request | {"NetworkConfig": {"EnableNetworkIsolation": False}}
