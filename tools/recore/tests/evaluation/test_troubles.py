@@ -155,6 +155,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
+    assert train.outside
     assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
     assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
     assert final_status() == "Stopped"

@@ -94,6 +94,7 @@ class JobRunner:
             self._create(step, kind, request)
             job = self._wait(step, kind, name, limit)
         except (ClientError, BotoCoreError) as error:
+            step.outside = True
             raise self._abandon(kind, name, error) from error
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
         status = job[f"{kind}Status"]

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class WheelHouse:
     def get_wheels(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
         """Return a submission's wheels, or None if it needs none or they cannot be fetched (training then fails).
 
-        stopping: an event that stops the job.
+        stopping: an event that stops the job. Raises OSError if the submission is not the cause.
         """
         try:
             if (packages := packages_to_fetch(files)) is None:
@@ -96,7 +96,11 @@ class WheelHouse:
             with self._lock:  # other threads that need the same packages wait
                 if packages not in self._cache:
                     self._cache[packages] = None
-                    self._cache[packages] = self._fetch(packages, stopping)
+                    try:
+                        self._cache[packages] = self._fetch(packages, stopping)
+                    except OSError:
+                        del self._cache[packages]  # the next submission tries again
+                        raise
                 return self._cache[packages]
         except StepFailed as error:
             self._print_line(f"packages cannot be fetched: {error}")
@@ -124,7 +128,7 @@ class WheelHouse:
         request = wheels_request(settings, name, uri)
         runner = JobRunner(self._services, self._logs)
         runner.stopping = stopping
-        with runner.step(Step(f"packages {digest}", "ProcessingJob")) as step:
+        with _raise_outside_faults(Step(f"packages {digest}", "ProcessingJob")) as step, runner.step(step):
             for key, content in (
                 (f"code/{PROGRAM.name}", PROGRAM.read_bytes()),
                 (f"requirements/{REQUIREMENTS}", packages),
@@ -151,6 +155,16 @@ class WheelHouse:
             files[name] = folder / name
             s3.download_file(bucket, item["Key"], str(files[name]))
         return files
+
+
+@contextlib.contextmanager
+def _raise_outside_faults(step: Step) -> Iterator[Step]:
+    try:
+        yield step
+    except StepFailed as error:
+        if step.outside:
+            raise OSError(f"packages cannot be fetched: {error}; repeat the command") from error
+        raise
 
 
 def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, object]:
