@@ -1,6 +1,7 @@
 """Problems during a run with real clients and a simulator; botocore events simulate errors that only AWS returns."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import itertools
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from recore_support.schema import TARGETS
 from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
@@ -67,13 +69,16 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
     """Return a function that prepares a run of the tiny submission on a copy of the data."""
 
     def make(
-        bucket: str = BUCKET, keep: bool = False, names: tuple[str, ...] = tuple(data.files), **scripts: str
+        bucket: str = BUCKET,
+        keep: bool = False,
+        names: tuple[str, ...] = tuple(data.files),
+        score: Path = ROOT / "score.py",
+        **scripts: str,
     ) -> EvaluationRun:
         copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
         (tmp_path / "run").mkdir()
         submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": code for name, code in scripts.items()}))
-        score, folder = ROOT / "score.py", tmp_path / "run"
-        return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
+        return EvaluationRun(services, settings_of(bucket), submission, copies, score, tmp_path / "run", keep)
 
     return make
 
@@ -253,6 +258,25 @@ def test_a_scoring_job_fails_if_anything_that_it_reads_was_changed(services: Ser
             JobRunner(services, tmp_path).run(step, request)
         assert (tmp_path / step.log).read_text() == f"{CHANGED if changed_key else 'ran'}\n"
         storage.clear(keep=False)
+
+
+def test_weights_that_differ_from_the_table_in_score_py_are_reported(make_run: MakeRun, tmp_path: Path) -> None:
+    script = tmp_path / "score.py"
+    script.write_text(
+        (ROOT / "score.py").read_text().replace("\nTARGETS =", "\n(lambda w: w.update(AuPPM=0.5))(WEIGHTS)\nTARGETS =")
+    )
+    run, step, predictions = (
+        make_run(names=("public",), score=script),
+        Step("public score", "ProcessingJob"),
+        tmp_path / "predictions",
+    )
+    rows = gzip.decompress(run.data.public.read_bytes()).count(b"\n") - 1
+    predictions.write_text((",".join(["1"] * len(TARGETS)) + "\n") * rows)
+    run.storage.upload_hashed(io.BytesIO(run.score_script), SCORE)
+    run.storage.upload_data("public", run.data.public, assays_key("public"))
+    with pytest.raises(StepFailed, match=r"the weight of AuPPM is 0.5 in the scoring job, but 0.04 in WEIGHTS"):
+        run._score(step, "public", predictions)
+    assert step.outside
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])

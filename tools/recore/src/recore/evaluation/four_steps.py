@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from recore.backends import Services, SimulatorGoneError, is_third_party
-from recore.challenge import challenge
+from recore.challenge import challenge, parse_challenge
 from recore.evaluation import job_requests
 from recore.evaluation.csv_columns import MAX_HEADER_BYTES, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
@@ -27,7 +27,7 @@ from recore.evaluation.held_out import (
 )
 from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
-from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, read_score
+from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, compare_weights, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
@@ -43,7 +43,7 @@ class EvaluationRun:
 
     services: boto3 clients. score_script: the host's score.py. folder: the folder for model.tar.gz, predictions/,
     scores/ and logs/. keep: whether to keep the run's objects on S3 (except private assays). wheels: paths of packages
-    to add to the model, by name.
+    to add to the model, by name. Raises ValueError if score.py defines no valid challenge.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class EvaluationRun:
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
+        self._weights = parse_challenge(self.score_script, score_script).weights
         self.splits = [split for split in SPLITS if split in data.files]
         self.is_third_party = is_third_party(submission.path, data.actual)
         by_hand = {} if self.is_third_party else data.files
@@ -208,7 +209,10 @@ class EvaluationRun:
             raise
         for suffix in ("txt", "json"):
             self.storage.fetch(job_requests.scores_key(name, suffix), self.folder / f"scores/{name}.{suffix}")
-        read_score(self.folder / f"scores/{name}.json")
+        score = read_score(self.folder / f"scores/{name}.json")
+        if difference := compare_weights(score, self._weights):
+            step.outside = True  # score.py is the host's
+            raise StepFailed(f"score.py: {difference}; assign the final weights")
 
     def _score_held_out(self) -> None:
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
