@@ -92,6 +92,42 @@ def test_a_script_without_a_challenge_is_rejected_in_one_line(change: str, reaso
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "WEIGHTS.update(SOC=1)",
+        "WEIGHTS |= {'SOC': 1}",
+        "WEIGHTS['SOC'] = 1",
+        "WEIGHTS['SOC'] *= 2",
+        "for name in IDS: WEIGHTS[name] = 1",
+        "for WEIGHTS in []: pass",
+        "while WEIGHTS.pop('SOC'): pass",
+        "print(WEIGHTS := {'SOC': 1})",
+        "if UNITS: WEIGHTS = {'SOC': 1}",
+        "def change(): WEIGHTS['SOC'] = 1",
+        "def change(): global WEIGHTS; WEIGHTS = {}",
+        "first, *WEIGHTS = [1]",
+        "from weights import WEIGHTS",
+        "import weights as WEIGHTS",
+        "def WEIGHTS(): pass",
+        "with open('x') as WEIGHTS: pass",
+        "del WEIGHTS['SOC']",
+        "(WEIGHTS)['SOC'], other = 1, 2",
+        "[IDS.append(name) for name in 'ab']",
+        "IDS += ['Depth']",
+    ],
+)
+def test_a_change_after_the_literal_is_rejected_with_its_line(statement: str) -> None:
+    name = "IDS" if "IDS." in statement or "IDS +" in statement else "WEIGHTS"
+    with pytest.raises(ValueError, match=rf"score.py, line {SOIL.count(chr(10)) + 1}: {name} is modified other than"):
+        parse_challenge(f"{SOIL}{statement}\n".encode())
+
+
+def test_code_that_only_reads_the_constants_is_accepted() -> None:
+    code = "total = sum(WEIGHTS.values())\nnamed = {}\nnamed[GROUP] = WEIGHTS.copy()\nTITLE: str\nFIRST = IDS[0]\n"
+    assert parse_challenge(f"{SOIL}{code}".encode()).to_dict() == ORCHARD.to_dict()
+
+
 @given(st.text(max_size=40), st.binary(max_size=60))
 @examples(200)
 def test_no_text_of_a_script_is_more_than_rejected(source: str, content: bytes) -> None:

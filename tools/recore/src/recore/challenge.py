@@ -29,6 +29,10 @@ HOLES = re.compile(rf"{_BEFORE}(?P<article>an? )?(?P<word>(?:drill )?hole)(?P<pl
 RESERVED_COLUMNS = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
 MAX_NAME = 80  # characters of a column's name
 NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  # constants that are read from score.py
+MUTATING_METHODS = (
+    *("update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__delitem__", "__ior__"),  # of a dictionary
+    *("append", "extend", "insert", "remove", "sort", "reverse", "__iadd__", "__imul__"),  # of a list
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,43 +232,54 @@ def _check_table(name: str, value: Any, kinds: tuple[type, ...], location: Path 
 def _read_values(content: bytes, location: Path | str) -> dict[str, Any]:
     """Return the values of the constants in NAMES that a script assigns at its top level."""
     try:
-        body = ast.parse(content).body
+        module = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{location}: this is not valid Python: {' '.join(str(error).split())[:200]}") from None
-    values: dict[str, Any] = {}
-    for statement in body:
-        if isinstance(statement, ast.Assign) and not _modified_name(statement):
-            pairs = [pair for target in statement.targets for pair in _bindings(target, statement.value)]
-        elif isinstance(statement, ast.AnnAssign) and statement.value:
-            pairs = _bindings(statement.target, statement.value)
-        else:
-            if name := _modified_name(statement):
-                reason = f"{name} is modified after its assignment; assign the final value instead"
-                raise ValueError(f"{location}, line {statement.lineno}: {reason}")
-            continue
-        for name, node in pairs:
-            if name in NAMES:
-                values[name] = _constant(name, node, location)
-    return values
+    pairs = [pair for statement in module.body for pair in _assignments(statement)]
+    assigned = {target for target, _ in pairs}
+    for node in ast.walk(module):
+        if node not in assigned and (name := _changed_name(node)):
+            reason = f"{name} is modified other than by assigning a literal at the top level; assign the final value"
+            raise ValueError(f"{location}, line {getattr(node, 'lineno', 1)}: {reason}")
+    named = ((target.id, value) for target, value in pairs if value)
+    return {name: _constant(name, value, location) for name, value in named if name in NAMES}
 
 
-def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
+def _assignments(statement: ast.stmt) -> list[tuple[ast.Name, ast.expr | None]]:
+    """Return the names that a plain assignment binds, with their values (None for a mere annotation)."""
+    if isinstance(statement, ast.Assign):
+        return [pair for target in statement.targets for pair in _bindings(target, statement.value)]
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return [(statement.target, statement.value)]
+    return []
+
+
+def _bindings(target: ast.expr, value: ast.expr) -> list[tuple[ast.Name, ast.expr | None]]:
     """Return the names that an assignment binds, with their values. Supports A = 1 and A, B = 1, 2."""
     if isinstance(target, ast.Name):
-        return [(target.id, value)]
+        return [(target, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
         return [pair for each in zip(target.elts, value.elts, strict=True) for pair in _bindings(*each)]
     return []
 
 
-def _modified_name(statement: ast.stmt) -> str:
-    """Return the name in NAMES that a statement changes without a plain assignment, as in del UNITS, or ""."""
-    changed: list[ast.expr] = [statement.target] if isinstance(statement, ast.AugAssign) else []
-    changed += statement.targets if isinstance(statement, ast.Delete) else []
-    if isinstance(statement, ast.Assign):
-        changed += [target for target in statement.targets if isinstance(target, ast.Subscript | ast.Attribute)]
-    names = [node.id for target in changed for node in ast.walk(target) if isinstance(node, ast.Name)]
-    return next((name for name in names if name in NAMES), "")
+def _changed_name(node: ast.AST) -> str:
+    """Return the name in NAMES that a node binds, or whose contents it changes, as in UNITS.clear(), or ""."""
+    changed: list[Any] = [getattr(node, member, None) for member in ("name", "asname", "rest")]  # def, import, match
+    if isinstance(node, ast.Global):
+        changed = [*node.names]
+    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+        changed = [_root(node)]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING_METHODS:
+        changed = [_root(node.func)]
+    return next((name for name in changed if name in NAMES), "")
+
+
+def _root(node: ast.expr) -> str:
+    """Return A for A, A.b and A["b"].c, otherwise ""."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _constant(name: str, node: ast.expr, location: Path | str) -> Any:

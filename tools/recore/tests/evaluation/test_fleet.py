@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from recore_support.command import recore
 from recore_support.run_command import file_options
@@ -20,7 +22,7 @@ from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
-from recore.backends import Services
+from recore.backends import IMAGE, Services
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentError
 from recore.cli.aws_round import AwsRound
@@ -31,17 +33,22 @@ from recore.evaluation import (
     count_instances,
     make_policies,
     make_round_id,
+    processing_arguments,
     read_quotas,
     read_submission,
     stop_leftovers,
 )
 from recore.evaluation.fleet import wheels
+from recore.evaluation.job_requests import HOST, OUTPUTS, PREFIX, SCORES
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.step import Step
 from stagemaker.server import BUCKET, Simulator
 
 ACCOUNT = "arn:aws:iam::111122223333:role"
 ROLES = ("--role", f"{ACCOUNT}/Submissions", "--scoring-role", f"{ACCOUNT}/Scoring")
+Result = subprocess.CompletedProcess[str]
+SUBMISSIONS, SCORING = "role of submissions (--role)", "role of scoring (--scoring-role)"
+READ, WRITE = {"GetObject", "ListBucket"}, {"PutObject", "AbortMultipartUpload"}
 FAILURE = "raise ValueError('no copper here')\n"
 SLEEP_LINE = "asleep"
 SLEEP = f"import time\nif __name__ == '__main__':\n    print({SLEEP_LINE!r}, flush=True)\n    time.sleep(600)\n"
@@ -54,7 +61,13 @@ def simulator() -> Iterator[Simulator]:
 
 
 class Recorder:
-    """A record of the requests (operation and members) of all clients that are created within the context."""
+    """A record of the requests (operation and members) of all clients that are created within the context.
+
+    rejected: operations, such as s3.DeleteObject, whose requests are answered with an error, as after a token expired.
+    """
+
+    def __init__(self, *rejected: str) -> None:
+        self.rejected = rejected
 
     def __enter__(self) -> "Recorder":
         self.requests: list[tuple[str, dict[str, Any]]] = []
@@ -63,6 +76,8 @@ class Recorder:
         def client(session: boto3.Session, *words: Any, **options: Any) -> Any:
             new_client = original(session, *words, **options)
             new_client.meta.events.register("provide-client-params.*.*", self._record)
+            for operation in self.rejected:
+                new_client.meta.events.register(f"before-call.{operation}", self._reject)
             return new_client
 
         self._patch = pytest.MonkeyPatch()
@@ -71,6 +86,10 @@ class Recorder:
 
     def _record(self, params: dict[str, Any], model: Any, **_: object) -> None:
         self.requests.append((model.name, json.loads(json.dumps(params, default=str))))
+
+    def _reject(self, **_: object) -> tuple[AWSResponse, dict[str, Any]]:
+        error = {"Code": "ExpiredToken", "Message": "The security token is expired"}
+        return AWSResponse("", 400, {}, None), {"Error": error, "ResponseMetadata": {}}
 
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
@@ -104,23 +123,35 @@ def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
     return values + [address for value in content.values() for address in addresses(value, names)]
 
 
+@pytest.fixture(scope="module")
+def judged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("round") / "judged"
+
+
+@pytest.fixture(scope="module")
+def command(sample: Path, judged_folder: Path) -> list[object]:
+    """Return the command that judges two submissions, one of which fails."""
+    folder = judged_folder.parent
+    paths = (stub(folder / "mine"), stub(folder / "fails", {"train.py": FAILURE + TRAIN}))
+    options = [*file_options(sample, allow_unsandboxed=False), "--out", judged_folder, "--jobs", 2]
+    return ["judge", *paths, *options, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--yes"]
+
+
+@pytest.fixture(scope="module")
+def judged_round(simulator: Simulator, command: list[object]) -> tuple[Recorder, Result]:
+    """Return the requests and the result of a round whose private assays cannot be removed."""
+    with Recorder("s3.DeleteObject") as recorder:
+        return recorder, recore(*command, **simulator.variables())
+
+
 @needs_sandbox
 def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
-    simulator: Simulator, sample: Path, tmp_path: Path
+    judged_round: tuple[Recorder, Result],
 ) -> None:
-    paths = (stub(tmp_path / "mine"), stub(tmp_path / "fails", {"train.py": FAILURE + TRAIN}))
-    command = ["judge", *paths, *file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged"]
-    with Recorder() as recorder:
-        result = recore(
-            *command, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--jobs", 2, "--yes", **simulator.variables()
-        )
-    assert result.returncode == 0, result.stderr
+    recorder, result = judged_round
     assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job uses its" in result.stderr
     policies = make_policies(BUCKET)
-    of_role = {
-        ROLES[1]: policies["role of submissions (--role)"],
-        ROLES[3]: policies["role of scoring (--scoring-role)"],
-    }
+    of_role = {ROLES[1]: policies[SUBMISSIONS], ROLES[3]: policies[SCORING]}
     requests = recorder.select("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
     scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
     assert {request["RoleArn"] for request in scoring} == {ROLES[3]}
@@ -129,24 +160,111 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
         request["ModelName"]: [*addresses(request, ("S3Uri", "S3OutputPath"))]
         for request in recorder.select("CreateTransformJob")
     }
+    outputs = [uri for _, request in recorder.requests for uri in addresses(request, ("S3OutputPath",))]
+    outputs += addresses([request.get("ProcessingOutputConfig") for request in requests], ("S3Uri",))
     for request in requests:
         role = request.get("RoleArn") or request["ExecutionRoleArn"]
         assert request.get("EnableNetworkIsolation") or request["NetworkConfig"]["EnableNetworkIsolation"]
-        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl")) + transforms.get(
-            request.get("ModelName", ""), []
-        )
-        for uri in uris:
-            resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}/any".replace(".gz/any", ".gz")
-            is_private = "recore-host" in uri
-            assert is_private <= (role == ROLES[3])
-            action = "s3:PutObject" if uri.endswith("/scores") else "s3:GetObject"
+        uris = addresses(request, ("S3Uri", "S3OutputPath", "ModelDataUrl"))
+        for uri in uris + transforms.get(request.get("ModelName", ""), []):
+            resource = f"arn:aws:s3:::{uri.removeprefix('s3://')}"
+            action = "s3:PutObject" if uri in outputs else "s3:GetObject"
             assert allows(of_role[role], action, resource), (role, action, resource)
-    assert any("recore-host" in str(request) for request in scoring)
-    hidden_key = f"arn:aws:s3:::{BUCKET}/recore-host/x/private/actual/public.csv.gz"
-    assert not allows(of_role[ROLES[1]], "s3:GetObject", hidden_key)
-    assert allows(of_role[ROLES[3]], "s3:GetObject", hidden_key)
-    assert not allows(of_role[ROLES[3]], "s3:PutObject", f"arn:aws:s3:::{BUCKET}/recore/x/model/model.tar.gz")
+    read = {uri.split("/")[3] for request in scoring for uri in addresses(request["ProcessingInputs"], ("S3Uri",))}
+    assert read == {PREFIX, HOST}  # where only the caller writes
+
+
+@needs_sandbox
+def test_assays_that_remain_after_a_round_are_removed_by_the_repeated_command(
+    simulator: Simulator, command: list[object], judged_folder: Path, judged_round: tuple[Recorder, Result]
+) -> None:
+    result, table = judged_round[1], (judged_folder / "judged.csv").read_text()
+    assert result.returncode == 1
+    assert "repeat the command to remove them from AWS" in result.stdout
+    assert HOST not in table
+    assert "private/actual/public.csv.gz" in str(objects_below_recore(simulator))
+    with Recorder() as recorder:
+        result = recore(*command, **simulator.variables())
+    assert result.returncode == 0, result.stderr
+    assert "2 judged before, 0 to run" in result.stderr
+    assert "objects from an earlier call" in result.stderr
     assert objects_below_recore(simulator) == []
+    assert recorder.select("CreateTrainingJob") == []
+    assert ",completed," in (judged_folder / "judged.csv").read_text()
+
+
+@needs_sandbox
+def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repeated_command_stops_it(
+    simulator: Simulator, sample: Path, tmp_path: Path
+) -> None:
+    path, folder = stub(tmp_path / "mine"), tmp_path / "judged"
+    options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--yes"]
+    command = ["judge", path, *options, "--engine", "aws", *ROLES]
+    with Recorder("sagemaker.DescribeTrainingJob", "sagemaker.StopTrainingJob"):
+        result = recore(*command, **simulator.variables())
+    assert result.returncode == 1
+    assert "repeat the command to run the submission again" in (folder / "judged.csv").read_text()
+
+    sagemaker, job = simulator.client("sagemaker"), f"recore-{make_round_id(BUCKET, folder)}-private-score"
+    settings = RunSettings("name", BUCKET, ROLES[1])
+    request = processing_arguments(IMAGE, ROLES[3], settings.processing.request, "", {}, {}, "o", settings.uri("o"))
+    request["AppSpecification"]["ContainerEntrypoint"] = ["sleep", "600"]
+    sagemaker.create_processing_job(ProcessingJobName=job, **request)
+    shutil.rmtree(path)  # so that nothing is to be run
+    with Recorder("sagemaker.StopProcessingJob"):
+        result = recore(*command, **simulator.variables())
+    assert result.returncode == 1
+    assert "(ExpiredToken) when calling the StopProcessingJob" in result.stderr.splitlines()[-1]
+    assert result.stderr.endswith("; repeat the command\n")
+    result = recore(*command, **simulator.variables())
+    assert "aws: stopped 1 job and removed 0 objects from an earlier call" in result.stderr
+    assert sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
+
+
+@needs_sandbox
+def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
+    simulator: Simulator, sample: Path, tmp_path: Path
+) -> None:
+    files = {"requirements.txt": "seaborn\n", "MANIFEST.in": "include requirements.txt\n"}
+    options = [*file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged", "--yes"]
+    with Recorder("sagemaker.DescribeProcessingJob"):
+        result = recore(
+            *("judge", stub(tmp_path / "mine", files), *options, "--engine", "aws", *ROLES), **simulator.variables()
+        )
+    assert result.returncode == 1
+    assert "not judged: OSError: packages cannot be fetched: " in (tmp_path / "judged/judged.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("role", "prefix", "actions"),
+    [
+        (SUBMISSIONS, PREFIX, READ),
+        (SUBMISSIONS, HOST, set()),
+        (SUBMISSIONS, OUTPUTS, WRITE),
+        (SUBMISSIONS, SCORES, set()),
+        (SCORING, PREFIX, READ),
+        (SCORING, HOST, READ),
+        (SCORING, OUTPUTS, set()),
+        (SCORING, SCORES, WRITE),
+    ],
+)
+def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str, actions: set[str]) -> None:
+    """Only the caller, with its own credentials, writes below PREFIX and HOST."""
+    policy = make_policies("bucket")[role]
+    [listing] = [statement for statement in policy["Statement"] if statement["Action"] == ["s3:ListBucket"]]
+    allowed = {
+        action
+        for action in {*READ, *WRITE, "DeleteObject", "PutObjectAcl", "GetObjectVersion", "PutBucketPolicy"}
+        if allows(policy, f"s3:{action}", f"arn:aws:s3:::bucket/{prefix}/recore-1/any")
+    }
+    allowed |= {"ListBucket"} if f"{prefix}/*" in listing["Condition"]["StringLike"]["s3:prefix"] else set()
+    assert allowed == actions
+
+
+def test_the_outputs_of_a_run_cannot_be_found_by_jobs_of_another() -> None:
+    first, second = (RunSettings("name", "bucket", "role") for _ in range(2))
+    assert first.key(OUTPUTS, "model") != second.key(OUTPUTS, "model")
+    assert first.key("model") == second.key("model")
 
 
 def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, sample: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
     requests = (
         training_request(settings),
         preprocessing_request(settings, "private"),
-        scoring_request(settings, "public"),
+        scoring_request(settings, "public", defaultdict(str)),
     )
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 

@@ -1,7 +1,9 @@
 """Problems during a run with real clients and a simulator; botocore events simulate errors that only AWS returns."""
 
 import contextlib
+import gzip
 import hashlib
+import io
 import itertools
 import shutil
 import signal
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from recore_support.schema import TARGETS
 from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
@@ -23,8 +26,17 @@ from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.job_logs import write_log
-from recore.evaluation.job_requests import HOST, RunSettings, assays_key
-from recore.evaluation.job_runner import TIMED_OUT, StepFailed
+from recore.evaluation.job_requests import (
+    CHANGED,
+    PREFIXES,
+    SCORE,
+    RunSettings,
+    assays_key,
+    predictions_key,
+    scored_key,
+    scoring_request,
+)
+from recore.evaluation.job_runner import TIMED_OUT, JobRunner, StepFailed
 from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
@@ -57,13 +69,16 @@ def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
     """Return a function that prepares a run of the tiny submission on a copy of the data."""
 
     def make(
-        bucket: str = BUCKET, keep: bool = False, names: tuple[str, ...] = tuple(data.files), **scripts: str
+        bucket: str = BUCKET,
+        keep: bool = False,
+        names: tuple[str, ...] = tuple(data.files),
+        score: Path = ROOT / "score.py",
+        **scripts: str,
     ) -> EvaluationRun:
         copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
         (tmp_path / "run").mkdir()
         submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": code for name, code in scripts.items()}))
-        score, folder = ROOT / "score.py", tmp_path / "run"
-        return EvaluationRun(services, settings_of(bucket), submission, copies, score, folder, keep)
+        return EvaluationRun(services, settings_of(bucket), submission, copies, score, tmp_path / "run", keep)
 
     return make
 
@@ -113,7 +128,7 @@ def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of all versions of a run's objects, relative to its prefixes."""
     s3 = simulator.client("s3")
     keys = []
-    for prefix in (f"{settings.key()}/", f"{settings.key(HOST)}/"):
+    for prefix in (f"{first}/{settings.name}/" for first in PREFIXES):
         if settings.bucket == VERSIONED:
             versions = s3.list_object_versions(Bucket=VERSIONED, Prefix=prefix).get("Versions", [])
         else:  # unlike list_object_versions, moto lists any key here
@@ -145,6 +160,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
+    assert train.outside
     assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
     assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
     assert final_status() == "Stopped"
@@ -206,11 +222,15 @@ def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
 # ---- Objects ---------------------------------------------------------------------------------------------
 
 
-def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simulator, make_run: MakeRun) -> None:
+def test_files_replaced_during_a_run_are_not_used_for_scoring(
+    simulator: Simulator, services: Services, make_run: MakeRun
+) -> None:
     run = make_run()
     hashes_before = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in run.data.files.items()}
 
     def replace_files(step: Step) -> None:
+        if step.name == "public predict" and step.completed:  # the caller's copy is scored
+            services.s3.put_object(Bucket=BUCKET, Key=run.settings.key(*predictions_key("public")), Body=b"another")
         if step.name == "upload" and step.completed:
             for name in ("public", "actual"):
                 run.data.files[name].write_bytes(b"another")
@@ -222,6 +242,41 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(simulator: Simula
     assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
     assert list(run.read_scores()) == ["public"]
     assert list_keys(simulator, run.settings) == []
+
+
+def test_a_scoring_job_fails_if_anything_that_it_reads_was_changed(services: Services, tmp_path: Path) -> None:
+    inputs = {SCORE: b"print('ran')", assays_key("public"): b"actual", scored_key("public"): b"predicted"}
+    for changed_key in (None, *inputs):
+        settings, step = settings_of(), Step("public score", "ProcessingJob")
+        storage = Storage(services.s3, settings, lambda: None)
+        for key, content in inputs.items():
+            storage.upload_hashed(io.BytesIO(content), key)
+        request = scoring_request(settings, "public", storage.uploaded)
+        if changed_key:
+            storage.put(b"changed", changed_key)
+        with pytest.raises(StepFailed, match=f"^{CHANGED}$") if changed_key else contextlib.nullcontext():
+            JobRunner(services, tmp_path).run(step, request)
+        assert (tmp_path / step.log).read_text() == f"{CHANGED if changed_key else 'ran'}\n"
+        storage.clear(keep=False)
+
+
+def test_weights_that_differ_from_the_table_in_score_py_are_reported(make_run: MakeRun, tmp_path: Path) -> None:
+    script = tmp_path / "score.py"
+    script.write_text(
+        (ROOT / "score.py").read_text().replace("\nTARGETS =", "\n(lambda w: w.update(AuPPM=0.5))(WEIGHTS)\nTARGETS =")
+    )
+    run, step, predictions = (
+        make_run(names=("public",), score=script),
+        Step("public score", "ProcessingJob"),
+        tmp_path / "predictions",
+    )
+    rows = gzip.decompress(run.data.public.read_bytes()).count(b"\n") - 1
+    predictions.write_text((",".join(["1"] * len(TARGETS)) + "\n") * rows)
+    run.storage.upload_hashed(io.BytesIO(run.score_script), SCORE)
+    run.storage.upload_data("public", run.data.public, assays_key("public"))
+    with pytest.raises(StepFailed, match=r"the weight of AuPPM is 0.5 in the scoring job, but 0.04 in WEIGHTS"):
+        run._score(step, "public", predictions)
+    assert step.outside
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["rejected", "lost"])
@@ -257,7 +312,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models, where files of this run remain"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert list_keys(simulator, run.settings) == [ASSAYS]
+    assert ASSAYS in list_keys(simulator, run.settings)
 
 
 def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(

@@ -36,6 +36,7 @@ from stagemaker import interrupts
 
 MAX_RESULT_BYTES = 512 << 20  # total size of a job's output files
 MAX_RESULT_FILES = 1000
+RESULTS = (job_requests.OUTPUTS, "results", "")  # key of a processing job's output
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
 # time limit for a request; an endpoint allows 60 s. A worker that does not respond must exit before the next request
@@ -191,7 +192,7 @@ class ExperimentJobs:
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
             inputs = {source: (source, "") for source in sources}
-            self.run(step, job_requests.processing_request(settings, name, script, {}, inputs, ("results", "")))
+            self.run(step, job_requests.processing_request(settings, name, script, {}, inputs, RESULTS))
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
@@ -235,7 +236,7 @@ class ExperimentJobs:
 
     def _download_results(self, settings: RunSettings, folder: Path) -> Path:
         """Download the output `results`. Skip files that have unusual names or would exceed the total size limit."""
-        prefix = settings.key("results", "")
+        prefix = settings.key(*RESULTS)
         folder.mkdir()
         items = list_objects(self.services.s3, settings.bucket, prefix)
         remaining = MAX_RESULT_BYTES

@@ -233,7 +233,7 @@ class Experiments(SharedResults):
             storage.put(self.submission.script, job_requests.PREPROCESS)
             storage.upload_data(split, data, job_requests.data_key(split))
             self._jobs.run(step, job_requests.preprocessing_request(settings, split))
-            key, output = job_requests.inputs_key(split), self.folder / f"{name}-inputs.csv"
+            key, output = job_requests.preprocessed_key(split), self.folder / f"{name}-inputs.csv"
             storage.size(key, "preprocess.py did not write")
             storage.fetch(key, output)
         return output

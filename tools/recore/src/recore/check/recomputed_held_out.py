@@ -27,14 +27,19 @@ def recompute_held_out(
 ) -> None:
     """Recompute the held-out scores of a round's entries, and write them to the records of their runs.
 
+    An entry whose submission is not the cause of a failure gets a problem.
+
     show: called with a line about each entry. packages: see `Round.judge`.
     """
     weights = dict(challenge().weights)
     data = PublicData(this_round.data.public, tuple(weights))
-    lines: dict[Path, str] = {}
+    lines, problems = dict[Path, str](), dict[Path, str]()
 
     def score_again(files: SubmissionFiles) -> float:
-        wheels = packages.get_wheels(files.files, Event()) if packages else None
+        try:
+            wheels = packages.get_wheels(files.files, Event()) if packages else None
+        except OSError as error:
+            raise ExperimentError(str(error), "", outside=True) from error
         settings = this_round.make_settings(backend, wheels)
         with locked.temporary_folder("recore-judge-") as folder:
             arguments = (backend.services, settings, files, data, weights, Path(folder), watch)
@@ -53,8 +58,11 @@ def recompute_held_out(
                 lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
             except ExperimentError as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"
+                if failed.outside:
+                    problems[folder] = "held-out score not recomputed; repeat the command"
         show(f"judge: {entry.path}: {plain(lines[folder])}")
         entry.record = read_record(folder)
+        entry.problem = entry.problem or problems.get(folder)
 
 
 def score_all(held_out: HeldOut, data: PublicData, weights: dict[str, float]) -> float:

@@ -52,13 +52,29 @@ class AwsRound:
         roles = {"role": self.role, "scoring_role": self.scoring_role}
         return roles | {"bucket": self.bucket, "image": self.image, "patience": PATIENCE}
 
+    def stop_leftovers(self, this_round: "Round", backend: "Backend") -> None:
+        """Stop the jobs and remove the objects that an earlier call left. Raises ClickException if some remain."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from recore.evaluation import StepFailed, stop_leftovers
+
+        name = f"recore-{this_round.make_settings(backend, wheels=None).round_id}-"
+        try:
+            n_stopped, n_removed = stop_leftovers(backend.services, backend.bucket, name)
+        except (StepFailed, ClientError, BotoCoreError) as error:
+            reason = f"what an earlier call left could not be removed: {error}; repeat the command"
+            raise click.ClickException(reason) from None
+        if n_stopped or n_removed:
+            stopped = f"stopped {count(n_stopped, 'job')} and removed {count(n_removed, 'object')}"
+            show_line(f"aws: {stopped} from an earlier call")
+
     def prepare(self, this_round: "Round", backend: "Backend", to_run: "Sequence[Entry]", jobs: int) -> "WheelHouse":
-        """Print the round's maximum cost, ask for confirmation, and stop jobs left over from an earlier call.
+        """Print the round's maximum cost, and ask for confirmation.
 
         Return the source of the packages that submissions require. Raises UsageError if the options do not allow the
-        round, Abort if the user declines, and ClickException if jobs or objects from the earlier call remain.
+        round, and Abort if the user declines.
         """
-        from recore.evaluation import StepFailed, WheelHouse, count_instances, stop_leftovers
+        from recore.evaluation import WheelHouse, count_instances
 
         if backend.endpoint == "AWS" and not self.scoring_role:
             raise click.UsageError("--engine aws also needs --scoring-role; --print-policies prints both policies")
@@ -80,13 +96,6 @@ class AwsRound:
             )
         if not self.yes and not ask("Start these jobs?"):
             raise click.Abort
-        try:
-            n_stopped, n_removed = stop_leftovers(backend.services, backend.bucket, f"recore-{settings.round_id}-")
-        except StepFailed as error:
-            raise click.ClickException(str(error)) from None
-        if n_stopped or n_removed:
-            stopped = f"stopped {count(n_stopped, 'job')} and removed {count(n_removed, 'object')}"
-            show_line(f"aws: {stopped} from an earlier call")
         folder = this_round.folder / ".packages"
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 

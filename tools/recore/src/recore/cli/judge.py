@@ -94,12 +94,13 @@ def judge(
 
     With --engine aws, submissions run as jobs on AWS, with one role for their jobs and another for scoring;
     --print-policies prints the policies of both roles. Before any job starts, the command prints the maximum cost of
-    the round and asks for confirmation. It also stops jobs that an earlier, killed call with the same --out started.
+    the round and asks for confirmation. First, it stops the jobs and removes the files that an earlier call with the
+    same --out left on AWS, even if there is nothing to run.
 
     Ties in the private score are broken by the held-out score. For tied submissions, it is recomputed by training
     without the predicted drill holes, because the submissions' own scores cannot be trusted.
 
-    Exit status: 0 all submissions were judged, 1 one could not be read or must be rerun, 2 usage error,
+    Exit status: 0 all submissions were judged, 1 one could not be read or the command must be repeated, 2 usage error,
     130 interrupted.
 
     \b
@@ -108,7 +109,7 @@ def judge(
         --private q.csv.gz --actual a.csv.gz
       python -m recore judge --print-policies --bucket my-bucket
     """
-    from recore.evaluation import DataFiles, Round, explain_claimed_score, tied_by_private_score
+    from recore.evaluation import DataFiles, Round, explain_claimed_score
 
     if aws.pop("print_policies"):
         show_policies(aws["bucket"])
@@ -127,7 +128,7 @@ def judge(
     entries = this_round.read(submissions)
     judging = _RoundJudge(this_round, entries)
     judging.announce()
-    if judging.to_run or tied_by_private_score(entries):
+    if aws_round or judging.needs_jobs:
         try:
             options = {"jobs": jobs, "minutes": time_limit, "engine": engine, "share": share}
             judging.run(jobs, engine, aws_round, options)
@@ -160,6 +161,12 @@ class _RoundJudge:
     def __post_init__(self) -> None:
         self.to_run = [entry for entry in self.entries if entry.record is None and entry.problem is None]
 
+    @property
+    def needs_jobs(self) -> bool:
+        from recore.evaluation import tied_by_private_score
+
+        return bool(self.to_run or tied_by_private_score(self.entries))
+
     def announce(self) -> None:
         """Print the unreadable submissions, how many submissions were judged before, and how many remain to be run."""
         for line in self.round.invalid:
@@ -181,6 +188,10 @@ class _RoundJudge:
             settings = replace(settings, **aws.backend_settings)
         with open_backend(settings, show_line) as backend, show_running("judge", every_step=False) as watch:
             show_line(f"judge: on {backend.endpoint}, isolation: {backend.isolation}")
+            if aws:
+                aws.stop_leftovers(self.round, backend)
+            if not self.needs_jobs:
+                return
             context = make_context(backend, "", arguments, folder)
             self.pace = Pace(jobs, limited=aws is None)
             with aws.prepare(self.round, backend, self.to_run, jobs) if aws else nullcontext() as packages:

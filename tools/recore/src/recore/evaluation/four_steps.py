@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import io
 import math
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from recore.backends import Services, SimulatorGoneError, is_third_party
-from recore.challenge import challenge
+from recore.challenge import challenge, parse_challenge
 from recore.evaluation import job_requests
 from recore.evaluation.csv_columns import MAX_HEADER_BYTES, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
@@ -26,7 +27,7 @@ from recore.evaluation.held_out import (
 )
 from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
-from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, read_score
+from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, compare_weights, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
@@ -42,7 +43,7 @@ class EvaluationRun:
 
     services: boto3 clients. score_script: the host's score.py. folder: the folder for model.tar.gz, predictions/,
     scores/ and logs/. keep: whether to keep the run's objects on S3 (except private assays). wheels: paths of packages
-    to add to the model, by name.
+    to add to the model, by name. Raises ValueError if score.py defines no valid challenge.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class EvaluationRun:
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
         self.score_script, self._wheels = score_script.read_bytes(), wheels
+        self._weights = parse_challenge(self.score_script, score_script).weights
         self.splits = [split for split in SPLITS if split in data.files]
         self.is_third_party = is_third_party(submission.path, data.actual)
         by_hand = {} if self.is_third_party else data.files
@@ -132,7 +134,7 @@ class EvaluationRun:
         with self._jobs.step(self.steps["upload"]):
             self.storage.put(self.submission.archive, job_requests.SOURCE)
             self.storage.put(self.submission.script, job_requests.PREPROCESS)
-            self.storage.put(self.score_script, job_requests.SCORE)
+            self.storage.upload_hashed(io.BytesIO(self.score_script), job_requests.SCORE)
             if self.settings.observed:
                 self.storage.put(job_requests.AUDIT_HOOK.read_bytes(), job_requests.AUDIT)
             for split in self.splits:
@@ -158,22 +160,26 @@ class EvaluationRun:
         with self._jobs.step(self.steps[f"{split} preprocess"]) as step:
             self._jobs.run(step, job_requests.preprocessing_request(settings, split))
             key, message = job_requests.inputs_key(split), "preprocess.py did not write"
-            size = self.storage.size(key, message)
+            size = self.storage.copy(job_requests.preprocessed_key(split), key, message)
             if split == "public" and (names := remove_targets_from_object(self.storage, key, self.folder)):
                 wrote = f"preprocess.py wrote the assays of {count(len(names), 'target')}"
                 step.note = f"{wrote}; they were removed from the request to the model"
                 size = self.storage.size(key, message)
+        predictions = self.folder / f"predictions/{split}.csv.out"
         with self._jobs.step(self.steps[f"{split} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, job_requests.transform_request(settings, split, size))
-                self.storage.fetch(job_requests.predictions_key(split), self.folder / f"predictions/{split}.csv.out")
+                self.storage.fetch(job_requests.predictions_key(split), predictions)
             else:
-                self._predict_in_parts(step, split, size)
+                self._predict_in_parts(step, split, size, predictions)
         if self._is_scored(split):
-            with self._jobs.step(self.steps[f"{split} score"]) as step:
-                self._score(step, split)
+            with self._jobs.step(self.steps[f"{split} score"]) as step, contextlib.ExitStack() as stack:
+                if split == "private":
+                    key = job_requests.assays_key(split)
+                    stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], key))
+                self._score(step, split, predictions)
 
-    def _predict_in_parts(self, step: Step, split: str, size: int) -> None:
+    def _predict_in_parts(self, step: Step, split: str, size: int, predictions: Path) -> None:
         """Predict one part of the inputs per instance: Batch Transform does not divide an object among instances."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
@@ -187,25 +193,26 @@ class EvaluationRun:
                             file.write(line)
                     self.storage.upload(part, job_requests.part_key(split, number))
         self._jobs.run(step, job_requests.transform_request(self.settings, split, math.ceil(size / count)))
-        predictions = self.folder / f"predictions/{split}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
                 shutil.copyfileobj(self.storage.open(job_requests.part_predictions_key(split, number)), file)
-        self.storage.upload(predictions, job_requests.predictions_key(split))
 
-    def _score(self, step: Step, split: str) -> None:
-        with contextlib.ExitStack() as stack:
-            if split == "private":
-                key = job_requests.assays_key(split)
-                stack.enter_context(self.storage.upload_private_assays(self.data.files["actual"], key))
-            self._jobs.run(step, job_requests.scoring_request(self.settings, split))
-        self._fetch_score(split)
-
-    def _fetch_score(self, name: str) -> None:
+    def _score(self, step: Step, name: str, predictions: Path) -> None:
+        """Score the predictions in a local file, which no job of a submission can change."""
+        with open(predictions, "rb") as content:
+            self.storage.upload_hashed(content, job_requests.scored_key(name))
+        try:
+            self._jobs.run(step, job_requests.scoring_request(self.settings, name, self.storage.uploaded))
+        except StepFailed as error:
+            step.outside = step.outside or str(error).startswith(job_requests.CHANGED)
+            raise
         for suffix in ("txt", "json"):
-            self.storage.fetch((name, "scores", f"{name}.{suffix}"), self.folder / f"scores/{name}.{suffix}")
-        read_score(self.folder / f"scores/{name}.json")
+            self.storage.fetch(job_requests.scores_key(name, suffix), self.folder / f"scores/{name}.{suffix}")
+        score = read_score(self.folder / f"scores/{name}.json")
+        if difference := compare_weights(score, self._weights):
+            step.outside = True  # score.py is the host's
+            raise StepFailed(f"score.py: {difference}; assign the final weights")
 
     def _score_held_out(self) -> None:
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
@@ -214,15 +221,13 @@ class EvaluationRun:
                 extract_held_out(self.folder / "model.tar.gz", predictions)
                 with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                     write_scored(predictions, self.data.files["public"], Path(folder))
-                    self.storage.upload(Path(folder, ACTUAL), job_requests.assays_key(HELD_OUT))
-                    self.storage.upload(Path(folder, PREDICTED), job_requests.predictions_key(HELD_OUT))
-                self._jobs.run(step, job_requests.scoring_request(self.settings, HELD_OUT))
+                    with open(Path(folder, ACTUAL), "rb") as actual:
+                        self.storage.upload_hashed(actual, job_requests.assays_key(HELD_OUT))
+                    self._score(step, HELD_OUT, Path(folder, PREDICTED))
             except (NoHeldOutScoreError, StepFailed) as error:
                 if step.outside:
                     raise
                 step.reason = f"{HELD_OUT_NAME}: {error}" if isinstance(error, StepFailed) else str(error)
-                return
-            self._fetch_score(HELD_OUT)
 
     def _clean_up(self) -> None:
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):

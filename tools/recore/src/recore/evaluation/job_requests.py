@@ -16,11 +16,11 @@ from typing import Any
 from recore.backends import IMAGE, Backend
 
 Request = dict[str, Any]
-KeyParts = tuple[str, ...]  # parts of an object's key, relative to its run's prefix; HOST first for the host's prefix
+KeyParts = tuple[str, ...]  # parts of an object's key, relative to its run's folder; below PREFIX unless that is first
 
-PREFIX = "recore"  # first part of the keys of all runs
-HOSTS_PREFIX = "recore-host"  # first part of private assays' keys; the role of a submission's jobs needs no access
-HOST = "host"  # first of the KeyParts of an object below HOSTS_PREFIX
+# First parts of keys by who writes below them: the caller (inputs of a submission's jobs, and of scoring jobs), the
+# submissions' role, and the scoring role
+PREFIX, HOST, OUTPUTS, SCORES = PREFIXES = "recore", "recore-host", "recore-outputs", "recore-scores"
 
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
@@ -30,6 +30,13 @@ VOLUME_GB = 30
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that sets have the same order in every run
 MAX_PAYLOAD_MB = 100  # MB, the limit of Batch Transform
 LINE_BATCHES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
+# Runs the script argv[2] with the later arguments if argv[1] lists the hashes of the script and of two input files
+CHANGED = "score.py or its data changed on S3"
+CHECK_HASHES = (
+    "import hashlib, os, sys; hashes, *words = sys.argv[1:]; "
+    "' '.join(hashlib.sha256(open(file, 'rb').read()).hexdigest() for file in words[:5:2]) == hashes "
+    f"or sys.exit('{CHANGED}'); os.execv(sys.executable, [sys.executable, *words])"
+)
 AUDIT_HOOK = Path(__file__).with_name("audit") / "sitecustomize.py"
 ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # each worker loads the libraries, but requests are sequential
 
@@ -53,6 +60,7 @@ class RunSettings:
     training_seconds: the time limit of training and preprocessing jobs, by default the platform's. observed: whether
     AUDIT_HOOK reports the events of train.py and preprocess.py. scoring_role: the role of scoring jobs, if different.
     wheels: the S3 URI of required packages; if set, pip uses no index. round_id: part of the names of a round's runs.
+    output_folder: the part of the keys below OUTPUTS that jobs of other runs, with the same role, cannot guess.
     """
 
     name: str
@@ -69,6 +77,7 @@ class RunSettings:
     scoring_role: str | None = None
     wheels: str | None = None
     round_id: str = ""
+    output_folder: str = field(default_factory=lambda: token_hex(16))
 
     @classmethod
     def make(cls, backend: Backend, **others: Any) -> "RunSettings":
@@ -78,8 +87,8 @@ class RunSettings:
         return cls(name, backend.bucket, backend.role, backend.image, **defaults | others)
 
     def key(self, *names: str) -> str:
-        prefix, parts = (HOSTS_PREFIX, names[1:]) if names[:1] == (HOST,) else (PREFIX, names)
-        return "/".join((prefix, self.name, *parts))
+        prefix, *parts = names if names and names[0] in PREFIXES else (PREFIX, *names)
+        return "/".join((prefix, self.name, *([self.output_folder] if prefix == OUTPUTS else []), *parts))
 
     def uri(self, *names: str) -> str:
         return f"s3://{self.bucket}/{self.key(*names)}"
@@ -101,7 +110,7 @@ def unique_name(round_id: str = "") -> str:
 
 SOURCE = ("source", "source.tar.gz")
 PREPROCESS = ("preprocess", "preprocess.py")
-SCORE = ("score", "score.py")
+SCORE = (HOST, "score", "score.py")
 TRAINING = ("public", "input", "public.csv.gz")
 MODEL = ("model", "model.tar.gz")
 AUDIT = ("python", "sitecustomize.py")  # the folder's name is inconspicuous
@@ -114,17 +123,29 @@ def data_key(split: str) -> KeyParts:
 
 def assays_key(split: str) -> KeyParts:
     """Return the key of a split's assays, which are in the public data or, for other splits, in a separate file."""
-    if split == "private":
-        return (HOST, split, "actual", "public.csv.gz")
-    return TRAINING if split == "public" else (split, "actual", "public.csv.gz")
+    return TRAINING if split == "public" else (HOST, split, "actual", "public.csv.gz")
 
 
 def inputs_key(split: str) -> KeyParts:
+    """Return the key of the model's inputs: the caller's copy of what preprocess.py wrote."""
     return (split, "preprocess", "public.csv")
 
 
+def preprocessed_key(split: str) -> KeyParts:
+    return (OUTPUTS, *inputs_key(split))
+
+
 def predictions_key(split: str) -> KeyParts:
-    return (split, "predictions", "public.csv.out")
+    return (OUTPUTS, split, "predictions", "public.csv.out")
+
+
+def scored_key(split: str) -> KeyParts:
+    """Return the key of the predictions that are scored: the caller's copy of what the model returned."""
+    return (HOST, split, "predictions", "public.csv.out")
+
+
+def scores_key(split: str, suffix: str) -> KeyParts:
+    return (SCORES, split, "scores", f"{split}.{suffix}")
 
 
 def part_key(split: str, number: int) -> KeyParts:
@@ -133,7 +154,7 @@ def part_key(split: str, number: int) -> KeyParts:
 
 
 def part_predictions_key(split: str, number: int) -> KeyParts:
-    return (split, "predictions", f"{number:03}.csv.out")
+    return (OUTPUTS, split, "predictions", f"{number:03}.csv.out")
 
 
 def training_request(settings: RunSettings) -> Request:
@@ -147,7 +168,7 @@ def training_request(settings: RunSettings) -> Request:
         channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)}
         | ({AUDIT[0]: settings.uri(*AUDIT)} if settings.observed else {})
         | ({"wheels": settings.wheels} if settings.wheels else {}),
-        output=settings.uri("model"),
+        output=settings.uri(OUTPUTS, "model"),
         seconds=settings.training_seconds,
     )
     audit = _audit(settings, f"{ML}/input/data/{AUDIT[0]}")
@@ -177,7 +198,7 @@ def preprocessing_request(settings: RunSettings, split: str) -> Request:
         script=PREPROCESS,
         arguments=paths if settings.pass_paths else {},
         sources={"public": data_key(split)} | ({AUDIT[0]: AUDIT} if settings.observed else {}),
-        output=inputs_key(split),
+        output=preprocessed_key(split),
         seconds=settings.training_seconds,
     )
     return request | {"Environment": ENVIRONMENT | _audit(settings, f"{PROCESSING}/input/{AUDIT[0]}")}
@@ -233,10 +254,14 @@ def transform_request(settings: RunSettings, split: str, size: int) -> Request:
     }
 
 
-def scoring_request(settings: RunSettings, split: str) -> Request:
-    """Return the request of step 4: the host's score.py, with the raw assays and the predictions."""
+def scoring_request(settings: RunSettings, split: str, hashes: Mapping[KeyParts, str]) -> Request:
+    """Return the request of step 4: the host's score.py, with the raw assays and the predictions.
+
+    hashes: the SHA-256 of each uploaded object, by key; the job fails if it reads anything else.
+    """
     actual, predicted = f"{PROCESSING}/input/actual", f"{PROCESSING}/input/predictions"
-    return processing_request(
+    sources = {"actual": assays_key(split), "predictions": scored_key(split)}
+    request = processing_request(
         settings,
         f"{split} score",
         script=SCORE,
@@ -245,10 +270,13 @@ def scoring_request(settings: RunSettings, split: str) -> Request:
             "--predicted": f"{predicted}/public.csv.out",
             "--output": f"{PROCESSING}/output/scores/{split}.txt",
         },
-        sources={"actual": assays_key(split), "predictions": predictions_key(split)},
-        output=(split, "scores", f"{split}.txt"),
+        sources=sources,
+        output=scores_key(split, "txt"),
         role=settings.scoring_role,
     )
+    digests = " ".join(hashes[key] for key in (SCORE, *sources.values()))
+    request["AppSpecification"]["ContainerEntrypoint"][1:1] = ["-c", CHECK_HASHES, digests]
+    return request
 
 
 def format_limits(settings: RunSettings) -> list[str]:

@@ -95,6 +95,7 @@ class JobRunner:
             self._create(step, kind, request)
             job = self._wait(step, kind, name, limit)
         except (ClientError, BotoCoreError) as error:
+            step.outside = True
             raise self._abandon(kind, name, error) from error
         except KeyboardInterrupt:
             self._abandon(kind, name, StepStopped())

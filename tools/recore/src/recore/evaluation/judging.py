@@ -46,7 +46,8 @@ class Entry:
         """The outcome of the run, or the reason why the submission was not judged."""
         if self.record is None:
             return f"not judged: {self.problem or 'interrupted'}"
-        result, record = self.record.explain_result(), self.record
+        record = self.record
+        result = "completed" if record.has_all_results else record.explain_result()
         if record.recomputed_held_out is not None and HELD_OUT in record.scores:
             recomputed, claimed = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
             if recomputed != claimed:
@@ -209,6 +210,8 @@ class Round:
                 entry.record = read_record(run.folder)
                 if not self._is_final(entry.record):
                     entry.problem = "not the submission's fault; repeat the command to run the submission again"
+                elif not entry.record.completed("clean up"):
+                    entry.problem = "files of the run remain in the bucket; repeat the command to remove them from AWS"
             pace.add_run(list(run.steps.values()), run.seconds)
         step.seconds = run.seconds
         watch(step)
@@ -222,8 +225,8 @@ class Round:
 
     def _is_final(self, record: Record) -> bool:
         """Return whether a new run would give the same result."""
-        failed = [step for step in record.steps if step.state == "Failed"]
+        failed = [step for step in record.steps if step.state == "Failed" and step.name != "clean up"]
         is_own_fault = bool(failed) and not any(step.outside for step in failed)
         had_time = record.training_seconds >= self.seconds
         timed_out = any((step.reason or "").startswith(TIMED_OUT) for step in failed)
-        return record.state == "Completed" or (is_own_fault and (had_time or not timed_out))
+        return record.has_all_results or (is_own_fault and (had_time or not timed_out))

@@ -49,8 +49,9 @@ def predict_with_run(
             storage.put(script, job_requests.PREPROCESS)
             storage.upload_data(PUBLIC, data_file, job_requests.data_key(PUBLIC))
             jobs.run(preprocess, job_requests.preprocessing_request(settings, PUBLIC))
-            size = storage.size(job_requests.inputs_key(PUBLIC), "preprocess.py did not write")
-            storage.fetch(job_requests.inputs_key(PUBLIC), request)
+            inputs = job_requests.inputs_key(PUBLIC)
+            size = storage.copy(job_requests.preprocessed_key(PUBLIC), inputs, "preprocess.py did not write")
+            storage.fetch(inputs, request)
         with jobs.step(predict):
             storage.upload(model, job_requests.MODEL)
             backend.services.sagemaker.create_model(**job_requests.model_request(settings))

@@ -3,6 +3,7 @@
 The held-out score comes from the submission's own predictions (held_out.py) until `recore validate` recomputes it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,15 @@ def read_score(path: Path) -> Score:
             r2={name: get_optional_number(target, "r2") for name, target in targets.items()},
             weights={name: get_number(target, "weight") for name, target in targets.items()},
         )
+
+
+def compare_weights(score: Score, weights: Mapping[str, float]) -> str:
+    """Return the first difference between the weights that score.py used and these, or "" if they are equal."""
+    for name in {**weights, **score.weights}:
+        used, expected = score.weights.get(name, "missing"), weights.get(name, "missing")
+        if used != expected:
+            return f"the weight of {name} is {used} in the scoring job, but {expected} in WEIGHTS, which reports read"
+    return ""
 
 
 def read_scores(folder: Path) -> dict[str, Score]:

@@ -1,6 +1,7 @@
 """Objects of a run in a bucket: uploads, downloads and removal."""
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from itertools import batched
@@ -10,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.data_file import DataFile, open_data
-from recore.evaluation.job_requests import KeyParts, RunSettings
+from recore.evaluation.job_requests import HOST, PREFIXES, KeyParts, RunSettings
 from recore.evaluation.job_runner import StepFailed
 
 MISSING = ("404", "NoSuchKey")  # error codes
@@ -19,11 +20,15 @@ NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # cha
 
 
 class Storage:
-    """The objects under a run's prefix. raise_if_stopping: called before transfers. hashes: SHA-256 of data files."""
+    """The objects of a run. raise_if_stopping: called before transfers. hashes: SHA-256 of data files, by name.
+
+    uploaded: SHA-256 of uploaded data, by key.
+    """
 
     def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
         self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
         self.hashes: dict[str, str] = {}
+        self.uploaded: dict[KeyParts, str] = {}
         self._used = False
         self._private_key = ""  # key of the private assays, as long as they may be in the bucket
 
@@ -36,10 +41,23 @@ class Storage:
         self._s3.upload_file(str(path), *self._address(key).values())
 
     def upload_data(self, name: str, path: Path, key: KeyParts) -> None:
-        """Upload a data file, gzipped, and keep the hash of exactly the uploaded content."""
-        self._begin_upload()
+        """Upload a data file, gzipped, and keep the hash of the file."""
         with self._open_hashed(name, path) as data, data.open_compressed() as content:
-            self._s3.upload_fileobj(content, *self._address(key).values())
+            self.upload_hashed(content, key)
+
+    def upload_hashed(self, content: Any, key: KeyParts) -> None:
+        """Upload the contents of an open binary file, and keep their hash."""
+        self._begin_upload()
+        self.uploaded[key] = hashlib.file_digest(content, "sha256").hexdigest()
+        content.seek(0)
+        self._s3.upload_fileobj(content, *self._address(key).values())
+
+    def copy(self, source: KeyParts, target: KeyParts, message: str) -> int:
+        """Copy an object within the bucket, and return its size. Raises StepFailed like `size`."""
+        self.size(source, message)
+        self._begin_upload()
+        self._s3.copy(self._address(source), *self._address(target).values())
+        return self.size(target, message)
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
@@ -47,7 +65,7 @@ class Storage:
         with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
-                self.put(content, key)
+                self.upload_hashed(content, key)
                 yield
             finally:
                 with contextlib.suppress(StepFailed):
@@ -85,18 +103,11 @@ class Storage:
         """Remove all objects or, if `keep` is set, only the private assays. Raises StepFailed if some remain."""
         if not self._used:
             return
-        errors: list[StepFailed] = []
         try:
             self._remove_private_assays()
-        except StepFailed as error:
-            errors.append(error)
-        if not keep:
-            try:
-                remove_objects(self._s3, self._settings.bucket, self._settings.key() + "/")
-            except StepFailed as error:
-                errors.append(error)
-        if errors:
-            raise StepFailed("; ".join(map(str, errors)))
+        finally:
+            if not keep:
+                remove_runs(self._s3, self._settings.bucket, f"{self._settings.name}/")
 
     def _remove_private_assays(self) -> None:
         if self._private_key:
@@ -135,6 +146,30 @@ def list_objects(s3: Any, bucket: str, prefix: str, **members: str) -> Iterator[
     # boto3 requests URL-encoded keys here, because keys from jobs can have characters that XML does not allow
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **members):
         yield from page.get("Contents", [])
+
+
+def remove_runs(s3: Any, bucket: str, name: str) -> int:
+    """Remove the objects of the runs whose names begin with `name`, and return their number.
+
+    In a versioned bucket, earlier versions are removed only of what the host uploaded to be scored. Raises StepFailed
+    if some remain.
+    """
+    number, errors = 0, list[str]()
+    for prefix in PREFIXES:
+        try:
+            number += (_remove_versions if prefix == HOST else remove_objects)(s3, bucket, f"{prefix}/{name}")
+        except StepFailed as error:
+            errors.append(str(error))
+    if errors:
+        raise StepFailed("; ".join(errors))
+    return number
+
+
+def _remove_versions(s3: Any, bucket: str, prefix: str) -> int:
+    keys = [item["Key"] for item in list_objects(s3, bucket, prefix)]
+    for key in keys:
+        remove_version(s3, bucket, key)
+    return len(keys)
 
 
 def remove_objects(s3: Any, bucket: str, prefix: str) -> int:

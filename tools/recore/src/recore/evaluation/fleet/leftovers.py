@@ -7,8 +7,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from recore.backends import Services
-from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
-from recore.evaluation.storage import list_objects, remove_objects, remove_version
+from recore.evaluation.storage import remove_runs
 from stagemaker import interrupts
 
 KINDS = ("TrainingJob", "ProcessingJob", "TransformJob")
@@ -38,10 +37,7 @@ def stop_leftovers(services: Services, bucket: str, name: str) -> tuple[int, int
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=name):
         for model in page["Models"]:
             sagemaker.delete_model(ModelName=model["ModelName"])
-    assays = list(list_objects(services.s3, bucket, f"{HOSTS_PREFIX}/{name}"))
-    for item in assays:
-        remove_version(services.s3, bucket, item["Key"])
-    return stopped, len(assays) + remove_objects(services.s3, bucket, f"{PREFIX}/{name}")
+    return stopped, remove_runs(services.s3, bucket, name)
 
 
 def _jobs(sagemaker: Any, kind: str, name: str, status: str) -> list[str]:

@@ -1,15 +1,18 @@
 """IAM policies of the two roles of a round on AWS: one for submissions' jobs, one for scoring with private assays.
 
-A submission's jobs have no network access, so its code cannot use their role. Even if it could, it could not read the
-private assays.
+A submission's jobs have no network access, so its code cannot use their role. Even if it could, it could read neither
+the private assays nor anything else that a scoring job reads, could write only outputs of submissions' jobs, and could
+not find the outputs of another submission's job. It could read other submissions' files and the data without assays.
+The caller copies outputs before another job reads them: a score is computed from predictions that the caller holds.
 """
 
 from typing import Any
 
-from recore.evaluation.job_requests import HOSTS_PREFIX, PREFIX
+from recore.evaluation.job_requests import HOST, OUTPUTS, PREFIX, SCORES
 
 Policy = dict[str, Any]
 VERSION = "2012-10-17"
+WRITE = ["s3:PutObject", "s3:AbortMultipartUpload"]
 LOGS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 IMAGES = ["ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
@@ -18,19 +21,22 @@ def make_policies(bucket: str) -> dict[str, Policy]:
     """Return the policies by name: the trust policy, and the permissions of each role in the bucket."""
     service = {"Service": "sagemaker.amazonaws.com"}
     trust = _policy({"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"})
-    runs, assays = (f"arn:aws:s3:::{bucket}/{prefix}/*" for prefix in (PREFIX, HOSTS_PREFIX))
+    inputs, scored, outputs, scores = (
+        f"arn:aws:s3:::{bucket}/{prefix}/*" for prefix in (PREFIX, HOST, OUTPUTS, SCORES)
+    )
     return {
         "trust policy of both roles": trust,
         "role of submissions (--role)": _policy(
-            _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], runs),
+            _allow(["s3:GetObject"], inputs),
+            _allow(WRITE, outputs),
             _allow_listing(bucket, PREFIX),
-            {"Effect": "Deny", "Action": "s3:*", "Resource": assays},
+            {"Effect": "Deny", "Action": "s3:*", "Resource": [scored, scores]},
             *_any_job(),
         ),
         "role of scoring (--scoring-role)": _policy(
-            _allow(["s3:GetObject"], runs, assays),
-            _allow(["s3:PutObject", "s3:AbortMultipartUpload"], f"arn:aws:s3:::{bucket}/{PREFIX}/*/scores/*"),
-            _allow_listing(bucket, PREFIX, HOSTS_PREFIX),
+            _allow(["s3:GetObject"], inputs, scored),
+            _allow(WRITE, scores),
+            _allow_listing(bucket, PREFIX, HOST),
             *_any_job(),
         ),
     }

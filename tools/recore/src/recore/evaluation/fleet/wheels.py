@@ -9,17 +9,17 @@ import contextlib
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.backends import Services
-from recore.evaluation.job_requests import PREFIX, PROCESSING, RunSettings, processing_arguments
+from recore.evaluation.job_requests import OUTPUTS, PREFIX, PROCESSING, RunSettings, processing_arguments
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
-from recore.evaluation.storage import list_objects, remove_objects
+from recore.evaluation.storage import list_objects, remove_runs
 from stagemaker import CONTAINER, container_packages, read_requirements
 
 PROGRAM = CONTAINER / "pip_wheels.py"
@@ -89,7 +89,7 @@ class WheelHouse:
     def get_wheels(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
         """Return a submission's wheels, or None if it needs none or they cannot be fetched (training then fails).
 
-        stopping: an event that stops the job.
+        stopping: an event that stops the job. Raises OSError if the submission is not the cause.
         """
         try:
             if (packages := packages_to_fetch(files)) is None:
@@ -97,7 +97,11 @@ class WheelHouse:
             with self._lock:  # other threads that need the same packages wait
                 if packages not in self._cache:
                     self._cache[packages] = None
-                    self._cache[packages] = self._fetch(packages, stopping)
+                    try:
+                        self._cache[packages] = self._fetch(packages, stopping)
+                    except OSError:
+                        del self._cache[packages]  # the next submission tries again
+                        raise
                 return self._cache[packages]
         except StepFailed as error:
             self._print_line(f"packages cannot be fetched: {error}")
@@ -113,7 +117,7 @@ class WheelHouse:
         shutil.rmtree(self._wheels, ignore_errors=True)
         if self._cache:
             try:
-                remove_objects(self._services.s3, self._settings.bucket, f"{PREFIX}/{self._settings.name}/")
+                remove_runs(self._services.s3, self._settings.bucket, f"{self._settings.name}/")
             except (StepFailed, ClientError, BotoCoreError) as error:
                 self._print_line(f"packages could not be removed from the bucket: {error}")
 
@@ -121,18 +125,21 @@ class WheelHouse:
         settings, s3 = self._settings, self._services.s3
         digest = hashlib.sha256(packages).hexdigest()[:12]
         prefix = f"{PREFIX}/{settings.name}/wheels-{digest}"
-        uri = f"s3://{settings.bucket}/{prefix}"
-        request = wheels_request(settings, f"{settings.name}-wheels-{digest}", uri)
+        name, uri = f"{settings.name}-wheels-{digest}", f"s3://{settings.bucket}/{prefix}"
+        request = wheels_request(settings, name, uri)
         runner = JobRunner(self._services, self._logs)
         runner.stopping = stopping
-        with runner.step(Step(f"packages {digest}", "ProcessingJob")) as step:
+        with _raise_outside_faults(Step(f"packages {digest}", "ProcessingJob")) as step, runner.step(step):
             for key, content in (
                 (f"code/{PROGRAM.name}", PROGRAM.read_bytes()),
                 (f"requirements/{REQUIREMENTS}", packages),
             ):
                 s3.put_object(Bucket=settings.bucket, Key=f"{prefix}/{key}", Body=content)
             runner.run(step, request)
-            return Wheels(f"{uri}/wheels", self._download(f"{prefix}/wheels/", self._wheels / digest))
+            files = self._download(settings.key(OUTPUTS, name, ""), self._wheels / digest)
+            for wheel, path in files.items():
+                s3.upload_file(str(path), settings.bucket, f"{prefix}/wheels/{wheel}")
+            return Wheels(f"{uri}/wheels", files)
 
     def _download(self, prefix: str, folder: Path) -> dict[str, Path]:
         s3, bucket = self._services.s3, self._settings.bucket
@@ -151,6 +158,16 @@ class WheelHouse:
         return files
 
 
+@contextlib.contextmanager
+def _raise_outside_faults(step: Step) -> Iterator[Step]:
+    try:
+        yield step
+    except StepFailed as error:
+        if step.outside:
+            raise OSError(f"packages cannot be fetched: {error}; repeat the command") from error
+        raise
+
+
 def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, object]:
     """Return the request for a job that fetches wheels, with network access but without data."""
     request = processing_arguments(
@@ -165,6 +182,6 @@ def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, obje
         },
         inputs={folder: f"{uri}/{folder}" for folder in ("code", "requirements")},
         output="wheels",
-        target=f"{uri}/wheels",
+        target=settings.uri(OUTPUTS, name),
     )
     return {"ProcessingJobName": name} | request | {"NetworkConfig": {"EnableNetworkIsolation": False}}
