@@ -21,6 +21,7 @@ import click
 from stagemaker import interrupts
 from stagemaker.client_commands import logs, ls, stop
 from stagemaker.machine import require_working_directory
+from stagemaker.text import printable
 from stagemaker.variables_file import VariablesFile
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def setup(images: tuple[str, ...]) -> None:
             packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True))
         except OSError as error:
             failed = True
-            click.echo(f"stagemaker: {error}", err=True)
+            click.echo(f"stagemaker: {printable(str(error))}", err=True)
         else:
             click.echo(f"{packages.name}: {'the current environment' if packages.is_installed else packages.folder}")
     raise SystemExit(int(failed))
@@ -339,5 +340,5 @@ def run() -> int:
 
         remedy = ", or choose --isolation auto for code that you trust" if isinstance(error, NoSandboxError) else ""
         message, status = f"stagemaker: {error}{remedy}", 2
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
     return status

@@ -1,7 +1,6 @@
 """Other AWS services that SageMaker programs need: moto's services, and an IAM operation that moto lacks."""
 
 import io
-import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,8 +12,9 @@ from werkzeug import Request
 
 from stagemaker.api.responses import FORM, HEADER_NAMES, XML, disk_error, error_response, make_response, signed_service
 from stagemaker.protocol.errors import ServiceError
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # operations of STS
 MAX_FORM_BYTES = 1 << 20
 REQUEST_ERRORS = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's, for invalid requests

@@ -1,7 +1,6 @@
 """HTTP responses in AWS's format. The format of an error depends on the service for which a request is signed."""
 
 import json
-import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
@@ -13,9 +12,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.text import reject_constant
+from stagemaker.text import printable_logger, reject_constant
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 HEADER_NAMES = "stagemaker.header_names"  # key in the WSGI environment for the names of headers with an underscore

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from stagemaker.services.s3_changes import Change, Changes
 from stagemaker.state.database import Database, sync_folder
 from stagemaker.state.records import Store
 from stagemaker.state.stored_objects import StoredObjects
+from stagemaker.text import printable_logger
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class State:
