@@ -26,6 +26,7 @@ from stagemaker.api.application import Application
 from stagemaker.api.console import PATH as CONSOLE_PATH
 from stagemaker.api.console import Console
 from stagemaker.api.http_server import HttpServer
+from stagemaker.api.responses import disk_error, error_response
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -144,7 +145,9 @@ class Simulator:
             self._store = Store(exit_stack.enter_context(contextlib.closing(Database.open_in_memory())))
         self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
-            self._handle = self._state.write_through(self._handle)
+            self._handle = self._state.write_through(
+                self._handle, lambda error: error_response(disk_error(error), "s3")
+            )
             self._state.check()
         servers = [HttpServer(self._handle, listener)]
         if self._jobs_can_call:

@@ -21,13 +21,16 @@ HEADER_NAMES = "stagemaker.header_names"  # key in the WSGI environment for the 
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
 FULL_DISK = "The simulator's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 S3_CODES = {"InternalFailure": "InternalError"}  # keyed by the other services' codes for the same errors
+# A browser that shows a response as a page gives it a separate origin, so that its scripts cannot act as the console.
+# The headers are unconditional, because browsers do not send Sec-Fetch headers to an address that is not loopback
+SANDBOX_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 XML_SERVICES = {"cloudfront", "route53", "s3control"}  # services that always return XML errors
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Return a response with the headers that every AWS response contains."""
+    """Return a response with the headers that every AWS response contains, and SANDBOX_HEADERS."""
     headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
-    return Response(body, status, headers)
+    return Response(body, status, headers | SANDBOX_HEADERS)
 
 
 def json_error_response(error: ServiceError) -> Response:
