@@ -16,7 +16,7 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines
 from stagemaker_support.simulator_client import IMAGE, Client
 
-from stagemaker import client_commands
+from stagemaker import client_commands, interrupts
 from stagemaker.server import Simulator
 
 # set a terminal's title and clipboard, clear the screen, change the text's direction
@@ -99,6 +99,14 @@ def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: 
     assert not list(tmp_path.iterdir())
 
 
+def test_inherited_signal_settings_hide_neither_the_end_of_a_command_nor_a_signal() -> None:
+    program = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    program += "; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", program, *STAGEMAKER, "exec", "--", "sh", "-c", "kill $PPID; exec sleep 60"]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=50)
+    assert result.returncode == 128 + signal.SIGTERM, result.stderr
+
+
 @pytest.mark.parametrize("stdin", ["/dev/tty", "/dev/null"])
 def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: str) -> None:
     pid, terminal = pty.fork()
@@ -129,7 +137,14 @@ def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
     assert (jobs[short_job]["kind"], jobs[short_job]["status"]) == ("training", "Completed")
     command, variables = [*STAGEMAKER, "logs", "--follow", name], environment() | client.simulator.variables()
     follower = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
-    assert follower.stdout.readline() == f"{PRINTED}\n"
+    interrupted_follower = subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for each in (follower, interrupted_follower):
+        assert each.stdout.readline() == f"{PRINTED}\n"
+    interrupted_follower.send_signal(signal.SIGINT)
+    assert interrupted_follower.communicate(timeout=60)[1] == "\nstagemaker: interrupted\n"
+    assert interrupted_follower.returncode == interrupts.STATUS
     assert call(client, "stop", name) == f"{name}: stopping\n"
     assert client.end(job)["ProcessingJobStatus"] == "Stopped"
     assert follower.communicate(timeout=60)[0] == ""

@@ -322,7 +322,7 @@ def run() -> int:
         require_working_directory()
         with interrupts.raise_on_signal():
             return int(main(standalone_mode=False) or 0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click converts the first to the second
         message, status = interrupts.line("stagemaker"), interrupts.STATUS
     except click.exceptions.NoArgsIsHelpError as error:
         message, status = error.format_message(), 2
