@@ -107,7 +107,7 @@ def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the environment variables to this file, not stdout, once the simulator is ready.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON; null means unset.")
 def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """Simulate SageMaker locally until Ctrl-C.
 
@@ -128,9 +128,10 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
 
     # before the slow import of the simulator, so that nobody reads a killed simulator's variables
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as (simulator, signals):
-        lines = [f"unset {name}" for name in simulator.conflicting_variables()]
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
-        output = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
+        unset, values = simulator.conflicting_variables(), simulator.variables()
+        lines = [f"unset {name}" for name in unset]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+        output = json.dumps(dict.fromkeys(unset) | values) if as_json else "\n".join(lines)
         if file:
             file.write(f"{output}\n")
         else:
