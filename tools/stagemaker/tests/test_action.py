@@ -14,6 +14,7 @@ from stagemaker_support.docker_engine import engine
 from stagemaker_support.job_traces import wait_until
 
 PROGRAM = "import boto3; print(boto3.client('sagemaker').list_models()['Models'])"
+CONFLICTING_VARIABLES = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_PROFILE": "work"}
 
 
 @pytest.fixture
@@ -28,17 +29,25 @@ def runner(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.slow
 def test_the_steps_that_follow_call_the_simulator(runner: dict[str, str]) -> None:
-    command = ["bash", str(ROOT / "action.sh")]
-    subprocess.run(command, env=environment() | runner | {"GITHUB_ACTION_PATH": str(ROOT)}, check=True, timeout=600)
+    command, workflow = ["bash", str(ROOT / "action.sh")], environment() | CONFLICTING_VARIABLES
+    subprocess.run(command, env=workflow | runner | {"GITHUB_ACTION_PATH": str(ROOT)}, check=True, timeout=600)
     lines = Path(runner["GITHUB_ENV"]).read_text().splitlines()
     variables = dict(line.split("=", 1) for line in lines)
-    command = [sys.executable, "-c", PROGRAM]
-    result = subprocess.run(command, env=environment() | variables, capture_output=True, text=True, timeout=60)
-    assert (result.returncode, result.stdout) == (0, "[]\n"), result.stderr
+    command = [sys.executable, "-c", f"{PROGRAM}; print(len(boto3.client('s3').list_buckets()['Buckets']))"]
+    result = subprocess.run(command, env=workflow | variables, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, "[]\n1\n"), result.stderr
     folder = Path(Path(runner["GITHUB_PATH"]).read_text().strip())
     assert [path.name for path in folder.iterdir()] == ["stagemaker"], "the steps have their own Python"
     command = [str(folder / "stagemaker"), "ls"]
     assert subprocess.run(command, env=environment() | variables, capture_output=True, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("options", ["--variables v.sh", "--port 0 --variables=v.sh"])
+def test_a_step_that_would_write_the_variables_elsewhere_fails_at_once(runner: dict[str, str], options: str) -> None:
+    command, variables = ["bash", str(ROOT / "action.sh")], {"OPTIONS": options, "PYTHON": "false"}
+    result = subprocess.run(command, env=environment() | runner | variables, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "remove --variables from its options" in result.stderr
 
 
 @pytest.mark.slow

@@ -16,9 +16,12 @@ from stagemaker_support.job_traces import wait_until
 from stagemaker_support.pipelines import SLEEPING_SCRIPT, Pipelines
 from stagemaker_support.simulator_client import IMAGE, Client
 
-from stagemaker import client_commands
+from stagemaker import client_commands, interrupts
 from stagemaker.server import Simulator
 
+# set a terminal's title and clipboard, clear the screen, change the text's direction
+SEQUENCES = "\x1b]0;title\x07 \x1b]52;c;eA==\x07 \x1b[2J \u202e\x9b \u00e9\ttext"
+PRINTED = "?]0;title? ?]52;c;eA==? ?[2J ?? \u00e9\ttext"
 STAGEMAKER = [sys.executable, "-m", "stagemaker"]
 
 
@@ -96,6 +99,14 @@ def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: 
     assert not list(tmp_path.iterdir())
 
 
+def test_inherited_signal_settings_hide_neither_the_end_of_a_command_nor_a_signal() -> None:
+    program = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    program += "; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); os.execv(sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", program, *STAGEMAKER, "exec", "--", "sh", "-c", "kill $PPID; exec sleep 60"]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=50)
+    assert result.returncode == 128 + signal.SIGTERM, result.stderr
+
+
 @pytest.mark.parametrize("stdin", ["/dev/tty", "/dev/null"])
 def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: str) -> None:
     pid, terminal = pty.fork()
@@ -115,21 +126,29 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path: Path, stdin: st
 
 
 def test_jobs_are_listed_followed_and_stopped(client: Client) -> None:
-    short_job = client.train("print('one line')")["TrainingJobName"]
-    job = client.process(SLEEPING_SCRIPT, wait=False, seconds=600)
-    assert "one line" in call(client, "logs", short_job).splitlines()
+    short_job = client.train(f"print({SEQUENCES!r})")["TrainingJobName"]
+    job = client.process(f"print({SEQUENCES!r}, flush=True)\n{SLEEPING_SCRIPT}", wait=False, seconds=600)
+    assert PRINTED in call(client, "logs", short_job).splitlines()
     name = job["ProcessingJobName"]
     describe = client.sagemaker.describe_processing_job
     wait_until(lambda: describe(ProcessingJobName=name)["ProcessingJobStatus"] == "InProgress")
     assert "InProgress" in call(client, "ls", "jobs")
     jobs = {item["name"]: item for item in json.loads(call(client, "ls", "--json"))}
     assert (jobs[short_job]["kind"], jobs[short_job]["status"]) == ("training", "Completed")
-    follower = subprocess.Popen(
-        [*STAGEMAKER, "logs", "--follow", name], env=environment() | client.simulator.variables()
+    command, variables = [*STAGEMAKER, "logs", "--follow", name], environment() | client.simulator.variables()
+    follower = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    interrupted_follower = subprocess.Popen(
+        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    for each in (follower, interrupted_follower):
+        assert each.stdout.readline() == f"{PRINTED}\n"
+    interrupted_follower.send_signal(signal.SIGINT)
+    assert interrupted_follower.communicate(timeout=60)[1] == "\nstagemaker: interrupted\n"
+    assert interrupted_follower.returncode == interrupts.STATUS
     assert call(client, "stop", name) == f"{name}: stopping\n"
     assert client.end(job)["ProcessingJobStatus"] == "Stopped"
-    assert follower.wait(60) == 0
+    assert follower.communicate(timeout=60)[0] == ""
+    assert follower.returncode == 0
     newest_line, *_ = call(client, "ls").splitlines()
     assert newest_line.endswith(f"processing  Stopped    {name}")
 

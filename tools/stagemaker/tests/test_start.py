@@ -41,7 +41,8 @@ def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
-    process, variables = start(folder=tmp_path)
+    process, variables = start(folder=tmp_path, AWS_ENDPOINT_URL_S3="http://127.0.0.1:9")
+    assert variables["AWS_ENDPOINT_URL_S3"] is None
     assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"]  # SDKs for other languages read AWS_REGION
     session = boto3.Session("x", "x", region_name=variables["AWS_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}

@@ -20,6 +20,7 @@ import click
 from stagemaker import interrupts
 from stagemaker.client_commands import logs, ls, stop
 from stagemaker.machine import require_working_directory
+from stagemaker.text import printable
 from stagemaker.variables_file import VariablesFile
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def simulator_options(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the environment variables to this file, not stdout, once the simulator is ready.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON; null means unset.")
 def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
     """Simulate SageMaker locally until Ctrl-C.
 
@@ -126,9 +127,10 @@ def start(variables: Path | None, as_json: bool, **settings: Any) -> None:
 
     # before the slow import of the simulator, so that nobody reads a killed simulator's variables
     with VariablesFile(variables) if variables else nullcontext() as file, _simulator(settings) as simulator:
-        lines = [f"unset {name}" for name in simulator.conflicting_variables()]
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in simulator.variables().items()]
-        output = json.dumps(simulator.variables()) if as_json else "\n".join(lines)
+        unset, values = simulator.conflicting_variables(), simulator.variables()
+        lines = [f"unset {name}" for name in unset]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+        output = json.dumps(dict.fromkeys(unset) | values) if as_json else "\n".join(lines)
         if file:
             file.write(f"{output}\n")
         else:
@@ -270,7 +272,7 @@ def setup(images: tuple[str, ...]) -> None:
             packages.make(lambda line: click.echo(f"stagemaker: {line}", err=True), interrupts.check)
         except OSError as error:
             failed = True
-            click.echo(f"stagemaker: {error}", err=True)
+            click.echo(f"stagemaker: {printable(str(error))}", err=True)
         else:
             click.echo(f"{packages.name}: {'the current environment' if packages.is_installed else packages.folder}")
     raise SystemExit(int(failed))
@@ -312,7 +314,7 @@ def run() -> int:
         require_working_directory()
         with interrupts.listen("stagemaker"):
             return int(main(standalone_mode=False) or 0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click converts the first to the second
         message, status = interrupts.line("stagemaker"), interrupts.STATUS
     except click.exceptions.NoArgsIsHelpError as error:
         message, status = error.format_message(), 2
@@ -330,5 +332,5 @@ def run() -> int:
 
         remedy = ", or choose --isolation auto for code that you trust" if isinstance(error, NoSandboxError) else ""
         message, status = f"stagemaker: {error}{remedy}", 2
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
     return status

@@ -11,6 +11,7 @@ import click
 
 from stagemaker import interrupts
 from stagemaker.protocol.account import arn
+from stagemaker.text import printable
 
 POLL_SECONDS = 0.5  # interval between requests for new log lines
 LOG_LIMIT = 10_000  # events in one response
@@ -126,7 +127,8 @@ def ls(selection: str, endpoint: str | None, as_json: bool) -> None:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(printable(line.rstrip()))
 
 
 def executions(sagemaker: Any) -> Iterator[dict[str, Any]]:
@@ -160,14 +162,14 @@ def logs(name: str, endpoint: str | None, follow: bool) -> None:
         while True:
             is_last = description[f"{kind.member}Status"] in END_STATUSES or not follow
             for event in events.read_new(is_last):
-                click.echo(event["message"])
+                click.echo(printable(event["message"]))
             if is_last:
                 break
             interrupts.sleep(POLL_SECONDS)
             description = kind.describe(sagemaker, name) or {f"{kind.member}Status": "Deleted"}
     if reason := description.get("FailureReason"):
         subject = "" if description[f"{kind.member}Status"] == "Failed" else "the last update of "
-        click.echo(f"stagemaker: {subject}{name} failed: {reason}", err=True)
+        click.echo(f"stagemaker: {subject}{name} failed: {printable(reason)}", err=True)
 
 
 class LogEvents:

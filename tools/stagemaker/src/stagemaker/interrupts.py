@@ -36,6 +36,12 @@ def line(program: str) -> str:
     return f"{program}: interrupted"
 
 
+def restore_defaults() -> None:
+    """Undo inherited settings with which the ends of child processes, signals and timers would go unnoticed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, signal.SIGALRM, signal.SIGCHLD})
+
+
 def end_at_once(program: str) -> None:
     """Make signals end this process immediately until the command has ended, and then ignore them."""
 
@@ -45,6 +51,7 @@ def end_at_once(program: str) -> None:
 
     for signum in _active_signals():
         signal.signal(signum, lambda *_: _end(program))
+    restore_defaults()
     atexit.register(ignore)  # functions that are registered first are called last
 
 

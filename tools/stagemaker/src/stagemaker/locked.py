@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import glob
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+RANDOM_PART = 8 * "[0-9a-f]"  # a pattern for the random part of a name; folders of other programs must not match
 TEMPORARY = ".temporary"  # the suffix of folders for temporary files
 
 
@@ -52,7 +54,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
     processes are removed first.
     """
     parent = Path(tempfile.gettempdir())
-    remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{TEMPORARY}")
+    remove_abandoned(parent, f"{prefix.partition('-')[0]}-*{RANDOM_PART}{TEMPORARY}")
     folder, lock = make(parent, prefix, TEMPORARY)
     try:
         yield str(folder)
@@ -63,7 +65,7 @@ def temporary_folder(prefix: str) -> Iterator[str]:
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, FolderLock]:
     """Create a locked folder, after removing matching folders whose processes have exited."""
-    remove_abandoned(parent, f"{prefix}*{suffix}")
+    remove_abandoned(parent, f"{glob.escape(prefix)}{RANDOM_PART}{suffix}")
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
         folder.mkdir(0o700)

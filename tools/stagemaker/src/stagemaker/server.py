@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import socket
 import string
 import sys
@@ -26,6 +27,7 @@ from stagemaker.api.application import Application
 from stagemaker.api.console import PATH as CONSOLE_PATH
 from stagemaker.api.console import Console
 from stagemaker.api.http_server import HttpServer
+from stagemaker.api.responses import disk_error, error_response
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.queue import JobQueue
@@ -70,7 +72,7 @@ class Simulator:
     additional host names that requests may use. console: whether to serve a web page at `console_address`.
     console_actions: whether the page offers to stop jobs, approve models and send requests. All simulators in a process
     share S3 and the other services. Entering raises NoSandboxError if isolation is required and bubblewrap does not
-    work, and OSError if no Docker engine responds, or if the folder or port is in use.
+    work, and OSError if no Docker engine responds, the folder or port is in use, or this process ignores SIGCHLD.
     """
 
     isolation: Isolation  # this attribute and the next two exist while the context is open
@@ -119,6 +121,9 @@ class Simulator:
         It handles requests after it has restored an earlier simulator's records. `_prepare` restores S3 objects later.
         Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
         """
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+            remedy = "call signal.signal(signal.SIGCHLD, signal.SIG_DFL) first"
+            raise OSError(f"this process ignores SIGCHLD, so that it would not notice the end of a job; {remedy}")
         port, isolation, engine = self._settings
         self._prepared, self._credentials = False, _make_credentials()
         self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)
@@ -144,7 +149,9 @@ class Simulator:
             self._store = Store(exit_stack.enter_context(contextlib.closing(Database.open_in_memory())))
         self._handle: Wsgi = lambda environ, start_response: self._application(environ, start_response)
         if self._state:
-            self._handle = self._state.write_through(self._handle)
+            self._handle = self._state.write_through(
+                self._handle, lambda error: error_response(disk_error(error), "s3")
+            )
             self._state.check()
         servers = [HttpServer(self._handle, listener)]
         if self._jobs_can_call:

@@ -1,11 +1,26 @@
 """Functions that clean up, parse and format text."""
 
+import logging
 import math
 
 
 def printable(text: str) -> str:
     """Replace each character that is neither printable nor a tab or line feed with a question mark."""
     return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))
+
+
+def printable_logger(name: str) -> logging.Logger:
+    """Return a logger that makes messages and tracebacks printable: they may contain text of jobs and requests."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_make_printable)
+    return logger
+
+
+def _make_printable(record: logging.LogRecord) -> bool:
+    record.msg, record.args = printable(record.getMessage()), ()
+    if record.exc_info:
+        record.exc_text = printable(logging.Formatter().formatException(record.exc_info))
+    return True
 
 
 def parse_float(string: str) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from stagemaker.api.application import HEALTH
 from stagemaker.server import BUCKET, Simulator
 
 LIST = {"X-Amz-Target": "SageMaker.ListTrainingJobs", "Content-Type": "application/x-amz-json-1.1"}
@@ -68,7 +69,7 @@ def test_other_pages_are_rejected(simulator: Simulator, change: dict[str, str | 
     assert (status, json.loads(content)["__type"]) == (403, "AccessDeniedException")
 
 
-def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_them(simulator: Simulator) -> None:
+def test_the_files_have_a_strict_policy(simulator: Simulator) -> None:
     status, headers, content = ask(simulator, "/_stagemaker/console/", **DOCUMENT)
     assert status == 200
     assert '<script src="main.js"' in content
@@ -79,17 +80,31 @@ def test_the_files_have_a_strict_policy_and_other_pages_share_no_origin_with_the
     assert ask(simulator, "/_stagemaker/console/main.js", Origin="http://evil.example")[0] == 403
     for path in ("../__init__.py", "..%2f__init__.py", "nothing.js", "static/main.js"):
         assert ask(simulator, f"/_stagemaker/console/{path}")[0] in (403, 404), path
-    simulator.client("s3").put_object(
-        Bucket=BUCKET, Key="page.html", Body=b"<script></script>", ContentType="text/html"
-    )
-    _, headers, _ = ask(simulator, f"/{BUCKET}/page.html", **DOCUMENT)
-    assert headers["Content-Security-Policy"] == "sandbox"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "Content-Security-Policy" not in ask(simulator, f"/{BUCKET}/page.html")[1]
+
+
+def test_other_responses_share_no_origin_with_the_files_even_without_sec_fetch_headers(simulator: Simulator) -> None:
+    """Browsers send no such headers to an address that is not loopback."""
+    s3, page = simulator.client("s3"), {"Bucket": BUCKET, "Key": "page.html"}
+    s3.put_object(**page, Body=b"<script></script>", ContentType="text/html")
+    page_path = s3.generate_presigned_url("get_object", page).removeprefix(simulator.endpoint)
+    assert ask(simulator, page_path)[2] == "<script></script>"
+    paths = (page_path, f"/{BUCKET}/none", "/", "/%", "/endpoints/x", "/moto-api/reset", HEALTH)
+    responses = [(path, ask(simulator, path)) for path in paths]
+    responses += [
+        ("page on loopback", ask(simulator, page_path, **DOCUMENT)),
+        ("SageMaker", ask(simulator, body="{}", **LIST)),
+        ("another host", ask(simulator, Host="evil.example")),
+        ("another page", ask(simulator, "/_stagemaker/console/main.js", Origin="http://evil.example")),
+        ("invalid HTTP", ask(simulator, body="x", Content_Length="x")),
+    ]
+    for name, (_, headers, _) in responses:
+        assert headers.get_all("Content-Security-Policy") == ["sandbox"], name
+        assert headers.get_all("X-Content-Type-Options") == ["nosniff"], name
 
 
 def test_without_the_console_its_script_is_rejected_too() -> None:
     with Simulator(isolation="off") as simulator:
         assert simulator.console_address is None
         assert ask(simulator, body="{}", **LIST, **SCRIPT, Origin=simulator.endpoint)[0] == 403
-        assert ask(simulator, "/_stagemaker/console/")[0] == 404
+        status, headers, _ = ask(simulator, "/_stagemaker/console/")
+        assert (status, headers["Content-Security-Policy"]) == (404, "sandbox")

@@ -146,12 +146,16 @@ def test_an_update_changes_the_captured_data(endpoints: Endpoints, model: str) -
     assert line["captureData"]["endpointInput"]["data"] == "1"
 
 
-def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, model: str) -> None:
-    capture = capture_config("x", DestinationS3Uri="s3://there-is-no-such-bucket/x")
+def test_a_missing_bucket_does_not_affect_invocations(
+    endpoints: Endpoints, model: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    capture = capture_config("x", DestinationS3Uri="s3://there-is-no-such-bucket/\x1b]0;title\x07")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     for _ in range(3):
         assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read() == b"1"
-    time.sleep(1.5)
+    wait_until(lambda: "was not written" in caplog.text)
+    assert "s3://there-is-no-such-bucket/?]0;title?/" in caplog.text
+    assert "\x1b]0" not in caplog.text
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from stagemaker.images.catalogue import package_sets
 from stagemaker.images.kept_environments import environments, remove_environments, size_of
-from stagemaker.images.package_set import READY, NoEnvironmentError, PackageSet, find_python
+from stagemaker.images.package_set import READY, NoEnvironmentError, PackageSet, find_python, lock_file
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +20,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make_folder(folder: Path, is_ready: bool = True) -> Path:
+    lock_file(folder).touch()
     (folder / "lib/python3.12/site-packages").mkdir(parents=True)
     (folder / "bin").mkdir()
     (folder / "bin/python").touch()
@@ -71,8 +72,10 @@ def test_unneeded_environments_are_removed_unless_they_are_in_use(cache: Path) -
     old_folder, incomplete = make_folder(cache / "scikit-learn-0.1-0123456789ab"), cache / "pytorch-0123456789ab"
     make_folder(incomplete, is_ready=False)
     used_folder = make_folder(cache / "used-0123456789ab")
-    for other in ("notes", "notes-0123456789abc"):
+    others = ["notes", "notes-0123456789ab", "notes-0123456789abc"]
+    for other in others:
         (cache / other).mkdir()
+        (cache / other / READY).touch()
     (cache / "link-0123456789ab").symlink_to(cache / "notes")
     with open(used_folder / READY) as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -81,7 +84,7 @@ def test_unneeded_environments_are_removed_unless_they_are_in_use(cache: Path) -
     assert size_of(used_folder) >= 100_000
     assert {folder for folder, is_gone in remove_environments(True) if is_gone} == {*new_folders, used_folder}
     assert environments() == []
-    assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", "notes", "notes-0123456789abc"]
+    assert sorted(path.name for path in cache.glob("[!.]*")) == ["link-0123456789ab", *others]
 
 
 def test_an_environment_that_this_process_uses_stays_until_it_is_recreated(tmp_path: Path, cache: Path) -> None:

@@ -3,6 +3,7 @@
 import builtins
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,15 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind_permanently(
     variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": SEARCH_PATH}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_a_simulator_does_not_start_where_ends_of_jobs_would_go_unnoticed() -> None:
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError, match=r"ignores SIGCHLD.*SIG_DFL"), Simulator():
+            pass
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
 
 
 def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Path) -> None:

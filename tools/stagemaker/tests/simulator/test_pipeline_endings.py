@@ -84,7 +84,7 @@ def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("no good", "no good"),
+        ("no good\x1b[2J\u202e", "no good?[2J?"),
         (
             {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}},
             f"ClientError: s3://{BUCKET}/nothing.json could not be read",

@@ -165,7 +165,7 @@ def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path
     switch_interval = sys.getswitchinterval()
     with State(tmp_path) as state, ThreadPoolExecutor(8) as pool:
         state.restore()
-        stored_application = state.write_through(application)
+        stored_application = state.write_through(application, error_response=pytest.fail)
         try:
             sys.setswitchinterval(1e-6)
             for round_number in range(30):

@@ -80,17 +80,17 @@ def test_the_next_simulator_removes_folders_of_a_killed_one(
 ) -> None:
     folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    (folder / "stagemaker-mine").mkdir()
+    (folder / "stagemaker-jobs-mine").mkdir()
     with killed_simulator():
         [last_folder] = short_folder.iterdir()
         assert stat.S_IMODE(last_folder.stat().st_mode) == 0o700
         run_simulator()
         assert last_folder.exists()  # the folder's simulator is still running
     names = sorted(path.name.rpartition("-")[0] for path in folder.iterdir())
-    assert names == ["stagemaker", "stagemaker-jobs", "stagemaker-objects"]
+    assert names == ["stagemaker-jobs", "stagemaker-jobs", "stagemaker-objects"]
     run_simulator()
     assert not list(short_folder.iterdir())
-    assert [path.name for path in folder.iterdir()] == ["stagemaker-mine"]
+    assert [path.name for path in folder.iterdir()] == ["stagemaker-jobs-mine"]
 
 
 def run_simulator() -> None:
@@ -104,11 +104,12 @@ def test_temporary_folders_of_ended_programs_are_removed_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
-    for name in ("recore-mine", f"recore-other{locked.TEMPORARY}"):
+    mine = f"recore-mine{locked.TEMPORARY}"
+    for name in (mine, f"recore-other-0123cdef{locked.TEMPORARY}"):
         (parent / name).mkdir()
     with locked.temporary_folder("recore-check-") as first, locked.temporary_folder("recore-predict-") as second:
-        assert {path.name for path in parent.iterdir()} == {Path(first).name, Path(second).name, "recore-mine"}
-    assert [path.name for path in parent.iterdir()] == ["recore-mine"]
+        assert {path.name for path in parent.iterdir()} == {Path(first).name, Path(second).name, mine}
+    assert [path.name for path in parent.iterdir()] == [mine]
 
 
 def test_a_file_system_without_locks_can_have_temporary_folders(
@@ -119,7 +120,7 @@ def test_a_file_system_without_locks_can_have_temporary_folders(
 
     monkeypatch.setattr(locked.fcntl, "flock", fail)
     parent = set_temporary_folder(tmp_path / "t", monkeypatch)
-    (parent / f"recore-other{locked.TEMPORARY}").mkdir()  # it is unknown whether the folder's process has ended
+    (parent / f"recore-0123cdef{locked.TEMPORARY}").mkdir()  # it is unknown whether the folder's process has ended
     with locked.temporary_folder("recore-predict-"):
         assert len(list(parent.iterdir())) == 2
     assert len(list(parent.iterdir())) == 1
@@ -168,14 +169,14 @@ def test_a_missing_folder_with_a_short_path_is_an_error(short_folder: Path, monk
 def test_folders_of_another_user_are_not_removed(short_folder: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can create a folder that belongs to another user")
-    (short_folder / "recore-theirs").mkdir()
-    os.chown(short_folder / "recore-theirs", 12345, 12345)
-    (short_folder / "recore-mine").mkdir()
-    (short_folder / "recore-link").symlink_to(short_folder / "recore-theirs")
+    (short_folder / "recore-00000001").mkdir()
+    os.chown(short_folder / "recore-00000001", 12345, 12345)
+    (short_folder / "recore-00000002").mkdir()
+    (short_folder / "recore-00000003").symlink_to(short_folder / "recore-00000001")
     _, lock = locked.make(short_folder, "recore-", "")
     lock.close()
-    assert (short_folder / "recore-theirs").is_dir()
-    assert not (short_folder / "recore-mine").exists()
+    assert (short_folder / "recore-00000001").is_dir()
+    assert not (short_folder / "recore-00000002").exists()
 
 
 def test_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:

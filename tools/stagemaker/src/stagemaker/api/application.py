@@ -14,6 +14,7 @@ from stagemaker.api.console import TEXT, Console, is_console_request, sign
 from stagemaker.api.other_services import OtherServices
 from stagemaker.api.responses import (
     JSON,
+    SANDBOX_HEADERS,
     json_error_response,
     make_response,
     parse_document,
@@ -62,9 +63,8 @@ class Application:
     """The WSGI application. It rejects requests from web pages, because such requests could run code in a job.
 
     A page's request is recognised by its Origin or Sec-Fetch-Site header or, if the page's host name resolves to
-    this host, by its unknown Host header. Of the requests from pages, only the console's are accepted. Any other
-    response that a browser shows as a page, such as an S3 object, gets a separate origin, so that its scripts
-    cannot act as the console.
+    this host, by its unknown Host header. Of the requests from pages, only the console's are accepted. All other
+    responses have SANDBOX_HEADERS.
     hosts: additional names and addresses of this host. ports: the ports accepted in a Host header. health: the
     response to a request for HEALTH. prepare: called before each request to a service other than SageMaker. reset:
     the function that empties the simulator, or None to reject resets. console: the console, or None to disable it.
@@ -88,11 +88,7 @@ class Application:
         self._host = re.compile(rf"(?:{names})(?::([0-9]{{1,5}}))?", re.IGNORECASE)  # clients omit HTTP's default port
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        request = Request(environ)
-        application = self._choose_application(request)
-        if "Sec-Fetch-Mode" in request.headers and not request.path.startswith(CONSOLE):
-            start_response = partial(_start_sandboxed, start_response)
-        return application(environ, start_response)
+        return self._choose_application(Request(environ))(environ, start_response)
 
     def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
         name = request.headers.get("Host", "")
@@ -135,14 +131,7 @@ class Application:
         return make_response(json.dumps({"status": "ok"}).encode(), "application/json")
 
 
-def _start_sandboxed(
-    start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *error: Any
-) -> Any:
-    sandbox_headers = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
-    return start_response(status, [*headers, *sandbox_headers], *error)
-
-
 def _access_denied(request: Request, message: str) -> Response:
     if request.path.startswith(CONSOLE):  # a browser would save JSON as a file
-        return Response(message, 403, {"X-Content-Type-Options": "nosniff"}, content_type=TEXT)
+        return Response(message, 403, SANDBOX_HEADERS, content_type=TEXT)
     return json_error_response(ServiceError("AccessDeniedException", message, 403))

@@ -28,6 +28,7 @@ from waitress.utilities import BadRequest, Error
 
 from stagemaker.api.responses import FULL_DISK, HEADER_NAMES, error_response, json_error_response, signed_service
 from stagemaker.protocol.errors import ServiceError
+from stagemaker.text import printable_logger
 
 MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
@@ -40,8 +41,8 @@ ERROR_CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge",
 URL_ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # the scheme and host of a URL, and the path's leading slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
-logger = logging.getLogger(__name__)
-logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiting requests and disconnected clients
+logger = printable_logger(__name__)
+printable_logger("waitress").setLevel(logging.ERROR)  # no warnings about waiting requests and disconnected clients
 
 
 class HttpServer:

@@ -1,7 +1,6 @@
 """Other AWS services that SageMaker programs need: moto's services, and an IAM operation that moto lacks."""
 
 import io
-import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,10 +10,20 @@ from xml.sax.saxutils import escape
 
 from werkzeug import Request
 
-from stagemaker.api.responses import FORM, HEADER_NAMES, XML, disk_error, error_response, make_response, signed_service
+from stagemaker.api.responses import (
+    FORM,
+    HEADER_NAMES,
+    SANDBOX_HEADERS,
+    XML,
+    disk_error,
+    error_response,
+    make_response,
+    signed_service,
+)
 from stagemaker.protocol.errors import ServiceError
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")  # operations of STS
 MAX_FORM_BYTES = 1 << 20
 REQUEST_ERRORS = (ValueError, LookupError, TypeError, AttributeError, AssertionError)  # moto's, for invalid requests
@@ -50,7 +59,7 @@ class OtherServices:
                 return make_response(_all_allowed_response(form), XML)(environ, start_response)
             if service == "s3" and action in UNSIGNED_ACTIONS:
                 service = "sts"
-            body: Iterable[bytes] = application(service)(environ, _check_headers(start_response))
+            body: Iterable[bytes] = application(service)(environ, _complete_headers(start_response))
             return body
         except ServiceError as error:
             response_error = error
@@ -81,8 +90,11 @@ def _explain(error: Exception) -> ServiceError:
     return ServiceError("InternalFailure", f"{error!r}"[:1000], 500)
 
 
-def _check_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap start_response to raise ValueError for an invalid status or header, because a request can set both."""
+def _complete_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap start_response to add SANDBOX_HEADERS.
+
+    It raises ValueError for an invalid status or header, because a request can set both.
+    """
 
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         if not STATUS.match(status):
@@ -90,7 +102,7 @@ def _check_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
         for name, value in headers:
             if not VALUE.fullmatch(value):
                 raise ValueError(f"the header {name[:80]} with the value {value[:80]!r}")
-        return start_response(status, headers, *error)
+        return start_response(status, [*headers, *SANDBOX_HEADERS.items()], *error)
 
     return start
 

@@ -1,7 +1,6 @@
 """HTTP responses in AWS's format. The format of an error depends on the service for which a request is signed."""
 
 import json
-import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
@@ -13,22 +12,25 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from stagemaker import machine
 from stagemaker.protocol.errors import ServiceError
-from stagemaker.text import reject_constant
+from stagemaker.text import printable_logger, reject_constant
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 HEADER_NAMES = "stagemaker.header_names"  # key in the WSGI environment for the names of headers with an underscore
 FORM, JSON, XML = "application/x-www-form-urlencoded", "application/x-amz-json-1.1", "text/xml"
 FULL_DISK = "The simulator's disk is full: free some space on it, or set TMPDIR to a folder on another disk"
 S3_CODES = {"InternalFailure": "InternalError"}  # keyed by the other services' codes for the same errors
+# A browser that shows a response as a page gives it a separate origin, so that its scripts cannot act as the console.
+# The headers are unconditional, because browsers do not send Sec-Fetch headers to an address that is not loopback
+SANDBOX_HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 XML_SERVICES = {"cloudfront", "route53", "s3control"}  # services that always return XML errors
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Return a response with the headers that every AWS response contains."""
+    """Return a response with the headers that every AWS response contains, and SANDBOX_HEADERS."""
     headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
-    return Response(body, status, headers)
+    return Response(body, status, headers | SANDBOX_HEADERS)
 
 
 def json_error_response(error: ServiceError) -> Response:

@@ -1,7 +1,6 @@
 """The base class for all kinds of jobs. Each job runs in a thread and updates its record."""
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +22,9 @@ from stagemaker.isolation.instances import Instance, instance_of
 from stagemaker.isolation.sandbox import Sandbox
 from stagemaker.machine import THREAD_VARIABLES
 from stagemaker.state.records import Record, now
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class JobRun:

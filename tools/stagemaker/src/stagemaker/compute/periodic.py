@@ -1,6 +1,5 @@
 """Deliver items in the background, every second and when the simulator ends, without making callers wait."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -8,8 +7,9 @@ from typing import Generic, TypeVar
 
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 PERIOD_SECONDS = 1.0  # seconds between deliveries
 STEP_SECONDS = 0.02  # maximum seconds until an urgent delivery begins

@@ -1,6 +1,5 @@
 """Objects that jobs and model servers share: records, the job queue, clients, and the isolation method."""
 
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from stagemaker.isolation.instances import Instance
 from stagemaker.isolation.network import Network
 from stagemaker.isolation.sandbox import Isolation, Sandbox
 from stagemaker.state.records import Store
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":

@@ -17,6 +17,7 @@ from stagemaker.compute.scripts.input_files import translate_scripts, unpack_sou
 from stagemaker.compute.scripts.requirements import find_requirements
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.state.records import Record
+from stagemaker.text import printable
 
 ML = "/opt/ml/"
 NO_ENTRYPOINT = "The image has no processing entrypoint: specify a ContainerEntrypoint"
@@ -93,7 +94,7 @@ class ProcessingRun(JobRun):
 
 def _exit_message(path: Path) -> str:
     try:  # the last character may be cut off
-        return codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024))
+        return printable(codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024)))
     except UnicodeDecodeError:
         raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
 

@@ -1,6 +1,5 @@
 """The job queue: each job runs in a separate thread, and jobs that compute wait for a free CPU core."""
 
-import logging
 import threading
 import uuid
 from collections.abc import Callable
@@ -10,8 +9,9 @@ from pathlib import Path
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.machine import count_cores
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class JobQueue:

@@ -15,9 +15,10 @@ NAME = re.compile(r"[\w.-]+-[0-9a-f]{12}")
 
 
 def environments() -> list[Path]:
+    """Return the folders that a set-up created, as its lock file shows, which it keeps."""
     folder = cache_folder()
-    paths = folder.iterdir() if folder.is_dir() else ()
-    return sorted(path for path in paths if NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+    paths = [path for path in folder.iterdir() if NAME.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(path for path in paths if path.is_dir() and not path.is_symlink() and lock_file(path).is_file())
 
 
 def size_of(folder: Path) -> int:

@@ -18,6 +18,7 @@ from stagemaker.isolation import network, system_calls
 from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, Launch, Sandbox
 
 BRIDGE = str(CONTAINER / "bridge.py")
+TEST_SECONDS = 30  # after which bubblewrap counts as not working
 
 
 class NoSandboxError(OSError):
@@ -72,7 +73,11 @@ def find_bubblewrap() -> Bubblewrap | None:
         python = this_python()  # sys.executable can contain `..`, and so folders that the sandbox lacks
         options = ["--seccomp", str(filter_file), *_arguments(Path(root), python)]
         command = [program, *options, "--", str(python.program), "-c", "import ctypes"]
-        works = subprocess.run(command, env={}, capture_output=True, pass_fds=[filter_file]).returncode == 0
+        try:
+            result = subprocess.run(command, env={}, capture_output=True, pass_fds=[filter_file], timeout=TEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        works = result.returncode == 0
     return Bubblewrap(program) if works else None
 
 

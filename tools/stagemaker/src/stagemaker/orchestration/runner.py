@@ -1,7 +1,6 @@
 """Background work that waits for other resources. After a restart, it continues from the progress in its records."""
 
 import contextlib
-import logging
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -17,10 +16,11 @@ from stagemaker.compute.failure import JobFailed, JobStopped
 from stagemaker.compute.job import Job
 from stagemaker.compute.platform import Platform
 from stagemaker.state.records import Record
+from stagemaker.text import printable_logger
 
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 RETRY_DELAY = 1.0  # seconds before a change that could not be written is retried
 MAX_REASON_LENGTH = 1024  # characters

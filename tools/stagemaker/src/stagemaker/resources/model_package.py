@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import operator
 import re
 import threading
@@ -19,6 +18,7 @@ from stagemaker.resources.model_package_group import ModelPackageGroups
 from stagemaker.resources.paging import Position
 from stagemaker.resources.resource import Filter, Resource, find_repeated, parse_json_object, reject_members
 from stagemaker.state.records import Record, Store, now
+from stagemaker.text import printable_logger
 
 UNSIMULATED_MEMBERS = "SourceAlgorithmSpecification ValidationSpecification SecurityConfig ManagedStorageType".split()
 APPROVAL_MEMBERS = ("ModelApprovalStatus", "ApprovalDescription")
@@ -44,7 +44,7 @@ CARD_METADATA = {
     "model_package_details": ("model_package_group_name", "model_package_arn"),
 }
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class ModelPackages(Resource):

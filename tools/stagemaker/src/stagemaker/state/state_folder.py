@@ -2,20 +2,19 @@
 
 import contextlib
 import fcntl
-import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from stagemaker.services.s3_changes import Change, Changes
 from stagemaker.state.database import Database, sync_folder
 from stagemaker.state.records import Store
 from stagemaker.state.stored_objects import StoredObjects
+from stagemaker.text import printable_logger
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class State:
@@ -78,8 +77,11 @@ class State:
             self._objects.restore()
         self._is_restored = True
 
-    def write_through(self, application: Wsgi) -> Wsgi:
-        """Wrap an application so that it responds to a request only after the request's changes to S3 are on disk."""
+    def write_through(self, application: Wsgi, error_response: Callable[[OSError], Wsgi]) -> Wsgi:
+        """Wrap an application so that it responds to a request only after the request's changes to S3 are on disk.
+
+        error_response: returns the response to a request whose changes could not be written.
+        """
 
         def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             start_arguments: list[Any] = []
@@ -93,8 +95,7 @@ class State:
                     self._store(changes)
             except OSError as error:
                 getattr(body, "close", lambda: None)()
-                logger.error("%s", error)
-                return _write_error_response(start_response, error)
+                return error_response(error)(environ, start_response)
             finally:
                 self._store_or_log(self._changes.take_other_changes())
             start_response(*start_arguments)
@@ -132,11 +133,3 @@ class State:
             raise OSError(f"{old_records}: {problem}; use that version, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
             raise OSError(f"{database} is missing and is needed to read {contents}; restore it from a backup")
-
-
-def _write_error_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
-    """Return S3's error response to a change that could not be written, with a status that clients do not retry."""
-    body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
-    start_response("507 Insufficient Storage", headers)
-    return [body]

@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import json
-import logging
 import threading
 import uuid
 from collections.abc import Iterable
@@ -19,8 +18,9 @@ from stagemaker.compute.periodic import PeriodicDelivery
 from stagemaker.compute.platform import Platform
 from stagemaker.compute.servers.response import Response
 from stagemaker.state.records import Record, now
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocations are written at once
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import logging
 import math
 import secrets
 import threading
@@ -24,9 +23,10 @@ from stagemaker.isolation.instances import Instance, instance_of, serverless_ins
 from stagemaker.machine import count_cores
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
+from stagemaker.text import printable_logger
 
 Server = Chain | MultiModelServer
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 LOG_PERIOD_SECONDS = 3600.0  # for each period of this length, as much output is kept as for an entire job

@@ -1,7 +1,6 @@
 """Send a job's output to CloudWatch Logs, line by line, while it runs."""
 
 import contextlib
-import logging
 import math
 import threading
 import time
@@ -14,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.logs.metrics import TrainingMetrics
 from stagemaker.compute.processes.process import read_parts
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 MAX_OUTPUT_BYTES = 16 << 20  # bytes of a job's output that are kept: half of them from its start, half from its end
 LINE_OVERHEAD = 100  # bytes that a line takes in addition to its characters

@@ -1,7 +1,6 @@
 """Send job metrics to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
 
 import datetime
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -10,9 +9,9 @@ from typing import Any
 import regex
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stagemaker.text import parse_number
+from stagemaker.text import parse_number, printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 SEARCH_SECONDS = 0.1  # CPU seconds that a regular expression may take on one line
 SLOW_SEARCH_SECONDS = 0.01  # a search that takes more CPU time counts towards MAX_SLOW_SECONDS

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[3]))
+from stagemaker import interrupts
 from stagemaker.compute.processes.disk_use import DiskUse
 from stagemaker.compute.processes.memory_use import MemoryUse
 from stagemaker.isolation import system_calls
@@ -50,8 +51,9 @@ def main() -> None:
     # a new keyring for this process and its children, instead of one that all jobs would share
     if call := system_calls.number("keyctl"):
         ctypes.CDLL(None).syscall(call, KEYCTL_JOIN_SESSION_KEYRING, None)
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signal_number in interrupts.SIGNALS:
         signal.signal(signal_number, lambda *_: None)  # the parent decides when to end; handlers are not inherited
+    interrupts.restore_defaults()  # the job inherits these
     start_time = time.monotonic()
     with contextlib.ExitStack() as stack:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None

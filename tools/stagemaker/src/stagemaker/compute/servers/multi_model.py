@@ -1,7 +1,6 @@
 """A multi-model endpoint's servers on one instance: one for each model, started when the model is first invoked."""
 
 import contextlib
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -23,8 +22,9 @@ from stagemaker.compute.servers.response import Disconnected, NoResponse, Respon
 from stagemaker.isolation.instances import Instance
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.state.records import Record
+from stagemaker.text import printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 IS_ENDING = "the endpoint is being deleted or updated"

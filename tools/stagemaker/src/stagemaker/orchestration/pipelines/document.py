@@ -9,7 +9,7 @@ from typing import Any
 
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.protocol.service_model import levels_below
-from stagemaker.text import reject_constant
+from stagemaker.text import printable, reject_constant
 
 MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
@@ -24,13 +24,13 @@ class DefinitionError(ValidationException):
 
 
 class StepFailure(Exception):
-    """The failure of a step, whose message becomes the FailureReason.
+    """The failure of a step, whose message becomes the FailureReason, with unprintable characters replaced.
 
     kind: the exception type by which retry policies select this failure, or ''. status: the step's final status.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):
-        super().__init__(message)
+        super().__init__(printable(message))
         self.kind, self.status = kind, status
 
 

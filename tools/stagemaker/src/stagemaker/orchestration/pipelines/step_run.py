@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import logging
 from collections.abc import Collection, Iterator
 
 from stagemaker.compute.failure import JobStopped
@@ -20,8 +19,9 @@ from stagemaker.orchestration.pipelines.step_resource import StepResource, new_n
 from stagemaker.orchestration.pipelines.step_types import ConditionStepType, FailStepType, RequestStepType
 from stagemaker.orchestration.runner import MAX_REASON_LENGTH, Work
 from stagemaker.state.records import Record, StoredRecord, now
+from stagemaker.text import printable, printable_logger
 
-logger = logging.getLogger(__name__)
+logger = printable_logger(__name__)
 
 
 class StepRunner:
@@ -159,7 +159,7 @@ class StepRunner:
     def _fail_execution(self, step: PipelineStep) -> None:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
         try:
-            message = format_value(expression.evaluate(self._context(step)))
+            message = printable(format_value(expression.evaluate(self._context(step))))
         except StepFailure as failure:  # the execution ends even if the message cannot be evaluated
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
