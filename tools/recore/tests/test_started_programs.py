@@ -54,6 +54,7 @@ TABLE = {
     ("stagemaker/container/bridge.py", "start"): Row("ours", "ours", JOB, "the job's"),
     ("stagemaker/container/bridge.py", ""): Row("the job's request", "job's", JOB, "the job's"),
     ("stagemaker/container/library/sagemaker_containers/_server.py", "start"): Row("job's", "job's", JOB, "the job's"),
+    ("stagemaker/container/pip_wheels.py", "list_settings"): Row("ours", "pip", JOB, "the job's"),
     ("stagemaker/container/script_mode.py", "ScriptRunner.run"): Row("job's", "job's", JOB, "the job's"),
     ("stagemaker/doctor/programs.py", "check_program"): Row(
         "ours", "installed programs", ALL + "doctor reports what the user's environment provides", "none"
@@ -71,6 +72,7 @@ TABLE = {
         "the job's request", "job's, in the engine", PROGRAM, "a container"
     ),
     ("stagemaker/isolation/containers.py", "docker_client"): Row("ours", "the engine's", PROGRAM, "a container"),
+    ("stagemaker/pip_settings.py", "read_pip_settings"): Row("ours", "pip", PROGRAM, "none"),
     ("recore/check/programs/build.py", "main"): Row("ours", "submission's", JOB, "the job's"),
     ("recore/check/programs/by_hand.py", "run"): Row("ours", "submission's", JOB, "the job's"),
     ("recore/check/programs/hold_out.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
@@ -78,7 +80,6 @@ TABLE = {
     ("recore/check/programs/observe.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
     ("recore/check/programs/observe.py", "run"): Row("ours", "submission's", JOB, "the job's"),
     ("recore/distribution.py", "_find_remote"): Row("ours", "git", ALL + "git reads the user's settings", "none"),
-    ("recore/evaluation/fleet/get_wheels.py", "main"): Row("ours: paths", "pip", PROGRAM, "the job's container"),
     ("recore/evaluation/record.py", "_versions"): Row("ours", "git", ALL + "git reads the user's settings", "none"),
     ("recore/handover/steps.py", "_run"): Row(
         "user's paths", "submission's", ALL + "the partner runs a handover like any program", "none"

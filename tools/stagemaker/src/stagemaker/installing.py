@@ -138,8 +138,8 @@ class Environment:
         project = str(Path(__file__).parent / "images")
         command = [str(self.uv), "--project", project, "pip", "install", *options, *arguments]
         try:
-            variables = program_variables() | uv_variables(settings, os.environ)
-            return subprocess.run(command, env=variables).returncode
+            variables = uv_variables(settings, program_variables())
+            return subprocess.run(command, env=program_variables() | variables).returncode
         except OSError as error:
             print(f"{self.uv}: {error}", file=sys.stderr)
             return UNUSABLE_STATUS

@@ -10,13 +10,14 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 
 from stagemaker.machine import count_cores
+from stagemaker.program_variables import program_variables
 
 
 class ContainerJob:
     """A running container, with limits enforced by Docker. Its output is copied to stdout. `close` removes it."""
 
     def __init__(self, specification: dict[str, Any]):
-        self._engine = docker.from_env()
+        self._engine = docker.from_env(environment=program_variables())
         limits: dict[str, Any] = {"pids_limit": specification["processes"]}
         if memory := specification["memory"]:
             limits |= {"mem_limit": memory, "memswap_limit": memory}

@@ -19,6 +19,7 @@ from stagemaker.images.family import CONTAINER
 from stagemaker.isolation import network
 from stagemaker.isolation.package_index import PackageIndex
 from stagemaker.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isolation, Launch, Sandbox
+from stagemaker.program_variables import program_variables
 
 LABEL = "stagemaker"  # a container's label for the simulator that started it
 INPUTS = "stagemaker.inputs"  # an image's label for the digest of the files from which it was built
@@ -124,7 +125,7 @@ def docker_client() -> Iterator[docker.DockerClient]:
     """Yield a Docker client. Raises OSError, with a remedy, if no engine responds."""
     with contextlib.ExitStack() as exit_stack:
         try:
-            engine = exit_stack.enter_context(contextlib.closing(docker.from_env()))
+            engine = exit_stack.enter_context(contextlib.closing(docker.from_env(environment=program_variables())))
             engine.ping()
         except (DockerException, OSError) as error:
             raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
