@@ -69,7 +69,7 @@ def test_an_environment_is_created_once_and_recreated_after_a_kill(tmp_path: Pat
         time.sleep(0.05)
     os.killpg(first_process.pid, signal.SIGKILL)
     first_process.communicate()
-    processes = [setup(tmp_path), setup(tmp_path)]
+    processes = [setup(tmp_path, umask=0), setup(tmp_path, umask=0)]
     outputs = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     [folder] = (tmp_path / "stagemaker").glob("[!.]*")

@@ -1,7 +1,9 @@
 """Environments of images: where they are found, and which of them are removed."""
 
 import fcntl
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,38 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, cache: Pa
     cache.chmod(0o777)
     assert tiny_set.find() is None
     assert tiny_set.problem() == f"{cache}: other users can write to this folder; remove their write permission"
+    cache.chmod(0o755)
+    assert tiny_set.find()
+    if not os.geteuid():
+        os.chown(cache, 12345, -1)
+        assert tiny_set.find() is None
+        assert (
+            tiny_set.problem() == f"{cache}: this folder belongs to another user; set XDG_CACHE_HOME to your own folder"
+        )
+
+
+@pytest.mark.parametrize("path", ["", "bin", "lib", "lib/python3.12", "lib/python3.12/site-packages"])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (lambda path: path.chmod(0o775), "other users can write to this folder"),
+        (lambda path: os.chown(path, 12345, -1), "this folder belongs to another user"),
+        (lambda path: path.rename(path.with_name("x")) and path.symlink_to("x"), "this is a symbolic link"),
+    ],
+    ids=["mode", "owner", "link"],
+)
+def test_an_environment_that_others_could_have_changed_is_not_used(
+    path: str, fault: Callable[[Path], None], reason: str, tmp_path: Path, cache: Path
+) -> None:
+    if "another" in reason and os.geteuid():
+        pytest.skip("only root can create a folder that belongs to another user")
+    tiny_set = packages(tmp_path, "no-such-package==1.0\n")
+    folder = make_folder(tiny_set.folder)
+    fault(folder / path)
+    assert tiny_set.find() is None
+    assert tiny_set.problem() == f"{folder / path}: {reason}; remove {folder}, and it will be created again"
+    with pytest.raises(NoEnvironmentError, match=reason):
+        tiny_set.make(print)
 
 
 def test_programs_of_the_working_directory_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ READY = "ready"  # a file in a complete environment, which every user of the env
 POLL_SECONDS = 0.2  # interval between checks of an environment that is being created
 REPORT_SECONDS = 15.0  # interval between messages about it
 PYTHON_SECONDS = 10  # time limit for a Python to print its version
+WRITABLE = "other users can write to this folder"
 REASON_LINES = 6  # last lines of a failed set-up's output
 _creation_locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)  # held while an environment is created
 # the environments that this process uses, with the descriptors of their locked files READY
@@ -79,8 +80,20 @@ class PackageSet:
         if self.is_installed:
             return this_python()
         folder = self.folder
-        if (folder / "bin/python").exists() and _is_private(folder.parent):
+        if not self._fault() and (folder / "bin/python").exists():
             return _lock(folder)
+        return None
+
+    def _fault(self) -> str | None:
+        """Return why other users could have changed the environment, and the remedy, or None if they could not."""
+        cache = self.folder.parent
+        if fault := _fault(cache.resolve()):
+            remedy = "remove their write permission" if fault == WRITABLE else "set XDG_CACHE_HOME to your own folder"
+            return f"{cache}: {fault}; {remedy}"
+        patterns = ("bin", "lib", "lib/*", "lib/*/site-packages")
+        for path in (self.folder, *(path for pattern in patterns for path in self.folder.glob(pattern))):
+            if fault := _fault(path):
+                return f"{path}: {fault}; remove {self.folder}, and it will be created again"
         return None
 
     def environment(self) -> PythonEnvironment:
@@ -89,8 +102,8 @@ class PackageSet:
     def problem(self) -> str | None:
         if self.find():
             return None
-        if not _is_private(self.folder.parent):
-            return f"{self.folder.parent}: other users can write to this folder; remove their write permission"
+        if fault := self._fault():
+            return fault
         if any(map(find_python, self.pythons)):
             return None
         version = self.pythons[0]
@@ -134,6 +147,7 @@ class PackageSet:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,  # nobody else may change the environment
             )
             try:
                 while process.poll() is None:
@@ -203,12 +217,17 @@ def _interpreter(program: str, version: str) -> str | None:
     return path if result.returncode == 0 and found_version == version else None
 
 
-def _is_private(folder: Path) -> bool:
+def _fault(folder: Path) -> str | None:
+    """Return why other users could have changed a folder's files, or None if they could not or it does not exist."""
     try:
-        info = folder.stat()
+        info = folder.lstat()
     except FileNotFoundError:
-        return True
-    return info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        return None
+    if stat.S_ISLNK(info.st_mode):
+        return "this is a symbolic link"
+    if info.st_uid != os.geteuid():
+        return "this folder belongs to another user"
+    return WRITABLE if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) else None
 
 
 def _lock(folder: Path) -> PythonEnvironment | None:
