@@ -71,9 +71,18 @@ def test_variables_that_lead_elsewhere_do_not_reach_the_command() -> None:
     assert f"{s3}, isolation: " in result.stderr
 
 
+def test_a_setting_with_which_no_client_reaches_s3_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\ns3 =\n  use_accelerate_endpoint = true\n")
+    program = "import boto3; boto3.client('s3').list_buckets()"
+    result = run("exec", "--", sys.executable, "-c", program, AWS_CONFIG_FILE=str(tmp_path / "config"))
+    assert result.returncode == 1
+    assert "use_accelerate_endpoint" in result.stderr
+    assert "set AWS_CONFIG_FILE to another file" in result.stderr
+
+
 COUNT_SCRIPT = """
 import os, signal, time
-counts = {signal.SIGINT: 0, signal.SIGTERM: 0}
+counts = dict.fromkeys([signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1], 0)
 for number in counts:
     signal.signal(number, lambda number, frame: counts.update({number: counts[number] + 1}))
 print("ready", os.getpid(), flush=True)
@@ -84,7 +93,15 @@ print(*counts.values(), flush=True)
 """
 
 
-@pytest.mark.parametrize(("number", "counts"), [(signal.SIGTERM, "0 1"), (signal.SIGINT, "1 0")])
+@pytest.mark.parametrize(
+    ("number", "counts"),
+    [
+        (signal.SIGINT, "1 0 0 0"),
+        (signal.SIGTERM, "0 1 0 0"),
+        (signal.SIGQUIT, "0 0 1 0"),
+        (signal.SIGUSR1, "0 0 0 1"),
+    ],
+)
 def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: str) -> None:
     command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
     process = subprocess.Popen(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stagemaker import Simulator
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OTHER_SIGNALS = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)  # would end this process, but not exec's command
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"]}
 
 
@@ -172,13 +173,13 @@ def execute(command: tuple[str, ...], **settings: Any) -> None:
             raise SystemExit(127 if isinstance(error, FileNotFoundError) else 126) from None  # as a shell does
         while (status := process.poll()) is None:
             number = interrupts.take(0.05)
-            if number and not (number == signal.SIGINT and _has_terminal()):
+            if number and not (number in (signal.SIGINT, signal.SIGQUIT) and _has_terminal()):
                 process.send_signal(number)
     raise SystemExit(status if status >= 0 else 128 - status)
 
 
 def _has_terminal() -> bool:
-    """Return whether a terminal's Ctrl-C reaches both this process and the command that it runs."""
+    """Return whether a terminal's Ctrl-C and Ctrl-\\ reach both this process and the command that it runs."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)  # stdin may be a file
     except OSError:
@@ -198,7 +199,8 @@ def _simulator(settings: dict[str, Any]) -> Iterator["Simulator"]:
     if tmpdir and Path(tmpdir).resolve() != Path(used).resolve():
         click.echo(f"stagemaker: TMPDIR ({tmpdir}) is not writable; using {used} instead", err=True)
     # a shell without job control, as in a script, starts background commands with SIGINT ignored
-    with interrupts.record(signal.SIGINT), Simulator(**settings) as simulator:
+    signums = (signal.SIGINT, *(each for each in OTHER_SIGNALS if signal.getsignal(each) != signal.SIG_IGN))
+    with interrupts.record(*signums), Simulator(**settings) as simulator:
         interrupts.check()
         yield simulator
 
@@ -209,6 +211,12 @@ def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
         access = "can call this simulator" if settings["jobs_can_call"] else "have no network"
         isolation = f"{simulator.isolation.name} (jobs see only their own files and {access})"
     click.echo(f"stagemaker: {simulator.endpoint}, isolation: {isolation}", err=True)
+    if _accelerates_s3():
+        click.echo(
+            "stagemaker: the AWS configuration file sets use_accelerate_endpoint, with which clients of S3 accept no "
+            "other address; remove this line, or set AWS_CONFIG_FILE to another file",
+            err=True,
+        )
     if settings["host"] not in LOOPBACK:
         limits = "in jobs' sandboxes" if simulator.isolation_enforced else "as this user, without a sandbox"
         click.echo(
@@ -218,6 +226,16 @@ def _print_status(simulator: "Simulator", settings: dict[str, Any]) -> None:
         )
     if simulator.console_address:
         click.echo(f"stagemaker: console: {simulator.console_address}", err=True)
+
+
+def _accelerates_s3() -> bool:
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
+
+    with contextlib.suppress(BotoCoreError):  # an invalid file, which clients report
+        s3 = Session().full_config["profiles"].get("default", {}).get("s3")
+        return isinstance(s3, dict) and s3.get("use_accelerate_endpoint", "").lower() == "true"
+    return False
 
 
 @main.command()
