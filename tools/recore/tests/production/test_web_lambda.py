@@ -147,6 +147,8 @@ def run(request: pytest.FixtureRequest, deployment: Path, variables: dict[str, s
         ("/api/settings",),
         ("/api/assays", gzip.decompress(packed), {"name": "few rows.csv"}),
         ("/api/assays", packed, {"name": "few rows.csv.gz"}, FORM_TYPE),
+        ("/api/assays", packed[:-20], {"name": "cut off.csv.gz"}),
+        ("/api/assays", packed[:20] + b"\xff" * 20 + packed[40:], {"name": "damaged.csv.gz"}),
         ("/api/assays", PNG, {"name": "photo.png"}),
         ("/api/assays", bytes(5 << 20), {"name": "large.csv"}),
         ("/line", urlencode({"line": line}).encode(), None, FORM_TYPE),
@@ -158,8 +160,8 @@ def run(request: pytest.FixtureRequest, deployment: Path, variables: dict[str, s
 def test_the_handler_responds_to_events_of_api_gateway_as_the_page_does(
     run: LambdaRun, web_page: WebPage, few_rows: Path
 ) -> None:
-    page, script, settings, assays, packed, image, large, html, nothing = run.responses
-    assert [response["statusCode"] for response in run.responses] == [200, 200, 200, 200, 200, 422, 413, 200, 404]
+    page, script, settings, assays, packed, cut_off, damaged, image, large, html, nothing = run.responses
+    assert [response["statusCode"] for response in run.responses] == [200] * 5 + [422] * 3 + [413, 200, 404]
     for response in run.responses:
         headers = {name: values for name, values in response.items() if name in ("headers", "multiValueHeaders")}
         assert "default-src 'none'" in json.dumps(headers)
@@ -169,6 +171,8 @@ def test_the_handler_responds_to_events_of_api_gateway_as_the_page_does(
     assert json.loads(read_body(settings))["largest_file"] == 4 << 20
     assert json.loads(read_body(assays)) == web_page.send("few rows.csv", gzip.decompress(few_rows.read_bytes()))
     assert json.loads(read_body(packed)) == json.loads(read_body(assays))
+    assert json.loads(read_body(cut_off)) == {"error": "the gzip file is truncated"}
+    assert json.loads(read_body(damaged)) == {"error": "the gzip file is damaged"}
     assert "neither a Bruker OPUS file nor text" in json.loads(read_body(image))["error"]
     assert "larger than 4 MB" in json.loads(read_body(large))["error"]
     assert '<th scope="row">CuPPM</th>' in read_body(html)

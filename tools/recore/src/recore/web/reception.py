@@ -102,7 +102,7 @@ class Reception:
 
     def _discard(self, upload: UnfinishedUpload) -> None:
         self._bytes -= len(upload.content)
-        upload.content.clear()
+        upload.content = bytearray()  # clear() would fail if the traceback of an error has a view of the content
 
 
 def _too_many_error() -> UnusableUploadError:
