@@ -79,6 +79,8 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("UNITS = {'Au': 'g/t'}", "UNITS contains 'Au', which is not a target"),
         ("IDS = 'Field'", "IDS is not a list of names"),
         ("GROUP = 'Hole'", "the group, 'Hole', is not one of the IDs"),
+        ("GROUP_NAME = '<b>hole</b>'", "is not a noun"),
+        ("GROUP_NAME = '{{ cycler.__init__.__globals__ }}'", "is not a noun"),
         ("TITLE = 'a\\nb'", "a unit or a description is not a single printable line"),
         ("WEIGHTS = {'A': (", "this is not valid Python"),
         ("WEIGHTS = " + "(" * 500, "this is not valid Python"),

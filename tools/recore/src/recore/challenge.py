@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import stat
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,7 @@ HOLES = re.compile(rf"{_BEFORE}(?P<article>an? )?(?P<word>(?:drill )?hole)(?P<pl
 RESERVED_COLUMNS = ("index", "sample", "name", "domain")  # columns of tables that recore reads or writes
 MAX_NAME = 80  # characters of a column's name
 NAMES = ("TITLE", "SUBJECT", "WEIGHTS", "UNITS", "IDS", "GROUP", "GROUP_NAME")  # constants that are read from score.py
+PUNCTUATION = frozenset(string.punctuation) - {"-"}
 MUTATING_METHODS = (
     *("update", "setdefault", "pop", "popitem", "clear", "__setitem__", "__delitem__", "__ior__"),  # of a dictionary
     *("append", "extend", "insert", "remove", "sort", "reverse", "__iadd__", "__imul__"),  # of a list
@@ -208,6 +210,8 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
         reason = "a weight is negative or not finite, or all are 0"
     elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):
         reason = "a unit or a description is not a single printable line"
+    elif set(parsed.group_name) & PUNCTUATION:  # `reword` inserts it into templates of pages, as part of their source
+        reason = f"GROUP_NAME, {plain(parsed.group_name, 40)!r}, is not a noun: it contains punctuation"
     if reason:
         raise ValueError(f"{location}: {reason}")
 

@@ -233,6 +233,7 @@ def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
         )
     assert result.returncode == 1
     assert "not judged: OSError: packages cannot be fetched: " in (tmp_path / "judged/judged.csv").read_text()
+    assert objects_below_recore(simulator) == []
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class WheelHouse:
         self._services, self._settings, self._print_line = services, settings, say
         self._wheels, self._logs = folder / "wheels", folder / "logs"
         self._cache: dict[bytes, Wheels | None] = {}
-        self._lock = threading.Lock()
+        self._lock, self._is_used = threading.Lock(), False
 
     def get_wheels(self, files: Mapping[str, bytes], stopping: threading.Event) -> Wheels | None:
         """Return a submission's wheels, or None if it needs none or they cannot be fetched (training then fails).
@@ -115,7 +115,7 @@ class WheelHouse:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._wheels, ignore_errors=True)
-        if self._cache:
+        if self._is_used:
             try:
                 remove_runs(self._services.s3, self._settings.bucket, f"{self._settings.name}/")
             except (StepFailed, ClientError, BotoCoreError) as error:
@@ -129,6 +129,7 @@ class WheelHouse:
         request = wheels_request(settings, name, uri)
         runner = JobRunner(self._services, self._logs)
         runner.stopping = stopping
+        self._is_used = True
         with _raise_outside_faults(Step(f"packages {digest}", "ProcessingJob")) as step, runner.step(step):
             for key, content in (
                 (f"code/{PROGRAM.name}", PROGRAM.read_bytes()),
