@@ -8,7 +8,7 @@ import pytest
 from stagemaker_support.archives import member, replace_header, tarball
 
 from recore import untrusted_archives
-from recore.check.pickles import get_size, have_same_models, read_pickles
+from recore.check.model_archives import get_size, have_same_models
 from recore.evaluation import extend_archive, read_submission
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out
 from recore.failures.submission_files import requirements_of
@@ -56,7 +56,6 @@ READERS: dict[str, Callable[[Path], object]] = {
     "run, judge, pack and check of an archive": read_submission,
     "predict and register": lambda path: read_files(path, ["code/train.py"], 1 << 20),
     "predict and register, packing": lambda path: extend_archive(path, path.with_name("new"), {"code/x": b""}),
-    "check, pickles": read_pickles,
     "check, size": get_size,
     "check, repeated training": lambda path: have_same_models(path, path),
     "run, the held-out score": lambda path: extract_held_out(path, path.with_name("held_out.csv")),

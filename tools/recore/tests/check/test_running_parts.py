@@ -227,15 +227,6 @@ def test_the_variations_whose_inputs_differ_reveal_the_cause(
         assert bool(effect) == bool(expected), differences
 
 
-def test_the_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
-    failure = ExperimentError("ModuleNotFoundError: No module named 'models.linear'", "name it")
-    assert failure.lacks_module("models.linear")
-    assert failure.lacks_module("models.linear.ridge")
-    assert not failure.lacks_module("models")
-    assert not failure.lacks_module("models.linear2")
-    assert not ExperimentError("KeyError: 'models'", "look").lacks_module("models")
-
-
 def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"

@@ -158,7 +158,7 @@ BROKEN = {
         ),
     ),
     "RC403": warning(
-        "written with cloudpickle",
+        "carries code of its own (cloudpickle)",
         OWN_CLASS,
         add_import("cloudpickle"),
         train("pickle.dump(model, file)", "cloudpickle.dump(model, file)"),

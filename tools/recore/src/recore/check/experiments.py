@@ -2,10 +2,11 @@
 
 All of the submission's code runs in jobs and endpoints, which are created with the same requests as in `recore run`, on
 the clients' backend. The steps run as in `recore run`, and so does preprocess.py with each variation of the data. An
-endpoint receives requests that Batch Transform would not send. The other jobs run the programs in programs/:
-hold_out.py trains without some drill holes; by_hand.py runs predict.py; build.py runs setup.py; observe.py runs all
-steps for a host. Most of these programs run in training jobs, because processing jobs do not install requirements.txt.
-Rules only read the results. A job's output is untrusted: it is read with size limits and never unpickled.
+endpoint receives requests that Batch Transform would not send. The other jobs run the programs in programs/: load.py
+loads the model with an audit hook; hold_out.py trains without some drill holes; by_hand.py runs predict.py; build.py
+runs setup.py; observe.py runs all steps for a host. Most of these programs run in training jobs, because processing
+jobs do not install requirements.txt. Rules only read the results. A job's output is untrusted: it is read with size
+limits and never unpickled.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from recore.check.held_out_file import HeldOut, parse_held_out, read_folds, read
 from recore.check.inputs import effect_of_assays, find_differences
 from recore.check.job_results import (
     BuildResult,
+    LoadRecord,
     Observation,
     ScriptResult,
     ServedResponse,
@@ -33,9 +35,9 @@ from recore.check.job_results import (
     Variation,
     read_observations,
 )
-from recore.check.pickles import Pickle, read_pickles
 from recore.check.predictions import Floats, read_predictions
 from recore.check.public_data import PublicData, pick_subset
+from recore.check.rule import Level
 from recore.check.script import Scripts
 from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
@@ -67,7 +69,7 @@ class Experiments(SharedResults):
     existing empty folder for results and logs, which the caller removes. watch: called with each changed step. builder:
     the clients and settings for the job that runs setup.py, if its backend is different. thorough: whether to repeat
     training with many rows. show: called with a line about the time required. by_hand: the data file with which the
-    user can run the scripts without a sandbox, if any.
+    user can run the scripts without a sandbox, if any. for_host: whether the user did not write the submission.
 
     Each method waits for its experiment and raises ExperimentError if this experiment, or one that it needs, failed.
     Methods may be called from several threads.
@@ -86,10 +88,11 @@ class Experiments(SharedResults):
         thorough: bool = False,
         show: Callable[[str], None] = lambda line: None,
         by_hand: Path | None = None,
+        for_host: bool = False,
     ):
         super().__init__()
         self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
-        self.settings, self._show, self._by_hand = settings, show, by_hand
+        self.settings, self._show, self._by_hand, self.for_host = settings, show, by_hand, for_host
         train = submission.files["train.py"].decode("utf-8", "replace")
         self.plan = TrainingPlan(data, train, thorough)
         self.targets_written: list[str] = []  # written by preprocess.py; set when `preprocessing` has finished
@@ -107,18 +110,15 @@ class Experiments(SharedResults):
         for jobs in (self._jobs, self._builder):
             jobs.clear()
 
-    def start_all(self, for_host: bool = False) -> None:
-        """Start all experiments in parallel. Without this call, each starts when a rule requests it.
-
-        for_host: whether to include the experiment for the rules RC8xx.
-        """
+    def start_all(self) -> None:
+        """Start all experiments in parallel. Without this call, each starts when a rule requests it."""
         starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
-        starting += [self._first_part, self._second_part, self.predictions, self.held_out]
+        starting += [self.loading, self._first_part, self._second_part, self.predictions, self.held_out]
         if self.project:
             starting.append(self.build)
         if self.has_predict_script:
             starting.append(self.by_hand)
-        if for_host:
+        if self.for_host:
             starting.append(self.observations)
         for method in starting:
             self._start(method)
@@ -280,9 +280,20 @@ class Experiments(SharedResults):
         return self._jobs.serve("serve", trained.joined, requests)
 
     @experiment
-    def pickles(self) -> list[Pickle]:
-        """Return the pickles in the model."""
-        return read_pickles(self.training().archive)
+    def loading(self) -> LoadRecord:
+        """Load the model once more, with an audit hook, and return the record."""
+        channels: dict[str, Files] = {"models": {"full.tar.gz": self.training().joined}}
+        results = self._jobs.train("load", "load.py", channels, SERVING_FILES)
+        return self._jobs.read_report(results / "load.json", LoadRecord.read)
+
+    def loaded(self) -> LoadRecord:
+        """Return the record of `loading`, or an empty record if the job failed, which RC404 reports."""
+        return LoadRecord([], [], [], "") if failure_of(self.loading) else self.loading()
+
+    @property
+    def host_level(self) -> Level:
+        """The level of findings about actions that only the author can explain: errors for a host."""
+        return Level.ERROR if self.for_host else Level.WARNING
 
     @experiment
     def claimed_held_out(self) -> Floats | None:

@@ -1,6 +1,5 @@
 """Failures of steps during a check, explained in the same way as in `recore run`."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from recore.failures import PIP_FAILURE, UNKNOWN_REASON, find_command, find_hint
 from recore.text import plain
 
 GENERAL_FIX = "Look at"  # the beginning of a general fix
-MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
 class ExperimentError(Exception):
@@ -28,11 +26,6 @@ class ExperimentError(Exception):
     def is_installation(self) -> bool:
         """Whether the job failed because its requirements.txt could not be installed."""
         return PIP_FAILURE in str(self)
-
-    def lacks_module(self, module: str) -> bool:
-        """Return whether a module, or a package that contains it, could not be imported."""
-        missing = MISSING_MODULE.search(str(self))
-        return missing is not None and f"{module}.".startswith(f"{missing[1]}.")
 
     def finding(self, problem: str, level: Level = Level.ERROR) -> Finding:
         """Return a finding about this failure. problem: the part of the message before the reason."""

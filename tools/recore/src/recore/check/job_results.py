@@ -9,6 +9,7 @@ from recore.check.rule import Finding, Findings, Level, Location
 from recore.text import plain
 
 SHOWN = 20  # findings of one rule
+CODE_EVENTS = ("code.__new__", "function.__new__")  # in a LoadRecord: the model carries code
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,28 @@ class Observation:
     status: int
     seconds: float
     events: list[Event]
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """What happened while the model was loaded. names: the modules and names that were resolved, in order.
+
+    missing: those that were not found in any module. events: the names of Python's audit events, and their arguments.
+    problem: why the record may be incomplete, or "".
+    """
+
+    names: list[tuple[str, str]]
+    missing: list[tuple[str, str]]
+    events: list[tuple[str, str]]
+    problem: str
+
+    @classmethod
+    def read(cls, report: Any) -> Self:
+        """Read the report of load.py. Raises KeyError, TypeError or ValueError if it is invalid."""
+        lines: dict[str, list[tuple[str, str]]] = {"name": [], "missing": [], "event": [], "end": []}
+        for kind, first, second in report["lines"]:
+            lines[kind].append((plain(str(first), 200), plain(str(second), 200)))
+        return cls(lines["name"], lines["missing"], lines["event"], plain(str(report["problem"]), 200))
 
 
 def read_observations(report: Any) -> dict[str, Observation]:

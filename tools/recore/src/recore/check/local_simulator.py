@@ -51,10 +51,10 @@ def open_experiments(
         watch = stack.enter_context(progress)
         builder = _open_builder(stack, show) if run_setup_py else None
         by_hand = None if for_host or data.path.is_relative_to(folder) else data.path  # a sample is deleted at the end
-        options = (watch, builder, thorough, show, by_hand)
+        options = (watch, builder, thorough, show, by_hand, for_host)
         with Experiments(backend.services, settings, files, data, weights, results, *options) as experiments:
             if parallel:
-                experiments.start_all(for_host)
+                experiments.start_all()
             yield experiments
 
 

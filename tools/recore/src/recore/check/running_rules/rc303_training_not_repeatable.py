@@ -8,7 +8,7 @@ Fix: give every estimator and every random number generator a fixed seed.
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentError
-from recore.check.pickles import have_same_models
+from recore.check.model_archives import have_same_models
 from recore.check.predictions import InvalidPredictions, compare, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 

@@ -16,7 +16,7 @@ FIX = "Move the definition to a module that setup.py lists, and import it in tra
 
 @rule("The model needs nothing from __main__", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
-    for pickle in experiments.pickles():
-        for name in [name for module, name in pickle.imports if module == "__main__"]:
-            message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
+    for module, name in experiments.loaded().names:
+        if module == "__main__":
+            message = f"The model needs __main__.{name}, which the server does not have because it imports train.py"
             yield Finding(message, FIX, experiments.scripts.locate(name.partition(".")[0]))

@@ -1,5 +1,6 @@
-"""The model was written with dill or cloudpickle. It can be loaded only where a compatible version of that package is
-installed. Both packages store bytecode, which another version of Python cannot run.
+"""The model carries code of its own: dill and cloudpickle store bytecode, which another version of Python cannot run.
+A model can also read attributes by name, as pickles of methods do before protocol 4. In both cases, the names that
+are resolved while the model is loaded do not show what it does, so `--for-host` reports an error.
 
     cloudpickle.dump(model, file)
 
@@ -7,25 +8,25 @@ Fix: use pickle or joblib, and define functions and classes at the top level of 
 """
 
 from recore.check.experiments import Experiments
-from recore.check.failures import failure_of
-from recore.check.pickles import EXTENSIONS
-from recore.check.rule import Finding, Findings, Level, rule
+from recore.check.job_results import CODE_EVENTS, LoadRecord
+from recore.check.model_names import EXTENSIONS, carries_code
+from recore.check.rule import Finding, Findings, rule
 
 FIX = "Use pickle or joblib, and define functions and classes at the top level of a module that setup.py lists"
 
 
-@rule("The model is a pickle without extensions", needs=("RC301", "RC501"))
+def judge(record: LoadRecord) -> str:
+    """Return a message if the model carries code, otherwise ""."""
+    sources = [event for event, _ in record.events if event in CODE_EVENTS]
+    for module, name in record.names:
+        package = module.partition(".")[0]
+        if carries_code(module, name):
+            sources.append(package if package in EXTENSIONS else f"{module}.{name}")
+    found = ", ".join(dict.fromkeys(sources))
+    return f"The model carries code of its own ({found}): it cannot be judged" if found else ""
+
+
+@rule("The model carries no code of its own", needs=("RC301",))
 def inspect(experiments: Experiments) -> Findings:
-    location = experiments.scripts.locate("save_model")
-    for pickle in experiments.pickles():
-        used_packages = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
-        for extension in used_packages:
-            failed = failure_of(experiments.serving)  # RC405 reports other reasons
-            installed = not (failed and failed.lacks_module(extension))
-            message = f"{pickle.name} was written with {extension} and needs a compatible version of it"
-            if not installed:
-                message = f"{pickle.name} needs {extension}, which the server does not have"
-            yield Finding(message, FIX, location, Level.WARNING if installed else Level.ERROR)
-        if pickle.is_foreign:
-            message = f"{pickle.name} is not a pickle, despite its name, so its requirements are unknown"
-            yield Finding(message, FIX, location, Level.WARNING)
+    if message := judge(experiments.loaded()):
+        yield Finding(message, FIX, experiments.scripts.locate("save_model"), experiments.host_level)

@@ -16,7 +16,7 @@ from recore.check.rule import Finding, Findings, rule
 FIX = "Correct model_fn: it can use only the files that train.py saved in model_dir and the modules in the archive"
 
 
-@rule("A new server can load the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
+@rule("A new server can load the model", needs=("RC401", "RC402", "RC404", "RC501"))
 def inspect(experiments: Experiments) -> Findings:
     failed = failure_of(experiments.serving)
     if failed and failed.outside:

@@ -7,7 +7,7 @@ Fix: keep only the data that predictions need, and limit the number and the dept
 """
 
 from recore.check.experiments import Experiments
-from recore.check.pickles import get_size
+from recore.check.model_archives import get_size
 from recore.check.rule import Finding, Findings, Level, rule
 
 WARN_BYTES = 1 << 30  # bytes
