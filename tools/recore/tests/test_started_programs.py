@@ -1,15 +1,12 @@
 """Each place in stagemaker and recore that starts a process is a row of one table: what runs, and what it can see."""
 
 import ast
-import importlib.util
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-PACKAGES = ("stagemaker", "recore")
 STARTS = {
     "subprocess": "run Popen call check_call check_output getoutput getstatusoutput",
     "os": "system popen fork forkpty posix_spawn posix_spawnp startfile execl execle execlp execlpe execv execve "
@@ -77,6 +74,7 @@ TABLE = {
     ("recore/check/programs/by_hand.py", "run"): Row("ours", "submission's", JOB, "the job's"),
     ("recore/check/programs/hold_out.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
     ("recore/check/programs/hold_out.py", "run"): Row("none", "submission's", JOB, "the job's"),
+    ("recore/check/programs/load.py", "watch"): Row("none", "what the submission's model runs", JOB, "the job's"),
     ("recore/check/programs/observe.py", "main"): Row("ours", "ours, then submission's", JOB, "the job's"),
     ("recore/check/programs/observe.py", "run"): Row("ours", "submission's", JOB, "the job's"),
     ("recore/distribution.py", "_find_remote"): Row("ours", "git", ALL + "git reads the user's settings", "none"),
@@ -108,109 +106,82 @@ class Place:
     variables: str
 
 
-def find_places() -> Iterator[Place]:
-    for package in PACKAGES:
-        spec = importlib.util.find_spec(package)
-        assert spec
-        assert spec.submodule_search_locations
-        folder = Path(spec.submodule_search_locations[0])
-        for path in sorted(folder.rglob("*.py")):
-            tree = ast.parse(path.read_text("utf-8"))
-            yield from Finder(path.relative_to(folder.parent).as_posix(), tree).places
-
-
 class Finder(ast.NodeVisitor):
     """Finds references to functions that start a process, even if they are imported under another name."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
-        self.module, self.functions, self.places = module, [], []
+        self.module, self.places = module, []
+        self.functions: list[str] = []
         self.scopes: list[ast.AST] = [tree]
-        self.calls: dict[ast.AST, ast.Call] = {}
-        self.full_names: dict[str, str] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    self.full_names[alias.asname or alias.name.partition(".")[0]] = (
-                        alias.name if alias.asname else alias.name.partition(".")[0]
-                    )
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                for alias in node.names:
-                    self.full_names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        prefixes = [
+            (alias, f"{node.module}." if isinstance(node, ast.ImportFrom) else "")
+            for node in imports
+            for alias in node.names
+        ]
+        self.full_names = {alias.asname or alias.name: prefix + alias.name for alias, prefix in prefixes}
+        self.calls = {node.func: node for node in ast.walk(tree) if isinstance(node, ast.Call)}
         self.visit(tree)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self.functions.append(node.name)
         self.scopes.append(node)
-        for name, value in ast.iter_fields(node):
-            if name not in ("args", "returns"):  # annotations
-                for child in value if isinstance(value, list) else [value]:
-                    if isinstance(child, ast.AST):
-                        self.visit(child)
+        for statement in node.body:
+            self.visit(statement)
         self.functions.pop()
         self.scopes.pop()
 
     visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value:
+        if node.value:  # an annotation starts nothing
             self.visit(node.value)
 
-    def visit_Call(self, node: ast.Call) -> None:
-        self.calls[node.func] = node
-        self.generic_visit(node)
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if self.full_names.get(node.id) in NAMES:
-            self._add(node)
+    def visit_Name(self, node: ast.Name | ast.Attribute) -> None:
+        start, dot, rest = ast.unparse(node).partition(".")
+        full_name = self.full_names.get(start, start) + dot + rest
+        is_method = isinstance(node, ast.Attribute) and node.attr in METHODS and full_name != "psutil.Process"
+        if full_name in NAMES or is_method:
+            self.places.append(Place(self.module, ".".join(self.functions), node.lineno, self._find_variables(node)))
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        start, _, rest = ast.unparse(node).partition(".")
-        full_name = f"{self.full_names.get(start, start)}.{rest}"
-        if full_name in NAMES or (node.attr in METHODS and full_name != "psutil.Process"):
-            self._add(node)
+        self.visit_Name(node)
         self.generic_visit(node)
 
-    def _add(self, node: ast.Name | ast.Attribute) -> None:
-        keywords = self.calls[node].keywords if node in self.calls else []
-        value = next((each.value for each in keywords if each.arg in ("env", "environment")), None)
-        if ast.unparse(node).startswith("os.exec") and node.attr.endswith("e"):  # type: ignore[union-attr]
-            value = self.calls[node].args[-1]
-        sources = [ast.unparse(value)] if value else []
-        if isinstance(value, ast.Name):  # what the function assigns to the variable
-            sources += [
-                ast.unparse(each.value)
-                for each in ast.walk(self.scopes[-1])
-                if isinstance(each, ast.Assign | ast.AugAssign) and value.id in ast.unparse(each).partition("=")[0]
-            ]
-        self.places.append(Place(self.module, ".".join(self.functions), node.lineno, "; ".join(sources)))
+    def _find_variables(self, node: ast.Name | ast.Attribute) -> str:
+        call = self.calls.get(node)
+        values = [each.value for each in call.keywords if each.arg in ("env", "environment")] if call else []
+        if call and ast.unparse(node).startswith("os.exec") and ast.unparse(node).endswith("e"):
+            values = call.args[-1:]
+        for value in values[:1]:
+            if isinstance(value, ast.Name):  # what the function assigns to the variable
+                assignments = [
+                    each for each in ast.walk(self.scopes[-1]) if isinstance(each, ast.Assign | ast.AugAssign)
+                ]
+                values += [each.value for each in assignments if value.id in ast.unparse(each).partition("=")[0]]
+        return "; ".join(map(ast.unparse, values))
 
 
-PLACES = list(find_places())
+def find_places() -> Iterator[Place]:
+    for name in ("stagemaker", "recore"):
+        folder = Path(importlib.import_module(name).__file__ or "").parent
+        for path in sorted(folder.rglob("*.py")):
+            yield from Finder(path.relative_to(folder.parent).as_posix(), ast.parse(path.read_text("utf-8"))).places
 
 
-def test_each_place_that_starts_a_process_has_a_row() -> None:
-    found = {(place.module, place.function): f"line {place.line}" for place in PLACES}
-    assert {key: line for key, line in found.items() if key not in TABLE} == {}
-    assert TABLE.keys() - found.keys() == set()
-
-
-@pytest.mark.parametrize(
-    "place", PLACES, ids=lambda place: f"{place.module}:{place.function or 'module'}:{place.line}".replace("/", ".")
-)
-def test_a_process_receives_the_variables_of_its_row(place: Place) -> None:
-    row, passed = TABLE[place.module, place.function], place.variables
-    if row.variables == PROGRAM:
-        assert PROGRAM in passed
-        assert "os.environ" not in passed
-    elif row.variables == JOB:
-        assert place.module.startswith(JOB_FOLDERS) or (passed and "os.environ" not in passed)
-    elif row.variables == FEW:
-        assert passed.startswith("{")
-        assert "environ" not in passed
-    else:
-        assert row.variables.startswith(ALL)
-        assert row.variables != ALL
-        assert PROGRAM not in passed
+def test_each_process_has_a_row_and_receives_its_variables() -> None:
+    places = list(find_places())
+    assert {(place.module, place.function) for place in places} == TABLE.keys()
+    for place in places:
+        variables, passed = TABLE[place.module, place.function].variables, place.variables
+        inherits = "os.environ" in passed or not passed
+        if variables == PROGRAM:
+            assert PROGRAM in passed, place
+        elif variables == JOB:
+            assert place.module.startswith(JOB_FOLDERS) or not inherits, place
+        else:
+            assert passed.startswith("{") if variables == FEW else PROGRAM not in passed, place
+            assert variables == FEW or variables.removeprefix(ALL), place
 
 
 def test_no_start_is_overlooked() -> None:
