@@ -256,3 +256,31 @@ main({list(map(str, ["check", *arguments("check", tmp_path, sample)]))!r})
     result = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stderr.splitlines()[-1]) == (130, LINE)
     assert not list(folder.iterdir())
+
+
+def test_ctrl_c_at_a_question_ends_the_command() -> None:
+    program = """
+from recore.cli.common import ask
+from stagemaker import interrupts
+try:
+    with interrupts.listen("test"):
+        print(ask("Start?"))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment(),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stderr.read(len("Start? [y/N] ")) == b"Start? [y/N] "
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60) == (b"interrupted\n", b"")
+        finally:
+            process.kill()
+            os.close(ours)
+            os.close(theirs)

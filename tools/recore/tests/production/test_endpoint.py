@@ -153,7 +153,7 @@ def test_an_interrupted_update_is_finished_by_the_same_command(serving: Producti
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the update continues if it has started: " in errors
-    assert "serves version 2: run `update` first" in serving.expect_error("delete", "--version", 2)
+    assert "serves version 2; run `update` first" in serving.expect_error("delete", "--version", 2)
     assert "is being changed (Updating)" in serving.expect_error("deploy", "--variant", "A=1")
     update = serving.succeed("update", 2)
     assert [variant["version"] for variant in update["variants"]] == [2]

@@ -54,7 +54,7 @@ class FiniteNumber(click.FloatRange):
 def ask(question: str) -> bool:
     """Ask a yes-or-no question on stderr, and return whether the answer on stdin is yes. An interrupt ends the wait."""
     click.echo(f"{question} [y/N] ", nl=False, err=True)
-    while not select.select([sys.stdin], [], [], interrupts.POLL_SECONDS)[0]:
+    while sys.stdin.isatty() and not select.select([sys.stdin], [], [], interrupts.POLL_SECONDS)[0]:
         interrupts.check()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
