@@ -13,9 +13,10 @@ from recore.backends import Services
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentError
 from recore.check.held_out_file import FailedFold, HeldOut
-from recore.check.job_results import Observation, ServedResponse
+from recore.check.job_results import LoadRecord, Observation, ServedResponse
 from recore.check.public_data import PublicData
 from recore.check.recomputed_held_out import score_all
+from recore.check.rule import Level
 from recore.check.runner import load_catalogue
 from recore.evaluation import RunSettings, SubmissionFiles
 from recore.failures import PIP_FAILURE
@@ -26,6 +27,7 @@ INSTALL_ERROR = ExperimentError(f"{PIP_FAILURE}ERROR: x", "Look at requirements.
 NAMES = [f"r{row}" for row in range(ROWS)]
 LATE_RESPONSES = {"few": ServedResponse(0, None, "", late=True), "private": ServedResponse(0, None, "", late=True)}
 OBSERVATIONS = {"private preprocess": Observation(1, 2.0, []), "train": Observation(0, 2.0, [])}
+RECORD = LoadRecord([("cloudpickle", "loads")], [("made", "Model")], [("os.fork", ""), ("code.__new__", "")], "cut off")
 FOLDS = [FailedFold("own", "too few rows", []), FailedFold("predict", "KeyError: 'h1'", [0, 1])]
 
 
@@ -66,6 +68,11 @@ def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: l
 @pytest.mark.parametrize(
     ("code", "results", "expected"),
     [
+        ("RC402", {"loading": RECORD}, ["Model from the module made"]),
+        ("RC403", {"loading": RECORD}, ["(code.__new__, cloudpickle): it cannot be judged"]),
+        ("RC404", {"loading": RECORD}, ["addresses or threads are used: os.fork", "not be observed: cut off"]),
+        ("RC402", {"loading": FULL_DISK}, []),
+        ("RC404", {"loading": FULL_DISK}, ["not be observed: No space left on device"]),
         ("RC405", {"serving": INSTALL_ERROR}, ["To reproduce it"]),
         ("RC601", {"predictions": None, "serving": LATE_RESPONSES}, []),
         ("RC502", {"preprocessing": inputs(NAMES[1:])}, ["writes 59 rows for 60 rows of data"]),
@@ -100,6 +107,13 @@ def test_rare_results_lead_to_the_right_findings(
     assert len(findings) == len(expected), findings
     for finding, part in zip(findings, expected, strict=True):
         assert part in finding.message + finding.fix
+
+
+def test_what_only_the_author_can_explain_is_an_error_for_a_host(data: PublicData, tmp_path: Path) -> None:
+    experiments = finish(data, {"loading": RECORD}, tmp_path)
+    rules = [rule for rule in load_catalogue() if rule.code in ("RC403", "RC404")]
+    for experiments.for_host, level in ((False, Level.WARNING), (True, Level.ERROR)):
+        assert [next(rule.inspect(experiments)).level for rule in rules] == [level, level]
 
 
 @pytest.mark.parametrize(
