@@ -35,7 +35,7 @@ BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL = BASE / "model"
 SECONDS = 120  # time limit, like the endpoint's
 POLL_SECONDS = 0.05
-MAX_BYTES = 1 << 18  # of a record; the largest of 230 kinds of models has 6 KB
+MAX_BYTES = 1 << 18  # of a record; the largest of 230 kinds of models has 2 KB
 MAX_LENGTH = 300  # characters of a string in a line
 EVENTS = tuple(  # beginnings of events' names; `open` counts only if the file is opened for writing
     "os.chmod os.chown os.exec os.fork os.kill os.link os.mkdir os.posix_spawn os.remove os.rename os.rmdir "
@@ -71,7 +71,7 @@ def watch(load: Callable[[], object], seconds: float = SECONDS) -> dict[str, Any
     """Call a function in a child process with an audit hook, and return the record of its lines.
 
     A line is ["name", module, name], ["missing", module, name], ["event", event, arguments] or, at the end, ["end",
-    the reason if the function fails, ""].
+    the reason if the function fails, ""]. seconds: the time limit of the call.
     """
     control_process(PR_SET_CHILD_SUBREAPER, 1)  # so that no descendant survives
     control_process(PR_SET_DUMPABLE, 0)  # so that the child cannot read or trace this process
