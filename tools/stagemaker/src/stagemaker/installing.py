@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from stagemaker.images.package_set import READY, lock_file
+from stagemaker.interrupts import restore_defaults
 from stagemaker.pip_settings import read_pip_settings
 from stagemaker.program_variables import program_variables
 
@@ -200,6 +201,7 @@ def main() -> int:
     parser.add_argument("--constraints", help="constraints file for packages that the sources require")
     parser.add_argument("--once", action="store_true", help="install only once: mark the environment as complete")
     arguments = parser.parse_args()
+    restore_defaults()  # otherwise a failure of pip could go unnoticed
     parent = arguments.folder.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     if arguments.once:
