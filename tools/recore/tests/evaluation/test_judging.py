@@ -222,7 +222,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
         rows = list(csv.DictReader(file))
     finding, action = "RC801 tries to use the network", "socket.getaddrinfo nowhere.example, preprocess.py line 3"
     # details of attempts on private data could quote them
-    assert rows[0]["for the host"] == f"{finding}: {action}, in public-preprocess; {finding}, in private-preprocess"
+    assert rows[0]["for the host"] == f"{finding}: {action} (in public-preprocess); {finding} (in private-preprocess)"
     second_result = recore("judge", *paths, *options, "--json")
     assert "2 judged before, 0 to run" in second_result.stderr
     printed = json.loads(second_result.stdout)
