@@ -46,10 +46,10 @@ def test_judged_submissions_and_reports_hold_no_formula(tmp_path: Path) -> None:
     csv_file = write_judged([Entry(Path("=cmd"), problem="\x1b[2J@x")], tmp_path)
     (row,) = csv.DictReader(csv_file.read_text("utf-8").splitlines())
     assert (row["submission"], row["result"]) == ("'=cmd", "not judged:  [2J@x")
-    numbers = pd.DataFrame({"hole": ["=a", "-5", None], "depth": [-0.5, 1.0, 2.0]})
+    numbers = pd.DataFrame({"=hole": ["=a", "-5", None], "depth": [-0.5, 1.0, 2.0]})
     section = Section("part", "Part", "", [Table("rows", "Rows", "", numbers)])
     write_page(Page("Report", "", {}, [], [section]), tmp_path / "r.html")
-    assert (tmp_path / "r/rows.csv").read_text().splitlines() == ['"hole","depth"', '"\'=a",-0.5', '"-5",1', ",2"]
+    assert (tmp_path / "r/rows.csv").read_text().splitlines() == ['"\'=hole","depth"', '"\'=a",-0.5', '"-5",1', ",2"]
 
 
 def test_predictions_hold_no_formula(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
                 pa.array(column.map(safe_cell) if column.dtype.kind == "O" else column)
                 for _, column in item.numbers.items()
             ]
-            table = pa.Table.from_arrays(columns, [str(name) for name in item.numbers.columns])  # also of equal names
+            table = pa.Table.from_arrays(columns, [safe_cell(str(name)) for name in item.numbers])  # also equal names
             pa.csv.write_csv(table, new_folder / f"{item.name}.csv")
         contents = {
             "report": page.title,
