@@ -126,8 +126,10 @@ class Finder(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self.functions.append(node.name)
         self.scopes.append(node)
-        for statement in node.body:
-            self.visit(statement)
+        defaults = [] if isinstance(node, ast.ClassDef) else [*node.args.defaults, *node.args.kw_defaults]
+        bases = node.bases if isinstance(node, ast.ClassDef) else []
+        for part in filter(None, [*node.decorator_list, *bases, *defaults, *node.body]):
+            self.visit(part)
         self.functions.pop()
         self.scopes.pop()
 
@@ -177,6 +179,7 @@ def test_each_process_has_a_row_and_receives_its_variables() -> None:
         inherits = "os.environ" in passed or not passed
         if variables == PROGRAM:
             assert PROGRAM in passed, place
+            assert "os.environ" not in passed, place
         elif variables == JOB:
             assert place.module.startswith(JOB_FOLDERS) or not inherits, place
         else:
@@ -201,9 +204,10 @@ def start(process: s.Popen) -> s.Popen:
 
 class Job:
     child: s.Popen
+    def call(self, start=s.call): ...
     def run(self):
         os.execve("x", [], mine)
 """
     places = [(each.function, each.variables) for each in Finder("module.py", ast.parse(source)).places]
     expected = ["variables; {'A': '1'}", "", "", ""]
-    assert places == [*(("start", variables) for variables in expected), ("Job.run", "mine")]
+    assert places == [*(("start", variables) for variables in expected), ("Job.call", ""), ("Job.run", "mine")]

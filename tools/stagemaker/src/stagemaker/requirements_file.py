@@ -22,7 +22,7 @@ ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z+]*):(?://|(?<=file:))", re.I)
 ARCHIVE = re.compile(r"\.(whl|zip|tar|tgz|tbz|txz|tlz|tar\.\w+)$", re.I)
 FILE_NAME = re.compile(rf"[\w.+!-]+{ARCHIVE.pattern}", re.I)
 VERSION = re.compile(r"[=<>!~]=")
-PATH = re.compile(r"(file:)?[^\x00-\x1f\x7f:$\\]+")
+PATH = re.compile(r"(?i:file:)?[^\x00-\x1f\x7f:$\\]+")
 MARKER = re.compile(r'(?!.* -)[\w.,*+!<>=~"() -]*', re.ASCII)  # without strings in which pip would look for an option
 HASH = re.compile(r"--hash=(sha256|sha384|sha512):[0-9a-fA-F]+")
 OPTION_LINES = ("--require-hashes", "--pre", "--prefer-binary")  # supported; jobs install wheels from the index
@@ -67,12 +67,12 @@ class RequirementLine:
         if not self.spec:
             return "option"
         address = ADDRESS.match((self.requirement.url or "") if self.requirement else self.spec)
-        if address:
-            return "path" if address["scheme"].lower() == "file" else "address"
+        if address and address["scheme"].lower() != "file":
+            return "address"
         if self.requirement and not self.requirement.url:
             return "package"
         path = (self.requirement.url or "") if self.requirement else self.spec
-        is_path = path.startswith((".", "file:")) or "/" in path or FILE_NAME.fullmatch(path)
+        is_path = path.lower().startswith((".", "file:")) or "/" in path or FILE_NAME.fullmatch(path)
         return "path" if is_path and PATH.fullmatch(path) and not VERSION.search(path) else "invalid"
 
     @property

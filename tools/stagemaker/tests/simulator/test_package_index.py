@@ -1,6 +1,7 @@
 """The step that installs a job's requirements: which lines reach pip, and what pip and a hostile index can do there."""
 
 import functools
+import hashlib
 import http.server
 import io
 import json
@@ -45,6 +46,7 @@ class Index:
         (packages / "wrapped-1.0-py3-none-any.whl").write_bytes(
             make_wheel("wrapped", f"Requires-Dist: evil @ {self.address}/packages/evil-1.0.tar.gz\n")
         )
+        (packages / "forged-1.0-py3-none-any.whl").write_bytes(FORGED_WHEEL)
         for file in packages.iterdir():
             page = folder / TOKEN / "simple" / file.name.partition("-")[0] / "index.html"
             page.parent.mkdir(parents=True)
@@ -62,6 +64,19 @@ class Index:
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Respond with a file or, for the package `forged`, with a hash that holds another line for pip."""
+        if not self.path.endswith("/simple/forged/"):
+            super().do_GET()
+            return
+        hashes = {"sha256": f"{hashlib.sha256(FORGED_WHEEL).hexdigest()}\n-r /proc/self/environ"}
+        file = {"filename": "forged-1.0-py3-none-any.whl", "url": "../../packages/forged-1.0-py3-none-any.whl"}
+        page = {"meta": {"api-version": "1.0"}, "name": "forged", "files": [file | {"hashes": hashes}]}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.end_headers()
+        self.wfile.write(json.dumps(page).encode())
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -74,6 +89,9 @@ def make_wheel(name: str, metadata: str) -> bytes:
         file.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         file.writestr(f"{information}/RECORD", "")
     return wheel.getvalue()
+
+
+FORGED_WHEEL = make_wheel("forged", "")
 
 
 @pytest.fixture
@@ -126,6 +144,16 @@ def test_a_source_archive_is_not_built_and_the_token_of_the_index_is_hidden(
     assert TOKEN not in reason + log
     assert SECRET not in reason + log
     assert not index.trace.exists()
+
+
+def test_an_index_adds_no_line_to_the_requirements(
+    client: Client, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"http://carol:{SECRET}@proxy.example")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    reason, log = train(client, f"forged==1.0 --hash=sha256:{hashlib.sha256(FORGED_WHEEL).hexdigest()}")
+    assert reason == ""
+    assert SECRET not in log
 
 
 def test_a_token_is_hidden_if_the_index_cannot_be_reached(

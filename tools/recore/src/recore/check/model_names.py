@@ -32,8 +32,9 @@ DATA_NAMES = {
     "joblib.numpy_pickle_compat": "NDArrayWrapper ZNDArrayWrapper",
     "logging": "getLogger Logger",
     "pathlib": "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath",
-    "pyarrow.lib": "_restore_array py_buffer type_for_alias",
-    "re": "_compile Pattern",
+    "pyarrow.lib": "_restore_array py_buffer timestamp type_for_alias",
+    "re": "_compile Pattern RegexFlag",
+    "string": "Template",
     "time": "struct_time",
     "types": "GenericAlias MappingProxyType MethodType NoneType SimpleNamespace",
 }
@@ -43,9 +44,13 @@ ATTRIBUTE_READERS = frozenset(("getattr", "attrgetter", "methodcaller"))
 ML_PACKAGES = frozenset("numpy scipy sklearn pandas dateutil pytz".split())
 OTHER_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - ML_PACKAGES
 # parts of the names of modules that open files, start programs or evaluate expressions
-UNEXPECTED_PARTS = frozenset("_testing computation ctypeslib externals f2py io odr testing".split())
+UNEXPECTED_PARTS = frozenset("_testing collective computation ctypeslib externals f2py io odr testing".split())
 SPECIAL = re.compile(r"__\w+__")
-UNEXPECTED_NAMES = re.compile(r"_*(dump|eval|exec|export|mmwrite|query|save|to_|write)")
+UNEXPECTED_NAMES = re.compile(
+    r"_*(dump|eval|exec|export|mmwrite|query|save|to_(?!numpy|numeric|datetime)|write"
+    r"|check_response_method|get_response_values|import_optional_dependency|DummyArray)"
+)
+PANDAS_CALLERS = ("agg", "aggregate", "apply", "map", "pipe", "transform")  # call any method by its name
 PRIVATE = re.compile(r"_+[a-z]")  # some of these functions call any method of an object
 PRIVATE_NAMES = re.compile(  # they create arrays, tables and generators
     r"__\w+_ctor|__pyx_unpickle_\w+|_\w*unpickle\w*|_new_\w+|_(ma)?reconstruct|_frombuffer|_p"
@@ -75,7 +80,9 @@ def is_expected(module: str, name: str, own_modules: Collection[str]) -> bool:
         return True
     if module in DATA_NAMES or package in sys.stdlib_module_names:
         is_exception = module == "builtins" and name.endswith(("Error", "Exception", "Warning"))
-        return parts[0] in listed or is_exception or package in DATA_MODULES
+        return (parts[0] in listed and module != "inspect") or is_exception or package in DATA_MODULES
     if package in OTHER_PACKAGES or not UNEXPECTED_PARTS.isdisjoint(subpackages) or UNEXPECTED_NAMES.match(parts[-1]):
+        return False
+    if package == "pandas" and parts[-1] in PANDAS_CALLERS:
         return False
     return package == "sklearn" or not PRIVATE.match(parts[0]) or PRIVATE_NAMES.fullmatch(parts[0]) is not None

@@ -87,6 +87,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
         return
     from rich.console import Console
     from rich.live import Live
+    from rich.markup import escape
     from rich.spinner import Spinner
     from rich.table import Table
 
@@ -102,7 +103,7 @@ def show_steps(command: str, steps: "list[Step]", ascii_only: bool = False) -> "
                 sign, state = ascii_mark if ascii_only else mark, step.state
             elif step.activity:
                 state = step.activity.capitalize()
-            table.add_row(sign, step.name, f"[{style}]{state}[/]", _format_seconds(step), _memory(step))
+            table.add_row(sign, step.name, f"[{style}]{escape(state)}[/]", _format_seconds(step), _memory(step))
         return table
 
     with Live(get_renderable=make_table, console=Console(stderr=True, highlight=False), refresh_per_second=8):

@@ -18,6 +18,7 @@ from recore.evaluation.job_logs import read_utilization, write_log
 from recore.evaluation.job_requests import JOB_SECONDS
 from recore.evaluation.step import END_STATES, Step
 from recore.failures import is_outside, read_reason
+from recore.text import plain
 from stagemaker import interrupts
 
 # seconds between requests for a job's status: a fiftieth of its time so far, within these bounds
@@ -189,5 +190,5 @@ def _activity(job: dict[str, Any]) -> str | None:
     if job.get("SecondaryStatus") not in TRANSFERS:
         return None
     last = (job.get("SecondaryStatusTransitions") or [{}])[-1]
-    message = str(last.get("StatusMessage", ""))
+    message = plain(str(last.get("StatusMessage", "")))
     return message[:1].lower() + message[1:]

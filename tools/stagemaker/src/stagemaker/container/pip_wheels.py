@@ -44,11 +44,12 @@ def main() -> None:
 
 
 def list_settings() -> "list[str]":
-    """Return the values of pip's settings that say where packages come from, from files and environment variables."""
+    """Return the values of pip's settings that say where packages come from, and the proxies' addresses."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     matches = filter(None, map(SETTING.fullmatch, lines))
-    return [value for match in matches for value in str(ast.literal_eval(match[1])).split()]
+    proxies = [value for name, value in os.environ.items() if re.fullmatch("(?i)(https?|all)_proxy", name)]
+    return [*proxies, *(value for match in matches for value in str(ast.literal_eval(match[1])).split())]
 
 
 def make_pattern(values: "list[str]") -> "re.Pattern[str]":

@@ -43,7 +43,7 @@ EVENTS = tuple(  # beginnings of events' names; `open` counts only if the file i
     "sqlite3.connect subprocess. tempfile. _thread.start ftplib. http.client. imaplib. poplib. smtplib. socket. "
     "telnetlib. urllib. webbrowser.".split()
 )
-CODE_EVENTS = ("code.__new__", "function.__new__")
+LATE_EVENTS = ("code.__new__", "function.__new__", "ctypes.dlopen")  # imports cause them, too
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
@@ -169,7 +169,7 @@ class Witness:
         elif self.loading and (event.startswith(EVENTS) or (event == "open" and (arguments[2] or 0) & WRITING)):
             words = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
             self.send("event", event, " ".join(str(each) for each in words))
-        elif self.loading and event in CODE_EVENTS and not self.importing:
+        elif self.loading and event in LATE_EVENTS and not self.importing:
             self.send("event", event, "")
 
     def send(self, kind: str, first: str, second: str) -> None:

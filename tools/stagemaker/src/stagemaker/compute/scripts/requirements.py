@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -132,7 +133,10 @@ class PackageInstaller:
 
 
 def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
-    """Install exactly the packages that pip reports as missing from the container, with the hashes that pip checked."""
+    """Install exactly the packages that pip reports as missing from the container, with the requirements' hashes.
+
+    The report contains what an index says, so of each package only a name and a version are taken from it.
+    """
     isolation = sandbox.isolation
     sandbox = replace(sandbox, index=isolation.package_index(sandbox.image))
 
@@ -143,15 +147,19 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 
     run((line.for_pip for line in lines), "--dry-run", "--report", f"{ML}/report.json")
     plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
-    with_hashes = any(line.has_hash for line in lines)
+    hashes: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for line in lines:
+        hashes[line.name] += line.options  # of lines with other markers, too
     if plan:
-        run((_pin(item, with_hashes) for item in plan), "--no-deps", "--target", f"{ML}/packages")
+        run((_pin(item["metadata"], hashes) for item in plan), "--no-deps", "--target", f"{ML}/packages")
 
 
-def _pin(item: dict[str, Any], with_hash: bool) -> str:
-    pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
-    hashes = item.get("download_info", {}).get("archive_info", {}).get("hashes", {}) if with_hash else {}
-    return " ".join([pin, *(f"--hash={name}:{value}" for name, value in hashes.items())])
+def _pin(metadata: dict[str, Any], hashes: defaultdict[str, tuple[str, ...]]) -> str:
+    spec = f"{metadata['name']}=={metadata['version']}"
+    try:
+        return RequirementLine(0, spec, hashes[RequirementLine(0, spec).name]).for_pip
+    except ValueError:
+        raise _make_failure(f"an index has a package with an invalid name or version: {spec[:200]!r}") from None
 
 
 def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:
