@@ -36,7 +36,8 @@ HEADERS = {
     **{"EC": ("EC (dS/m)", 1.0), "BD": ("BD", 1.0)},
 }
 PRIVATE = ("private/private.csv.gz", "private/actual.csv.gz")
-DRILLING = re.compile(r"\b(drill|holes?|49|SiteID|DepthFrom|DepthTo)\b")
+# the 49 targets, and not a duration of 49 s
+DRILLING = re.compile(r"\b(drill|holes?|49 [a-z]{2,}|SiteID|DepthFrom|DepthTo)\b")
 
 
 def succeed(*arguments: object, cwd: Path) -> str:
