@@ -146,14 +146,11 @@ lint: $(READY_DEV) ## check style, types and import rules
 
 bench: $(READY_DEV) ## run the benchmarks
 	$(PYTHON) tools/recore/benchmarks/speed.py
-	$(PYTHON) tools/stagemaker/benchmarks/simulator_overhead.py
 	$(PYTHON) tools/stagemaker/benchmarks/endpoints.py
-	$(PYTHON) tools/stagemaker/benchmarks/pipelines.py
 	$(PYTHON) tools/recore/benchmarks/pipeline_overhead.py
 	$(PYTHON) tools/recore/benchmarks/accuracy.py --limesoda
 	$(PYTHON) tools/recore/benchmarks/published.py
 	$(PYTHON) tools/recore/benchmarks/ab_comparison.py
-	$(PYTHON) tools/recore/benchmarks/drift.py
 
 clean: ## remove .venv, caches, models and outputs, but not data files or ~/.cache/recore
 	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores

@@ -37,7 +37,7 @@ from preprocess import DataError
 from score import WEIGHTS
 from score import DataError as ScoreError
 
-from benchmarks.methods import METHODS, PEERS, Data, parse_with_files, predict, read_files
+from benchmarks.methods import METHODS, PEERS, Data, predict, read_files
 
 SETS = (
     "CV.98 H.138 MG.44 NRW.115 NRW.42 NRW.62 O.32 RP.62 SA.112 SC.93 SL.125 SP.231 SSP.460 SSP.58 UL.120"
@@ -71,7 +71,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--peers", nargs="*", choices=PEERS, help="other methods (all; without --public, all but pls-snv)"
     )
-    arguments = parse_with_files(parser, data)
+    data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
+    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without assays; requires --actual")
+    parser.add_argument("--actual", type=Path, metavar="FILE", help="assays of the private file's rows")
+    arguments = parser.parse_args()
+    if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
+        parser.error("--private and --actual require each other and --public")
     if arguments.peers is None:  # for the 15 sets, PLS takes several times as long as everything else
         arguments.peers = [name for name in PEERS if arguments.public or name != "pls-snv"]
     return arguments

@@ -1,10 +1,9 @@
 """Our model and the methods with which it is compared. All are fitted to, and predict from, raw spectra."""
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -40,17 +39,6 @@ class Data:
     def take(self, rows: np.ndarray) -> Self:
         """Return the samples selected by row numbers or a Boolean mask."""
         return replace(self, spectra=self.spectra[rows], targets=self.targets.iloc[rows], sites=self.sites[rows])
-
-
-def parse_with_files(parser: argparse.ArgumentParser, data: Any) -> argparse.Namespace:
-    """Add the options for `read_files`, and parse the arguments. data: the parser or group that gets --public."""
-    data.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
-    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without assays; requires --actual")
-    parser.add_argument("--actual", type=Path, metavar="FILE", help="assays of the private file's rows")
-    arguments = parser.parse_args()
-    if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
-        parser.error("--private and --actual require each other and --public")
-    return arguments
 
 
 def read_data(inputs: Path, actual: Path | None = None) -> Data:

@@ -45,9 +45,3 @@ def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list
 @pytest.fixture(scope="module")
 def data(files: list[Path]) -> Data:
     return read_files(*files)[0]
-
-
-@pytest.fixture(scope="module")
-def options(files: list[Path]) -> list[object]:
-    """Return the options with which a command reads the files."""
-    return [word for pair in zip(("--public", "--private", "--actual"), files, strict=True) for word in pair]

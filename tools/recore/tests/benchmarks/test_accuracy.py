@@ -26,7 +26,9 @@ def run_table(*arguments: object, folder: Path) -> pd.DataFrame:
     return pd.DataFrame([line[1:] for line in lines], [line[0] for line in lines], head[1:]).astype(float)
 
 
-def test_the_table_ends_with_means_and_differences(options: list[object], tmp_path: Path) -> None:
+def test_the_table_ends_with_means_and_differences(files: list[Path], tmp_path: Path) -> None:
+    public, private, actual = files
+    options = ("--public", public, "--private", private, "--actual", actual)
     table = run_table(*options, "--peers", "recipe", folder=tmp_path)
     assert list(table) == ["ours", "bins alone", "similarity alone", "recipe"]
     scores, (mean, difference, lowest) = table[:-3], table[-3:].to_numpy()
@@ -42,7 +44,7 @@ def test_sites_are_held_out_one_by_one_or_five_at_a_time(frame: pd.DataFrame, tm
         names = [f"hole {number}" for number in np.resize(range(sites), len(frame))]
         path = write_csv(tmp_path / f"{sites}.csv.gz", frame.assign(SiteID=names))
         arguments = accuracy.argparse.Namespace(public=path, private=None, actual=None)
-        [(row, data, splits)] = accuracy.splits_of(arguments)
+        [(row, data, splits)] = accuracy.make_splits(arguments)
         assert (row, len(splits)) == ("by site", folds)
         assert sorted(np.concatenate([held_out for _, held_out in splits])) == list(range(len(frame)))
         for training, held_out in splits:
