@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 
-SETTING = re.compile(r"[^.]*\.(?:(?:extra-)?index-url|find-links|proxy)=(.*)")
+SETTING = re.compile(r"^[^.\n]*\.(?:(?:extra-)?index-url|find-links|proxy)=(.*)$", re.MULTILINE)
 URL = re.compile(r"\w+://(?:[^/@]*@)?([^/?#]+)(/[^/?#]+)?")  # a URL's host, and the beginning of its path
 HIDDEN = "***"
 STARTS = ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
@@ -46,10 +46,9 @@ def main() -> None:
 def list_settings() -> "list[str]":
     """Return the values of pip's settings that say where packages come from, and the proxies' addresses."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    matches = filter(None, map(SETTING.fullmatch, lines))
+    settings = SETTING.findall(subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout)
     proxies = [value for name, value in os.environ.items() if re.fullmatch("(?i)(https?|all)_proxy", name)]
-    return [*proxies, *(value for match in matches for value in str(ast.literal_eval(match[1])).split())]
+    return [*proxies, *(value for setting in settings for value in str(ast.literal_eval(setting)).split())]
 
 
 def make_pattern(values: "list[str]") -> "re.Pattern[str]":

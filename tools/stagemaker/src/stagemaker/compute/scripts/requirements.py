@@ -155,11 +155,11 @@ def _install_from_index(lines: list[RequirementLine], sandbox: Sandbox, run_pip:
 
 
 def _pin(metadata: dict[str, Any], hashes: defaultdict[str, tuple[str, ...]]) -> str:
-    spec = f"{metadata['name']}=={metadata['version']}"
+    line = RequirementLine(0, f"{metadata['name']}=={metadata['version']}")
     try:
-        return RequirementLine(0, spec, hashes[RequirementLine(0, spec).name]).for_pip
+        return replace(line, options=hashes[line.name]).for_pip
     except ValueError:
-        raise _make_failure(f"an index has a package with an invalid name or version: {spec[:200]!r}") from None
+        raise _make_failure(f"an index has a package with an invalid name or version: {line.spec[:200]!r}") from None
 
 
 def _divide(lines: Iterable[RequirementLine]) -> tuple[list[RequirementLine], list[str]]:
