@@ -1,6 +1,5 @@
 """`recore judge --engine aws`: its requests, its policies, and the continuation of a killed round."""
 
-import fnmatch
 import json
 import shutil
 import signal
@@ -8,17 +7,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from recore_support.aws_requests import Recorder, addresses, allows
 from recore_support.command import recore
 from recore_support.run_command import file_options
 from recore_support.tiny_submission import PREPROCESS, TRAIN, stub
+from stagemaker_support.hostile_requirements import HOSTILE_LINES
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
@@ -60,95 +61,38 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-class Recorder:
-    """A record of the requests (operation and members) of all clients that are created within the context.
-
-    rejected: operations, such as s3.DeleteObject, whose requests are answered with an error, as after a token expired.
-    """
-
-    def __init__(self, *rejected: str) -> None:
-        self.rejected = rejected
-
-    def __enter__(self) -> "Recorder":
-        self.requests: list[tuple[str, dict[str, Any]]] = []
-        original = boto3.Session.client
-
-        def client(session: boto3.Session, *words: Any, **options: Any) -> Any:
-            new_client = original(session, *words, **options)
-            new_client.meta.events.register("provide-client-params.*.*", self._record)
-            for operation in self.rejected:
-                new_client.meta.events.register(f"before-call.{operation}", self._reject)
-            return new_client
-
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(boto3.Session, "client", client)
-        return self
-
-    def _record(self, params: dict[str, Any], model: Any, **_: object) -> None:
-        self.requests.append((model.name, json.loads(json.dumps(params, default=str))))
-
-    def _reject(self, **_: object) -> tuple[AWSResponse, dict[str, Any]]:
-        error = {"Code": "ExpiredToken", "Message": "The security token is expired"}
-        return AWSResponse("", 400, {}, None), {"Error": error, "ResponseMetadata": {}}
-
-    def __exit__(self, *_: object) -> None:
-        self._patch.undo()
-
-    def select(self, *operations: str) -> list[dict[str, Any]]:
-        return [members for name, members in self.requests if name in operations]
+@pytest.fixture(scope="module")
+def judge(simulator: Simulator, sample: Path) -> Callable[..., Result]:
+    """Return a function that judges submissions on AWS; words: their paths, and options."""
+    options = (*file_options(sample, allow_unsandboxed=False), "--engine", "aws", *ROLES)
+    return lambda *words: recore("judge", *words, *options, **simulator.variables())
 
 
-def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """Return whether a policy allows an action on a resource; an explicit deny takes precedence."""
-    effects = [
-        statement["Effect"]
-        for statement in policy["Statement"]
-        if any(fnmatch.fnmatchcase(action, each) for each in _as_list(statement["Action"]))
-        and any(fnmatch.fnmatchcase(resource, each) for each in _as_list(statement.get("Resource", [])))
-    ]
-    return "Allow" in effects and "Deny" not in effects
+@dataclass
+class Round:
+    """A round of two submissions, one of which fails. words: the command's arguments."""
 
-
-def _as_list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]
-
-
-def addresses(content: Any, names: tuple[str, ...]) -> list[str]:
-    """Return the values of the members with these names, at any depth."""
-    if isinstance(content, list):
-        return [address for each in content for address in addresses(each, names)]
-    if not isinstance(content, dict):
-        return []
-    values = [value for name, value in content.items() if name in names and isinstance(value, str)]
-    return values + [address for value in content.values() for address in addresses(value, names)]
+    folder: Path
+    words: tuple[object, ...]
+    requests: Recorder
+    result: Result
 
 
 @pytest.fixture(scope="module")
-def judged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("round") / "judged"
-
-
-@pytest.fixture(scope="module")
-def command(sample: Path, judged_folder: Path) -> list[object]:
-    """Return the command that judges two submissions, one of which fails."""
-    folder = judged_folder.parent
+def judged_round(judge: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Round:
+    """Return a round whose private assays cannot be removed."""
+    folder = tmp_path_factory.mktemp("round")
     paths = (stub(folder / "mine"), stub(folder / "fails", {"train.py": FAILURE + TRAIN}))
-    options = [*file_options(sample, allow_unsandboxed=False), "--out", judged_folder, "--jobs", 2]
-    return ["judge", *paths, *options, "--engine", "aws", *ROLES, "--bucket", BUCKET, "--yes"]
-
-
-@pytest.fixture(scope="module")
-def judged_round(simulator: Simulator, command: list[object]) -> tuple[Recorder, Result]:
-    """Return the requests and the result of a round whose private assays cannot be removed."""
+    words = (*paths, "--out", folder / "judged", "--jobs", 2, "--bucket", BUCKET, "--yes")
     with Recorder("s3.DeleteObject") as recorder:
-        return recorder, recore(*command, **simulator.variables())
+        return Round(folder / "judged", words, recorder, judge(*words))
 
 
 @needs_sandbox
 def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
-    judged_round: tuple[Recorder, Result],
+    judged_round: Round,
 ) -> None:
-    recorder, result = judged_round
+    recorder, result = judged_round.requests, judged_round.result
     assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job uses its" in result.stderr
     policies = make_policies(BUCKET)
     of_role = {ROLES[1]: policies[SUBMISSIONS], ROLES[3]: policies[SCORING]}
@@ -176,32 +120,31 @@ def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_i
 
 @needs_sandbox
 def test_assays_that_remain_after_a_round_are_removed_by_the_repeated_command(
-    simulator: Simulator, command: list[object], judged_folder: Path, judged_round: tuple[Recorder, Result]
+    simulator: Simulator, judge: Callable[..., Result], judged_round: Round
 ) -> None:
-    result, table = judged_round[1], (judged_folder / "judged.csv").read_text()
-    assert result.returncode == 1
-    assert "repeat the command to remove them from AWS" in result.stdout
+    table = (judged_round.folder / "judged.csv").read_text()
+    assert judged_round.result.returncode == 1
+    assert "repeat the command to remove them from AWS" in judged_round.result.stdout
     assert HOST not in table
     assert "private/actual/public.csv.gz" in str(objects_below_recore(simulator))
     with Recorder() as recorder:
-        result = recore(*command, **simulator.variables())
+        result = judge(*judged_round.words)
     assert result.returncode == 0, result.stderr
     assert "2 judged before, 0 to run" in result.stderr
     assert "objects from an earlier call" in result.stderr
     assert objects_below_recore(simulator) == []
     assert recorder.select("CreateTrainingJob") == []
-    assert ",completed," in (judged_folder / "judged.csv").read_text()
+    assert ",completed," in (judged_round.folder / "judged.csv").read_text()
 
 
 @needs_sandbox
 def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repeated_command_stops_it(
-    simulator: Simulator, sample: Path, tmp_path: Path
+    simulator: Simulator, judge: Callable[..., Result], tmp_path: Path
 ) -> None:
     path, folder = stub(tmp_path / "mine"), tmp_path / "judged"
-    options = [*file_options(sample, allow_unsandboxed=False), "--out", folder, "--yes"]
-    command = ["judge", path, *options, "--engine", "aws", *ROLES]
+    words = (path, "--out", folder, "--yes")
     with Recorder("sagemaker.DescribeTrainingJob", "sagemaker.StopTrainingJob"):
-        result = recore(*command, **simulator.variables())
+        result = judge(*words)
     assert result.returncode == 1
     assert "repeat the command to run the submission again" in (folder / "judged.csv").read_text()
 
@@ -212,44 +155,36 @@ def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repea
     sagemaker.create_processing_job(ProcessingJobName=job, **request)
     shutil.rmtree(path)  # so that nothing is to be run
     with Recorder("sagemaker.StopProcessingJob"):
-        result = recore(*command, **simulator.variables())
+        result = judge(*words)
     assert result.returncode == 1
     assert "(ExpiredToken) when calling the StopProcessingJob" in result.stderr.splitlines()[-1]
     assert result.stderr.endswith("; repeat the command\n")
-    result = recore(*command, **simulator.variables())
+    result = judge(*words)
     assert "aws: stopped 1 job and removed 0 objects from an earlier call" in result.stderr
     assert sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
 
 
 @needs_sandbox
 def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
-    simulator: Simulator, sample: Path, tmp_path: Path
+    simulator: Simulator, judge: Callable[..., Result], tmp_path: Path
 ) -> None:
     files = {"requirements.txt": "seaborn\n", "MANIFEST.in": "include requirements.txt\n"}
-    options = [*file_options(sample, allow_unsandboxed=False), "--out", tmp_path / "judged", "--yes"]
     with Recorder("sagemaker.DescribeProcessingJob"):
-        result = recore(
-            *("judge", stub(tmp_path / "mine", files), *options, "--engine", "aws", *ROLES), **simulator.variables()
-        )
+        result = judge(stub(tmp_path / "mine", files), "--out", tmp_path / "judged", "--yes")
     assert result.returncode == 1
     assert "not judged: OSError: packages cannot be fetched: " in (tmp_path / "judged/judged.csv").read_text()
     assert objects_below_recore(simulator) == []
 
 
-@pytest.mark.parametrize(
-    ("role", "prefix", "actions"),
-    [
-        (SUBMISSIONS, PREFIX, READ),
-        (SUBMISSIONS, HOST, set()),
-        (SUBMISSIONS, OUTPUTS, WRITE),
-        (SUBMISSIONS, SCORES, set()),
-        (SCORING, PREFIX, READ),
-        (SCORING, HOST, READ),
-        (SCORING, OUTPUTS, set()),
-        (SCORING, SCORES, WRITE),
-    ],
-)
-def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str, actions: set[str]) -> None:
+ACTIONS = {
+    **{(SUBMISSIONS, PREFIX): READ, (SUBMISSIONS, HOST): set(), (SUBMISSIONS, OUTPUTS): WRITE},
+    **{(SUBMISSIONS, SCORES): set(), (SCORING, PREFIX): READ, (SCORING, HOST): READ},
+    **{(SCORING, OUTPUTS): set(), (SCORING, SCORES): WRITE},
+}
+
+
+@pytest.mark.parametrize(("role", "prefix"), ACTIONS)
+def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str) -> None:
     """Only the caller, with its own credentials, writes below PREFIX and HOST."""
     policy = make_policies("bucket")[role]
     [listing] = [statement for statement in policy["Statement"] if statement["Action"] == ["s3:ListBucket"]]
@@ -259,7 +194,7 @@ def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str, act
         if allows(policy, f"s3:{action}", f"arn:aws:s3:::bucket/{prefix}/recore-1/any")
     }
     allowed |= {"ListBucket"} if f"{prefix}/*" in listing["Condition"]["StringLike"]["s3:prefix"] else set()
-    assert allowed == actions
+    assert allowed == ACTIONS[role, prefix]
 
 
 def test_the_outputs_of_a_run_cannot_be_found_by_jobs_of_another() -> None:
@@ -283,19 +218,12 @@ def test_options_that_do_not_fit_are_rejected_in_one_line(simulator: Simulator, 
 
 
 @needs_sandbox
-def test_a_round_above_the_cost_limit_is_not_started(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
-    command = [
-        "judge",
-        stub(tmp_path / "mine"),
-        *file_options(sample, allow_unsandboxed=False),
-        "--engine",
-        "aws",
-        *ROLES,
-    ]
-    result = recore(*command, "--at-most", 0.5, "--yes", "--out", tmp_path / "judged", **simulator.variables())
+def test_a_round_above_the_cost_limit_is_not_started(judge: Callable[..., Result], tmp_path: Path) -> None:
+    words = (stub(tmp_path / "mine"), "--out", tmp_path / "judged")
+    result = judge(*words, "--at-most", 0.5, "--yes")
     assert result.returncode == 2
     assert "the round could cost $1.84, more than --at-most 0.5; judge part of" in result.stderr.splitlines()[-1]
-    result = recore(*command, "--out", tmp_path / "judged", **simulator.variables())
+    result = judge(*words)
     assert result.returncode == 1
     assert "Start these jobs? [y/N]" in result.stderr
     assert not list((tmp_path / "judged").glob("*/run.json"))
@@ -317,27 +245,17 @@ def test_the_bound_counts_every_job_to_its_limit() -> None:
 
 def test_quotas_are_read_for_the_instance_type() -> None:
     names = {"ml.m5.xlarge for training job usage": 20, "ml.m5.xlarge for transform job usage": 4, "other": 1}
-
-    class Quotas:  # AWS's response, because the simulator has no Service Quotas
-        def get_paginator(self, name: str) -> "Quotas":
-            assert name == "list_service_quotas"
-            return self
-
-        def paginate(self, ServiceCode: str) -> list[dict[str, Any]]:
-            assert ServiceCode == "sagemaker"
-            return [{"Quotas": [{"QuotaName": name, "Value": value}]} for name, value in names.items()]
-
-    assert read_quotas(Quotas(), RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
+    client = Mock()  # AWS's response, because the simulator has no Service Quotas
+    paginate = client.get_paginator.return_value.paginate
+    paginate.return_value = [{"Quotas": [{"QuotaName": name, "Value": value}]} for name, value in names.items()]
+    assert read_quotas(client, RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
+    client.get_paginator.assert_called_once_with("list_service_quotas")
+    paginate.assert_called_once_with(ServiceCode="sagemaker")
 
 
 def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
-    contents = {
-        "plain": "numpy\n",
-        "more": "seaborn\n",
-        "same": "# mine\nseaborn\n",
-        "other": "catboost\n",
-        "invalid": "./x\n",
-    }
+    contents = {"plain": "numpy\n", "more": "seaborn\n", "same": "# mine\nseaborn\n", "other": "catboost\n"}
+    contents["invalid"] = "./x\n"
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
     paths = [stub(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
     entry, larger, copy, other, invalid = [Entry(path, read_submission(path)) for path in paths]
@@ -395,9 +313,10 @@ def test_packages_come_from_a_job_that_sees_no_data() -> None:
 def test_the_job_with_a_network_runs_no_code_of_packages() -> None:
     packages = b'--pre\nnumpy>=2; python_version > "3"\nxgboost==3.0.0 --hash=sha256:ab\n'
     assert wheels.list_packages(b"# none\n" + packages) == packages
-    for line in (b"git+https://x.org/x.git", b"x @ https://x.org/x.zip", b"./x", b"--no-binary :all:", b"-r x.txt"):
+    others = ("git+https://x.org/x.git", "x @ https://x.org/x.zip", "./x", "--no-binary :all:", "-r x.txt")
+    for line in (*others, *HOSTILE_LINES):
         with pytest.raises(StepFailed, match=r"requirements.txt, line 2: .* is not a package from the index"):
-            wheels.list_packages(b"numpy\n" + line)
+            wheels.list_packages(f"numpy\n{line}".encode())
 
 
 def test_a_job_is_requested_again_if_the_quota_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

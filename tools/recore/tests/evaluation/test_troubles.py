@@ -4,28 +4,24 @@ import contextlib
 import gzip
 import hashlib
 import io
-import itertools
-import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from recore_support.aws_requests import disconnect, new_settings, reject
 from recore_support.schema import TARGETS
-from recore_support.tiny_submission import TRAIN, stub
+from recore_support.tiny_submission import TRAIN
 from stagemaker_support.simulator_client import Client
 from support.checkout import ROOT
 
 from recore.backends.backend import Services
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import EvaluationRun
-from recore.evaluation.job_logs import write_log
 from recore.evaluation.job_requests import (
     CHANGED,
     PREFIXES,
@@ -40,16 +36,13 @@ from recore.evaluation.job_runner import TIMED_OUT, JobRunner, StepFailed
 from recore.evaluation.record import make_record
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
-from recore.evaluation.submission import read_submission
 from recore.failures.explanation import explain_failure
-from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker.server import BUCKET, Simulator
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
-GROUP = "/aws/sagemaker/TrainingJobs"
 VERSIONED = "a-bucket-with-versions"
 KEY = assays_key("private")
 ASSAYS = "/".join(KEY[1:])
-numbers = itertools.count()
 MakeRun = Callable[..., EvaluationRun]
 
 
@@ -58,29 +51,6 @@ def versioned_bucket(simulator: Simulator) -> None:
     s3 = simulator.client("s3")
     s3.create_bucket(Bucket=VERSIONED)
     s3.put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration={"Status": "Enabled"})
-
-
-def settings_of(bucket: str = BUCKET) -> RunSettings:
-    return RunSettings(f"troubles-{next(numbers)}", bucket, ROLE_ARN)
-
-
-@pytest.fixture
-def make_run(services: Services, data: DataFiles, tmp_path: Path) -> MakeRun:
-    """Return a function that prepares a run of the tiny submission on a copy of the data."""
-
-    def make(
-        bucket: str = BUCKET,
-        keep: bool = False,
-        names: tuple[str, ...] = tuple(data.files),
-        score: Path = ROOT / "score.py",
-        **scripts: str,
-    ) -> EvaluationRun:
-        copies = DataFiles(**{name: Path(shutil.copy(data.files[name], tmp_path)) for name in names})
-        (tmp_path / "run").mkdir()
-        submission = read_submission(stub(tmp_path / "mine", {f"{name}.py": code for name, code in scripts.items()}))
-        return EvaluationRun(services, settings_of(bucket), submission, copies, score, tmp_path / "run", keep)
-
-    return make
 
 
 @pytest.fixture
@@ -100,28 +70,7 @@ def final_status(simulator: Simulator, sleeping_run: EvaluationRun) -> Iterator[
 
 @pytest.fixture
 def storage(services: Services) -> Storage:
-    return Storage(services.s3, settings_of(), lambda: None)
-
-
-def reject(client: Any, event: str, code: str = "AccessDenied", times: float = float("inf")) -> list[object]:
-    """Reject the first `times` requests for an operation. Return a list to which each rejected request is added."""
-    rejected_calls: list[object] = []
-
-    def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]] | None:
-        if len(rejected_calls) >= times:
-            return None
-        rejected_calls.append(parameters)
-        return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
-
-    client.meta.events.register(f"before-call.{event}", respond)
-    return rejected_calls
-
-
-def disconnect(client: Any, event: str) -> None:
-    def close(**_: object) -> None:
-        raise ConnectionClosedError(endpoint_url="https://aws")
-
-    client.meta.events.register(event, close)
+    return Storage(services.s3, new_settings(), lambda: None)
 
 
 def list_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
@@ -147,35 +96,40 @@ def test_a_transform_job_is_stopped_at_its_limit(make_run: MakeRun, monkeypatch:
     assert run.steps["public predict"].reason == f"{TIMED_OUT} of 0.05 min"
 
 
-@pytest.mark.parametrize("failure", ["throttled", "closed", "no response to Create"])
-def test_a_job_that_can_no_longer_be_watched_is_stopped(
-    failure: str, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
+@pytest.mark.parametrize(
+    ("failure", "can_be_stopped"),
+    [
+        ("throttled", True),
+        ("throttled", False),
+        ("before-call.sagemaker.DescribeTrainingJob", True),
+        ("after-call.sagemaker.CreateTrainingJob", True),
+    ],
+)
+def test_a_job_that_can_no_longer_be_watched_is_stopped_or_reported(
+    failure: str,
+    can_be_stopped: bool,
+    simulator: Simulator,
+    services: Services,
+    sleeping_run: EvaluationRun,
+    final_status: Callable[[], str],
 ) -> None:
     if failure == "throttled":
         reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
-    elif failure == "closed":
-        disconnect(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
-        disconnect(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
+        disconnect(services.sagemaker, failure)
+    if not can_be_stopped:
+        reject(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
     train = sleeping_run.steps["train"]
     assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
     assert train.outside
-    assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
     assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
-    assert final_status() == "Stopped"
-
-
-def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
-    simulator: Simulator, services: Services, sleeping_run: EvaluationRun, final_status: Callable[[], str]
-) -> None:
-    reject(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
-    reject(services.sagemaker, "sagemaker.StopTrainingJob")
-    sleeping_run.execute()
-    train = sleeping_run.steps["train"]
-    assert "(ThrottlingException)" in str(train.reason)
-    assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
-    assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
+    if can_be_stopped:
+        assert str(train.reason).endswith(f"; the job {train.job} is being stopped")
+        assert final_status() == "Stopped"
+    else:
+        assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
+        assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
 def test_a_job_that_was_rejected_is_not_stopped(services: Services, sleeping_run: EvaluationRun) -> None:
@@ -247,7 +201,7 @@ def test_files_replaced_during_a_run_are_not_used_for_scoring(
 def test_a_scoring_job_fails_if_anything_that_it_reads_was_changed(services: Services, tmp_path: Path) -> None:
     inputs = {SCORE: b"print('ran')", assays_key("public"): b"actual", scored_key("public"): b"predicted"}
     for changed_key in (None, *inputs):
-        settings, step = settings_of(), Step("public score", "ProcessingJob")
+        settings, step = new_settings(), Step("public score", "ProcessingJob")
         storage = Storage(services.s3, settings, lambda: None)
         for key, content in inputs.items():
             storage.upload_hashed(io.BytesIO(content), key)
@@ -265,11 +219,8 @@ def test_weights_that_differ_from_the_table_in_score_py_are_reported(make_run: M
     script.write_text(
         (ROOT / "score.py").read_text().replace("\nTARGETS =", "\n(lambda w: w.update(AuPPM=0.5))(WEIGHTS)\nTARGETS =")
     )
-    run, step, predictions = (
-        make_run(names=("public",), score=script),
-        Step("public score", "ProcessingJob"),
-        tmp_path / "predictions",
-    )
+    run, step = make_run(names=("public",), score=script), Step("public score", "ProcessingJob")
+    predictions = tmp_path / "predictions"
     rows = gzip.decompress(run.data.public.read_bytes()).count(b"\n") - 1
     predictions.write_text((",".join(["1"] * len(TARGETS)) + "\n") * rows)
     run.storage.upload_hashed(io.BytesIO(run.score_script), SCORE)
@@ -284,7 +235,7 @@ def test_weights_that_differ_from_the_table_in_score_py_are_reported(make_run: M
 def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     bucket: str, keep: bool, is_lost: bool, simulator: Simulator, services: Services, data: DataFiles
 ) -> None:
-    settings = settings_of(bucket)
+    settings = new_settings(bucket)
     storage = Storage(services.s3, settings, lambda: None)
     storage.put(b"model", ("model", "model.tar.gz"))
     expected: Any = contextlib.nullcontext()
@@ -344,7 +295,7 @@ ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b
 def test_objects_with_odd_names_are_removed_or_reported(
     is_refused: bool, simulator: Simulator, services: Services, data: DataFiles
 ) -> None:
-    settings = settings_of()
+    settings = new_settings()
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))
@@ -365,99 +316,3 @@ def test_objects_with_odd_names_are_removed_or_reported(
     key = settings.key("public/preprocess/a\x01b")
     assert f"could not remove {key!r} and 2 other objects from {settings.uri()}/: " in reason
     assert "\x01" not in reason
-
-
-# ---- Logs ------------------------------------------------------------------------------------------------
-
-
-def write_lines(services: Services, job: str, *lines: str) -> None:
-    stream = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-1"}
-    with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
-        services.logs.create_log_stream(**stream)
-    first = int(time.time() * 1000) - len(lines)
-    events = [{"timestamp": first + index, "message": line} for index, line in enumerate(lines)]
-    services.logs.put_log_events(**stream, logEvents=events)
-
-
-def read_log(
-    services: Services, job: str, folder: Path, arrive: Callable[[int], object], to_end: bool = True
-) -> tuple[list[str], list[float]]:
-    """Return a job's log lines, and the pauses between reads. arrive: a function called with each pause's number."""
-    pauses: list[float] = []
-
-    def wait(seconds: float) -> None:
-        pauses.append(seconds)
-        arrive(len(pauses))
-
-    write_log(services.logs, "TrainingJob", job, folder / "logs/log", 5, to_end, wait=wait)
-    [path] = (folder / "logs").iterdir()
-    return path.read_text().splitlines(), pauses
-
-
-@pytest.mark.parametrize("to_end", [False, True])
-def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(to_end: bool, services: Services, tmp_path: Path) -> None:
-    """On AWS, lines may arrive one by one."""
-    lines = ["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"]
-
-    def arrive(pause_count: int) -> None:
-        if pause_count <= len(lines):
-            write_lines(services, f"torn-{to_end}", lines[pause_count - 1])
-
-    lines_read, pauses = read_log(services, f"torn-{to_end}", tmp_path, arrive, to_end)
-    assert lines_read == (lines if to_end else lines[:1])
-    assert pauses == [5] * (4 if to_end else 1)
-
-
-def test_log_lines_are_kept_if_the_rest_cannot_be_read(services: Services, tmp_path: Path) -> None:
-    write_lines(services, "revoked", "first")
-
-    def revoke(count: int) -> None:
-        if count == 2:
-            reject(services.logs, "cloudwatch-logs.GetLogEvents")
-
-    assert read_log(services, "revoked", tmp_path, revoke)[0] == ["first"]
-
-
-def test_a_log_that_never_ends_is_read_for_a_minute(services: Services, tmp_path: Path) -> None:
-    _, pauses = read_log(services, "endless", tmp_path, lambda number: write_lines(services, "endless", str(number)))
-    assert sum(pauses) == 60
-
-
-@pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
-def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
-    script: str, services: Services, make_run: MakeRun
-) -> None:
-    run = make_run(names=("public",), train=script)
-
-    def write_late(parsed: dict[str, Any], **_: object) -> None:
-        if parsed["TrainingJobStatus"] in ("Completed", "Failed"):
-            threading.Timer(0.3, write_lines, (services, str(run.steps["train"].job), "the last line")).start()
-
-    on_aws = replace(services, log_delay=2.0)
-    on_aws.sagemaker.meta.events.register("after-call.sagemaker.DescribeTrainingJob", write_late)
-    run = EvaluationRun(on_aws, run.settings, run.submission, run.data, ROOT / "score.py", run.folder)
-    run.execute()
-    assert "the last line" in (run.folder / "logs/train.log").read_text().splitlines()
-
-
-@pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
-def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
-    write_lines(services, "rejected", "first")
-    reject(services.logs, f"cloudwatch-logs.{operation}")
-    write_log(services.logs, "TrainingJob", "rejected", tmp_path / "log", 0)
-    reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
-    assert (tmp_path / "log").read_text() == f"[the log of rejected could not be read: {reason}]\n"
-
-
-@pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])
-def test_a_log_that_is_too_large_is_cut_in_the_middle(
-    size: int, left_out: int, services: Services, tmp_path: Path
-) -> None:
-    lines = [f"{index:09}" for index in range(50)]
-    write_lines(services, f"large-{size}", *lines)
-    write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)
-    note = f"[lines omitted here; the complete log is large-{size}/algo-1-1 in {GROUP}]"
-    first = (50 - left_out) // 2
-    assert (tmp_path / "log").read_text().splitlines() == (
-        [*lines[:first], note, *lines[-first:]] if left_out else lines
-    )

@@ -3,19 +3,17 @@
 import functools
 import hashlib
 import http.server
-import io
 import json
 import os
-import tarfile
 import threading
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stagemaker_support.archives import archive_of, make_wheel
 from stagemaker_support.endpoints import Endpoints
-from stagemaker_support.hostile_requirements import HOSTILE_LINES
+from stagemaker_support.hostile_requirements import HOSTILE_LINES, SECRET, hostile_package
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
 from stagemaker_support.simulator_client import IMAGE, Client
 
@@ -26,10 +24,8 @@ from stagemaker.program_variables import REASONS, program_variables
 from stagemaker.server import Simulator
 
 TOKEN = "t0ken-of-the-index"
-SECRET = "secret-of-the-host"
-# a build backend whose import leaves a trace
-BACKEND = 'open({trace!r}, "w").close()\nraise SystemExit("was built")\n'
-PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+[(FORGED_NAME, FORGED_WHEEL)] = make_wheel("forged").items()
+FORGED_HASH = hashlib.sha256(FORGED_WHEEL).hexdigest()
 
 
 class Index:
@@ -37,30 +33,23 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.trace = folder / "trace"
+        package = hostile_package(self.trace)
+        (folder / "pkg").mkdir()
+        for name, content in package.items():
+            (folder / "pkg" / name).write_text(content)
         handler = functools.partial(QuietHandler, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}/{TOKEN}"
         packages = folder / TOKEN / "packages"
         packages.mkdir(parents=True)
-        (packages / "evil-1.0.tar.gz").write_bytes(self._archive())
-        (packages / "wrapped-1.0-py3-none-any.whl").write_bytes(
-            make_wheel("wrapped", f"Requires-Dist: evil @ {self.address}/packages/evil-1.0.tar.gz\n")
-        )
-        (packages / "forged-1.0-py3-none-any.whl").write_bytes(FORGED_WHEEL)
-        for file in packages.iterdir():
-            page = folder / TOKEN / "simple" / file.name.partition("-")[0] / "index.html"
+        archive = archive_of(**{f"evil-1.0/{name}": content for name, content in package.items()})
+        files = {"evil-1.0.tar.gz": archive, FORGED_NAME: FORGED_WHEEL}
+        files |= make_wheel("wrapped", f"Requires-Dist: evil @ {self.address}/packages/evil-1.0.tar.gz\n")
+        for name, content in files.items():
+            (packages / name).write_bytes(content)
+            page = folder / TOKEN / "simple" / name.partition("-")[0] / "index.html"
             page.parent.mkdir(parents=True)
-            page.write_text(f'<a href="../../packages/{file.name}">{file.name}</a>')
-
-    def _archive(self) -> bytes:
-        archive = io.BytesIO()
-        files = {"PKG-INFO": "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n", "pyproject.toml": PROJECT}
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for name, content in (files | {"backend.py": BACKEND.format(trace=str(self.trace))}).items():
-                member = tarfile.TarInfo(f"evil-1.0/{name}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content.encode()))
-        return archive.getvalue()
+            page.write_text(f'<a href="../../packages/{name}">{name}</a>')
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -69,8 +58,8 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         if not self.path.endswith("/simple/forged/"):
             super().do_GET()
             return
-        hashes = {"sha256": f"{hashlib.sha256(FORGED_WHEEL).hexdigest()}\n-r /proc/self/environ"}
-        file = {"filename": "forged-1.0-py3-none-any.whl", "url": "../../packages/forged-1.0-py3-none-any.whl"}
+        hashes = {"sha256": f"{FORGED_HASH}\n-r /proc/self/environ"}
+        file = {"filename": FORGED_NAME, "url": f"../../packages/{FORGED_NAME}"}
         page = {"meta": {"api-version": "1.0"}, "name": "forged", "files": [file | {"hashes": hashes}]}
         self.send_response(200)
         self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
@@ -81,19 +70,6 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def make_wheel(name: str, metadata: str) -> bytes:
-    wheel = io.BytesIO()
-    with zipfile.ZipFile(wheel, "w") as file:
-        information = f"{name}-1.0.dist-info"
-        file.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}")
-        file.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        file.writestr(f"{information}/RECORD", "")
-    return wheel.getvalue()
-
-
-FORGED_WHEEL = make_wheel("forged", "")
-
-
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
@@ -101,7 +77,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     index = Index(tmp_path)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", f"{index.address}/simple")
-    monkeypatch.setenv("HOST_SECRET", SECRET)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     thread = threading.Thread(target=index.server.serve_forever)
     thread.start()
     yield index
@@ -118,8 +94,10 @@ def train(client: Client, requirements: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("line", HOSTILE_LINES)
-def test_a_line_that_pip_would_read_differently_fails_the_job(client: Client, index: Index, line: str) -> None:
-    reason, log = train(client, f"numpy\n{line}\n")
+def test_a_line_that_pip_would_read_differently_fails_the_job(
+    client: Client, index: Index, tmp_path: Path, line: str
+) -> None:
+    reason, log = train(client, f"numpy\n{line.replace('FOLDER', str(tmp_path))}\n")
     assert reason.startswith("AlgorithmError: requirements.txt could not be installed: line 2: ")
     assert SECRET not in reason + log
     assert not index.trace.exists()
@@ -141,8 +119,7 @@ def test_a_source_archive_is_not_built_and_the_token_of_the_index_is_hidden(
 ) -> None:
     reason, log = train(any_client, line)
     assert part_of_reason in reason + log
-    assert TOKEN not in reason + log
-    assert SECRET not in reason + log
+    assert not any(word in reason + log for word in (TOKEN, SECRET))
     assert not index.trace.exists()
 
 
@@ -151,7 +128,7 @@ def test_an_index_adds_no_line_to_the_requirements(
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", f"http://carol:{SECRET}@proxy.example")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    reason, log = train(client, f"forged==1.0 --hash=sha256:{hashlib.sha256(FORGED_WHEEL).hexdigest()}")
+    reason, log = train(client, f"forged==1.0 --hash=sha256:{FORGED_HASH}")
     assert reason == ""
     assert SECRET not in log
 
@@ -164,8 +141,7 @@ def test_a_token_is_hidden_if_the_index_cannot_be_reached(
     reason, log = train(client, "anything==1.0")
     assert "No matching distribution found for anything==1.0" in reason
     assert "***" in log
-    assert TOKEN not in reason + log
-    assert SECRET not in reason + log
+    assert not any(word in reason + log for word in (TOKEN, SECRET))
 
 
 SHOW_VIEW = """
@@ -199,7 +175,8 @@ def test_pip_can_read_the_local_files_that_its_settings_name(
 ) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    (wheels / "local-1.0-py3-none-any.whl").write_bytes(make_wheel("local", ""))
+    [(name, wheel)] = make_wheel("local").items()
+    (wheels / name).write_bytes(wheel)
     (tmp_path / "constraints.txt").write_text("local==1.0\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_FIND_LINKS", "wheels")

@@ -47,12 +47,13 @@ def archive_of(**files: str | bytes) -> bytes:
     return archive.getvalue()
 
 
-def make_wheel() -> dict[str, bytes]:
+def make_wheel(name: str = "drilling", metadata: str = "") -> dict[str, bytes]:
     """Return a wheel, as {file name: content}, of a package that is not on any package index."""
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("drilling.py", "depth = 77")
-        file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
-        file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        file.writestr("drilling-1.0.dist-info/RECORD", "")
-    return {"drilling-1.0-py3-none-any.whl": wheel.getvalue()}
+        information = f"{name}-1.0.dist-info"
+        file.writestr(f"{name}.py", "depth = 77")
+        file.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}")
+        file.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{information}/RECORD", "")
+    return {f"{name}-1.0-py3-none-any.whl": wheel.getvalue()}

@@ -1,8 +1,6 @@
 """boto3 clients for a simulator, and functions that run jobs."""
 
-import io
 import itertools
-import tarfile
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stagemaker.server import BUCKET, ROLE_ARN, Simulator
+from stagemaker_support.archives import archive_of
 from stagemaker_support.job_traces import output, poll
 
 INPUT, OUTPUT = "/opt/ml/processing/input/i", "/opt/ml/processing/output/o"
@@ -88,13 +87,8 @@ class Client:
         return self.wait(kind, job[f"{kind}Name"], seconds)
 
     def source(self, **files: str) -> str:
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for name, content in files.items():
-                member = tarfile.TarInfo(name if "." in name else f"{name}.py")
-                member.size = len(content.encode())
-                tar.addfile(member, io.BytesIO(content.encode()))
-        return self.put(f"source/{next(counter)}/source.tar.gz", archive.getvalue())
+        archive = archive_of(**{name if "." in name else f"{name}.py": content for name, content in files.items()})
+        return self.put(f"source/{next(counter)}/source.tar.gz", archive)
 
     def container(self, script: str, name: str = "inference", **members: Any) -> dict[str, Any]:
         """Return a container definition that serves a script in one process. Variables: more environment variables."""
