@@ -8,7 +8,7 @@ import pytest
 import score
 from hypothesis import given
 from hypothesis import strategies as st
-from recore_support.command import recore
+from recore_support.command import recore, usage_error
 from recore_support.schema import CHALLENGE, TARGETS
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
@@ -191,9 +191,7 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
 )
 def test_an_invalid_table_of_targets_is_rejected_in_one_line(table: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "targets.csv").write_text(table)
-    result = recore("new-challenge", "mine", "--targets", "targets.csv", cwd=tmp_path)
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
+    line = usage_error(recore("new-challenge", "mine", "--targets", "targets.csv", cwd=tmp_path))
     assert line.startswith("recore: targets.csv")
     assert reason in line
     assert not (tmp_path / "mine").exists()

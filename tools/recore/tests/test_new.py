@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from recore_support.command import recore, recore_process
+from recore_support.command import recore, recore_process, usage_error
 from recore_support.contract import assert_contract_kept
 from recore_support.edited_submissions import SUBMISSIONS, insert, replace
 from recore_support.replaced_fit import train_with
@@ -60,10 +60,7 @@ def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model
 def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/notes.txt").write_text("mine")
-    result = recore_process("new", tmp_path / "full")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "is not an empty folder" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert "is not an empty folder" in usage_error(recore_process("new", tmp_path / "full"))
     assert recore("new", tmp_path / "full/notes.txt").returncode == 2
     (tmp_path / "empty").mkdir()
     for target in ("empty", "nothing"):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 from evaluation.test_submission import pack_with_setuptools
-from recore_support.command import recore, recore_process
+from recore_support.command import recore, recore_process, usage_error
 from stagemaker_support.archives import content
-from support.checkout import ROOT
 
 from recore.template.new_submission import write_submission
 
@@ -67,7 +66,4 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
     ],
 )
 def test_wrong_usage_is_reported_in_one_line(arguments: list[str], reason: str) -> None:
-    result = recore("pack", *arguments, cwd=ROOT)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert len(result.stderr.splitlines()) == 1
-    assert reason in result.stderr
+    assert reason in usage_error(recore("pack", *arguments))

@@ -73,18 +73,8 @@ def test_any_file_is_read_as_pip_reads_it(content: str) -> None:
 HOSTILE_PIECES = [
     *"six a.zip [x,y] === ==1.0 >=1,<2 ==1.0+x.zip ==1.* (>1) ==0!1 x/../../../pkg ../pkg / . @ http:a/b file:".split(),
     *"git+https://x.example/y bzr+lp:a/b ; python_version> extra== 'x' '3.1 3.2' 'a\"b' \" ' - -- ${HOME} $".split(),
-    *(
-        " ",
-        "  ",
-        "\t",
-        " and ",
-        " or ",
-        " in ",
-        "'3 4'",
-        " --no-binary=six",
-        ' --hash="sha256:aa --pre"',
-        " --has=md5:a",
-    ),
+    *(" ", "  ", "\t", " and ", " or ", " in ", "'3 4'", " --no-binary=six"),
+    *(' --hash="sha256:aa --pre"', " --has=md5:a"),
     *("\\", "\\\n", "\\\r\n", "\n", "\r", " #", "\0", "\x0b", "\x85", "\u2028", "\ufeff", "\u0131", "\uff11", "%20"),
 ]
 

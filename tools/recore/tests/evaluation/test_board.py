@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from recore_support.command import recore
+from recore_support.command import recore, usage_error
 from recore_support.records import FAILED, STEPS, make_record, write_record
 from rich.console import Console
 from stagemaker_support.fuzzing import examples
@@ -292,10 +292,8 @@ def test_a_note_on_an_invalid_run_is_rejected_in_one_line(content: str | None, r
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)
-    result = recore("board", "--note", tmp_path / "one", "text")
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
-    assert len(result.stderr.splitlines()) == 1
+    error = usage_error(recore("board", "--note", tmp_path / "one", "text"))
+    assert error.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
     if content is not None:
         assert (tmp_path / "one/run.json").read_text() == content
 

@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from recore_support.command import recore
+from recore_support.command import recore, usage_error
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,6 @@ from recore_support.command import recore
 def test_a_file_that_cannot_be_sent_is_rejected_in_one_line(content: bytes, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "spectra.csv.gz"
     file.write_bytes(content)
-    result = recore("production", "invoke", file, cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1")
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
+    line = usage_error(recore("production", "invoke", file, cwd=tmp_path, AWS_ENDPOINT_URL="http://127.0.0.1:1"))
     assert line.startswith(f"recore: {file}: ")
     assert reason in line

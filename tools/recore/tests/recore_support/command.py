@@ -33,3 +33,11 @@ def recore_process(*arguments: object, cwd: Path = ROOT, **variables: str) -> su
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
     full_environment = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
     return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=600)
+
+
+def usage_error(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the error of a command that was rejected before it wrote anything else."""
+    assert (result.returncode, result.stdout) == (2, ""), result
+    [line] = result.stderr.splitlines()
+    assert line.startswith("recore: ")
+    return line

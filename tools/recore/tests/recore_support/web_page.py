@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from support.checkout import environment
 
-from recore_support.command import recore
+from recore_support.command import recore, usage_error
 from recore_support.opus_files import block, opus_bytes
 from recore_support.production import ProductionCommands
 from recore_support.schema import TARGETS
@@ -106,10 +106,7 @@ def run_web(commands: ProductionCommands, *arguments: object) -> subprocess.Comp
 
 def expect_web_error(commands: ProductionCommands, *arguments: object) -> str:
     """Run `recore web`, which must fail with one error line, and return that line."""
-    result = run_web(commands, *arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    [line] = result.stderr.splitlines()
-    return line
+    return usage_error(run_web(commands, *arguments))
 
 
 def read_rows(file: Path) -> list[list[str]]:

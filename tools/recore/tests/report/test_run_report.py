@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from recore_support.command import recore, recore_process
+from recore_support.command import recore, recore_process, usage_error
 from recore_support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
 from recore_support.run_command import file_options, start
 from recore_support.tiny_submission import TARGETS, stub
@@ -349,10 +349,7 @@ def test_json_output_and_errors_of_the_report_command(run_copy: Path) -> None:
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
     for folder, reason in ((run_copy, "not a valid run record"), (run_copy / "logs", "no such file")):
-        result = recore("report", folder)
-        assert (result.returncode, result.stdout) == (2, "")
-        assert len(result.stderr.splitlines()) == 1
-        assert reason in result.stderr
+        assert reason in usage_error(recore("report", folder))
 
 
 @pytest.mark.slow
