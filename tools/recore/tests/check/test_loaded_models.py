@@ -14,46 +14,6 @@ from recore.check.model_names import is_expected
 from recore.check.running_rules.rc403_pickle_extension import judge
 from recore.check.running_rules.rc404_pickle_command import find_events, find_names
 
-OTHER_RECORD = "the record has no end, or continues after it"
-FOUND = {  # a part of a finding about each hostile model
-    "os.system": "posix.system",
-    "subprocess": "subprocess.Popen",
-    "os.system by value": "os.system",
-    "fork_exec by value": "cloudpickle",
-    "marshal": "marshal.loads",
-    "memmap": "open made w+",
-    "copyto": "open existing r+",
-    "rm_subdirs": "joblib.disk.rm_subdirs",
-    "get_handle": "open made w",
-    "OSFile": "pyarrow.lib.OSFile",
-    "delete_dir": "pyarrow._fs.FileSystem.delete_dir",
-    "read_csv": "urllib.Request http://localhost:1/a.csv",
-    "mmwrite": "scipy.io._fast_matrix_market.mmwrite",
-    "save_model": "xgboost.core.Booster.save_model",
-    "to_parquet": "pandas.core.frame.DataFrame.to_parquet",
-    "thread": "_thread.start_new_thread",
-    "__setstate__": "os.mkdir made",
-    "module of a module": "posix.mkdir",
-    "alias in a submission's module": "posix.mkdir",
-    "modules of sys": "sys.modules",
-    "globals of a function": "numpy.savetxt.__globals__.get",
-    "any method": "numpy._core.fromnumeric._wrapfunc",
-    "getattr": "builtins.getattr",
-    "methodcaller": "operator.methodcaller",
-    "name of Python 2": "builtins.eval",
-    "evaluation": "pandas.core.computation.eval.eval",
-    "in joblib's array": "posix.mkdir",
-    "named as a library": "os.mkdir made",
-    "an end": OTHER_RECORD,
-    "another line": "an invalid line",
-    "half a line": "an invalid line",
-    "a flood": "longer than 256 KiB",
-    "reads the record": "os.mkdir made",
-    "kills itself": OTHER_RECORD,
-    "never ends": "longer to load than a server",
-    "leaves a process": "os.fork",
-}
-
 
 def find(report: dict[str, object]) -> str:
     record = LoadRecord.read(report)
@@ -67,15 +27,18 @@ def test_ordinary_models_are_not_accused_and_hostile_ones_are_named(tmp_path: Pa
     variables = environment() | {"PYTHONPATH": str(PROGRAMS)}
     result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
-    hostile, ordinary = {}, {}
+    missed, accused, count = {}, {}, 0
     for line in result.stdout.splitlines():
-        name, is_hostile, report = json.loads(line)
-        (hostile if is_hostile else ordinary)[name] = find(report)
-        assert is_hostile or report["lines"][-1] == ["end", "", ""], name
-    assert hostile.keys() == FOUND.keys()
-    assert {name: found for name, found in hostile.items() if FOUND[name] not in found} == {}
-    assert len(ordinary) == 80
-    assert {name: found for name, found in ordinary.items() if found} == {}
+        name, expected, report = json.loads(line)
+        found = find(report)
+        if expected is None:
+            count += 1
+            assert report["lines"][-1] == ["end", "", ""], name
+            accused |= {name: found} if found else {}
+        elif expected not in found:
+            missed[name] = found
+    assert missed == accused == {}
+    assert count == 85
 
 
 @pytest.mark.parametrize(
@@ -89,6 +52,8 @@ def test_ordinary_models_are_not_accused_and_hostile_ones_are_named(tmp_path: Pa
         ("sklearn.metrics._scorer", "_passthrough_scorer", True),
         ("scipy.interpolate._interpolate", "interp1d._call_linear_np", True),
         ("pandas._libs.tslibs.timestamps", "_unpickle_timestamp", True),
+        ("pandas.core.generic", "NDFrame.fillna", True),
+        ("sklearn.cluster._kmeans", "_kmeans_single_lloyd", True),
         ("builtins", "UnicodeDecodeError", True),
         ("builtins", "__import__", False),
         ("exceptions", "ValueError", True),
@@ -97,6 +62,15 @@ def test_ordinary_models_are_not_accused_and_hostile_ones_are_named(tmp_path: Pa
         ("pyarrow", "OSFile", False),
         ("numpy.ctypeslib", "load_library", False),
         ("joblib.externals.loky.backend.fork_exec", "fork_exec", False),
+        ("builtins", "str.format", False),
+        ("numpy._pytesttester", "PytestTester", False),
+        ("pandas.core.apply", "Apply.apply_str", False),
+        ("pandas.core.arraylike", "array_ufunc", False),
+        ("scipy._external.array_api_compat._internal", "clone_module", False),
+        ("sklearn.base", "BaseEstimator.get_params", False),
+        ("sklearn.utils.estimator_checks", "check_dict_unchanged", False),
+        ("xgboost.core", "ExtMemQuantileDMatrix", False),
+        ("load", "Witness", False),
     ],
 )
 def test_names_of_data_and_estimators_are_expected(module: str, name: str, expected: bool) -> None:

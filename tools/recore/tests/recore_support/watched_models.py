@@ -1,15 +1,20 @@
-"""Load models with load.py, one after another, and print each record as JSON: `python watched_models.py FOLDER`.
+"""Load models with load.py, one after another, and print each name, expected finding and record as JSON.
+
+    python watched_models.py FOLDER
 
 FOLDER becomes the working directory. `own` stands for a module of the submission.
 """
 
 import _thread
 import contextlib
+import copy
+import copyreg
 import functools
 import gc
 import io
 import json
 import marshal
+import operator
 import os
 import pathlib
 import pickle
@@ -31,14 +36,16 @@ import psutil
 import pyarrow.fs
 import scipy.io
 import scipy.sparse
+import scipy.stats
 from joblib.disk import rm_subdirs
 from scipy.signal import savgol_filter
+from sklearn.base import TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -65,6 +72,10 @@ def make_ordinary_models() -> dict[str, Any]:
             {"ridge__alpha": [1.0, 2.0]},
             cv=2,
         ).fit(TABLE, Y),
+        "distributions": [
+            RandomizedSearchCV(Ridge(), {"alpha": scipy.stats.loguniform(1, 2), "tol": scipy.stats.beta(1, 2)}),
+            FunctionTransformer(pd.to_numeric),
+        ],
         "table": TABLE.assign(when=pd.date_range("2020", periods=4, tz="UTC"), kind=pd.Categorical(list("abab"))),
         "Arrow": pd.Series(["a", None], dtype="string[pyarrow]"),
         "StringDType": np.array(["a", "b"], dtype=np.dtypes.StringDType()),
@@ -127,6 +138,10 @@ def run_as_library() -> None:
     exec(compile("import os; os.mkdir('made')", np.__file__, "exec"), {})
 
 
+def search_memory() -> None:
+    gc.get_objects()
+
+
 def spin() -> None:
     while True:
         pass
@@ -149,46 +164,71 @@ class State:
 
 own = sys.modules["own"] = types.ModuleType("own")
 own.State, State.__module__ = State, "own"
+own.write_to_sockets = write_to_sockets
 STATE = State()
 STATE.value = 1
 CODE = marshal.dumps(compile("1", "", "eval"))
-HOSTILE = {
-    "os.system": pickle.dumps(Call(os.system, "true")),
-    "subprocess": pickle.dumps(Call(subprocess.Popen, ["true"])),
-    "os.system by value": cloudpickle.dumps(Call(lambda: os.system("true"))),
-    "fork_exec by value": cloudpickle.dumps(Call(lambda: __import__("_posixsubprocess").fork_exec)),
-    "marshal": pickle.dumps(Call(marshal.loads, CODE)),
-    "memmap": pickle.dumps(Call(np.memmap, "made", "uint8", "w+", 0, (3,))),
-    "copyto": pickle.dumps(Call(np.copyto, Call(np.memmap, "existing", "uint8", "r+", 0, (3,)), 1)),
-    "rm_subdirs": pickle.dumps(Call(rm_subdirs, "folder")),
-    "get_handle": pickle.dumps(Call(pandas.io.common.get_handle, "made", "w")),
-    "OSFile": pickle.dumps(Call(pyarrow.OSFile, "made", "w")),
-    "delete_dir": call("pyarrow.fs", "LocalFileSystem.delete_dir"),
-    "read_csv": pickle.dumps(Call(pd.read_csv, "http://localhost:1/a.csv")),
-    "mmwrite": pickle.dumps(Call(scipy.io.mmwrite, "made", np.eye(2))),
-    "save_model": call("xgboost", "Booster.save_model"),
-    "to_parquet": call("pandas", "DataFrame.to_parquet"),
-    "thread": pickle.dumps(Call(_thread.start_new_thread, len, ("",))),
-    "__setstate__": pickle.dumps(STATE),
-    "module of a module": call("joblib.disk", "os.mkdir"),
-    "alias in a submission's module": call("own", "os_mkdir"),
-    "modules of sys": call("own", "sys.modules"),
-    "globals of a function": call("numpy", "savetxt.__globals__.get"),
-    "any method": call("numpy._core.fromnumeric", "_wrapfunc"),
-    "getattr": call("builtins", "getattr"),
-    "methodcaller": call("operator", "methodcaller"),
-    "name of Python 2": b"c__builtin__\neval\n(S'1'\ntR.",
-    "evaluation": pickle.dumps(Call(pd.eval, "1")),
-    "in joblib's array": dump(np.array([Call(os.mkdir, "made")], object)),
-    "named as a library": own_function(run_as_library),
-    "an end": own_function(write_to_sockets, b'["end", "", ""]\n', 1),
-    "another line": own_function(write_to_sockets, b"[1]\n", 1),
-    "half a line": own_function(write_to_sockets, b'["name"', 1),
-    "a flood": own_function(write_to_sockets, b'["name", "numpy", "ndarray"]\n', 20_000),
-    "reads the record": own_function(reopen_sockets),
-    "kills itself": own_function(kill),
-    "never ends": own_function(spin),
-    "leaves a process": own_function(leave_process),
+END = b'["end", "", ""]\n'
+NORM = pickle.loads(pickle.dumps(scipy.stats.norm))
+NORM._parse_arg_template = "import os, own; own.write_to_sockets(END, 1); os._exit(0)".replace("END", repr(END))
+COPIED = copyreg.__newobj__, (type(NORM),), NORM.__getstate__()  # to copy this runs the string in its state
+COPY = {"__reduce_ex__": functools.partial(max, COPIED, key=operator.truth)}
+PATCH = functools.partial(copy.copy, Call(copyreg._reconstructor, Call(type, "Copied", (), COPY), object, None))
+PATCHED = Call(copy.copy, TransformerMixin)
+PATCHED.call += ((None, {"__init_subclass__": PATCH}),)
+OTHER_RECORD = "the record has no end, or continues after it"
+HOSTILE = {  # with a part of the finding
+    "os.system": (pickle.dumps(Call(os.system, "true")), "posix.system"),
+    "subprocess": (pickle.dumps(Call(subprocess.Popen, ["true"])), "subprocess.Popen"),
+    "os.system by value": (cloudpickle.dumps(Call(lambda: os.system("true"))), "os.system"),
+    "fork_exec by value": (cloudpickle.dumps(Call(lambda: __import__("_posixsubprocess").fork_exec)), "cloudpickle"),
+    "marshal": (pickle.dumps(Call(marshal.loads, CODE)), "marshal.loads"),
+    "memmap": (pickle.dumps(Call(np.memmap, "made", "uint8", "w+", 0, (3,))), "open made w+"),
+    "copyto": (
+        pickle.dumps(Call(np.copyto, Call(np.memmap, "existing", "uint8", "r+", 0, (3,)), 1)),
+        "open existing r+",
+    ),
+    "rm_subdirs": (pickle.dumps(Call(rm_subdirs, "folder")), "joblib.disk.rm_subdirs"),
+    "get_handle": (pickle.dumps(Call(pandas.io.common.get_handle, "made", "w")), "open made w"),
+    "OSFile": (pickle.dumps(Call(pyarrow.OSFile, "made", "w")), "pyarrow.lib.OSFile"),
+    "delete_dir": (call("pyarrow.fs", "LocalFileSystem.delete_dir"), "pyarrow._fs.FileSystem.delete_dir"),
+    "read_csv": (
+        pickle.dumps(Call(pd.read_csv, "http://localhost:1/a.csv")),
+        "urllib.Request http://localhost:1/a.csv",
+    ),
+    "mmwrite": (pickle.dumps(Call(scipy.io.mmwrite, "made", np.eye(2))), "scipy.io._fast_matrix_market.mmwrite"),
+    "save_model": (call("xgboost", "Booster.save_model"), "xgboost.core.Booster.save_model"),
+    "to_parquet": (call("pandas", "DataFrame.to_parquet"), "pandas.core.frame.DataFrame.to_parquet"),
+    "thread": (pickle.dumps(Call(_thread.start_new_thread, len, ("",))), "_thread.start_new_thread"),
+    "__setstate__": (pickle.dumps(STATE), "os.mkdir made"),
+    "module of a module": (call("joblib.disk", "os.mkdir"), "posix.mkdir"),
+    "alias in a submission's module": (call("own", "os_mkdir"), "posix.mkdir"),
+    "modules of sys": (call("own", "sys.modules"), "sys.modules"),
+    "globals of a function": (call("numpy", "savetxt.__globals__.get"), "numpy.savetxt.__globals__.get"),
+    "any method": (call("numpy._core.fromnumeric", "_wrapfunc"), "numpy._core.fromnumeric._wrapfunc"),
+    "getattr": (call("builtins", "getattr"), "builtins.getattr"),
+    "methodcaller": (call("operator", "methodcaller"), "operator.methodcaller"),
+    "name of Python 2": (b"c__builtin__\neval\n(S'1'\ntR.", "builtins.eval"),
+    "evaluation": (pickle.dumps(Call(pd.eval, "1")), "pandas.core.computation.eval.eval"),
+    "string in a state": (pickle.dumps(NORM), "compile"),
+    "string during an import": (
+        pickle.dumps(PATCHED, 2)[:-1] + b"0csklearn.kernel_approximation\nNystroem\n.",
+        "compile",
+    ),
+    "module": (b"csklearn\nbase\n}S'clone'\nNsb.", "sklearn.base"),
+    "function by its name": (call("scipy._lib._uarray._backend", "unpickle_function"), "unpickle_function"),
+    "attribute by its name": (call("sklearn.feature_selection._base", "_get_feature_importances"), "_importances"),
+    "in joblib's array": (dump(np.array([Call(os.mkdir, "made")], object)), "posix.mkdir"),
+    "named as a library": (own_function(run_as_library), "os.mkdir made"),
+    "an end": (own_function(write_to_sockets, END, 1), OTHER_RECORD),
+    "another line": (own_function(write_to_sockets, b"[1]\n", 1), "an invalid line"),
+    "half a line": (own_function(write_to_sockets, b'["name"', 1), "an invalid line"),
+    "a flood": (own_function(write_to_sockets, b'["name", "numpy", "ndarray"]\n', 20_000), "longer than 256 KiB"),
+    "reads the record": (own_function(reopen_sockets), "os.mkdir made"),
+    "searches memory": (own_function(search_memory), "gc.get_objects"),
+    "kills itself": (own_function(kill), OTHER_RECORD),
+    "never ends": (own_function(spin), "longer to load than a server"),
+    "leaves a process": (own_function(leave_process), "os.fork"),
 }
 
 
@@ -216,10 +256,11 @@ def main() -> None:
     os.wait()
     pickles, files = pickle.loads(path.read_bytes())
     gc.freeze()
-    for name, content in {**HOSTILE, **pickles, **files}.items():
+    ordinary = {name: (content, None) for name, content in (pickles | files).items()}
+    for name, (content, expected) in (HOSTILE | ordinary).items():
         unpickle = joblib.load if name in files or name == "in joblib's array" else pickle.load
         record = load.watch(functools.partial(unpickle, io.BytesIO(content)), seconds=1 if name == "never ends" else 60)
-        print(json.dumps([name, name in HOSTILE, record]), flush=True)
+        print(json.dumps([name, expected, record]), flush=True)
     assert not psutil.Process().children(recursive=True)
 
 

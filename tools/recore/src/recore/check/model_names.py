@@ -42,19 +42,27 @@ DATA_NAMES = {
 ATTRIBUTE_READERS = frozenset(("getattr", "attrgetter", "methodcaller"))
 # the container's packages of which most names are expected; those of requirements.txt are judged in the same way
 ML_PACKAGES = frozenset("numpy scipy sklearn pandas dateutil pytz".split())
-OTHER_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | {"distutils", "_distutils_hack"}) - ML_PACKAGES
-# parts of the names of modules that open files, start programs or evaluate expressions
-UNEXPECTED_PARTS = frozenset("_testing collective computation ctypeslib externals f2py io odr testing".split())
+JOB_MODULES = frozenset("_distutils_hack distutils load recore_serving step_environment".split())
+OTHER_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | JOB_MODULES) - ML_PACKAGES
+# parts of the names of modules that open files, start programs, evaluate expressions or import by name
+UNEXPECTED_PARTS = frozenset(
+    "_pytesttester _testing _testutils _uarray collective computation conftest ctypeslib estimator_checks externals "
+    "f2py io odr testing".split()
+)
 SPECIAL = re.compile(r"__\w+__")
 UNEXPECTED_NAMES = re.compile(
     r"_*(dump|eval|exec|export|mmwrite|query|save|to_(?!numpy|numeric|datetime)|write"
-    r"|check_response_method|get_response_values|import_optional_dependency|DummyArray)"
+    r"|check_response_method|get_response_values|import_optional_dependency|clone_module|DataIter|DummyArray|\w*DMatrix)"
 )
 PANDAS_CALLERS = ("agg", "aggregate", "apply", "map", "pipe", "transform")  # call any method by its name
+PANDAS_FUNCTIONS = re.compile(  # modules of which functions are expected; some functions of others call any method
+    r"pandas(\.(_libs|core\.(algorithms|construction|dtypes\.missing|indexes|internals|reshape|tools)|tseries)(\.\w+)*)?"
+)
+METHODS = re.compile(r"(DataFrame|Index|IndexOpsMixin|NDFrame|Series)\.[a-z]\w*|interp1d\._call_\w+")  # of ML_PACKAGES
 PRIVATE = re.compile(r"_+[a-z]")  # some of these functions call any method of an object
-PRIVATE_NAMES = re.compile(  # they create arrays, tables and generators
-    r"__\w+_ctor|__pyx_unpickle_\w+|_\w*unpickle\w*|_new_\w+|_(ma)?reconstruct|_frombuffer|_p"
-    r"|_convert_to_stringdtype_kwargs"
+PRIVATE_NAMES = re.compile(  # they create arrays, tables and generators, or are attributes of estimators
+    r"__\w+_ctor|__pyx_unpickle_\w+|_\w*unpickle\w*|_new_\w+|_(ma)?reconstruct|_frombuffer|_p|_ttinfo"
+    r"|_convert_to_stringdtype_kwargs|_identity|_kmeans_single_\w+|_passthrough_scorer"
 )
 
 
@@ -74,15 +82,17 @@ def is_expected(module: str, name: str, own_modules: Collection[str]) -> bool:
     listed = DATA_NAMES.get(module, "").split()
     if name in listed:
         return True
-    if any(SPECIAL.fullmatch(part) for part in parts):
+    if not name or any(SPECIAL.fullmatch(part) for part in parts):  # a module gives access to those that it imports
         return False
     if package in own_modules:
         return True
     if module in DATA_NAMES or package in sys.stdlib_module_names:
         is_exception = module == "builtins" and name.endswith(("Error", "Exception", "Warning"))
-        return (parts[0] in listed and module != "inspect") or is_exception or package in DATA_MODULES
+        return is_exception or package in DATA_MODULES
     if package in OTHER_PACKAGES or not UNEXPECTED_PARTS.isdisjoint(subpackages) or UNEXPECTED_NAMES.match(parts[-1]):
         return False
-    if package == "pandas" and parts[-1] in PANDAS_CALLERS:
+    if package in ML_PACKAGES and len(parts) > 1:
+        return METHODS.fullmatch(name) is not None and parts[-1] not in PANDAS_CALLERS
+    if package == "pandas" and name[0].islower() and not PANDAS_FUNCTIONS.fullmatch(module):
         return False
-    return package == "sklearn" or not PRIVATE.match(parts[0]) or PRIVATE_NAMES.fullmatch(parts[0]) is not None
+    return not PRIVATE.match(name) or PRIVATE_NAMES.fullmatch(parts[0]) is not None

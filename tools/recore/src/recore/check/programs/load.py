@@ -7,15 +7,20 @@ model folder: `lines`, and `problem`, which is empty if the record is complete.
 The model is loaded in a child process with an audit hook. Python raises an event before an unpickler resolves a name,
 and the hook sends the name at once, so a file cannot run anything before the name that it needs has been sent. What has
 been sent cannot be taken back: it goes through a socket, which, unlike a pipe, cannot be reopened in /proc, and this
-process cannot be traced. Code that runs nevertheless can only add lines, or end the process; a record that is too long,
-invalid or has no end is a problem. A hook cannot be removed, but code in other languages can bypass it.
+process cannot be traced. Code that runs nevertheless can only add lines, or end the process, after the lines that show
+how it was reached; a record that is too long, invalid or has no end is a problem. A hook cannot be removed, but code in
+other languages can bypass it, and train.py and the installed packages run before any line is sent.
 """
 
+import ast
+import collections
 import contextlib
 import ctypes
+import dataclasses
 import importlib
 import json
 import os
+import re
 import select
 import socket
 import sys
@@ -41,9 +46,18 @@ EVENTS = tuple(  # beginnings of events' names; `open` counts only if the file i
     "os.chmod os.chown os.exec os.fork os.kill os.link os.mkdir os.posix_spawn os.remove os.rename os.rmdir "
     "os.setxattr os.spawn os.symlink os.system os.truncate os.utime pty.spawn shutil. signal.pthread_kill "
     "sqlite3.connect subprocess. tempfile. _thread.start ftplib. http.client. imaplib. poplib. smtplib. socket. "
-    "telnetlib. urllib. webbrowser.".split()
+    "telnetlib. urllib. webbrowser. gc.get_ sys._current sys.addaudithook sys.monitoring sys.set".split()
 )
-LATE_EVENTS = ("code.__new__", "function.__new__", "ctypes.dlopen")  # imports cause them, too
+# imports cause them, too; `compile` comes before a string is evaluated
+LATE_EVENTS = ("code.__new__", "function.__new__", "ctypes.dlopen", "compile")
+HARMLESS_SOURCE = re.compile(  # that distributions of scipy.stats have in their state, and evaluate
+    rb"\s*def _parse_args\(self, ((?:\w+, )*) (loc=0, scale=1|loc=0)\):\s+return \(\1\), (loc, scale|loc, 1)"
+    rb"\s+def _parse_args_rvs\(self, \1 \2, size=None\):\s+return self\._argcheck_rvs\(\1 \3, size=size\)"
+    rb"\s+def _parse_args_stats\(self, \1 \2, moments='mv'\):\s+return \(\1\), \3, moments\s*"
+)
+# tracebacks call ast.parse, which creates no code; the others accept no source
+DEFINERS = (ast.parse.__code__, collections.namedtuple.__code__, dataclasses._create_fn.__code__)  # type: ignore
+IMPORTER = importlib._bootstrap._call_with_frames_removed.__code__  # type: ignore[attr-defined]
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
@@ -137,11 +151,14 @@ def parse(content: bytes) -> tuple[list[list[str]], str]:
 
 
 class Witness:
-    """Sends what a process loads to an open file. loading: whether an unpickler has resolved a name."""
+    """Sends what a process loads to an open file. loading: whether an unpickler has resolved a name.
+
+    outer_imports: the number of imports during which the unpickler was called.
+    """
 
     def __init__(self, file: int):
         self.file = file
-        self.loading = self.importing = False
+        self.loading, self.outer_imports = False, sys.maxsize
         self.sent: set[bytes] = set()
 
     def run(self, load: Callable[[], object]) -> None:
@@ -163,14 +180,16 @@ class Witness:
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Handle an audit event. An exception here prevents what the event announces."""
         if event == "pickle.find_class":
-            self.loading = True
+            self.loading, self.outer_imports = True, min(self.outer_imports, count_imports())
             self.send("name", *arguments)
             self.send_origin(*arguments)
         elif self.loading and (event.startswith(EVENTS) or (event == "open" and (arguments[2] or 0) & WRITING)):
             words = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
             self.send("event", event, " ".join(str(each) for each in words))
-        elif self.loading and event in LATE_EVENTS and not self.importing:
-            self.send("event", event, "")
+        elif self.loading and event in LATE_EVENTS:
+            is_importing = count_imports() != self.outer_imports  # or in an outer import, which called no unpickler
+            if not (is_harmless(arguments[0], is_importing) if event == "compile" else is_importing):
+                self.send("event", event, "")
 
     def send(self, kind: str, first: str, second: str) -> None:
         line = json.dumps([kind, first[:MAX_LENGTH], second[:MAX_LENGTH]]).encode() + b"\n"
@@ -181,7 +200,7 @@ class Witness:
     def send_origin(self, module: str, name: str) -> None:
         """Resolve a name, and send the names under which its parts are defined, such as posix.system for os.system."""
         try:
-            value = self.import_module(module)
+            value = importlib.import_module(module)
         except ImportError as error:
             renamed = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
             if renamed != (module, name):  # a name of Python 2
@@ -198,12 +217,21 @@ class Witness:
             value = getattr(value, part)
         self.send("name", *origin_of(value))
 
-    def import_module(self, name: str) -> types.ModuleType:
-        outer, self.importing = self.importing, True
-        try:
-            return importlib.import_module(name)
-        finally:
-            self.importing = outer
+
+def count_imports() -> int:
+    """Return the number of imports in progress in this thread."""
+    count, frame = 0, sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        count += frame.f_code is IMPORTER  # the object, because code can have any name
+    return count
+
+
+def is_harmless(source: Any, is_importing: bool) -> bool:
+    """Return whether the source that the hook's caller compiles is part of a module, or has no effect."""
+    code = sys._getframe(2).f_code
+    if code.co_name == "_attach_argparser_methods":  # a class of the pickle could have it called during an import
+        return HARMLESS_SOURCE.fullmatch(source) is not None
+    return is_importing or any(code is each for each in DEFINERS)
 
 
 def origin_of(value: Any) -> tuple[str, str]:

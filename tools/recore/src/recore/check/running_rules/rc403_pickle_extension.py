@@ -1,6 +1,6 @@
 """The model carries code of its own: dill and cloudpickle store bytecode, which another version of Python cannot run.
-A model can also read attributes by name, as pickled methods do. In both cases, the names that are resolved while the
-model is loaded do not show what it does, so this is an error with `--for-host`.
+A model can also read attributes by name, as pickled methods do, or evaluate a string. Then the names that are
+resolved while the model is loaded do not show what it does, so this is an error with `--for-host`.
 
     cloudpickle.dump(model, file)
 

@@ -5,8 +5,8 @@ host will reject other names. The rest can also be caused by model_fn, and is an
     def __reduce__(self): return os.system, ("curl example.org",)
 
 The rule sees neither what code in other languages does, nor a file that model_fn does not load, nor what a model does
-later, such as during predictions. It is also an error if the record of the load is incomplete, for example because
-loading exceeds a limit of the job.
+later, such as during predictions. train.py and the packages of requirements.txt can change the record. It is also an
+error if the record is incomplete, for example because loading exceeds a limit of the job.
 
 Fix: keep only data and estimators in the model.
 """
