@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ def find_axe() -> str:
         npm = shutil.which("npm")
         if not npm:
             pytest.skip("npm is not installed, so axe-core is not there")
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(FOLDER), f"axe-core@{VERSION}"]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if result.returncode:
-            pytest.skip(f"npm could not install axe-core: {result.stderr.strip().splitlines()[-1:]}")
+        FOLDER.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER.parent) as folder:  # several workers may install it at once
+            command = [npm, "install", "--no-audit", "--no-fund", "--prefix", folder, f"axe-core@{VERSION}"]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if result.returncode:
+                pytest.skip(f"npm could not install axe-core: {result.stderr.strip().splitlines()[-1:]}")
+            shutil.copytree(folder, FOLDER, dirs_exist_ok=True)
     return script.read_text("utf-8")
 
 
