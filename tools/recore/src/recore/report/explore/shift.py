@@ -212,7 +212,7 @@ def _points(binned: BinnedData, private: BinnedData, model: Components) -> Figur
 
 def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = draw.new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
-    plot.update_yaxes(title_text="percentage of the hole's rows beyond a limit")
+    plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
     styles = (
         ("public", "public holes held out", draw.BLUE, "circle", -0.18),
