@@ -63,8 +63,44 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
 
 
 @pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        *(
+            (SOIL.replace("WEIGHTS =", form, 1), "")
+            for form in (
+                "(WEIGHTS) =",
+                "X = WEIGHTS =",
+                "WEIGHTS \\\n =",
+                "WEIGHTS: dict[\nstr, float] =",
+                "\uff37EIGHTS =",
+            )
+        ),
+        (SOIL.replace("\n", "\r"), ""),
+        (SOIL.replace("WEIGHTS =", "A, WEIGHTS = 1,", 1), ""),
+        ("if True: WEIGHTS = {'A': 1}\n", "line 1: WEIGHTS is modified other than by"),
+        ("from weights import WEIGHTS\n", "line 1: WEIGHTS is modified other than by"),
+        ("print(WEIGHTS)\n", "WEIGHTS, a dictionary of targets and weights, is not defined"),
+        (f"{SOIL}{'#' * (1 << 20)}\n", "the file is larger than 1 MB"),
+    ],
+)
+def test_a_script_that_mentions_weights_counts_or_is_rejected(
+    source: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("score.py").write_bytes(source.encode())
+    assert score_script() == tmp_path / "score.py"
+    if reason:
+        with pytest.raises(ValueError, match=reason):
+            challenge()
+    else:
+        assert challenge().to_dict() == ORCHARD.to_dict()
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
+        ("WEIGHTS = {'=A1': 1}", "'=A1' cannot be a column name"),
+        ("WEIGHTS = {'@SUM(A1)': 1}", "cannot be a column name; use no number, comma, quotation mark or formula"),
         ("WEIGHTS = {}", "no targets are defined"),
         ("WEIGHTS = {'A': 1, 'A': 2}", "WEIGHTS contains 'A' twice"),
         ("WEIGHTS = {'A': '1'}", "WEIGHTS must map names to numbers"),

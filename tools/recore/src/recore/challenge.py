@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from typing import Any
 
 from recore.distribution import TEMPLATE
 from recore.schema import DEPTHS, is_wavenumber
+from recore.spreadsheet_csv import safe_cell
 from recore.text import plain
 
 SCORE_SCRIPT = "score.py"
@@ -141,12 +143,15 @@ def reword(message: str) -> str:
 
 
 def score_script() -> Path:
-    """Return the path of score.py in the working folder if it defines a challenge, otherwise in the template."""
+    """Return the path of score.py in the working folder if it mentions WEIGHTS, otherwise in the template.
+
+    A file that mentions WEIGHTS but does not define a valid challenge is an error, because a host means it to count.
+    """
     script = Path(SCORE_SCRIPT)
     with contextlib.suppress(OSError):
         status = script.stat()
         path, version = os.path.abspath(script), (status.st_mtime_ns, status.st_size)
-        if stat.S_ISREG(status.st_mode) and _defines_weights(path, *version):
+        if stat.S_ISREG(status.st_mode) and _mentions_weights(path, *version):
             return script.absolute()
     return TEMPLATE / SCORE_SCRIPT
 
@@ -205,7 +210,7 @@ def check_challenge(parsed: Challenge, location: Path | str) -> None:
     elif repeated := [name for name, number in Counter(names).items() if number > 1]:
         reason = f"{repeated[0]!r} appears twice among targets and IDs"
     elif invalid := [name for name in names if not is_column_name(name)]:
-        reason = f"{plain(invalid[0], 40)!r} cannot be a column name; use no number, comma or quotation mark"
+        reason = f"{plain(invalid[0], 40)!r} cannot be a column name; use no number, comma, quotation mark or formula"
     elif any(not 0 <= weight < float("inf") for weight in parsed.weights.values()) or not any(parsed.weights.values()):
         reason = "a weight is negative or not finite, or all are 0"
     elif not all(map(str.isprintable, (*parsed.units.values(), parsed.group_name, parsed.title, parsed.subject))):
@@ -220,8 +225,9 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 
 def is_column_name(name: str) -> bool:
-    """Return whether a target or ID can have this name: printable, no commas or quotes, not a number, not reserved."""
+    """Return whether a target or ID can have this name: no number, comma, quote, formula or reserved word."""
     is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
+    is_plain = is_plain and safe_cell(name) == name  # no formula, which a spreadsheet would evaluate
     return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
 
@@ -299,11 +305,11 @@ def _constant(name: str, node: ast.expr, location: Path | str) -> Any:
 
 
 @lru_cache
-def _defines_weights(path: str, mtime_ns: int, size: int) -> bool:
-    """Return whether a file assigns WEIGHTS. mtime_ns, size: cache keys, so that a changed file is read again."""
-    if size > MAX_SCRIPT:
-        return False
-    return re.search(rb"^WEIGHTS\b\s*(:[^=\n]*)?=", Path(path).read_bytes(), re.MULTILINE) is not None
+def _mentions_weights(path: str, mtime_ns: int, size: int) -> bool:
+    """Return whether a file mentions WEIGHTS. mtime_ns, size: cache keys, so that a changed file is read again."""
+    with open(path, "rb") as file:
+        text = file.read(MAX_SCRIPT).decode("utf-8", "replace")
+    return re.search(r"\bWEIGHTS\b", unicodedata.normalize("NFKC", text)) is not None  # as Python reads names
 
 
 def _load_challenge(path: Path) -> Challenge:

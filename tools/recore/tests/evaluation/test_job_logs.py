@@ -93,9 +93,10 @@ def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
 def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
     write_lines(services, "rejected", "first")
     reject(services.logs, f"cloudwatch-logs.{operation}")
-    write_log(services.logs, "TrainingJob", "rejected", tmp_path / "log", 0)
+    log = tmp_path / "new/logs/log"
+    write_log(services.logs, "TrainingJob", "rejected", log, 0)
     reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
-    assert (tmp_path / "log").read_text() == f"[the log of rejected could not be read: {reason}]\n"
+    assert log.read_text() == f"[the log of rejected could not be read: {reason}]\n"
 
 
 @pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])

@@ -46,7 +46,7 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path, max_size: int 
 
     Return whether the log could be read. max_size: the maximum number of characters of each stream.
     """
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     name = prefix.rstrip("/")
     with open(path, "w", encoding="utf-8") as file:
         try:

@@ -120,10 +120,10 @@ class Storage:
 
     @contextlib.contextmanager
     def _open_hashed(self, name: str, path: Path) -> Iterator[DataFile]:
-        """Open a data file and hash it. Raises StepFailed if it has changed since it was first hashed."""
+        """Open a data file and hash it. Raises OSError if it has changed since it was first hashed."""
         with open_data(path) as data:
             if self.hashes.setdefault(name, data.sha256) != data.sha256:
-                raise StepFailed(f"{path} has changed since the run began")
+                raise OSError(f"{path} has changed since the run began")
             yield data
 
     def _address(self, key: KeyParts) -> dict[str, str]:

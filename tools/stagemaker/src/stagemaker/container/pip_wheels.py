@@ -3,9 +3,9 @@
 A build runs the package's code, here with network access. pip would build a package whose source archive is the only
 file on an index, or is named by the URL in another package's metadata. With this program, pip cannot start processes.
 
-In its messages, the values of settings that say where packages come from are hidden, because they can contain
-credentials: pip hides only a password in a URL, not, for example, a token in its path. The program uses only the
-standard library, because any image can run it.
+In its messages, all URLs and the values of settings that say where packages come from are hidden, because they can
+contain credentials: pip hides only a password in a URL, not, for example, a token in its path. The program uses only
+the standard library, because any image can run it.
 """
 
 import ast
@@ -32,6 +32,8 @@ def main() -> None:
     thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets))
     thread.start()
     sys.addaudithook(forbid_processes)
+    if os.environ.get("PIP_RETRIES") == "0":
+        os.environ["PIP_RETRIES"] = "1"  # only if it tries again does pip say that an index failed
     sys.argv[2:2] = ["--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
     try:
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
@@ -52,14 +54,14 @@ def list_settings() -> "list[str]":
 
 
 def make_pattern(values: "list[str]") -> "re.Pattern[str]":
-    """Return a pattern for what must not be printed: the values, all URLs on the same hosts, paths that begin like
-    theirs, and the query of any URL, which can be a signature.
+    """Return a pattern for what must not be printed: the values, all URLs, and paths on the same hosts or that begin
+    like theirs.
     """
     urls = [match for match in map(URL.match, values) if match]
     patterns = [rf"(?<![\w./-]){re.escape(value)}(?![\w-])" for value in sorted(values, key=len, reverse=True)]
     patterns += [rf"(?:[^\s/@]*@)?{re.escape(url[1])}/[^\s'\")]*" for url in urls]
     patterns += [rf"(?<![\w./-]){re.escape(url[2])}(?![\w-])[^\s'\")]*" for url in urls if url[2]]
-    return re.compile("|".join([*patterns, r"(?<=\?)[^\s'\")]*=[^\s'\")]*"]))
+    return re.compile("|".join([r"\w[\w+.-]*://[^\s'\")]+", *patterns, r"(?<=\?)[^\s'\")]*=[^\s'\")]*"]))
 
 
 def copy_lines(source: int, target: int, secrets: "re.Pattern[str]") -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -34,6 +35,11 @@ READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
 MAX_NAMES = 5  # maximum number of packages that an announcement lists
+# lines that pip prints if an index, or the way to it, does not work
+INDEX_FAULT = re.compile(
+    r"^WARNING: (?:Retrying|Connection timed out|Could not fetch URL)|^error: connection-|ConnectionPool\(|"
+    r"^ERROR: HTTP error 5\d\d|HTTP(?:Status)?Error: 5\d\d"
+)
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 
@@ -222,15 +228,19 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
     if limit := exceeded_limit(ending, instance):
         raise _make_failure(limit)
     if ending.code != 0:
-        raise _make_failure(_pip_failure_reason(list(log.tail))[:500])
+        lines = list(log.tail)
+        raise _make_failure(_pip_failure_reason(lines)[:500], is_outside=any(map(INDEX_FAULT.search, lines)))
 
 
-def _make_failure(reason: str) -> JobFailed:
-    return JobFailed(f"AlgorithmError: requirements.txt could not be installed: {reason}")
+def _make_failure(reason: str, is_outside: bool = False) -> JobFailed:
+    """Return the failure of a job. is_outside: whether the index is the cause, and not the requirements."""
+    kind = "InternalServerError" if is_outside else "AlgorithmError"
+    return JobFailed(f"{kind}: requirements.txt could not be installed: {reason}")
 
 
 def _pip_failure_reason(lines: list[str]) -> str:
     """Return why pip failed. If a build failed, its quoted output ends with the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
-    reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
+    stated_reasons = [line.removeprefix("\u00d7 ") for line in lines if line.startswith(("ERROR: ", "\u00d7 "))]
+    reasons = stated_reasons or quoted_reasons or [line for line in lines if not line.startswith("hint: ")]
     return reasons[-1] if reasons else "pip printed nothing"
