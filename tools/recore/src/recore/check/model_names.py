@@ -42,8 +42,8 @@ DATA_NAMES = {
 ATTRIBUTE_READERS = frozenset(("getattr", "attrgetter", "methodcaller"))
 # the container's packages of which most names are expected; those of requirements.txt are judged in the same way
 ML_PACKAGES = frozenset("numpy scipy sklearn pandas dateutil pytz".split())
-JOB_MODULES = frozenset("_distutils_hack distutils load recore_serving step_environment".split())
-OTHER_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | JOB_MODULES) - ML_PACKAGES
+JOB_PROGRAMS = frozenset(("load", "recore_serving", "step_environment"))  # of the job that loads the model
+OTHER_PACKAGES = (PINNED_MODULES | REQUIRED_MODULES | JOB_PROGRAMS | {"distutils", "_distutils_hack"}) - ML_PACKAGES
 # parts of the names of modules that open files, start programs, evaluate expressions or import by name
 UNEXPECTED_PARTS = frozenset(
     "_pytesttester _testing _testutils _uarray collective computation conftest ctypeslib estimator_checks externals "
@@ -52,11 +52,13 @@ UNEXPECTED_PARTS = frozenset(
 SPECIAL = re.compile(r"__\w+__")
 UNEXPECTED_NAMES = re.compile(
     r"_*(dump|eval|exec|export|mmwrite|query|save|to_(?!numpy|numeric|datetime)|write"
-    r"|check_response_method|get_response_values|import_optional_dependency|clone_module|DataIter|DummyArray|\w*DMatrix)"
+    r"|check_response_method|get_response_values|import_optional_dependency|clone_module"
+    r"|DataIter|DummyArray|\w*DMatrix)"
 )
 PANDAS_CALLERS = ("agg", "aggregate", "apply", "map", "pipe", "transform")  # call any method by its name
 PANDAS_FUNCTIONS = re.compile(  # modules of which functions are expected; some functions of others call any method
-    r"pandas(\.(_libs|core\.(algorithms|construction|dtypes\.missing|indexes|internals|reshape|tools)|tseries)(\.\w+)*)?"
+    r"pandas(\.(_libs|tseries|core\.(algorithms|construction|dtypes\.missing|indexes|internals|reshape|tools))"
+    r"(\.\w+)*)?"
 )
 METHODS = re.compile(r"(DataFrame|Index|IndexOpsMixin|NDFrame|Series)\.[a-z]\w*|interp1d\._call_\w+")  # of ML_PACKAGES
 PRIVATE = re.compile(r"_+[a-z]")  # some of these functions call any method of an object
