@@ -1,6 +1,7 @@
 """`recore judge --engine aws`: its requests, its policies, and the continuation of a killed round."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from recore.evaluation import (
     RunSettings,
     bound_costs,
     count_instances,
+    job_requests,
     make_policies,
     make_round_id,
     processing_arguments,
@@ -165,14 +167,28 @@ def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repea
 
 
 @needs_sandbox
+@pytest.mark.parametrize(
+    ("failing_calls", "reason"),
+    [(("sagemaker.DescribeProcessingJob",), "ExpiredToken"), ((), "a package index failed, or could not be reached")],
+    ids=["call", "index"],
+)
 def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
-    simulator: Simulator, judge: Callable[..., Result], tmp_path: Path
+    simulator: Simulator,
+    judge: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failing_calls: tuple[str, ...],
+    reason: str,
 ) -> None:
+    settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    monkeypatch.setattr(job_requests, "ENVIRONMENT", job_requests.ENVIRONMENT | settings | {"PIP_RETRIES": "0"})
     files = {"requirements.txt": "seaborn\n", "MANIFEST.in": "include requirements.txt\n"}
-    with Recorder("sagemaker.DescribeProcessingJob"):
+    with Recorder(*failing_calls):
         result = judge(stub(tmp_path / "mine", files), "--out", tmp_path / "judged", "--yes")
     assert result.returncode == 1
-    assert "not judged: OSError: packages cannot be fetched: " in (tmp_path / "judged/judged.csv").read_text()
+    table = (tmp_path / "judged/judged.csv").read_text()
+    assert "not judged: OSError: packages cannot be fetched: " in table
+    assert reason in table
     assert objects_below_recore(simulator) == []
 
 

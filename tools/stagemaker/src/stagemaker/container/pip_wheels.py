@@ -4,8 +4,9 @@ A build runs the package's code, here with network access. pip would build a pac
 file on an index, or is named by the URL in another package's metadata. With this program, pip cannot start processes.
 
 In its messages, all URLs and the values of settings that say where packages come from are hidden, because they can
-contain credentials: pip hides only a password in a URL, not, for example, a token in its path. The program uses only
-the standard library, because any image can run it.
+contain credentials: pip hides only a password in a URL, not, for example, a token in its path. If pip fails after an
+index failed, INDEX_FAULT is the last line, and the exit status is os.EX_TEMPFAIL. The program uses only the standard
+library, because any image can run it.
 """
 
 import ast
@@ -19,6 +20,11 @@ import threading
 SETTING = re.compile(r"^[^.\n]*\.(?:(?:extra-)?index-url|find-links|proxy)=(.*)$", re.MULTILINE)
 URL = re.compile(r"\w+://(?:[^/@]*@)?([^/?#]+)(/[^/?#]+)?")  # a URL's host, and the beginning of its path
 HIDDEN = "***"
+INDEX_FAULT = "InternalServerError: a package index failed, or could not be reached"
+FAULT_LINE = re.compile(  # lines that pip prints about such faults
+    r"^WARNING: (?:Retrying|Connection timed out|Could not fetch URL)|^error: connection-|ConnectionPool\(|"
+    r"^ERROR: HTTP error 5\d\d|HTTP(?:Status)?Error: 5\d\d"
+)
 STARTS = ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 
 
@@ -29,20 +35,28 @@ def main() -> None:
     for descriptor in (1, 2):
         os.dup2(write_end, descriptor)
     os.close(write_end)
-    thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets))
+    faults: list[str] = []
+    thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets, faults))
     thread.start()
     sys.addaudithook(forbid_processes)
     if os.environ.get("PIP_RETRIES") == "0":
         os.environ["PIP_RETRIES"] = "1"  # only if it tries again does pip say that an index failed
     sys.argv[2:2] = ["--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    status: object = None
     try:
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
         thread.join()
+    if status and faults:
+        print(INDEX_FAULT, file=sys.stderr)
+        status = os.EX_TEMPFAIL
+    sys.exit(status)  # type: ignore[arg-type]
 
 
 def list_settings() -> "list[str]":
@@ -64,9 +78,12 @@ def make_pattern(values: "list[str]") -> "re.Pattern[str]":
     return re.compile("|".join([r"\w[\w+.-]*://[^\s'\")]+", *patterns, r"(?<=\?)[^\s'\")]*=[^\s'\")]*"]))
 
 
-def copy_lines(source: int, target: int, secrets: "re.Pattern[str]") -> None:
+def copy_lines(source: int, target: int, secrets: "re.Pattern[str]", faults: "list[str]") -> None:
+    """Copy lines without secrets, and add those that match FAULT_LINE to a list."""
     with os.fdopen(source, encoding="utf-8", errors="replace") as lines:
         for line in lines:
+            if FAULT_LINE.search(line):
+                faults.append(line)
             rest = secrets.sub(HIDDEN, line).encode()
             while rest:
                 rest = rest[os.write(target, rest) :]

@@ -188,7 +188,8 @@ class Witness:
             self.send("event", event, " ".join(str(each) for each in words))
         elif self.loading and event in LATE_EVENTS:
             is_importing = count_imports() != self.outer_imports  # or in an outer import, which called no unpickler
-            if not (is_harmless(arguments[0], is_importing) if event == "compile" else is_importing):
+            is_expected = is_harmless(arguments[0], is_importing) if event == "compile" else is_importing
+            if not is_expected:
                 self.send("event", event, "")
 
     def send(self, kind: str, first: str, second: str) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.processes.reasons import exceeded_limit, read_start
+from stagemaker.container.pip_wheels import INDEX_FAULT
 from stagemaker.images.catalogue import family_of
 from stagemaker.images.python_environment import PythonEnvironment
 from stagemaker.isolation.instances import Instance
@@ -35,11 +35,6 @@ READ_SIZE = 1 << 20  # bytes that are read at a time
 MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
 MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
 MAX_NAMES = 5  # maximum number of packages that an announcement lists
-# lines that pip prints if an index, or the way to it, does not work
-INDEX_FAULT = re.compile(
-    r"^WARNING: (?:Retrying|Connection timed out|Could not fetch URL)|^error: connection-|ConnectionPool\(|"
-    r"^ERROR: HTTP error 5\d\d|HTTP(?:Status)?Error: 5\d\d"
-)
 MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 
@@ -227,14 +222,14 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
         raise _make_failure(f"pip was stopped after {INSTALL_SECONDS} seconds")
     if limit := exceeded_limit(ending, instance):
         raise _make_failure(limit)
+    if ending.code == os.EX_TEMPFAIL:
+        kind, _, reason = INDEX_FAULT.partition(": ")
+        raise _make_failure(reason, kind)
     if ending.code != 0:
-        lines = list(log.tail)
-        raise _make_failure(_pip_failure_reason(lines)[:500], is_outside=any(map(INDEX_FAULT.search, lines)))
+        raise _make_failure(_pip_failure_reason(list(log.tail))[:500])
 
 
-def _make_failure(reason: str, is_outside: bool = False) -> JobFailed:
-    """Return the failure of a job. is_outside: whether the index is the cause, and not the requirements."""
-    kind = "InternalServerError" if is_outside else "AlgorithmError"
+def _make_failure(reason: str, kind: str = "AlgorithmError") -> JobFailed:
     return JobFailed(f"{kind}: requirements.txt could not be installed: {reason}")
 
 
