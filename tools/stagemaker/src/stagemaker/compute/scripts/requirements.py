@@ -236,6 +236,7 @@ def _make_failure(reason: str, kind: str = "AlgorithmError") -> JobFailed:
 def _pip_failure_reason(lines: list[str]) -> str:
     """Return why pip failed. If a build failed, its quoted output ends with the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
-    stated_reasons = [line.removeprefix("\u00d7 ") for line in lines if line.startswith(("ERROR: ", "\u00d7 "))]
-    reasons = stated_reasons or quoted_reasons or [line for line in lines if not line.startswith("hint: ")]
+    stated_reasons = [line for line in lines if line.startswith("ERROR: ")]
+    titles = [line.removeprefix("\u00d7 ") for line in lines if line.startswith("\u00d7 ")]
+    reasons = stated_reasons or quoted_reasons or titles or lines
     return reasons[-1] if reasons else "pip printed nothing"
