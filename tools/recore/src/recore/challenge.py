@@ -306,7 +306,12 @@ def _constant(name: str, node: ast.expr, location: Path | str) -> Any:
 
 @lru_cache
 def _mentions_weights(path: str, mtime_ns: int, size: int) -> bool:
-    """Return whether a file mentions WEIGHTS. mtime_ns, size: cache keys, so that a changed file is read again."""
+    """Return whether a file mentions WEIGHTS, or is larger than MAX_SCRIPT, which is an error when it is read.
+
+    mtime_ns, size: cache keys, so that a changed file is read again.
+    """
+    if size > MAX_SCRIPT:
+        return True
     with open(path, "rb") as file:
         text = file.read(MAX_SCRIPT).decode("utf-8", "replace")
     return re.search(r"\bWEIGHTS\b", unicodedata.normalize("NFKC", text)) is not None  # as Python reads names

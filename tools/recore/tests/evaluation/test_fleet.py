@@ -192,6 +192,17 @@ def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
     assert objects_below_recore(simulator) == []
 
 
+@needs_sandbox
+def test_packages_that_do_not_exist_are_the_submissions_fault_whatever_their_name(
+    judge: Callable[..., Result], tmp_path: Path
+) -> None:
+    files = {"requirements.txt": "InternalServerError==1\n", "MANIFEST.in": "include requirements.txt\n"}
+    result = judge(stub(tmp_path / "mine", files), "--out", tmp_path / "judged", "--yes")
+    assert result.returncode == 0
+    assert "No matching distribution found for InternalServerError==1" in result.stderr
+    assert "train failed: " in (tmp_path / "judged/judged.csv").read_text()
+
+
 ACTIONS = {
     **{(SUBMISSIONS, PREFIX): READ, (SUBMISSIONS, HOST): set(), (SUBMISSIONS, OUTPUTS): WRITE},
     **{(SUBMISSIONS, SCORES): set(), (SCORING, PREFIX): READ, (SCORING, HOST): READ},

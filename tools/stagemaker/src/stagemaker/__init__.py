@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stagemaker import doctor, installation, interrupts, locked, machine
     from stagemaker.archive_members import ARCHIVE_ERRORS, read_members, remove_owner
+    from stagemaker.container.pip_wheels import INDEX_FAULT
     from stagemaker.images.family import CONTAINER
     from stagemaker.images.scikit_learn import container_packages
     from stagemaker.isolation.bubblewrap import NoSandboxError, sandbox_works
@@ -38,6 +39,7 @@ __all__ = [  # noqa: RUF022 - by purpose
     "sandbox_works",
     # contents of a container
     "CONTAINER",
+    "INDEX_FAULT",
     "container_packages",
     # strings and archives from jobs and other untrusted sources
     "ARCHIVE_ERRORS",
@@ -59,6 +61,7 @@ __all__ = [  # noqa: RUF022 - by purpose
 ]
 _MODULES = {
     "archive_members": ("ARCHIVE_ERRORS", "read_members", "remove_owner"),
+    "container.pip_wheels": ("INDEX_FAULT",),
     "images.family": ("CONTAINER",),
     "images.scikit_learn": ("container_packages",),
     "isolation.bubblewrap": ("NoSandboxError", "sandbox_works"),

@@ -53,7 +53,7 @@ def prefix(client: Client) -> str:
         "a.tar.gz": {},
         "in/folder:b.tar.gz": {},
         "bro:ken.tar.gz": {"error": "not today"},
-        "mended.tar.gz": {"error": "at first"},
+        "repaired.tar.gz": {"error": "at first"},
     }.items():
         put_model(client, f"{prefix}/{name}", **settings)
     client.put(f"{prefix}/text.tar.gz", "no archive")
@@ -137,11 +137,11 @@ def test_a_model_that_fails_affects_no_other(
 def test_a_model_that_failed_or_ended_is_loaded_again(
     invoke: Callable[..., list[str]], client: Client, prefix: str
 ) -> None:
-    assert error(invoke, "mended.tar.gz")[0] == "ModelError"
-    put_model(client, f"{prefix}/mended.tar.gz")
-    process = invoke("mended.tar.gz")[2]
-    assert error(invoke, "mended.tar.gz", "end")[0] == "ModelError"
-    assert invoke("mended.tar.gz")[2] != process
+    assert error(invoke, "repaired.tar.gz")[0] == "ModelError"
+    put_model(client, f"{prefix}/repaired.tar.gz")
+    process = invoke("repaired.tar.gz")[2]
+    assert error(invoke, "repaired.tar.gz", "end")[0] == "ModelError"
+    assert invoke("repaired.tar.gz")[2] != process
 
 
 def test_the_target_model_is_for_multi_model_endpoints(endpoints: Endpoints, endpoint: str) -> None:

@@ -2,7 +2,7 @@
 
 from recore.failures.exceptions import LoggedException, find_exception
 from recore.failures.explanation import UNKNOWN_REASON, explain_failure, find_hint, find_place
-from recore.failures.failure_reason import PLATFORM_ERROR, explain_aws_error, format_exit, is_outside, read_reason
+from recore.failures.failure_reason import explain_aws_error, format_exit, is_outside, read_reason
 from recore.failures.hints import hint_for, is_in_job, memory_hint, missing_module_hint
 from recore.failures.installation import DISTRIBUTIONS, FORMER_IMAGE, PIP_FAILURE, WRONG_NAMES, is_old_pin
 from recore.failures.job_log import last_error, last_lines, read_end

@@ -35,8 +35,8 @@ def main() -> None:
     for descriptor in (1, 2):
         os.dup2(write_end, descriptor)
     os.close(write_end)
-    faults: list[str] = []
-    thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets, faults))
+    index_failed = threading.Event()
+    thread = threading.Thread(target=copy_lines, args=(read_end, output, secrets, index_failed))
     thread.start()
     sys.addaudithook(forbid_processes)
     if os.environ.get("PIP_RETRIES") == "0":
@@ -53,7 +53,7 @@ def main() -> None:
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
         thread.join()
-    if status and faults:
+    if status and index_failed.is_set():
         print(INDEX_FAULT, file=sys.stderr)
         status = os.EX_TEMPFAIL
     sys.exit(status)  # type: ignore[arg-type]
@@ -78,12 +78,12 @@ def make_pattern(values: "list[str]") -> "re.Pattern[str]":
     return re.compile("|".join([r"\w[\w+.-]*://[^\s'\")]+", *patterns, r"(?<=\?)[^\s'\")]*=[^\s'\")]*"]))
 
 
-def copy_lines(source: int, target: int, secrets: "re.Pattern[str]", faults: "list[str]") -> None:
-    """Copy lines without secrets, and add those that match FAULT_LINE to a list."""
+def copy_lines(source: int, target: int, secrets: "re.Pattern[str]", index_failed: threading.Event) -> None:
+    """Copy lines without secrets. Set index_failed if one matches FAULT_LINE."""
     with os.fdopen(source, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if FAULT_LINE.search(line):
-                faults.append(line)
+                index_failed.set()
             rest = secrets.sub(HIDDEN, line).encode()
             while rest:
                 rest = rest[os.write(target, rest) :]

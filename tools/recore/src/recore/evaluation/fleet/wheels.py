@@ -20,8 +20,7 @@ from recore.evaluation.job_requests import OUTPUTS, PREFIX, PROCESSING, RunSetti
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.step import Step
 from recore.evaluation.storage import list_objects, remove_runs
-from recore.failures import PLATFORM_ERROR
-from stagemaker import CONTAINER, container_packages, read_requirements
+from stagemaker import CONTAINER, INDEX_FAULT, container_packages, read_requirements
 
 PROGRAM = CONTAINER / "pip_wheels.py"
 REQUIREMENTS = "requirements.txt"
@@ -165,7 +164,7 @@ def _raise_outside_faults(step: Step) -> Iterator[Step]:
     try:
         yield step
     except StepFailed as error:
-        if step.outside or PLATFORM_ERROR in str(error):  # an index failed; see pip_wheels.py
+        if step.outside or INDEX_FAULT in str(error):
             raise OSError(f"packages cannot be fetched: {error}; repeat the command") from error
         raise
 
