@@ -80,7 +80,6 @@ def test_the_working_folders_script_counts_if_it_defines_a_challenge(
         ("if True: WEIGHTS = {'A': 1}\n", "line 1: WEIGHTS is modified other than by"),
         ("from weights import WEIGHTS\n", "line 1: WEIGHTS is modified other than by"),
         ("print(WEIGHTS)\n", "WEIGHTS, a dictionary of targets and weights, is not defined"),
-        (f"{SOIL}{'#' * (1 << 20)}\n", "the file is larger than 1 MB"),
         (f"{'#' * (1 << 20)}\n{SOIL}", "the file is larger than 1 MB"),
     ],
 )

@@ -226,9 +226,9 @@ DEFAULTS = {"TITLE": "Challenge", "SUBJECT": "infrared spectra", "GROUP_NAME": "
 
 def is_column_name(name: str) -> bool:
     """Return whether a target or ID can have this name: no number, comma, quote, formula or reserved word."""
-    is_plain = len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
-    is_plain = is_plain and safe_cell(name) == name  # no formula, which a spreadsheet would evaluate
-    return bool(name) and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
+    is_formula = safe_cell(name) != name  # which a spreadsheet would evaluate
+    is_plain = not is_formula and name == name.strip() and name.isprintable() and not set(name) & set(",\"'")
+    return 0 < len(name) <= MAX_NAME and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
 
 def _check_table(name: str, value: Any, kinds: tuple[type, ...], location: Path | str) -> dict[str, Any]:
@@ -306,15 +306,10 @@ def _constant(name: str, node: ast.expr, location: Path | str) -> Any:
 
 @lru_cache
 def _mentions_weights(path: str, mtime_ns: int, size: int) -> bool:
-    """Return whether a file mentions WEIGHTS, or is larger than MAX_SCRIPT, which is an error when it is read.
-
-    mtime_ns, size: cache keys, so that a changed file is read again.
-    """
-    if size > MAX_SCRIPT:
-        return True
+    """Return whether a file mentions WEIGHTS or is too large. mtime_ns: so that a changed file is read again."""
     with open(path, "rb") as file:
-        text = file.read(MAX_SCRIPT).decode("utf-8", "replace")
-    return re.search(r"\bWEIGHTS\b", unicodedata.normalize("NFKC", text)) is not None  # as Python reads names
+        text = unicodedata.normalize("NFKC", file.read(MAX_SCRIPT).decode("utf-8", "replace"))  # as Python reads names
+    return size > MAX_SCRIPT or re.search(r"\bWEIGHTS\b", text) is not None
 
 
 def _load_challenge(path: Path) -> Challenge:

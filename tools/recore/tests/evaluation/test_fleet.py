@@ -170,7 +170,6 @@ def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repea
 @pytest.mark.parametrize(
     ("failing_calls", "reason"),
     [(("sagemaker.DescribeProcessingJob",), "ExpiredToken"), ((), "a package index failed, or could not be reached")],
-    ids=["call", "index"],
 )
 def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
     simulator: Simulator,
@@ -193,9 +192,7 @@ def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
 
 
 @needs_sandbox
-def test_packages_that_do_not_exist_are_the_submissions_fault_whatever_their_name(
-    judge: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_a_package_that_does_not_exist_is_the_submissions_fault(judge: Callable[..., Result], tmp_path: Path) -> None:
     files = {"requirements.txt": "InternalServerError==1\n", "MANIFEST.in": "include requirements.txt\n"}
     result = judge(stub(tmp_path / "mine", files), "--out", tmp_path / "judged", "--yes")
     assert result.returncode == 0

@@ -223,8 +223,7 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
     if limit := exceeded_limit(ending, instance):
         raise _make_failure(limit)
     if ending.code == os.EX_TEMPFAIL:
-        kind, _, reason = INDEX_FAULT.partition(": ")
-        raise _make_failure(reason, kind)
+        raise _make_failure(INDEX_FAULT.partition(": ")[2], "InternalServerError")
     if ending.code != 0:
         raise _make_failure(_pip_failure_reason(list(log.tail))[:500])
 
@@ -236,7 +235,6 @@ def _make_failure(reason: str, kind: str = "AlgorithmError") -> JobFailed:
 def _pip_failure_reason(lines: list[str]) -> str:
     """Return why pip failed. If a build failed, its quoted output ends with the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
-    stated_reasons = [line for line in lines if line.startswith("ERROR: ")]
     titles = [line.removeprefix("\u00d7 ") for line in lines if line.startswith("\u00d7 ")]
-    reasons = stated_reasons or quoted_reasons or titles or lines
+    reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or titles or lines
     return reasons[-1] if reasons else "pip printed nothing"
