@@ -88,6 +88,14 @@ def test_private_scores_that_contradict_the_held_out_ones_are_named(changed_run:
     assert f"*private R2*: on the {rows:,} private rows, without an interval." in card
 
 
+def test_a_judged_runs_card_says_that_its_held_out_predictions_were_recomputed(changed_run: Path) -> None:
+    recomputed = {"score": 0.1234, "command": "judge"}
+    change_record(changed_run, lambda record: record.update(held_out_again=recomputed))
+    card = write_pages(changed_run, changed_run / "handover")[1]
+    assert "recore recomputed them by training without the predicted drill holes, with the score 0.1234" in card
+    assert "checked" not in card.partition("## Licence")[0]
+
+
 def test_held_out_rows_of_one_hole_say_nothing_about_another(
     changed_run: Path, many_holes: Path, tmp_path: Path
 ) -> None:

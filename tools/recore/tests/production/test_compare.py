@@ -271,7 +271,8 @@ def test_an_endpoint_that_cannot_be_compared(
     no_capture = endpoints.create(endpoints.config(variant(model, "one"), variant(model, "two")), wait=False)
     for name in (one_variant, no_capture):
         endpoints.settle(name)
-    assert f"{one_variant} has 1 variant, but a comparison needs at least two" in fail(variables, one_variant, assays)
+    line = fail(variables, one_variant, assays)
+    assert f"{one_variant} has 1 variant, but a comparison needs at least two; create another version with" in line
     assert f"{no_capture} has no active data capture" in fail(variables, no_capture, assays)
     failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("raise ValueError"), "A")), wait=False)
     endpoints.settle(failed_endpoint)

@@ -43,7 +43,8 @@ def test_the_life_of_an_endpoint(serving: ProductionCommands, few_rows: Path) ->
     assert copper["unit"] == "ppm"
     assert copper["interval"][0] <= copper["value"] <= copper["interval"][1]
     assert copper["expected_error"] > 0
-    *lines, legend, last = serving.run("invoke", few_rows).stdout.splitlines()
+    *lines, legend, last, next_command = serving.run("invoke", few_rows).stdout.splitlines()
+    assert next_command == "next: python -m recore production monitor"
     is_outside = [not prediction["domain"]["inside"] for prediction in first]
     assert [", outside the domain: CuPPM " in line for line in lines] == is_outside
     assert f" +- {copper['expected_error']:.3g} ppm" in lines[0]

@@ -296,7 +296,9 @@ def test_an_endpoint_of_another_model_is_not_compared(monitored: Monitored, tmp_
     assert "the endpoint serves the model trained-1, which is not a version of others" in error
 
 
-def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(monitored: Monitored) -> None:
+def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(
+    monitored: Monitored, small_sample: Path, tmp_path: Path
+) -> None:
     s3 = monitored.client.s3
     bucket, _, key = monitored.commands.succeed("describe", 1)["archives"][0].removeprefix("s3://").partition("/")
     archive = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -307,6 +309,15 @@ def test_a_version_trained_on_few_drill_holes_cannot_be_monitored(monitored: Mon
         changed = archive_of(**files | {"reference.json": json.dumps(reference | few)})
         s3.put_object(Bucket=bucket, Key=key, Body=changed)
         error = monitored.commands.expect_error("monitor")
+        commands = ProductionCommands(monitored.client, tmp_path, "trained")
+        commands.configure(ENDPOINT_NAME="few-holes")
+        deployed = commands.run("deploy", "--variant", "A=1").stdout
+        requested = commands.run("invoke", small_sample / "private/private.csv.gz", "--rows", 1).stdout
+        commands.succeed("delete", "--endpoint")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=archive)
-    assert "version 1 was trained on 9 drill holes, but at least 10 are needed to know how much new holes may" in error
+    assert "cannot be monitored: it was trained on 9 drill holes, but at least 10 are needed to know how much" in error
+    assert error.endswith("train on data with more: `python -m recore production retrain --public FILE`")
+    assert error.removeprefix("recore: ") in deployed
+    assert "outside the domain: " in requested
+    assert "next: " not in requested

@@ -12,6 +12,7 @@ from recore.production.next_command import (
     find_advice,
     next_command,
     suggest_after_alarm,
+    suggest_second_variant,
     suggest_update,
 )
 
@@ -52,6 +53,19 @@ CASES = [
 @pytest.mark.parametrize(("row", "state", "command"), CASES, ids=[f"{row}: {command}" for row, _, command in CASES])
 def test_the_next_command_follows_from_the_state(row: str, state: ProjectState, command: str) -> None:
     assert (find_advice(state).name, next_command(state)) == (row, command)
+
+
+@pytest.mark.parametrize(
+    ("versions", "served", "advice"),
+    [
+        ({1: APPROVED, 2: REJECTED}, ("A", 1), "create another version with `python -m recore production train`"),
+        ({1: APPROVED, 2: PENDING}, ("A", 1), "`python -m recore production approve 2`"),
+        ({1: APPROVED, 2: APPROVED, 3: PENDING}, ("A", 1), "production update --variant A=1 --variant B=2`"),
+        ({1: APPROVED, 2: APPROVED}, ("B", 2), "production update --variant B=2 --variant A=1`"),
+    ],
+)
+def test_a_second_variant_for_a_comparison(versions: dict[int, str], served: tuple[str, int], advice: str) -> None:
+    assert advice in suggest_second_variant(versions, served)
 
 
 def test_every_row_of_the_table_has_a_case() -> None:

@@ -53,6 +53,10 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     record = json.loads((finished_run / "run.json").read_text())
     assert version["version"]["score"] == record["scores"]["held-out"]["value"]
     assert commands.succeed("register", finished_run)["changed"] is False
+    config = commands.folder / "config.json"
+    variables = commands.client.simulator.variables()
+    printed = recore("production", "--config", config, "register", ".", cwd=handover, **variables).stdout
+    assert printed.startswith(f"handed over is already version {version['version']['number']} of {commands.name}; ")
     (handover / "model.tar.gz").write_bytes((handover / "request.csv").read_bytes())
     line = commands.expect_error("register", handover)
     assert "is not the file that was handed over: SHA256SUMS lists a different hash; copy the handover again" in line

@@ -64,6 +64,8 @@ def handover(
         click.echo(f"recore: {run}: {plain(str(error), 2000)}", err=True)
         raise SystemExit(1) from None
     if as_json:
-        show_json(result.to_dict())
+        show_json(result.to_dict() | {"notes": completed_run.trained.notes})
         return
+    for note in completed_run.trained.notes:
+        show_line(f"handover: {note}")
     click.echo(f"handover: wrote {len(result.files)} files to {folder}; begin with README.md and MODEL_CARD.md")

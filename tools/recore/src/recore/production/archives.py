@@ -23,6 +23,7 @@ from recore.evaluation import (
     read_record,
     sha256_of,
 )
+from recore.production.client_spectra import explain_unmonitored
 from recore.production.containers import domain, expected_error, features
 from recore.production.handover_files import (
     ARCHIVE,
@@ -67,12 +68,14 @@ class TrainedModel:
 
     @property
     def notes(self) -> list[str]:
-        """Lines that state what the version's responses will lack, and why."""
+        """Lines that state what the version's responses will lack or why it cannot be monitored."""
         consequences = {
-            REFERENCE: "responses will not contain the domain",
+            REFERENCE: "responses will not contain the domain, and the model cannot be monitored",
             ERRORS: "responses will contain neither expected errors nor intervals",
         }
-        return [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
+        unmonitored = explain_unmonitored(self.reference) if self.reference else ""
+        notes = [f"{consequences[name]}: {reason}" for name, reason in self.reasons.items()]
+        return notes + ([f"the model cannot be monitored: {unmonitored}"] if unmonitored else [])
 
     def data_files(self) -> dict[str, str]:
         """Return the contents, by name, of the handover's files that describe the training file."""

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.production.containers.domain import Domain, Reference
+from recore.listing import count
+from recore.production.containers.domain import MIN_HOLES, Domain, Reference
 from recore.production.containers.features import REFERENCE, Columns, SpectraError, column_key, read_request
 from recore.production.data_capture import CaptureEvent
 from recore.production.drift import ReferenceUnits
 from recore.production.handover_files import CHANNELS, check_reference, parse_columns, read_features_files
 from recore.production.joined_samples import PREFIX
 from recore.production.project import ProductionError, ProductionProject
-from recore.production.versions import Version
+from recore.production.versions import Version, find_version
 from recore.spectral_data import Floats
 from recore.untrusted_json import parse_object
 
@@ -82,6 +83,15 @@ def usual_outside(reference: Reference) -> float:
     return float((distances > 1).any(axis=1).mean())
 
 
+def explain_unmonitored(reference: Reference) -> str:
+    """Return why `monitor` cannot test spectra with this reference, or "" if it can."""
+    holes = len(reference["hole_names"])
+    if holes >= MIN_HOLES:
+        return ""
+    problem = f"it was trained on {count(holes, 'drill hole')}"
+    return f"{problem}, but at least {MIN_HOLES} are needed to know how much new holes may differ"
+
+
 def read_training_summary(project: ProductionProject, version: Version) -> TrainingSummary:
     """Read the summary of a version's training data. Raises ProductionError if the version's archive lacks it."""
     files = read_features_files(project, version, (CHANNELS, REFERENCE))
@@ -96,6 +106,26 @@ def read_training_summary(project: ProductionProject, version: Version) -> Train
     except ValueError as error:
         problem = f"the reference of its spectra is invalid: {error}"
         raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
+
+
+def read_monitored_summary(project: ProductionProject, version: Version) -> TrainingSummary:
+    """Read the summary of a version's training data. Raises ProductionError if `monitor` cannot use it."""
+    summary = read_training_summary(project, version)
+    if reason := explain_unmonitored(summary.reference):
+        remedy = f"train on data with more: `{PROGRAM} production retrain --public FILE`"
+        raise ProductionError(f"version {version.number} cannot be monitored: {reason}; {remedy}")
+    return summary
+
+
+def find_unmonitored(project: ProductionProject, numbers: Iterable[int]) -> list[str]:
+    """Return a line for each of these versions that cannot be monitored, with the reason and the remedy."""
+    lines = []
+    for number in numbers:
+        try:
+            read_monitored_summary(project, find_version(project, number))
+        except ProductionError as error:
+            lines.append(str(error))
+    return lines
 
 
 def make_training_summary(header: Sequence[str], reference: Reference) -> TrainingSummary:

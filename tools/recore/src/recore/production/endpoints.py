@@ -14,6 +14,7 @@ from typing import Any
 
 from recore.distribution import PROGRAM
 from recore.production.alarms import delete_alarms
+from recore.production.client_spectra import find_unmonitored
 from recore.production.next_command import INVOKE_COMMAND
 from recore.production.project import (
     NO_REASON,
@@ -151,7 +152,8 @@ def update(project: ProductionProject, variants: Sequence[Variant], strategy: St
             return _no_change(project, endpoint, variants)
         outcome = _change(project, _ensure_config(project, variants, current), strategy, watch)
     earlier_versions = ", ".join(map(str, read_variants(project, current)))
-    return replace(outcome, lines=[f"{line}; `rollback` returns to {earlier_versions}" for line in outcome.lines])
+    line, *notes = outcome.lines
+    return replace(outcome, lines=[f"{line}; `rollback` returns to {earlier_versions}", *notes])
 
 
 def rollback(project: ProductionProject, strategy: Strategy, watch: Watch) -> Outcome:
@@ -218,7 +220,8 @@ def _conclude(project: ProductionProject, endpoint: dict[str, Any], variants: Se
     number = project.settings.endpoint_instance_count * len(variants)
     instances = f"{number} x {project.settings.create_model_instance_type} {'runs' if number == 1 else 'run'}"
     costs = (f"{instances} until you delete the endpoint (`delete --endpoint`)",)
-    return Outcome([line], _details(project, endpoint), INVOKE_COMMAND, costs=costs)
+    lines = [line, *find_unmonitored(project, {each.version: None for each in variants})]
+    return Outcome(lines, _details(project, endpoint), INVOKE_COMMAND, costs=costs)
 
 
 def _no_change(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant]) -> Outcome:

@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 from recore.challenge import challenge
 from recore.data_file import open_data
 from recore.production.batch_transform import read_served_columns, require_columns
+from recore.production.client_spectra import find_unmonitored
 from recore.production.data_capture import is_header_value
+from recore.production.endpoints import require_endpoint
 from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionProject, WorkFailedError
 from recore.thread_pool import ThreadPool
 
@@ -48,6 +50,14 @@ def invoke_file(
                 number += 1
                 advance(number)
                 yield response
+
+
+def suggest_after_invoke(project: ProductionProject) -> str:
+    """Return the command to suggest after requests, or "" if the served version cannot be monitored."""
+    versions = [variant["version"] for variant in require_endpoint(project)["variants"]]
+    if len(versions) > 1:
+        return "compare --assays FILE"
+    return "" if find_unmonitored(project, versions) else "monitor"
 
 
 def count_rows(file: Path) -> int:

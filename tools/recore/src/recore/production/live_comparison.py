@@ -23,9 +23,10 @@ from recore.production.comparison_text import find_winner, format_comparison
 from recore.production.data_capture import Body, CaptureEvent, read_events
 from recore.production.endpoints import find_existing, read_variants, require_in_service
 from recore.production.joined_samples import JoinedSamples, make_inference_id
-from recore.production.next_command import suggest_update
+from recore.production.next_command import suggest_second_variant, suggest_update
 from recore.production.paired_comparison import Comparison, compare_variants
 from recore.production.project import Outcome, ProductionError, ProductionProject, Watch, WorkFailedError
+from recore.production.versions import list_approvals
 from recore.text import plain
 
 
@@ -117,7 +118,8 @@ def read_compared_endpoint(project: ProductionProject) -> ComparedEndpoint:
     name = endpoint["EndpointName"]
     variants = {each.name: each.version for each in read_variants(project, endpoint["EndpointConfigName"])}
     if len(variants) < 2:
-        raise ProductionError(f"{name} has {count(len(variants), 'variant')}, but a comparison needs at least two")
+        problem = f"{name} has {count(len(variants), 'variant')}, but a comparison needs at least two"
+        raise ProductionError(f"{problem}; {suggest_second_variant(list_approvals(project), *variants.items())}")
     capture = endpoint.get("DataCaptureConfig", {})
     if not capture.get("DestinationS3Uri") or capture.get("CaptureStatus") == "Stopped":
         raise ProductionError(f"{name} has no active data capture, and only captured predictions can be compared")

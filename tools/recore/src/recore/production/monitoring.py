@@ -16,7 +16,13 @@ from recore.absorption_bands import name_bands
 from recore.challenge import challenge
 from recore.listing import count
 from recore.production.alarms import send_metrics
-from recore.production.client_spectra import ClientSpectra, SpectraReader, TrainingSummary, read_training_summary
+from recore.production.client_spectra import (
+    ClientSpectra,
+    SpectraReader,
+    TrainingSummary,
+    read_monitored_summary,
+    read_training_summary,
+)
 from recore.production.containers.domain import MIN_HOLES
 from recore.production.data_capture import read_events
 from recore.production.drift import Drift, ReferenceUnits, Unit, detect_drift, group_units
@@ -154,10 +160,7 @@ def monitor_endpoint(project: ProductionProject, settings: MonitorSettings, watc
     config = project.sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     version = _choose_version(project, endpoint, config, settings.version)
     watch("reading the version's reference", 0, 0)
-    trained_on = read_training_summary(project, version)
-    if (holes := len(trained_on.hole_names)) < MIN_HOLES:
-        problem = f"version {version.number} was trained on {count(holes, 'drill hole')}"
-        raise ProductionError(f"{problem}, but at least {MIN_HOLES} are needed to know how much new holes may differ")
+    trained_on = read_monitored_summary(project, version)
     since = settings.since or config["CreationTime"]
     traffic = _read_traffic(project, endpoint, trained_on, since, watch)
     references = [trained_on.reference_units(), *_find_new_units(project, version.number, trained_on)]

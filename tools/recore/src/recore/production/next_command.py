@@ -6,6 +6,8 @@ The first row that applies is used. A row without a command means that there is 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from recore.distribution import PROGRAM
+
 APPROVED, PENDING, REJECTED = "Approved", "PendingManualApproval", "Rejected"
 MISSING, CHANGING, SERVING, FAILED, BROKEN = "missing", "changing", "serving", "failed", "broken"
 INVOKE_COMMAND = "invoke FILE"  # suggested after the endpoint was created or changed
@@ -100,6 +102,19 @@ def next_command(state: ProjectState) -> str:
 def suggest_update(version: int | None) -> str:
     """Return the command to suggest after a comparison. version: the version that is certainly better, if any."""
     return f"update {version}" if version else ""
+
+
+def suggest_second_variant(versions: Mapping[int, str], served: tuple[str, int]) -> str:
+    """Return how to serve a second variant. versions: approval statuses by version. served: the variant's version."""
+    name, version = served
+    others = {number: approval for number, approval in versions.items() if number != version and approval != REJECTED}
+    if not others:
+        return f"create another version with `{PROGRAM} production train` or `register`"
+    approved = [number for number, approval in others.items() if approval == APPROVED]
+    if not approved:
+        return f"approve another version: `{PROGRAM} production approve {max(others)}`"
+    variants = f"--variant {name}={version} --variant {'A' if name == 'B' else 'B'}={max(approved)}"
+    return f"serve another version, too: `{PROGRAM} production update {variants}`"
 
 
 def suggest_after_alarm(state: ProjectState, version: int, is_drift: bool, alarm: str = "") -> str:

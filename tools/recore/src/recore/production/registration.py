@@ -21,14 +21,15 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     public: the run's data file, if the file has moved.
     """
     trained_model, group = read_model(folder, public), project.settings.model_package_group_name
+    name = str(folder) if folder.name else folder.resolve().name
     evaluation = _format_evaluation(trained_model.record)
-    with locked.temporary_folder("recore-register-") as name:
-        features, model = trained_model.write_archives(Path(name))
+    with locked.temporary_folder("recore-register-") as temporary:
+        features, model = trained_model.write_archives(Path(temporary))
         features_uri = f"{project.upload_file('versions/features', features, ARCHIVE)}/{ARCHIVE}"
         model_uri = f"{project.upload_file('versions/model', model, ARCHIVE)}/{ARCHIVE}"
     for version in list_versions(project):
         if version.archives == [features_uri, model_uri]:
-            line = f"{folder} is already version {version.number} of {group}; nothing changed"
+            line = f"{name} is already version {version.number} of {group}; nothing changed"
             next_step = suggest_next(project, version.number)
             return Outcome([line], {"version": version.describe()}, next_step, changed=False)
     ensure_group(project)
@@ -36,13 +37,13 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     metadata = {
         "submission_sha256": trained_model.record.submission_sha256,
         "input_data": trained_model.data_sha256,
-        "run": re.sub(r"[^\w .:/=+@-]", "_", str(folder))[-256:],
+        "run": re.sub(r"[^\w .:/=+@-]", "_", name)[-256:],
     }
     approval = project.settings.model_approval_status
     arguments = package_arguments(project, features_uri, model_uri, evaluation_uri, approval, metadata)
     package = project.sagemaker.create_model_package(**arguments)
     version = read_version(project, package["ModelPackageArn"])
-    line = f"{folder} is version {version.number} of {group}, {version.approval}, {version.score_text}"
+    line = f"{name} is version {version.number} of {group}, {version.approval}, {version.score_text}"
     return Outcome([line, *trained_model.notes], {"version": version.describe()}, suggest_next(project, version.number))
 
 

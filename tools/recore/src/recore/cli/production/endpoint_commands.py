@@ -13,6 +13,7 @@ from recore.challenge import challenge
 from recore.cli.common import FILE, add_options, ask, show_line
 from recore.cli.production.group import as_json, open_here, production, show_outcome
 from recore.cli.progress import show_work
+from recore.distribution import PROGRAM
 from recore.text import plain
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
       python -m recore production invoke data/private/private.csv.gz --rows 3
     """
     from recore.production.batch_predictions import PredictedSamples
-    from recore.production.invocation import count_rows, invoke_file
+    from recore.production.invocation import count_rows, invoke_file, suggest_after_invoke
 
     total = count_rows(file)
     if not total:
@@ -168,10 +169,13 @@ def invoke(file: Path, rows: int | None, variant: str | None, as_json: bool) -> 
             record = {"variant": response.variant, **response.prediction}
             line = json.dumps(record) if as_json else plain(_line(response))
             click.echo(line)
+        next_command = "" if as_json or rejected else suggest_after_invoke(project)
     if has_errors and not as_json:
         click.echo("+- is the expected error: the RMSE of held-out predictions with similar values")
     if samples.rows and not as_json:
         click.echo(samples.format_domain())
+    if next_command:
+        click.echo(f"next: {PROGRAM} production {next_command}")
     if rejected:
         raise SystemExit(1)
 
