@@ -16,8 +16,35 @@ TEXT_FORMATS = {
 }
 BINARY_FORMATS = {b"Spectral Data File": "an OMNIC file (SPA)", b"PEPE": "a PerkinElmer file (SP)"}
 SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)  # the second byte of an SPC file: its version
-# a factor by which the numbers in the file must be multiplied
-FACTOR = re.compile(r"\b(?P<name>[xy][ _-]?factor|scale[ _-]?factor|multiplier)\b(?P<value>.*)", re.IGNORECASE)
+# factors of the numbers in a file; the dimensions of a sample, 64 scans x 4 cm-1 and an objective are no factors
+NUMBER = r"[+-]?\d[\d.,]*(?:e[+-]?\d+)?(?:\s?\^\s?[+-]?\d+|-\d+(?!\d))?"
+TIMES = r"(?:\bx|[*\u00d7]|\btimes|\b(?:multipl|divid)ed by)"
+VALUES = (
+    r"(?:absorb\w*|\babs\b|extin[ck]\w*|(?<!\w\s)\ba\b|\blog\s?\(?1\s?/\s?[rt]\)?|intensit\w+|signal|values?|data"
+    r"|spectr\w+|ordinate\w*|units?)"
+)
+POWER = r"(?:10{2,}|10\s?\^\s?[+-]?\d+|10-\d+|1e[+-]?\d+)(?![\d.])"
+OTHER_NOUN = (
+    r"(?!\s*(?:-|to\b|scan|rep|meas|co-?add|acc|average|sample|spectr|point|channel|\d|x\b|[cmn\u03bcu]?m\b|cm|s\b"
+    r"|min\b|%|\u00b0|\())"
+)
+FACTOR_NAME = r"\b(?:[xy][ _-]?(?:factor|scale)|scal(?:e|ing)[ _-]?factor|multiplier)\b"
+FACTORS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{FACTOR_NAME}(?P<number>[\s:=,;]*(?:{NUMBER}(?=[\s,;]|$))?)",
+        rf"\b(?:scale\s*[:=]|(?:scaled|multiplied|divided)\s+by)(?P<number>\s*{NUMBER})",
+        rf"{VALUES}[\s)\]}}:,.(\[{{\"'-]*{TIMES}\s*\(?(?P<number>{NUMBER}){OTHER_NOUN}",
+        rf"(?:absorb\w*|\babs\b|\blog\s?\(?1\s?/\s?[rt]\)?)\s*[/(\[]\s*(?P<number>10|{POWER})(?![\d.]){OTHER_NOUN}",
+        rf"(?<![\w.])(?P<number>{NUMBER})\s*{TIMES}\s*(?:absorb|abs\b|a\b|log\b)",
+        rf"(?P<number>{POWER})\s*(?:absorb|abs\b|a\.?u\b)",
+        rf"(?:^|[(\[:;,|\t])\s*{TIMES}\s*(?P<number>10+|{POWER})\s*(?:$|[)\],;|\t])",
+        rf"(?:(?<!\d)(?<!\d\s)(?:\bx|\u00d7)|[*])\s?(?P<number>{POWER}){OTHER_NOUN}",
+    )
+]
+OPTICS = re.compile(
+    r"(?:magnif\w*|objective|lens|zoom|aperture|microscope|scans?|mm|cm|um|nm|\u03bcm)\W*$", re.IGNORECASE
+)
 
 
 def reject_format(beginning: str) -> None:
@@ -34,9 +61,14 @@ def detect_format(head: bytes) -> str:
     return next((name for beginning, name in BINARY_FORMATS.items() if head.startswith(beginning)), "")
 
 
-def reject_factor(preamble: str) -> None:
-    """Raise Ambiguity if the lines above a table specify a factor other than 1 for its numbers."""
-    for factor in FACTOR.finditer(preamble):
-        if not re.fullmatch(r"[\s:=,;]*1(\.0*)?\s*", factor["value"]):
-            reason = f"the file specifies a scale factor ({factor['name']}), which is not applied; {EXPORT}"
-            raise Ambiguity("format", reason)
+def reject_factor(text: str) -> None:
+    """Raise Ambiguity if a header, or a line above a table, specifies a factor other than 1 for the numbers."""
+    for line in text.splitlines():
+        for pattern in FACTORS:
+            for factor in pattern.finditer(line):
+                is_one = re.fullmatch(
+                    r"[\s:=,;]*[+]?1([.,]0*)?(e[+-]?0+)?", factor["number"].rstrip(".,"), re.IGNORECASE
+                )
+                if not is_one and not OPTICS.search(line[: factor.start()]):
+                    reason = f"the file specifies a scale factor ({factor[0].strip()[:40]}), which is not applied"
+                    raise Ambiguity("format", f"{reason}; {EXPORT}")

@@ -96,8 +96,22 @@ SILENT_COMMENTS = [  # above a spectrum without a header, too
 ]
 ASKING_COMMENTS = {
     "unit": ["# wavelength, measured in steps\n", "# axis: nm or cm-1\n"],
-    "quantity": ["# reflectance\n", "# Diffuse reflectance spectra of pulps\n", "# second derivative\n"],
-    "format": ["# YFACTOR: 0.25\n", "scale factor,1000\n"],
+    "quantity": [
+        "# mAbs\n",
+        "# optical depth\n",
+        "# Difference spectrum\n",
+        "# reflectance\n",
+        "# Diffuse reflectance spectra of pulps\n",
+        "# second derivative\n",
+    ],
+    "format": [
+        f"{title}\n"
+        for title in split_list("""
+            # YFACTOR: 0.25|scale factor,1000|Absorbance x 10|soil 7 *1000|# x1000|x 10|# values multiplied by 1000
+            # scale: 1000|# absorbance \u00d7 10\u00b3|1000 x absorbance|Abs. x 100|A*1000|# log(1/R) x 10
+            scaling factor = 10
+        """)
+    ],
 }
 NM_COMMENTS = ["# wavelength (nm), 360 points\n", "# x: wavelength in nm; 4 scans\n", "# nm\n"]
 SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # insufficient in the visible range
@@ -105,7 +119,8 @@ SETTINGS = ["resolution: 4 cm-1", "laser 785 nm", "4 cm-1, 64 scans"]  # insuffi
 ABSORBANCE_WORDS = split_list("""
     Absorbance|Absorbance (a.u.)|Absorbance [A.U.]|Absorbance Units|absorbance_au|A|Abs|Abs.|log(1/R)|log 1/R
     Log10(1/R)|log(1/T)|-log10(R)|log (1/reflectance)|Extinktion|Absorbanz|pseudo absorbance|Absorbancia
-    log(1/Reflectance)|Log(1/Transmittance)|Absorbance (log 1/R)|apparent absorbance
+    log(1/Reflectance)|Log(1/Transmittance)|Absorbance (log 1/R)|apparent absorbance|decadic absorbance
+    Absorbance (base 10)
 """)
 NEUTRAL_WORDS = split_list("Intensity|Signal|Value|y|R1|T12|Wert|Sample 4|rock_R2|KM3 12.5|5001")
 REFLECTANCE_WORDS = {
@@ -123,7 +138,9 @@ REJECTED_WORDS = split_list("""
     emissivity_frac|Emittance|First derivative|1st derivative of absorbance|Absorbance, 2nd derivative|Interferogram
     second_derivative|SecondDerivative|Absorptance|Photoacoustic|Raman intensity|Radiance|ln(1/R)|-ln(R)|mOD
     Absorption coefficient (cm-1)|Absorbance (mAU)|d(A)/d(x)|Absorbance derivative|Extinction coefficient
-    Refractive index|Single Channel Sample
+    Refractive index|Single Channel Sample|Napierian absorbance|Neperian|Naperian absorbance|Absorbance (base e)|lnR
+    Optical depth|optical thickness|log_e(1/R)|Difference absorbance|\u0394A|\u2206A|delta A|DeltaAbs|Residual|mAbs
+    mA.U.|residual absorbance|Absorbance residual|baseline-subtracted absorbance|Absorbance (%)|Differential absorbance
 """)
 UNSURE_WORDS = split_list("""
     Absorbance (normalised)|SNV absorbance|Absorbance, baseline corrected|ATR units|Absorption|Optical density|D1
@@ -132,7 +149,8 @@ HARMLESS_COMMENTS = split_list("""
     64 scans, 50 % humidity|T = 25 C|Operator: K. M. Jones|background: single beam of KBr|detector cut-off 16 um
     reflectance standard: Spectralon|beam splitter for 350 to 7800 cm-1|A. Smith, R. Miller, T. Brown
     transmittance window: KBr|first derivative not applied|sampling interval 1.4 nm at 1000 nm
-    reference laser: 633 nm|converted from JCAMP-DX
+    reference laser: 633 nm|converted from JCAMP-DX|10 scans|resolution 4|64 scans x 4 cm-1|sample of 5 x 5 mm
+    aperture 100x100 um|objective x 100|10x objective|YFACTOR=1.0, XFACTOR=1|scale factor 1.000000E+00|data 1/10/2024
 """)
 
 PEAKS = Axis(np.array([3620.4, 3412.9, 2927.1, 1634.7, 1430.2, 1376.1, 1030.3, 914.2, 798.5, 694.8, 532.1, 470.6]))

@@ -1,7 +1,7 @@
 """Find statements about the axis of a spectrum, and parse the number and unit in the name of a channel."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from recore.dataset.grammar import Ambiguity, separate_words
@@ -42,6 +42,7 @@ SETTING = r"(nm|[u\u03bc]m|microns?|1)[)\]]?\s*[:=]\s*[+-]?\d|\blaser\b|\bexcita
 # words after the number of a channel
 QUANTITIES = ("abs", "absorbance", "ref", "refl", "reflectance", "trans", "transmittance")
 NUMERIC = re.compile(rf"X?\d[\d.,{SPACES}]*", re.ASCII)
+LIMITS = {"cm-1": (1, 1e5), "nm": (100, 1e6), "um": (0.1, 1000)}  # of axes in each unit
 NANOMETRES = (100, 2600)  # visible and near-infrared light
 # in the name of a channel: m7497.96, R_1005, v.4000, scan2_4000
 PREFIX = re.compile(r"[^\W\d][^\W_]*\d[^\W_]*_(?=[0-9][0-9.,]*$)|[^\d]*[^\W\d][^\d]*(?=[0-9])")
@@ -58,10 +59,18 @@ class ChannelName:
     words: str = ""
 
 
-def axis_unit(header: str, is_header: bool = False) -> str:
+def unit_options(numbers: Collection[float], *units: str) -> str:
+    """Return a remedy: the options for those of the units in which these numbers can be an axis."""
+    first, last = min(numbers), max(numbers)
+    options = [f"--unit {unit}" for unit in units if LIMITS[unit][0] <= first <= last <= LIMITS[unit][1]]
+    return f"specify {' or '.join(options)}" if options else "export wavenumbers in cm-1"
+
+
+def axis_unit(header: str, numbers: Sequence[float], is_header: bool = False) -> str:
     """Return the unit of the axis that a header or a comment states, or "" if it states none.
 
-    is_header: whether the text is the header of the axis. Raises Ambiguity if the unit is ambiguous or not supported.
+    numbers: the axis. is_header: whether the text is the header of the axis. Raises Ambiguity if the unit is ambiguous
+    or not supported.
     """
     words = separate_words(re.sub(r"(?<!\w)[\u00c5\u212b](?!\w)", "angstrom", header))
     units = [unit for unit, pattern in UNIT_PATTERNS.items() if re.search(pattern, words)]
@@ -71,27 +80,29 @@ def axis_unit(header: str, is_header: bool = False) -> str:
         remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
         raise Ambiguity("unit", f"the axis {quoted_text} is {other_axis}, which is not supported; {remedy}")
     if len(units) > 1:
-        raise Ambiguity("unit", f"{quoted_text} mentions {' and '.join(units)}; specify one with --unit")
+        raise Ambiguity("unit", f"{quoted_text} mentions {' and '.join(units)}; {unit_options(numbers, *units)}")
     is_wavenumber = re.search(WAVENUMBER, words) is not None
     if units:
         if is_wavenumber and units != ["cm-1"]:
-            raise Ambiguity("unit", f"{quoted_text} mentions wavenumbers, but also {units[0]}; specify one with --unit")
+            options = unit_options(numbers, "cm-1", units[0])
+            raise Ambiguity("unit", f"{quoted_text} mentions wavenumbers, but also {units[0]}; {options}")
         return units[0]
     if is_wavenumber:
         return "cm-1"
     if re.search(WAVELENGTH, words):
-        raise Ambiguity("unit", f"{quoted_text} mentions wavelengths without a unit; specify --unit nm or --unit um")
+        options = unit_options(numbers, "nm", "um")
+        raise Ambiguity("unit", f"{quoted_text} mentions wavelengths without a unit; {options}")
     return ""
 
 
-def axis_unit_of_comments(comments: str) -> str:
+def axis_unit_of_comments(comments: str, numbers: Sequence[float]) -> str:
     """Return the unit of the axis that lines of comments state, or "" if they state none. Raises Ambiguity if unclear.
 
     A unit counts if it is next to a word for the axis or in the first item of a list of columns, but not if a number
     follows it, as in the setting of a laser's wavelength.
     """
     parts = [part for line in comments.splitlines() for part in _find_axis_parts(line)]
-    return axis_unit(", ".join(parts)) if parts else ""
+    return axis_unit(", ".join(parts), numbers) if parts else ""
 
 
 def _find_axis_parts(line: str) -> list[str]:

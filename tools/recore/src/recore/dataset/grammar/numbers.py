@@ -127,7 +127,7 @@ class Evidence:
                 cells_by_mark[mark].append(cell)
         if cells_by_mark["."] and cells_by_mark[","]:
             clash = f"{cells_by_mark[','][0]} has a decimal comma, but {cells_by_mark['.'][0]} has a decimal point"
-            raise Ambiguity("decimal", f"{clash}; use one decimal mark, or specify --decimal point or --decimal comma")
+            raise Ambiguity("decimal", f"{clash}; use one decimal mark")
         return Marks("," if cells_by_mark[","] else ".") if cells_by_mark["."] or cells_by_mark[","] else None
 
     def raise_if_ambiguous(self) -> None:

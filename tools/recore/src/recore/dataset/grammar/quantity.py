@@ -16,9 +16,19 @@ OTHER_QUANTITIES = {
     "a single-channel spectrum": r"\bsingle[ -]?(beam|channel)|\beinkanal|\binterferogra",
     "a photoacoustic spectrum": r"\bphotoacoust",
     "a refractive index": r"\brefracti",
-    "a natural logarithm": r"\bln\b|\bbase e\b",
+    "a natural logarithm": (
+        r"\bln(?![b-z]|a(?!bs))|\bbase e\b|\blog ?e\b|\bnatural log|\bn[ae]p(i?er|er)i[ae]\w*|\bnepers?\b"
+        r"|\boptical (depth|thickness)"
+    ),
+    "a difference of spectra": (
+        r"\bdiff(erence|erential|\.)?[ -]?(abs|spectr|a\b)|\b(abs|spectr|a\b)\w*[ .,:(]*(diff|residual)"
+        r"|\bdifferenz ?(spek|ext|abs)|(\u03b4|\u2206|\bdelta)[ -]?(a|abs\w*|od|m ?(au|od|abs))\b"
+        r"|\bresidual (spectr|abs)|\bsubtracted (spectr|abs)"
+        r"|\b(base ?line|blank|solvent|mean|spectrum|reference)[ -](was |were |is )?(subtract|removed)"
+    ),
+    "a percentage": r"\babsorbance ?[(\[]? ?(%|pct\b|percent)|% ?absorbance",
     "a logarithm of reflectance": r"(?<!-)(?<!- )\blog ?(10)? ?\(? ?r\b",
-    "milliabsorbance units": r"\bm ?(au|od)\b|\bmilli ?(a|od\b)",
+    "milliabsorbance units": r"\b[m\u03bc] ?(a ?\.? ?u|od|abs\w*)\b|\b(milli|micro)[ -]?(a|od\b)",
     "a Raman spectrum": r"\braman\b",
     "a derivative": (
         r"\bderiv|\bableitung|\b(1st|2nd|first|second) ?(der|diff)\w*\b|\bd ?\(? ?a ?\)? ?/ ?d"
@@ -33,6 +43,14 @@ HEADER_WORDS = {
     "detector counts": r"\b(counts|raw dn|volts?)\b",
     "1 - R": r"\b1 ?- ?r\b",
     "1 / R": r"^\W*1 ?/ ?r\b",
+    "a difference of spectra": r"\bresiduals?\b(?! (soil|clay|sand|deposit))|\bsubtracted\b|^\W*d ?a\W*$",
+}
+# the values can be converted, but not by an option
+REMEDIES = {
+    "a natural logarithm": "divide the values by ln(10) = 2.302585, and name them absorbance",
+    "milliabsorbance units": "convert the values to absorbance, and correct the name",
+    "a difference of spectra": "export the absorbance of the samples",
+    "a percentage": "convert the values to absorbance, and correct the name",
 }
 NEGATION = r"\b(no|not|without|non|ohne|keine?)[ -](an? )?\w+"
 ABSORBANCE = (
@@ -60,6 +78,6 @@ def stated_quantity(header: str, is_header: bool = True) -> str:
     other_words = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
     quantities += [name for name, pattern in CONVERSIONS.items() if re.search(pattern, other_words)]
     if len(quantities) > 1:
-        remedy = "specify --convert none if the values are absorbance, otherwise --convert fraction or percent"
+        remedy = "keep only the words for the quantity of the values"
         raise Ambiguity("quantity", f"{header.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
     return quantities[0] if quantities else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recore.challenge import challenge
+from recore.dataset.formats import reject_factor
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.axis import (
     ChannelName,
@@ -78,18 +79,28 @@ def _two_columns(
         raise ValueError("no line contains two numbers, wavenumber and value")
     if mentions_axis(header[1]) and not mentions_axis(header[0]):
         raise Ambiguity("layout", f"the second column, {header[1][:40]!r}, contains the axis; swap the columns")
-    unit = _stated_unit(header[0], table, reading, is_header=True)
+    unit = _stated_unit(header[0], x, table, reading, is_header=True)
     quantity = _stated_quantity([header[1], header[0]], table, reading)
     return MeasuredSpectrum(str(table.path), sample, replicate, np.array(x), np.array(y), unit, quantity, table.remarks)
 
 
-def _stated_unit(header: str, table: TextTable, reading: ReadingOptions, is_header: bool = False) -> str:
+def _stated_unit(
+    header: str, numbers: list[float], table: TextTable, reading: ReadingOptions, is_header: bool = False
+) -> str:
     """Return the unit stated in a header, otherwise above it, or "". is_header: whether it is the axis's header."""
-    return _resolve(reading.unit, lambda: axis_unit(header, is_header) or axis_unit_of_comments(table.preamble))
+
+    def read() -> str:
+        return axis_unit(header, numbers, is_header) or axis_unit_of_comments(table.preamble, numbers)
+
+    return _resolve(reading.unit, read)
 
 
 def _stated_quantity(headers: list[str], table: TextTable, reading: ReadingOptions) -> str:
-    """Return the quantity stated in one of the headers, otherwise in the lines above them, or "" if none is stated."""
+    """Return the quantity stated in one of the headers, otherwise in the lines above them, or "" if none is stated.
+
+    Raises Ambiguity if a header states a factor.
+    """
+    reject_factor("\n".join(headers))
 
     def read() -> str:
         stated = (quantity for header in headers if (quantity := stated_quantity(header)))
@@ -133,7 +144,7 @@ def _table(
     if len(units) > 1:
         unit_names = " or ".join(filter(None, units))
         others = ", others none" if "" in units else ""
-        raise Ambiguity("unit", f"some names of channels state the unit {unit_names}{others}; specify --unit")
+        raise Ambiguity("unit", f"some names of channels state the unit {unit_names}{others}; write it in all names")
     kinds = sorted({channel.words for channel in columns.axis.values()})
     if len(kinds) > 1:
         raise ValueError(
@@ -143,7 +154,7 @@ def _table(
     name = columns.names[columns.sample]
     numbers = [channel.number for channel in columns.axis.values()]
     unit = units[0] or wavelength_unit(kinds[0], numbers)
-    unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", table, reading))
+    unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", numbers, table, reading))
     quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
     x, names = np.array(numbers), columns.names
     to_wavenumbers(x, unit, reading.unit, [], in_schema)  # raises once for the axis, not for each line

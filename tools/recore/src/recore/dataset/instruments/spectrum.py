@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.dataset.grammar import Ambiguity
+from recore.dataset.grammar.axis import LIMITS, unit_options
+from recore.dataset.grammar.quantity import REMEDIES
 from recore.listing import count, list_names
 
 SHOWN = 5  # channels that a message lists
 Numbers = NDArray[np.float64]
 
 TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
-LIMITS = {"nm": (100, 1e6), "um": (0.1, 1000)}  # limits of axes in each unit
 MAX_MICROMETRES = 100  # an axis without a unit below this is not in wavenumbers
 MAX_NIR = 2600  # nm; an axis without a unit up to here can be from a near-infrared spectrometer
 MAX_MID_INFRARED = 4600  # cm-1; mid-infrared spectra end below
@@ -157,9 +158,9 @@ def to_wavenumbers(x: Numbers, stated: str, option: str | None, remarks: list[st
         remarks.append(peaks)
     unit = option or stated or _guess_unit(x)
     if unit == "cm-1" and x.max() < MAX_MICROMETRES and not option and not in_schema:
-        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; specify --unit um if it is in um")
-    if unit in LIMITS and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
-        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}; specify --unit")
+        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} is not in cm-1; {unit_options(x, 'um')} if so")
+    if unit in TO_CM and not LIMITS[unit][0] <= x.min() <= x.max() <= LIMITS[unit][1]:
+        raise Ambiguity("unit", f"the axis from {x[0]:g} to {x[-1]:g} cannot be in {unit}; {unit_options(x, *LIMITS)}")
     if unit in TO_CM:
         remarks.append(f"the axis was converted from {unit} to cm-1")
         x = TO_CM[unit] / x
@@ -184,12 +185,12 @@ def _guess_unit(x: Numbers) -> str:
         raise Ambiguity(
             "unit",
             f"{axis} has no unit and exceeds {MAX_WAVENUMBER:,}, so it could be in nm or, for visible light, cm-1; "
-            "specify --unit nm or --unit cm-1",
+            f"{unit_options(x, 'nm', 'cm-1')}",
         )
     if x.max() < MAX_MICROMETRES:
-        raise Ambiguity("unit", f"{axis} has no unit and looks like micrometres; if so, specify --unit um")
+        raise Ambiguity("unit", f"{axis} has no unit and looks like micrometres; if so, {unit_options(x, 'um')}")
     if x.max() <= MAX_NIR or (steps[0] > 0 and _can_rise_as_wavelengths(x)) or _is_stretched(steps):
-        raise Ambiguity("unit", f"{axis} has no unit and could be in nm or cm-1; specify --unit nm or --unit cm-1")
+        raise Ambiguity("unit", f"{axis} has no unit and could be in nm or cm-1; {unit_options(x, 'nm', 'cm-1')}")
     return "cm-1"
 
 
@@ -222,19 +223,17 @@ def explain_peaks(x: Numbers) -> str:
 def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[str]) -> Numbers:
     y, quantity = measured.y, measured.quantity
     if not convert and quantity in ("reflectance", "transmittance"):
-        options = (
-            "--convert fraction or --convert percent computes log10(1 / value), and --convert none keeps the values"
-        )
-        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {options}")
+        remedy = f"{convert_options(y)}, where fraction and percent compute log10(1 / value), and none keeps the values"
+        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
     if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
-        remedy = "export absorbance or reflectance, or specify --convert none if the values are absorbance"
+        remedy = f"if the values are absorbance, {convert_options(y, options=('none',))}, otherwise export absorbance"
+        remedy = REMEDIES.get(quantity, remedy)
         raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
     if convert in (None, "none"):
         if not -MAX_ABSORBANCE <= y.min() <= y.max() <= MAX_ABSORBANCE:
-            is_percent = 0 <= y.min() <= y.max() <= MAX_VALUE["percent"]
-            remedy = "--convert percent converts reflectance or transmittance in percent"
-            remedy = remedy if is_percent else "export absorbance or reflectance"
-            kinds = "not absorbance" if is_percent else "neither absorbance nor percentages"
+            kinds, remedy = "neither absorbance nor percentages", "export absorbance or reflectance"
+            if 0 < y.min() <= y.max() <= MAX_VALUE["percent"]:
+                kinds, remedy = "not absorbance", "--convert percent converts reflectance or transmittance in percent"
             raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are {kinds}; {remedy}")
         if not convert and not quantity and (y < 0).mean() > MAX_NEGATIVE:
             remedy = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
@@ -247,14 +246,27 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
     if quantity == "absorbance":
         raise ValueError("it already contains absorbance; omit --convert")
     if y.max() > MAX_VALUE[convert]:
-        raise ValueError(f"values up to {y.max():g} are too large for --convert {convert}; check the option")
+        raise ValueError(f"values up to {y.max():g} are too large for --convert {convert}; {convert_options(y)}")
     if convert == "percent" and y.max() <= MAX_VALUE["fraction"]:
-        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; use --convert fraction")
+        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage; {convert_options(y)}")
     if y.min() <= 0:
         position = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
         raise ValueError(f"{(y <= 0).sum()} values, such as at {position}, are not positive and have no logarithm")
     remarks.append(f"{quantity or 'reflectance or transmittance'} ({convert}) was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
+
+
+def convert_options(*spectra: Numbers, options: tuple[str, ...] = ("fraction", "percent", "none")) -> str:
+    """Return a remedy: the options --convert that all these values allow, by the rules of `_absorbance`."""
+    low, high = min(y.min() for y in spectra), max(y.max() for y in spectra)
+    smallest = min(y.max() for y in spectra)
+    is_possible = {
+        "fraction": 0 < low <= high <= MAX_VALUE["fraction"],
+        "percent": low > 0 and MAX_VALUE["fraction"] < smallest <= high <= MAX_VALUE["percent"],
+        "none": -MAX_ABSORBANCE <= low <= high <= MAX_ABSORBANCE,
+    }
+    possible = [f"--convert {option}" for option in options if is_possible[option]]
+    return f"specify {' or '.join(possible)}" if possible else "export absorbance"
 
 
 def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
@@ -266,10 +278,8 @@ def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
     suspects = [spectrum for spectrum in unstated if looks_like_reflectance(spectrum)]
     if len(suspects) * 2 <= len(unstated):
         return suspects, ""
-    return suspects, (
-        f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}; specify --convert fraction or percent if "
-        "so, otherwise --convert none"
-    )
+    options = convert_options(*(spectrum.absorbance for spectrum in unstated))
+    return suspects, f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}; {options} (absorbance)"
 
 
 def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:
