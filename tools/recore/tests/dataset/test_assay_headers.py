@@ -2,6 +2,7 @@
 
 import re
 
+import periodictable
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -80,10 +81,25 @@ def test_words_of_methods_and_signs_of_total_change_nothing(header: str, formula
     assert parse_assay_header(header).formula == formula
 
 
+SYMBOLS = [str(element) for element in periodictable.elements if element.number]
+
+
+@pytest.mark.parametrize("symbol", [symbol for symbol in SYMBOLS if symbol not in ("Ar", "At")])  # aqua regia, atomic %
+def test_an_element_and_t_are_its_total_unless_they_are_another_word(symbol: str) -> None:
+    elements = {str(element).lower(): str(element) for element in periodictable.elements if 0 < element.number <= 92}
+    words = {"ts": "", "tn": "", "to": "", "ot": "", "it": "", "wt": "", "ft": "", "tin": "Sn"} | elements
+    for word in (f"{symbol}T", f"T{symbol}"):
+        expected = words.get(word.lower(), elements.get(symbol.lower(), ""))
+        for header in (f"{word} (%)", f"{word}_pct", f"XRF_{word}_%"):
+            assert parse_assay_header(header).formula == expected, header
+    for header in (f"{symbol}_T (%)", f"T_{symbol}_pct", f"{symbol} (T) %", f"{symbol}tot (%)"):
+        assert parse_assay_header(header).formula == elements.get(symbol.lower(), ""), header
+
+
 @pytest.mark.parametrize(
     "header",
     "Cu_sol_ppm|Cu exch. (mg/kg)|P_Olsen_ppm|Cu_sd_ppm|Cu_2s|log Cu ppm|Zn+Pb (%)|Na2O+K2O %|S as SO3 %|K/Al|"
-    "Feo g/kg|feo %|Alo g/kg|AlO %|AuCN ppm|Fe_o %|P_w ppm|Cu (\u00a7)|Al_2O_3 %|CuOx %|CuT %|CO3-C %|"
+    "Feo g/kg|feo %|Alo g/kg|AlO %|AuCN ppm|Fe_o %|P_w ppm|Cu (\u00a7)|Al_2O_3 %|CuOx %|Cut %|CO3-C %|"
     "Cu_ppm_pct|Pb206_ppm|Fe2_pct|\u0394Cu ppm|CaCO3eq (%)|LOI (%)|Kupfer ppm|Cu x 100|Cu>1%|Base|"
     "Site|S. No|SNo|pH||Iron oxide (%)|AsIII_ppm|CrVI_ppm|FeII_pct|CuII ppm|AuF_ppm|FCu ppm|ZnF %|w (%)".split("|"),
 )

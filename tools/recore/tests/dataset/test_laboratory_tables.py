@@ -58,6 +58,26 @@ def test_columns_that_are_not_understood_are_ignored_with_a_note(tmp_path: Path)
     assert "may be targets: CuPPM in 'Cu_sol_ppm', SPPM in 'SO4_pct'; --column CuPPM=Cu_sol_ppm imports" in remarks
 
 
+@pytest.mark.parametrize(
+    ("column", "target"),
+    [
+        *(
+            ("Cr(VI) (ppm)", "Cr"),
+            ("Fe++ (%)", "Fe"),
+            ("Zn_err_ppm", "Zn"),
+            ("Au (ppb*10)", "Au"),
+            ("Zn (100 ppm)", "Zn"),
+        ),
+        *(("sn_gm3", "Sn"), ("Sn (10-9)", "Sn"), ("Zn_sd_ppm", "Zn"), ("Mn (mol%)", "Mn"), ("Tl I ppm", "Tl")),
+        *(("Cu ppm/10", "Cu"), ("U 235 ppm", "U"), ("1/Zn (ppm)", "Zn")),
+    ],
+)
+def test_a_column_with_another_meaning_has_no_option(tmp_path: Path, column: str, target: str) -> None:
+    remarks = " ".join(read_table(tmp_path, f"{HEADER},Ba_ppm,{column}\na,D,0,1,100,5\n").remarks)
+    assert f"in {column!r}; if they contain total contents, convert them" in remarks
+    assert "--column" not in remarks
+
+
 def test_a_chosen_column_overrides_names(tmp_path: Path) -> None:
     content = f"{HEADER},Cu_ppm,Cu_pct,FeS2 (%),Au_opt,Au_ppm\na,D,0,1,1,2,10,3,4\n"
     with pytest.raises(Ambiguity, match="CuPPM in 'Cu_ppm' and 'Cu_pct', FePCT and SPPM in 'FeS2") as raised:

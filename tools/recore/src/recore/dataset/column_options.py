@@ -50,7 +50,8 @@ def likely_name(column: str) -> str | None:
     """Guess which column of the challenge's schema a column name means, or return None if none is likely."""
     letters = "".join(filter(str.isalpha, column)).lower()
     element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
-    if symbol := element_names().get(element):
+    is_isotope = any(map(str.isdigit, column))
+    if (symbol := element_names().get(element)) and not is_isotope:
         # None for other elements: HgPPM is not a mistyped AgPPM
         return next((target for target in challenge().targets if element_of(target) == symbol), None)
     if mistyped := mistyped_target(column):
@@ -62,7 +63,12 @@ def likely_name(column: str) -> str | None:
 
 
 def mistyped_target(column: str) -> tuple[str, str] | None:
-    """Return the target and unit meant by a mistyped name such as CuPMM, CuPTC or Cu_pp, or None if none is likely."""
+    """Return the target and unit meant by a mistyped name such as CuPMM, CuPTC or Cu_pp, or None if none is likely.
+
+    Names with digits or signs, such as U235_ppm, 206Pb and Cr6+, are isotopes or valences.
+    """
+    if not re.fullmatch(r"[A-Za-z\s_.()\[\]-]+", column):
+        return None
     letters = "".join(filter(str.isalpha, column)).lower()
     for target in filter(element_of, challenge().targets):
         unit = letters.removeprefix(element_of(target).lower())

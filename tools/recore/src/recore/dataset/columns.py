@@ -7,12 +7,12 @@ from recore.challenge import challenge
 from recore.dataset.column_options import column_option, likely_name, mistyped_target, most_similar, required_columns
 from recore.dataset.companions import add_companions, depth_unit_column
 from recore.dataset.grammar import Ambiguity, separate_words
-from recore.dataset.grammar.contents import list_targets, parse_assay_header
+from recore.dataset.grammar.contents import PARTIAL_CONTENT, list_targets, parse_assay_header
 from recore.dataset.grammar.ids import Cells, find_id_columns, find_sample_column, rank_sample_name
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.target_units import find_target, unit_of
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
-from recore.dataset.target_columns import Source, add_factors, chosen_source, find_targets
+from recore.dataset.target_columns import Source, add_factors, chosen_source, find_targets, tried_option
 from recore.listing import list_names
 from recore.schema import DEPTHS
 
@@ -151,7 +151,8 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
         mistyped = mistyped_target(name) if not parse_assay_header(name).formulas else None
         if mistyped and mistyped[0] not in known:
             target, unit = mistyped
-            remedy = f"did you mean {target}? {column_option(target, f'{name}:{unit}')} imports it from {unit}"
+            option = tried_option(target, name, unit)
+            remedy = f"did you mean {target}?" + (f" {option} imports it from {unit}" if option else " rename it")
             raise ValueError(f"column {name[:40]!r} is not in the schema; {remedy}")
 
 
@@ -182,22 +183,35 @@ def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Se
             names = list_names([f"{name} for {column}" for name, column in columns], SHOWN)
             remarks.append(f"{kind} read from separate columns: {names}")
     if unknown:
-        remarks.append(
-            f"columns without a unit were assumed to be in the target's unit: "
-            f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states a different unit"
-        )
+        tried = (tried_option(name, source.column, "pct") for name, source in without_unit)
+        example = next((f"; for example, {option} states a different unit" for option in tried if option), "")
+        remarks.append(f"columns without a unit were assumed to be in the target's unit: {', '.join(unknown)}{example}")
     if ignored:
         remarks.append(f"ignored columns: {list_names([name[:40] for name in ignored], SHOWN)}")
-    unclear = []
+    options, unclear = dict[str, str](), list[str]()
     for column in ignored:
         contents = parse_assay_header(column)
         targets = [target for formula in contents.formulas for target in list_targets(formula)]
         # otherwise it contains strings, or is a coordinate called Y
         is_unclear = bool(contents.unit or not asks) or not contents.formula
-        unclear += [(targets[0], column)] if is_unclear and len(targets) == 1 and targets[0] not in sources else []
+        if not is_unclear or len(targets) != 1 or targets[0] in sources:
+            continue
+        # any other word can change the meaning of the number: a statistic, a factor, a valence
+        is_partial = len(contents.formulas) == 1 and PARTIAL_CONTENT.issuperset(map(str.lower, contents.unknown))
+        option = is_partial and tried_option(targets[0], column, "" if contents.units else "pct")
+        if option:
+            condition = "" if contents.units else " if it is in per cent"
+            options[f"{targets[0]} in {column[:40]!r}"] = f"{option} imports the first{condition}"
+        else:
+            unclear.append(f"{targets[0]} in {column[:40]!r}")
+    if options:
+        names = list_names([*options], SHOWN)
+        remarks.append(f"these ignored columns may be targets: {names}; {next(iter(options.values()))}")
     if unclear:
-        names = list_names([f"{target} in {column!r}" for target, column in unclear], SHOWN)
-        remarks.append(f"these ignored columns may be targets: {names}; {column_option(*unclear[0])} imports the first")
+        remarks.append(
+            f"the names of these ignored columns mention targets and something else: {list_names(unclear, SHOWN)}; if "
+            "they contain total contents, convert them to the targets' units, and name them like the targets"
+        )
     return remarks
 
 

@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from recore.dataset.column_options import column_option
 from recore.dataset.grammar.contents import parse_assay_header
 from recore.dataset.grammar.ids import Cells
 from recore.dataset.grammar.numbers import Marks
 from recore.dataset.grammar.signs import is_plain_sign, mentions_sign, read_sign, remove_sign, remove_sign_words
 from recore.dataset.grammar.units import is_depth_unit, split_units, to_ascii, unit_of_cell
-from recore.dataset.target_columns import Source
+from recore.dataset.target_columns import Source, tried_option
 
 # Words next to "unit", "qualifier", "BDL" and the like in names of columns about the assays of a table.
 NEUTRAL_WORDS = frozenset(
@@ -79,11 +78,12 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
             numbers = cells(source.position)
             rows = [row for row, number in signed.items() if are_equal(number, numbers[row])]
             if rows and (len(rows) == len(signed) or _mentions_any(name, {target: source})):
-                unit = source.unit and f":{source.unit}"
+                is_above = any(cells(position)[row].startswith(">") for row in signed)
+                option = "" if is_above else tried_option(target, name, source.unit)
+                remedy = f"import the former with {option}, or remove it" if option else "keep one of the columns"
                 raise ValueError(
                     f"column {name[:40]!r} has {cells(position)[rows[0]][:20]!r} where {source.column[:40]!r} has "
-                    f"{numbers[rows[0]][:20]!r}; import the former with "
-                    f"{column_option(target, name + unit)}, or remove it"
+                    f"{numbers[rows[0]][:20]!r}; {remedy}"
                 )
 
 

@@ -10,12 +10,15 @@ from recore.dataset.grammar.contents import (
     NO_CONTENT,
     AssayHeader,
     conversion_factor,
+    has_factor,
     is_anion,
     is_reagent,
     list_targets,
     parse_assay_header,
+    possible_total,
 )
 from recore.dataset.grammar.ids import Cells, is_filler
+from recore.dataset.grammar.numbers import EMPTY
 from recore.dataset.grammar.target_units import element_of, find_target, unit_factor, unit_of
 from recore.dataset.grammar.units import (
     CHARGE_UNITS,
@@ -27,7 +30,7 @@ from recore.dataset.grammar.units import (
     to_ascii,
     unit_of_cell,
 )
-from recore.listing import list_names
+from recore.listing import count, list_names
 
 # Words in comments that state the unit of all assays: "all values in ppm", "units: wt%".
 ALL_ASSAYS = frozenset(
@@ -69,19 +72,31 @@ def chosen_source(target: str, column: str, position: int, stated_unit: str) -> 
     if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
         remedy = "rename it to the formula, such as CaCO3, or to the element"
         raise ValueError(f"{option}: {word[0]!r} means that this is not the concentration of an element; {remedy}")
+    if has_factor(column):
+        raise ValueError(f"{option}: this name contains a factor; convert the values, and remove it from the name")
     formula = _choose_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated_unit, target_unit, option) if stated_unit else contents.unit
     if not stated_unit and (len(contents.units) > 1 or unit == OTHER_UNIT):
-        raise ValueError(
-            f"{option}: this name has no single unit by mass; convert the values, or specify their unit, as in "
-            f"{option}:pct"
-        )
+        remedy = "convert the values to ppm or %, and rename the column"
+        if OTHER_UNIT not in contents.units and (likely := tried_option(target, column, contents.units[0])):
+            remedy = f"convert the values, or specify their unit, as in {likely}"
+        raise ValueError(f"{option}: this name has no single unit by mass; {remedy}")
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
     try:
         return Source(position, column, unit, conversion_factor(target, formula, unit or target_unit), formula)
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None
+
+
+def tried_option(target: str, column: str, unit: str = "") -> str:
+    """Return the option that imports a column from this unit, or from the unit in its name; "" if it is rejected."""
+    try:
+        source = chosen_source(target, column, 0, unit)
+    except ValueError:
+        return ""
+    is_known = bool(source.unit) or not unit_of(target) or column == target
+    return column_option(target, f"{column}:{unit}" if unit else column) if is_known else ""
 
 
 def _parse_unit(stated_unit: str, target_unit: str, option: str) -> str:
@@ -128,6 +143,7 @@ def find_targets(
     """
     options: dict[str, list[Source]] = {}
     compounds: dict[str, list[str]] = {}
+    totals: dict[str, list[Source]] = {}
     has_coordinates = any(COORDINATE.fullmatch(header) for header in headers)
     for position, name in columns.items():
         contents = _parse_header(name, headers)
@@ -135,6 +151,10 @@ def find_targets(
             if named[0] not in chosen_sources:
                 options.setdefault(named[0], []).append(_make_named_source(*named, position, name))
             continue
+        symbols = filter(None, map(possible_total, contents.unknown))
+        for symbol in contents.formulas if contents.unknown in (("T",), ("t",)) else symbols:
+            for target in list_targets(symbol):
+                totals.setdefault(target, []).append(Source(position, name, contents.unit, formula=symbol))
         targets = [] if is_anion(contents.formula) else list_targets(contents.formula)
         is_other = contents.unit == OTHER_UNIT or contents.unit in CHARGE_UNITS
         if is_other or not targets:
@@ -153,8 +173,13 @@ def find_targets(
         options = {target: sources for target, sources in stated.items() if sources}
         compounds = {name: targets for name, targets in compounds.items() if parse_assay_header(name).unit}
     options = {target: _drop_ounces(target, sources) for target, sources in options.items()}
+    for target, sources in options.items():
+        # the element before its compounds, and a compound beside CUT, which may be the total, is a question
+        sources.sort(key=lambda source: source.formula != element_of(target))
+        if sources[0].formula != element_of(target):
+            sources[:0] = totals.get(target, [])
     known = {*options, *chosen_sources}
-    _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)})
+    _ask_which(options, {column: targets for column, targets in compounds.items() if known.isdisjoint(targets)}, cells)
     return {target: sources[0] for target, sources in options.items()}
 
 
@@ -167,8 +192,8 @@ def _make_named_source(target: str, unit: str, position: int, column: str) -> So
     if unit and unit_factor(target, unit) is None:
         raise Ambiguity(
             "content-unit",
-            f"column {column!r} is in {unit}, but {target} is in {unit_of(target) or 'no unit'}; convert it, or "
-            f"specify its unit with {column_option(target, f'{column}:UNIT')}",
+            f"column {column!r} is in {unit}, but {target} is in {unit_of(target) or 'no unit'}; convert it, and "
+            "correct the unit in its name",
         )
     return Source(position, column, unit)
 
@@ -232,7 +257,7 @@ def _drop_ounces(target: str, sources: list[Source]) -> list[Source]:
     return usable
 
 
-def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]]) -> None:
+def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list[str]], cells: Cells) -> None:
     fitting = {target: [source.column for source in sources] for target, sources in options.items() if len(sources) > 1}
     if repeated := [column for columns in fitting.values() for column in columns if columns.count(column) > 1]:
         raise ValueError(f"column {repeated[0]!r} appears more than once")
@@ -240,10 +265,21 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
     lists += [f"{' and '.join(targets)} in {column!r}" for column, targets in compounds.items()]
     if not lists:
         return
-    choices = [(target, columns[0]) for target, columns in fitting.items()]
-    choices += [(targets[0], column) for column, targets in compounds.items()]
-    example = column_option(*choices[0])
-    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; choose one, as in {example}")
+    choices = [(target, column) for target, columns in fitting.items() for column in columns]
+    choices += [(target, column) for column, targets in compounds.items() for target in targets]
+    tried = (tried_option(*choice, unit) for choice in choices for unit in ("", "pct"))
+    example = next(filter(None, tried), "")
+    remedy = f"choose one, as in {example}" if example else "convert the values, and rename the column that is right"
+    fillings = [[_filled_rows(cells(source.position)) for source in sources] for sources in options.values()]
+    if lost := max((len(set.union(*rows) - rows[0]) for rows in fillings), default=0):
+        rows = count(lost, "row has a value", "rows have values")
+        remedy += f"; {rows} only in another column: to keep all values, merge the columns into one, in one unit"
+    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; {remedy}")
+
+
+def _filled_rows(cells: Sequence[str]) -> set[int]:
+    """Return the rows with a value that can be imported, unlike >10000."""
+    return {row for row, cell in enumerate(cells) if cell not in EMPTY and not cell.startswith(">")}
 
 
 def _ask_unit(sources: Mapping[str, Source]) -> None:
@@ -251,8 +287,9 @@ def _ask_unit(sources: Mapping[str, Source]) -> None:
         return
     columns = ", ".join(source.column for source in sources.values())
     target, first = next(iter(sources.items()))
+    example = tried_option(target, first.column, "pct" if element_of(target) else unit_of(target))
+    for_one = f", or for one column {example}" if example else ""
     raise Ambiguity(
         "content-unit",
-        f"these columns state no unit: {columns}; specify --content-unit pct, g/kg, ppm or ppb, or for one column "
-        f"{column_option(target, f'{first.column}:{"pct" if element_of(target) else unit_of(target)}')}",
+        f"these columns state no unit: {columns}; specify --content-unit pct, g/kg, ppm or ppb{for_one}",
     )

@@ -43,6 +43,20 @@ KNOWN_COMPOUNDS = {formula.lower(): formula for formula in (*ANIONS, *COMPOUNDS,
 # In soils, Feo and Mno are the oxalate-extractable contents.
 LOWER_CASE_OXIDES = ("feo", "mno")
 MAX_NAME = 200  # characters of a header that are read
+# CuT, TCu, Ptot; in any case, if separated: CU_T. Some such words mean something else: total carbon, weight, feet.
+OTHER_TOTALS = frozenset("TS TC TN TO WT FT OT IT".split())
+# In capitals, CUT may be copper or a cut grade; these are core recovery, total alkali, organic carbon and the like.
+OTHER_CAPITALS = frozenset("TCR TAS TRE COT TGA ALT LAT BET CAT NET".split())
+# Words for a part of an element's content, in the stated unit.
+PARTIAL_CONTENT = frozenset(
+    "sol soluble acid exch exchangeable extr extractable avail available ox oxalate dithionite dtpa edta olsen mehlich "
+    "cn cyanide leachable".split()
+)
+FACTOR = re.compile(  # units are replaced by |
+    r"[*\u00d7]\s*[\d.]|\d\s*[*\u00d7]|(?<=.)(?<![a-z])x\s*(?:10+|0?\.0*1)(?![\d.])|\b10\s*\^|\b10-\d|/\s*10+\b"
+    r"|\b\d+e[+-]?\d+\b|(?<![\w.])(?:10+|0?\.0*1)[\s(\[]*\|",
+    re.IGNORECASE,
+)
 GROUP_FORMULA = r"[A-Z][A-Za-z0-9]*(?:\([A-Za-z0-9]+\)\d+[A-Za-z0-9]*)+"  # CaMg(CO3)2
 HYDRATE = r"(?:[.*]\s?\d*H2O)?(?![A-Za-z0-9])"
 WORD = re.compile(rf"(?<![A-Za-z0-9])(?:{GROUP_FORMULA}|[A-Z][A-Za-z0-9]*(?=[.*]\s?\d*H2O)){HYDRATE}|[^\W_]+")
@@ -76,7 +90,7 @@ def parse_assay_header(header: str) -> AssayHeader:
     formulas: list[str] = []
     unknown = []
     other_words = re.sub(r"\bGE[_ -](?=[A-Z]{2,4}\d)", " ", other_words)  # prefix of method codes by SGS
-    words = _remove_total_iron_marks(other_words)
+    words = _remove_total_marks(_remove_total_iron_marks(other_words), has_unit=bool(units))
     for word in WORD.findall(words):
         meaning = _meaning(word)
         if meaning is None:
@@ -129,6 +143,41 @@ def _remove_total_iron_marks(header: str) -> str:
     after = r"[\s_.(]*(?:tot(?:al)?|t)(?![A-Za-z0-9])|\*"
     iron = rf"(?<![A-Za-z0-9])(?:T[\s._]?)?(Fe(?:O|2O3|3O4)?)(?:{after})?(?![A-Za-z0-9])"
     return re.sub(iron, r" \1 ", header, flags=re.IGNORECASE)
+
+
+def _remove_total_marks(header: str, has_unit: bool) -> str:
+    """Remove the marks of totals from elements: CuT, TCu, Cu_T, Ptot. A single letter needs a unit, as in K_T (%)."""
+
+    def replace_total(match: re.Match[str]) -> str:
+        name = next(filter(None, match.groups()))
+        symbol, is_word = element_names()[name.lower()], match[0].isalpha()
+        is_other = is_word and (match[0].lower() in element_names() or match[0] in OTHER_TOTALS)
+        is_clear = has_unit or (name == symbol and (len(symbol) > 1 or "tot" in match[0].lower()))
+        return f" {symbol} " if is_clear and not is_other else match[0]
+
+    return _total_pattern().sub(replace_total, header)
+
+
+@cache
+def _total_pattern() -> re.Pattern[str]:
+    symbols = "|".join(sorted({*element_names().values()}, key=len, reverse=True))
+    words = rf"T({symbols})|({symbols})T|((?i:{symbols}))(?i:tot(?:al)?)"
+    separate = rf"[Tt][\s._-]+((?i:{symbols}))|((?i:{symbols}))[\s._(-]+(?i:t|tot|total)\)?"
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{words}|{separate})(?![A-Za-z0-9])")
+
+
+def possible_total(word: str) -> str:
+    """Return the element whose total a word in capitals or lower case may mean, such as CUT or tcu, otherwise ""."""
+    letters = word.upper()
+    stems = [letters[1:]] * letters.startswith("T") + [letters[:-1]] * letters.endswith("T")
+    symbols = [symbol for stem in stems if len(stem) < 3 and (symbol := element_names().get(stem.lower()))]
+    is_other = letters in OTHER_CAPITALS | OTHER_TOTALS - {"TS"} or letters.lower() in element_names()
+    return symbols[0] if symbols and not is_other else ""
+
+
+def has_factor(header: str) -> bool:
+    """Return whether a header mentions a factor for its values, as in `ppb*10`, `Zn x10 ppm` or `Sn (10-9)`."""
+    return FACTOR.search(split_units(to_ascii(header[:MAX_NAME]))[1]) is not None
 
 
 def _meaning(word: str) -> tuple[str, str] | None:

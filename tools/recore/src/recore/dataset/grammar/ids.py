@@ -1,6 +1,7 @@
 """Find the columns of a table that contain sample names, drill holes and depths."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 
 from recore.challenge import challenge
@@ -104,6 +105,8 @@ def _extract_words(name: str) -> str:
 def quote_option(option: str) -> str:
     """Quote an option's value for a shell if needed, as in --column "sample=Sample ID"."""
     name, _, value = option.partition(" ")
+    if re.search(r'["$`\\!]', value):  # these have a meaning between double quotes, too
+        return f"{name} {shlex.quote(value)}"
     return f'{name} "{value}"' if re.search(r"[^\w=:./%+-]", value) else option
 
 

@@ -11,11 +11,12 @@ _CONTENTS = tomllib.loads(files("recore.dataset").joinpath("targets.toml").read_
 DETECTION_LIMITS: dict[str, float] = {name: content["limit"] for name, content in _CONTENTS.items()}
 PLAUSIBLE_RANGES: dict[str, list[float]] = {name: content["plausible"] for name, content in _CONTENTS.items()}
 # The size of each unit in parts per million by mass, in cmol of charge per kg, and in metres.
-CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3}
+CONTENT_UNITS = {"pct": 1e4, "g/kg": 1e3, "ppm": 1.0, "ppb": 1e-3, "fraction": 1e6}
 CHARGE_UNITS = {"cmol/kg": 1.0, "mmol/kg": 0.1}
 DEPTH_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048}
 NAMES = {
     **{"pct": "per cent", "g/kg": "g/kg", "ppm": "ppm (mg/kg)", "ppb": "ppb (ug/kg)"},
+    "fraction": "fractions of 1",
     **{"m": "metres", "cm": "centimetres", "mm": "millimetres", "ft": "feet"},
 }
 SYNONYMS = {
@@ -71,7 +72,10 @@ CONTENT_PATTERNS = (
         rf"(?:{START}(?:wt|weight|mass|masse|gew|ma)[\s._-]*)?(?:%|{START}(?:pct|perc|percent|per cent)(?![a-z0-9]))"
         rf"(?:[\s._-]*(?:{MASS_WORDS})(?![a-z0-9]))?",
     ),
-    (OTHER_UNIT, rf"{START}(?-i:(?!Mg))[munk]?g\s*/\s*[a-z0-9]+"),  # g/l, g/m3, mg/100g
+    (
+        OTHER_UNIT,
+        rf"{START}(?-i:(?!Mg))[munk]?g(?:\s*/\s*[a-z0-9]+|[\s._-]?(?:m-?3|l(?:-1)?)(?![a-z0-9]))",
+    ),  # g/l, gm3, mg/100g
 )
 GLUED_UNITS = {"pct": "pct", "percent": "pct", "ppm": "ppm", "ppb": "ppb", "gpt": "ppm", "opt": OUNCES}  # CuPPM, Au_opt
 DEPTH_PATTERNS = {
