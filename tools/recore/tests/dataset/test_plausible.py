@@ -1,9 +1,12 @@
 """Wrong units cause a warning; real rocks, ores and detection limits do not."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recore_support.import_cases.building import mass_fraction
 
 from recore.dataset.grammar.target_units import VALUES_PER_UNIT
 from recore.dataset.grammar.units import DETECTION_LIMITS, PLAUSIBLE_RANGES
@@ -99,6 +102,46 @@ def test_typical_contents_in_a_wrong_unit_are_suspected(
     assert (
         f"multiply the column by {factor:g}, or import the table with --column {target}=COLUMN:{unit}"
         in suspected.message
+    )
+
+
+# Contents in per cent, as oxides for the rocks. The silica sand and the weak extract of a soil are real, but unusual.
+MAJORS = {
+    "granite": "Al2O3=14 Fe2O3=2 CaO=1.5 MgO=0.5 Na2O=3.5 K2O=5 TiO2=0.3 P2O5=0.1",
+    "limestone": "Al2O3=0.8 Fe2O3=0.5 CaO=53 MgO=1.5 K2O=0.3 P2O5=0.04",
+    "basalt": "Al2O3=15 Fe2O3=12 CaO=10 MgO=7 Na2O=2.5 K2O=0.8 TiO2=2",
+}
+
+
+@pytest.mark.parametrize("rock", MAJORS)
+@pytest.mark.parametrize(
+    ("factor", "stated", "unit"),
+    [(1, "pct", None), (0.01, "pct", "fraction"), (1e-6, "ppm", "fraction"), (10, "pct", "g/kg"), (1e-4, "ppm", "pct")],
+)
+def test_major_elements_are_judged_together(rock: str, factor: float, stated: str, unit: str | None) -> None:
+    contents = dict(entry.split("=") for entry in MAJORS[rock].split())
+    targets = {
+        target: oxide for target in DETECTION_LIMITS for oxide in contents if oxide[: len(target) - 3] == target[:-3]
+    }
+    columns = {
+        target: np.array([0.9, 1, 1.1])
+        * factor
+        * float(contents[oxide])
+        * 1e4
+        * VALUES_PER_UNIT[target[-3:].lower()]
+        * mass_fraction(target[:-3], oxide)
+        for target, oxide in targets.items()
+        if re.fullmatch(rf"{target[:-3]}\d?O\d?", oxide)
+    }
+    suspected = suspected_content_units(columns, dict.fromkeys(columns, stated))
+    joint = [one for one in suspected if ", " in one.column]
+    assert [(one.unit, one.column.count(",") + 1) for one in joint] == [(unit, len(columns))] * bool(unit)
+    assert unit or not suspected
+
+
+def test_extracts_of_soils_are_plausible() -> None:
+    assert not suspected_content_units(
+        {f"{name}PPM": np.array([0.8, 1, 1.3]) * ppm for name, ppm in (("Ca", 300), ("Mg", 60), ("K", 40), ("Na", 50))}
     )
 
 

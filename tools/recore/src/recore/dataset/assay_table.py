@@ -1,31 +1,32 @@
 """Read and check assay tables, which have a row per sample with its drill hole, depths and assays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from recore.challenge import challenge
 from recore.dataset.codes import suspected_codes
-from recore.dataset.column_options import column_option
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.contents import conversion_factor
+from recore.dataset.grammar.elements import mass_share
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
 from recore.dataset.grammar.target_units import MAX_CONTENT, VALUES_PER_UNIT, element_of, unit_factor, unit_of
-from recore.dataset.grammar.units import unit_of_cell
-from recore.dataset.plausibility import SuspectedUnit, suspected_content_units, suspected_depth_unit
-from recore.dataset.target_columns import Source, unit_in_comments
+from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
+from recore.dataset.plausibility import SuspectedUnit, likely_unit, suspected_content_units, suspected_depth_unit
+from recore.dataset.target_columns import Source, tried_option, unit_in_comments
 from recore.dataset.text_table import TextTable, open_table, strip_empty_end
 from recore.listing import count, list_names
 from recore.schema import DEPTHS
 
 MAX_CODES = 5  # columns whose codes have separate remarks
 SHOWN = 3  # errors that a message lists; it counts the others
+NO_DATA = 1e30  # numbers from here on are codes of mapping programs, such as 1.70141e38
 
 Lines = list[tuple[int, list[str]]]
 Cells = list[tuple[int, str]]  # cells in one column, with their line numbers
@@ -159,9 +160,9 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
-            maximum = MAX_CONTENT[unit_of(name)] if element_of(name) else np.inf
+            remedy = cache(partial(_remedy_above_maximum, name, source, cells, marks))
             table.assays[name] = [
-                _assay(name, of_line, line, cell, maximum, marks, errors, limits)
+                _assay(name, of_line, line, cell, remedy, marks, errors, limits)
                 for of_line, (line, cell) in zip(by_line, cells, strict=True)
             ]
     if limits:
@@ -251,12 +252,15 @@ def _assay(
     source: Source | None,
     line: int,
     cell: str,
-    maximum: float,
+    remedy: Callable[[], str],
     marks: Marks,
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid. maximum: 100% in this unit."""
+    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid.
+
+    remedy: returns the remedy for contents above 100%.
+    """
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
@@ -270,20 +274,29 @@ def _assay(
             f"{location} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
             "missing or the number is a code"
         )
-    elif (content := _scale(value, source.factor)) > maximum:
-        option = column_option(name, f"{source.column}:{'ppm' if unit_of(name) == 'pct' else 'ppb'}")
-        remedy = (
-            f"check the unit in {source.units[1]!r}"
-            if source.units
-            else f"{option}, for example, converts it from a different unit"
-        )
-        errors.append(f"{location} is more than 100% of the sample; {remedy}")
+    elif abs(value) >= NO_DATA:
+        errors.append(f"{location} is a code of a program for no data; leave the cell empty")
+    elif (content := _scale(value, source.factor)) > (MAX_CONTENT[unit_of(name)] if element_of(name) else np.inf):
+        errors.append(f"{location} is more than 100% of the sample; {remedy()}")
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
         return content / 2
     else:
         return content
     return np.nan
+
+
+def _remedy_above_maximum(name: str, source: Source | None, cells: Cells, marks: Marks) -> str:
+    """Return the remedy for contents above 100%: the unit in which most of the column's numbers are plausible."""
+    if not source or source.units:
+        return f"check the unit in {source.units[1]!r}" if source and source.units else ""
+    numbers = [marks.parse(cell.lstrip("<>= ")) for _, cell in cells]
+    values = [number for number in numbers if number is not None and 0 < number < NO_DATA]
+    share = mass_share(element_of(name), source.formula or element_of(name))
+    unit = likely_unit(name, values, source.unit or unit_of(name), share)
+    if unit and (option := tried_option(name, source.column, unit)):
+        return f"{option}, for example, converts it from a different unit"
+    return "correct the value, or leave the cell empty if it is a code"
 
 
 def _scale(value: float, factor: float) -> float:
@@ -293,11 +306,22 @@ def _scale(value: float, factor: float) -> float:
 
 def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[SuspectedUnit]:
     suspected = []
-    for content in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
-        source = sources[content.column]
-        remedy = f"if so, {column_option(content.column, f'{source.column}:{content.unit}')} converts them"
-        if not content.unit or source.factor != 1 or source.units:
-            remedy = f"check the unit of the table's column {source.column!r}"
+    assays = {name: values for name, values in table.assays.items() if name in sources}
+    for content in suspected_content_units(assays, {name: sources[name].unit for name in assays}):
+        names = content.column.split(", ")
+        source = sources[names[0]]
+        # the factor applies to the values in the target's unit, and the option to those in the column's unit
+        size = CONTENT_UNITS[source.unit or unit_of(names[0])] * (content.factor or 0)
+        unit = next((unit for unit in CONTENT_UNITS if np.isclose(CONTENT_UNITS[unit], size)), "")
+        is_clear = unit and not source.units and (len(names) > 1 or source.factor == 1)
+        option = is_clear and tried_option(names[0], source.column, unit)
+        remedy = f"check the unit of the table's column {source.column!r}"
+        if option:
+            remedy = (
+                f"if so, {option} converts them"
+                if len(names) == 1
+                else f"if so, {option} converts the first column, and each needs such an option"
+            )
         suspected.append(replace(content, remedy=remedy))
     depths = challenge().depths and suspected_depth_unit(*(table.identity[name] for name in DEPTHS))
     if depths:

@@ -41,7 +41,7 @@ HEADERS = {
         Pb=Pb [mg/kg]|As=As_mg_kg|Ni=Ni mg/kg|Co=Co..ppm.|Ag=Ag.ppm|Ag=Ag (g/t)|Au=Au_gpt|Au=Au_g_t|Au=Au-ICP22 ppm
         Au=Au_FA_AAS_ppm|Au=Au FA (g/t)|Au=Au-AA23 Au ppm|In=IN_PPM|Mg=MG_PPM|Zr=Zr LF200 ppm|Zr=Zr XRF (ppm)|Li=Li_ppm
         Mo=Mo ICP40B PPM|W=W_ppm_4A/MS|P=P_total (mg/kg)|P=P_ppm|Fe=FePPM|V=V (ppm)|U=U_ppm|Th=Th ppm|Rb2O=Rb2O (ppm)
-        Nb2O5=Nb2O5_ppm|Ta2O5=Ta2O5 ppm|U3O8=U3O8_ppm|WO3=WO3 (ppm)
+        Nb2O5=Nb2O5_ppm|Ta2O5=Ta2O5 ppm|U3O8=U3O8_ppm|WO3=WO3 (ppm)|Cu=CuT_ppm|Zn=TZn (ppm)|Mo=Mo_T ppm|Pb=PB_T_PPM
     """),
     1e-3: split_list("""
         Au=Au_ppb|Au=Au (ppb)|Au=Au ug/kg|Au=Au (\u00b5g/kg)|Au=Au (mg/t)|Au=Au GE_FAA30V5 (ppb)|Te=Te_ppb
@@ -70,7 +70,8 @@ IGNORED_HEADERS = split_list("""
     SiO2 (%)|LOI_pct|pH|Hg_ppm|C_pct|TOC (%)|Recovery (%)|Weight (kg)|Moisture (%)|Density (g/cm3)|CEC (cmol/kg)
     CuEq (%)|AuEq_gpt|Cu+Zn (ppm)|K/Al|Zn_err_ppm|Zn Error (ppm)|Zn_sd_ppm|SO4_pct|CO3 (%)|PO4 (mg/kg)|Rock type
     In situ|Total (%)|Lab|No|As received (kg)|pH_CaCl2|pH (CaCl2)|EC (mS/cm)|Clay_pct|Sand (%)|Silt (%)|N (%)|C/N
-    Corg (%)
+    Corg (%)|U235_ppm|206Pb (ppm)|Cr6+ (ppm)|Sr87 (ppm)|Th232_ppm|Mn2+ (mg/kg)|Zn64 (ppm)|As5+ (ppm)|Fe3+ (%)|Hg+2 (ppm)
+    87Sr/86Sr|Cr_VI_ppm|As(V) (ppm)|Au (ppb*10)|sn_gm3|Sn (10-9)|Zn (100 ppm)|TS (%)|TN (%)|TCR (%)|WT (%)
 """)
 UNCERTAIN_HEADERS = split_list("""
     P Olsen (mg/kg)|K exchangeable (mg/kg)|CuCN_ppm|Mg#|log Cu (ppm)|lnZn_ppm|1/Zn (ppm)|Zn ppm LOD|Zn ppm 3 sigma
@@ -93,7 +94,8 @@ UNITLESS = [  # headers of one table, between bars
 ]
 TARGET_TWICE = [
     *("Cu_ppm|Cu_pct", "Cu ICP ppm|Cu XRF ppm", "Au_ppb|Au (g/t)", "Al_ppm|Al2O3 (%)", "FeO (%)|Fe2O3 (%)"),
-    *("Cu_ME-ICP61_ppm|Cu-OG62 Cu %", "CuPPM|Cu (%)"),
+    *("Cu_ME-ICP61_ppm|Cu-OG62 Cu %", "CuPPM|Cu (%)", "CuT (%)|CuO (%)", "TZn (ppm)|ZnO (%)", "MoO3 (%)|Mo_T (ppm)"),
+    *("PbO (%)|Pb_ppm", "CUO_PCT|CUT_PCT", "P2O5 (%)|Ptot (mg/kg)", "SO3 (%)|TS (%)", "CUO_PCT|CU_T"),
 ]
 SAMPLE_NAMES = split_list("""
     SampleID,HoleID,From,To|SAMPLEID,HOLEID,FROM,TO|Sample No,BHID,From (m),To (m)|SampID,holeid,mFrom,mTo
@@ -118,6 +120,11 @@ UPPER_CASE = {
 UPPER_VALUES = {
     **{"CuPPM": [12.5, 230, 3.25], "CoPPM": [5, 6, 7], "FePCT": multiply(mass_fraction("Fe", "Fe2O3"), 10, 11, 12)},
     "NaPPM": multiply(1e4 * mass_fraction("Na", "Na2O"), 1, 2, 3),
+}
+# oxides in per cent of a sample, as Excel stores cells in its per cent format
+FRACTIONS = {
+    f"{oxide} (%)": f"{content}|{1.1 * content:.4f}|{0.9 * content:.4f}"
+    for oxide, content in {"Al2O3": 0.15, "Fe2O3": 0.061, "CaO": 0.048, "MgO": 0.031, "K2O": 0.021}.items()
 }
 WHOLE_TABLE = {
     **{"Sample type": "core|core|chip", "Au (g/t)": "0.02|<0.01|1.5", "Cu (%)": "0.35|1.2|0.08", "S_%": "1|0.5|2.25"},
@@ -251,6 +258,20 @@ HEADER_CASES = [
             ("Al_x:g/kg", "Al_x", "AlPPM", 1e3),
         )
     ),
+    assays(
+        FRACTIONS,
+        **{
+            target: multiply(
+                size * mass_fraction(oxide[:2].strip("2O"), oxide), *map(float, FRACTIONS[f"{oxide} (%)"].split("|"))
+            )
+            for target, oxide, size in (
+                *(("AlPPM", "Al2O3", 1e4), ("FePCT", "Fe2O3", 1), ("CaPPM", "CaO", 1e4), ("MgPPM", "MgO", 1e4)),
+                ("KPPM", "K2O", 1e4),
+            )
+        },
+    ).notes('if so, --column "AlPPM=Al2O3 (%):fraction" converts the first column'),
+    *ask(ERROR, *(cell(code) for code in ("1.70141E+38", "1e30", "-1e32", "2000000"))),
+    *ask(ERROR, unitless("Au (ppb*10)").with_options(columns=("AuPPM=Au (ppb*10)",))),
     *ask(ERROR, unitless("Al2O3 (%)").with_options(columns=("FePCT=Al2O3 (%)",))),
     *ask(ERROR, *(unitless(names) for names in ("CuPMP", "ZnPPM|CuPMM", "CuPPM|cuppm"))),
 ]
