@@ -183,7 +183,7 @@ def test_the_numbers_of_a_file_decide_on_its_decimal_mark(tmp_path: Path, cells:
 def test_a_decimal_mark_that_nothing_decides_is_asked_about(tmp_path: Path, csv_dir: str) -> None:
     path = tmp_path / "marks.csv"
     path.write_text("sample;CuPPM;ZnPPM\n" + csv_dir)
-    with pytest.raises(Ambiguity, match="--decimal point or --decimal comma|use one decimal mark$") as question:
+    with pytest.raises(Ambiguity, match=r"--decimal point or --decimal comma|use one decimal mark$") as question:
         open_table(path)
     assert question.value.id == "decimal"
     cells = list(open_table(path, "point").lines())[-1][1]
