@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import score
+from hypothesis import example, given
+from hypothesis import strategies as st
 from recore_support.validations import TARGETS
+from stagemaker_support.fuzzing import examples
 
+from recore.check.predictions import r2
+from recore.handover.hole_spread import HoleSums, measure_errors
 from recore.validation.baselines import group_targets, pls_path
 from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
 from recore.validation.prediction_errors import errors_table, format_errors, prediction_errors, r2_by_target
@@ -69,6 +74,25 @@ def test_r2_equals_the_official_r2() -> None:
     expected = score.score(actual, predicted)[1]
     expected[0] = 0.0  # constant values whose computed mean differs in the last digit
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
+
+
+@examples(60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), min_size=2, max_size=6))
+@example([(2, 2, True), (2, 2, True)]).via("a constant target that is predicted exactly")
+@example([(2, 2, True), (2, 3, True)]).via("a constant target that is not")
+@example([(2, 2, True), (1, 2, False)]).via("fewer than two rows")
+def test_r2_is_everywhere_that_of_score_py(rows: list[tuple[int, int, bool]]) -> None:
+    actual = np.array([measured if is_known else np.nan for measured, _, is_known in rows])
+    estimate = np.array([float(predicted) for _, predicted, _ in rows])
+    shape = (len(rows), len(TARGETS))
+    frames = (pd.DataFrame(np.broadcast_to(each[:, None], shape), columns=TARGETS) for each in (actual, estimate))
+    expected = score.score(*frames)[1][0]
+    np.testing.assert_allclose(r2_by_target(actual[:, None], estimate[:, None]), [expected], rtol=1e-12)
+    assert r2(estimate, actual) == pytest.approx(np.nan_to_num(expected), rel=1e-12)
+    if not np.isnan(expected):
+        known = ~np.isnan(actual)
+        card, _ = measure_errors(actual[known], estimate[known], HoleSums(np.arange(known.sum())))
+        assert card.value == pytest.approx(expected, rel=1e-9)
 
 
 def test_target_errors_match_known_values() -> None:

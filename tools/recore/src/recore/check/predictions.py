@@ -9,6 +9,7 @@ import numpy as np
 from recore.check.job_results import ServedResponse
 from recore.listing import count
 from recore.text import plain
+from recore.validation import r2_by_target
 from stagemaker import parse_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -111,11 +112,8 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
 
 
 def r2(predicted: Floats, measured: Floats) -> float:
-    """Return R2, computed from the rows with both values, or 0 if all measured values are equal."""
-    mask = np.isfinite(predicted) & np.isfinite(measured)
-    actual, estimate = measured[mask], predicted[mask]
-    total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
-    return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
+    """Return R2, computed from the rows with both values, or 0 if there are fewer than two."""
+    return float(np.nan_to_num(r2_by_target(measured[:, None], predicted[:, None]))[0])
 
 
 def first_line(message: str) -> str:

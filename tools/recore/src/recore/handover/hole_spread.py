@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.spectral_data import Floats
+from recore.validation import r2_of_sums
 
 DRAWS = 2000
 INTERVAL = 90  # per cent
@@ -85,12 +86,13 @@ class HoleSums:
 
 def measure_errors(measured: Floats, predicted: Floats, sums: HoleSums) -> tuple[Estimate, Estimate]:
     """Estimate R2 and RMSE of a target. measured, predicted: (rows,) without NaN. sums: HoleSums of the same rows."""
-    centred = measured - measured.mean()  # centred, so that the sum of squares loses no digits
+    # centred, so that sums of squares lose no digits; unlike the mean, the median of equal values is exact
+    centred = measured - np.median(measured)
     error, rows = (predicted - measured) ** 2, np.ones(len(measured))
     totals = sums.resample({"error": error, "first": centred, "second": centred**2, "rows": rows})
 
     def r_squared(error: Any, first: Any, second: Any, rows: Any) -> Any:
-        return 1 - error / (second - first**2 / rows)
+        return r2_of_sums(error, second - first**2 / rows)
 
     def rmse(error: Any, rows: Any, **_: Any) -> Any:
         return np.sqrt(error / rows)

@@ -8,6 +8,8 @@ from recore.validation.prediction_errors import (
     errors_table,
     format_errors,
     paired_values,
+    r2_by_target,
+    r2_of_sums,
     unit_of,
 )
 from recore.validation.result import ValidationResult, ValidationSettings

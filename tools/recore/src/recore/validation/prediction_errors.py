@@ -60,14 +60,20 @@ def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def r_squared(actual: Floats, estimate: Floats) -> float:
-    """Return R2 of pairs without NaN, or NaN if there are fewer than two pairs.
+    """Return R2 of pairs without NaN, or NaN if there are fewer than two pairs."""
+    if len(actual) < 2:
+        return math.nan
+    deviations = actual - actual.mean() if np.ptp(actual) > 0 else np.zeros(1)  # the mean of equal values is inexact
+    return float(r2_of_sums(((actual - estimate) ** 2).sum(), (deviations**2).sum()))
+
+
+def r2_of_sums(errors: Any, deviations: Any) -> Any:
+    """Return R2 from the sums of squared errors and of squared deviations from the mean, which can be arrays.
 
     As in score.py, R2 of a constant target is 0, or 1 if it is predicted exactly.
     """
-    if len(actual) < 2:
-        return math.nan
-    residual, total = ((actual - estimate) ** 2).sum(), ((actual - actual.mean()) ** 2).sum()
-    return float(1 - residual / total if np.ptp(actual) > 0 else residual == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(deviations > 0, 1 - errors / deviations, errors == 0)
 
 
 def r2_by_target(measured: Floats, predicted: Floats) -> Floats:

@@ -41,6 +41,8 @@ def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
         scores = [r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
         best_target = int(np.argmax(scores))
         missed += scores[column] < 0
-        if scores[column] < 0 and scores[best_target] > FITS:
+        best = measured[:, best_target]
+        # any constant predictions can equal a constant target
+        if scores[column] < 0 and scores[best_target] > FITS and np.nanmin(best) < np.nanmax(best):
             swapped.append((column, best_target))
     return swapped if len(swapped) >= missed / 2 else []
