@@ -49,6 +49,13 @@ def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) 
     [
         ("", "empty"),
         (f"{HEADER}\n", "no sample"),
+        ("Element,S1,S2\nSiteID,D,D\nFrom (m),0,1\nCu (ppm),5,6\n", "the table is transposed: its first column, 'Elem"),
+        (f"{HEADER},CuPPM\na,D,0,1,2\n\n{HEADER},Zn_ppm\na,D,0,1,2\n", "line 4 is a second header"),
+        (f'"{HEADER}"\n"a,D,0,1"\n', "each line, such as line 2, is one quoted cell; remove the outer quotation marks"),
+        (f"{HEADER}\na,D,0,1\nb,,1,2\n", "line 3, SiteID: the cell is empty; if spreadsheet cells are merged"),
+        (f"{HEADER}\na,D,0,1\na DUP,D,0,1\nOREAS_504b,,,\n", "remove 'a DUP' on line 3, 'OREAS_504b' on line 4"),
+        (f"{HEADER}\na,D,0,1\n\0\0\0", "line 3 contains NUL bytes, as at the end of a file whose copy was interrupted"),
+        (f"{HEADER}\na,\u94bb,0,1\n".encode("gbk"), "the name '\u00d7\u00ea' is garbled, because the encoding of the"),
         ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "column 'sample' is missing"),
         ("sample,SiteID,DepthTo\na,D,1\n", "column 'DepthFrom' is missing"),
         (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "column 'CuPPM' appears more than once"),

@@ -66,6 +66,17 @@ def test_a_share_chooses_holes_by_the_seed_regardless_of_row_order(sample: Path,
     assert not holes["public"] & holes["private"]
 
 
+@pytest.mark.parametrize(("holes", "private"), [("A,1", ["A,1"]), ('"A,1", A', ["A", "A,1"]), ("a1,A", ["A", "a1"])])
+def test_a_hole_with_a_comma_can_be_named_and_similar_names_are_noted(
+    holes: str, private: list[str], table: Path, tmp_path: Path
+) -> None:
+    rows = [f'{row},"{hole}",1,2,3,4,5\n' for row, hole in enumerate(("A,1", "A", "a1", "A-1"))]
+    table.write_text(HEADER + "".join(rows))
+    result = recore("split", table, "--holes", holes, "--out", tmp_path / "out", "--json")
+    assert sorted(json.loads(result.stdout)["rows_by_hole"]["private"]) == private
+    assert "SiteID: 'A-1' and 'a1' count as different drill holes" in result.stderr
+
+
 def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> None:
     arguments = ("split", table, "--holes", "A", "--out", tmp_path / "out")
     assert recore(*arguments).returncode == 0
@@ -84,6 +95,8 @@ def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> No
         (None, "10%", "--holes 10% would make none of the 3 drill holes private"),
         (None, "0.99", "none of the 3 drill holes public"),
         (None, "A,B,C", "none of the 3 drill holes public"),
+        (HEADER + '1,"A,1",1,1,1,1,1\n', "A,1,B", "is no drill hole '1', 'A', 'B'; the drill holes are A,1; write a"),
+        (HEADER + '1,"A,1",1,1,1,1,1\n', "B", "; quote a name with a comma: '\"A,1\"'"),
         (None, ",", "none of the 3 drill holes private"),
         (None, "30", "there is no drill hole '30'; the drill holes are A, B, C; write a fraction as 30% or 0.3"),
         ("", "A", "this file is empty"),
@@ -100,7 +113,7 @@ def test_nothing_is_overwritten_without_force(table: Path, tmp_path: Path) -> No
         (gzip.compress((HEADER + ROWS[0]).encode() * 99)[:60].decode("latin-1"), "A", "the gzip file is truncated"),
         ('"' + "x" * (17 << 20), "A", "the first line is not a valid header"),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_a_table_that_cannot_be_split_gets_one_line(
     content: str | None, holes: str, reason: str, table: Path, tmp_path: Path

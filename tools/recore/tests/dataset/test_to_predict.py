@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recore.cli.spectra_files import show_remarks
-from recore.dataset import ImportResult, SampleOptions, write_samples
+from recore.dataset import ImportOptions, ImportResult, SampleOptions, import_files, write_samples
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem
 from recore.production.batch_predictions import check_new_table
@@ -71,6 +71,20 @@ def test_a_data_file_in_the_schema_keeps_its_digits(table: pd.DataFrame, tmp_pat
     table["CuPPM"] = 7
     _, output = read(table.rename_axis(""), tmp_path)
     pd.testing.assert_frame_equal(output[CHANNELS].astype(float), table[CHANNELS].astype(float), check_names=False)
+
+
+@pytest.mark.parametrize("ids", [[], ["DepthTo", "SiteID", "DepthFrom"]])
+def test_transmittance_is_rejected_as_by_the_import(table: pd.DataFrame, tmp_path: Path, ids: list[str]) -> None:
+    wavenumbers = np.array(CHANNELS, dtype=float)
+    table[:] = 0.9 - 0.5 * np.exp(-(((wavenumbers - 1100) / 300) ** 2)) + 0.01 * np.arange(4)[:, None]
+    for name in ids:
+        table.insert(0, name, [1, 2, 3, 4])
+    table.to_csv(tmp_path / "table.csv")
+    files, out = (tmp_path / "table.csv",), tmp_path / "out.csv.gz"
+    for result in (write_samples(SampleOptions(files), COLUMNS, out), import_files(ImportOptions(files, out))):
+        assert [problem.question for problem in result.problems] == ["quantity"]
+        assert not out.exists()
+    assert read(table, tmp_path, convert="fraction")[0].rows == 4
 
 
 def test_several_spectra_of_a_sample_are_a_question(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -97,16 +97,21 @@ def test_replicates_of_a_sample_have_different_names(tab: Tab, files: dict[str, 
     assert tab.page.text_content("#sample-title") == "Sample DD1, replicate 2"
 
 
-def test_files_that_arrive_later_change_neither_the_focus_nor_the_sample(tab: Tab, files: dict[str, bytes]) -> None:
+def test_the_newest_sample_is_on_top_and_chosen_and_the_focus_stays(tab: Tab, files: dict[str, bytes]) -> None:
     tab.add_files({"DD7.0": files["DD001_53.0"], "DD8.0": files["DD002_53.0"]})
     tab.page.click("text=DD8")
     tab.page.locator("#samples-table button", has_text="DD8").focus()
     tab.page.locator("#samples-table button", has_text="DD8").evaluate("button => { button.old = true; }")
-    tab.add_files({"DD9.0": files["DD001_53.0"]})
-    assert len(tab.rows()) == 3
+    tab.drop({"DD9.0": files["DD001_53.0"], "DD6.0": files["DD002_53.0"]})
+    assert [row[0] for row in tab.rows()] == ["DD9", "DD6", "DD7", "DD8"]
     focused = "() => [document.activeElement.textContent, document.activeElement.old]"
     assert tab.page.evaluate(focused) == ["DD8", None]
-    assert tab.page.text_content("#sample-title") == "Sample DD8"
+    assert tab.page.text_content("#sample-title") == "Sample DD9"
+    assert tab.page.locator("#samples-table [aria-current=true]").all_text_contents() == ["DD9"]
+    tab.page.click("text=DD8")
+    tab.page.reload()
+    tab.page.wait_for_selector("html[data-ready]")
+    assert tab.page.text_content("#sample-title") == "Sample DD9"
 
 
 def test_live_regions_exist_before_they_are_announced(tab: Tab, files: dict[str, bytes]) -> None:

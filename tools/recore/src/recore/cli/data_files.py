@@ -92,6 +92,8 @@ def split(file: Path, holes: str, out: Path, seed: int, force: bool, as_json: bo
     with show_work("split") as advance:
         advance("reading and writing rows", 0, 1)
         done = split_table(file, holes, out, seed, force)
+    if done.note:
+        show_line(f"note: {file}: {done.note}")
     public, private, actual = done.paths
     if as_json:
         splits = {"public": done.public, "private": done.private}

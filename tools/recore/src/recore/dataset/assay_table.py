@@ -1,6 +1,6 @@
 """Read and check assay tables, which have a row per sample with its drill hole, depths and assays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -18,13 +18,16 @@ from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
 from recore.dataset.grammar.target_units import MAX_CONTENT, VALUES_PER_UNIT, element_of, unit_factor, unit_of
 from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
+from recore.dataset.holes import is_control_sample, note_shared_names
 from recore.dataset.plausibility import SuspectedUnit, likely_unit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, tried_option, unit_in_comments
+from recore.dataset.text_lines import check_names
 from recore.dataset.text_table import TextTable, open_table, strip_empty_end
 from recore.listing import count, list_names
 from recore.schema import DEPTHS
 
 MAX_CODES = 5  # columns whose codes have separate remarks
+MAX_LISTED = 10  # standards, blanks and duplicates
 SHOWN = 3  # errors that a message lists; it counts the others
 NO_DATA = 1e30  # numbers from here on are codes of mapping programs, such as 1.70141e38
 
@@ -85,7 +88,11 @@ def read_assays(
         remarks = [f"{path}: {remark}" for remark in (*text_table.remarks, *remarks)]
         table = AssayTable(path, sources["sample"].column, remarks=remarks)
         if not errors:
+            errors += _control_samples(sources, rows)
+        if not errors:
             _fill(table, sources, rows, text_table.marks, errors)
+        if not errors:
+            table.remarks += [f"{path}: {note}" for note in _notes_on_names(table, text_table, header, sources, rows)]
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except Ambiguity:
@@ -143,7 +150,12 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     cells_of = {name: _cells(source, rows, errors) for name, source in sources.items()}
     table.samples = _names(cells_of["sample"], "sample", errors)
     table.index = _names(cells_of["index"], "index", errors) if "index" in sources else table.samples
-    errors += [f"line {line}, {group}: {_invalid_name(cell)}" for line, cell in cells_of[group] if cell in EMPTY]
+    above = ""
+    for line, cell in cells_of[group]:
+        if cell in EMPTY:
+            hint = "; if spreadsheet cells are merged, unmerge them and fill each" if above and not errors else ""
+            errors.append(f"line {line}, {group}: {_invalid_name(cell)}{hint}")
+        above = cell
     for name in challenge().sample_ids:
         if name in challenge().depths:
             table.identity[name] = _depths(cells_of[name], name, sources[name].factor, marks, errors)
@@ -183,6 +195,30 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     if len(codes) > MAX_CODES:
         columns = list_names([code.column for code in codes[MAX_CODES:]], SHOWN)
         table.remarks.append(f"{table.path}: numbers in {columns} may also be codes")
+
+
+def _control_samples(sources: Mapping[str, Source], rows: Lines) -> list[str]:
+    """Return an error that lists standards, blanks and duplicates if one of them has no drill hole."""
+    sample, group = sources["sample"].position, sources[challenge().group].position
+    named = [(line, cells) for line, cells in rows if is_control_sample(cells[sample])]
+    if all(cells[group] for _, cells in named):
+        return []
+    listed = list_names([f"{cells[sample][:40]!r} on line {line}" for line, cells in named], MAX_LISTED)
+    return [f"standards, blanks and duplicates are not samples of a {challenge().group_name}; remove {listed}"]
+
+
+def _notes_on_names(
+    table: AssayTable, text_table: TextTable, header: Mapping[int, str], sources: Mapping[str, Source], rows: Lines
+) -> Iterator[str]:
+    """Yield notes on names that may be wrong. Raises ValueError if one is garbled."""
+    strings = (table.identity[name] for name in challenge().sample_ids if name not in challenge().depths)
+    names = [*table.samples, *table.index, *(str(cell) for cells in strings for cell in cells)]
+    if note := check_names(names, text_table.encoding):
+        yield note
+    used = {source.position for source in sources.values()}
+    others = {name: [cells[position] for _, cells in rows] for position, name in header.items() if position not in used}
+    depths = [table.identity[name] for name in challenge().depths]
+    yield from note_shared_names([*map(str, table.identity[challenge().group])], [*zip(*depths, strict=True)], others)
 
 
 def _cells(source: Source, rows: Lines, errors: list[str]) -> Cells:

@@ -43,7 +43,7 @@ def find_columns(
     sources = {name: _make_source(name, column, header) for name, column in columns.items()}
     named = {name: source for name, source in sources.items() if name in challenge().targets}
     sources |= _find_ids(_get_unused(header, sources), sources.keys(), cells, with_spectra)
-    _check_missing(list(_get_unused(header, sources).values()), sources.keys())
+    _check_missing(list(_get_unused(header, sources).values()), sources.keys(), header.get(0, ""), cells(0))
     _set_depth_units(sources, depth_unit, _get_unused(header, sources), cells)
     # a user who specifies a target, or all IDs, has chosen the columns; other options only resolve a question
     asks = not named and not {"sample", *challenge().ids} <= columns.keys()
@@ -156,15 +156,28 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
             raise ValueError(f"column {name[:40]!r} is not in the schema; {remedy}")
 
 
-def _check_missing(unused: Sequence[str], known: Collection[str]) -> None:
+def _check_missing(unused: Sequence[str], known: Collection[str], first: str, first_cells: Sequence[str]) -> None:
+    """Raise ValueError if a column is missing. first, first_cells: the name and the cells of the first column."""
     for missing in required_columns():
         if missing not in known:
+            names = [cell for cell in first_cells if _is_column_name(cell)]
+            if len(names) > 1 and len(names) * 2 >= len(first_cells):
+                raise ValueError(
+                    f"the table is transposed: its first column, {first[:40]!r}, contains the names of columns, such "
+                    f"as {names[0][:40]!r}; transpose it to one line for each sample"
+                )
             similar = next((name for name in unused if likely_name(name) == missing), None)
             remedy = f"specify its column with --column {missing}=COLUMN"
             if similar:
                 remedy = f"did you mean {similar!r}? {column_option(missing, similar)} imports it"
             required = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
             raise ValueError(f"column {missing!r} is missing; {required} are required; {remedy}")
+
+
+def _is_column_name(cell: str) -> bool:
+    contents = parse_assay_header(cell)
+    is_id = any(find_id_columns(name, {0: cell}) for name in challenge().ids)
+    return is_id or cell in challenge().targets or bool(contents.formula and contents.unit)
 
 
 def _remarks(sources: Mapping[str, Source], chosen: Collection[str], ignored: Sequence[str], asks: bool) -> list[str]:

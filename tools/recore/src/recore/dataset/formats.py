@@ -11,6 +11,9 @@ TEXT_FORMATS = {
     "the text format of PerkinElmer": r"\APE +(IR|UV|FL)\b|^#(HDR|GR|DATA)\s*$",
     "the text format of Shimadzu": r"^\[(Header|Data|Spectrum|File Information)\]",
     "the text format of SVC field spectrometers": r"\A/\*\*\* Spectra Vista",
+    "text with the axis in its header (FIRSTX, LASTX, NPOINTS)": (
+        r"\A(?![\s\S]*^XYDATA\b)[\s\S]*^(FIRSTX|LASTX|NPOINTS|DELTAX)\b"
+    ),
     "the text format of JASCO": r"^(XYDATA|NPOINTS|DELTAX|XUNITS|YUNITS)\b",
     "ENVI": r"\AENVI\b",
 }

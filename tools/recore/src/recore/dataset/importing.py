@@ -17,6 +17,7 @@ from recore.dataset.column_options import parse_columns
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, content_unit_in
 from recore.dataset.grids import Grid
+from recore.dataset.holes import is_control_sample
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import REFLECTANCE_HINT, Numbers, Problem, Spectrum, find_reflectance
@@ -318,6 +319,8 @@ def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], resu
         similar = similar_names(missing, unlisted)
         names = [f"{name} (is it {similar[name]!r}?)" if name in similar else name for name in missing]
         remedy = "; --keep-going imports the others" if rows else ""
+        if control := list(filter(is_control_sample, missing)):
+            remedy += f"; remove the rows of standards, blanks and duplicates, such as {control[0]!r}"
         reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{remedy}"
         result.problems.append(Problem(str(table.path), reason))
     renamed = [replace(row, index=table.index[table.rows[row.sample]] + row.index[len(row.sample) :]) for row in rows]

@@ -19,22 +19,28 @@ import numpy as np
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
 from recore.dataset.sample_files import SAMPLE_FILES
+from recore.dataset.similar_names import note_similar_holes
 from recore.dataset.writing import check_not_existing, write_gzipped
 from recore.listing import count, list_names
 from recore.schema import is_wavenumber
 from recore.text import plain
 
 MAX_LISTED = 5  # names in a message
+LISTED_NAME = re.compile(r'\s*"([^"]*)"\s*(?=,|$)|([^,]+)')
 SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 
 @dataclass(frozen=True)
 class Split:
-    """A finished split. paths: the public, private and actual files. public, private: the number of rows by hole."""
+    """A finished split. paths: the public, private and actual files. public, private: the number of rows by hole.
+
+    note: a note on holes with similar names, or "".
+    """
 
     paths: tuple[Path, Path, Path]
     public: dict[str, int]
     private: dict[str, int]
+    note: str
 
 
 def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: bool = False) -> Split:
@@ -66,7 +72,7 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
                 private_rows(compress(cells, inputs))
                 actual_rows(compress(cells, assays))
     sides = ({name: rows[name] for name in rows if (name in private) == side} for side in (False, True))
-    return Split(paths, *sides)
+    return Split(paths, *sides, note=note_similar_holes(rows))
 
 
 def _check_columns(header: list[str], path: Path) -> None:
@@ -122,11 +128,14 @@ def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[st
         number = round(len(names) * (float(share["percent"]) / 100 if share["percent"] else float(share["share"])))
         chosen_holes = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
     else:
-        chosen_holes = {name.strip() for name in holes.split(",")} - {""}
+        # a name can contain a comma: alone, or in quotation marks
+        listed = [holes] if holes in names else map("".join, LISTED_NAME.findall(holes))
+        chosen_holes = {name.strip() for name in listed} - {""}
         if unknown := sorted(chosen_holes - set(names)):
+            quoted = next((f"; quote a name with a comma: '\"{each}\"'" for each in names if "," in each), "")
             raise ValueError(
                 f"{path}: there is no {name} {_quote_names(unknown)}; the {name}s are {list_names(names, MAX_LISTED)}; "
-                "write a fraction as 30% or 0.3"
+                f"write a fraction as 30% or 0.3{quoted}"
             )
     if not 0 < len(chosen_holes) < len(names):
         side = "public" if chosen_holes else "private"

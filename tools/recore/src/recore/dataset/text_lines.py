@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,10 +22,19 @@ MAX_BREAKS = 100  # line breaks in a quoted cell
 OPEN_CELL = re.compile(r'(?:^|[\t;|,])"')
 DITTO_MARK = re.compile(r'(?:^|[\t;|,])"\s*(?=[\t;|,]|$)')  # a quotation mark alone in a cell
 MAX_SKIPPED = 100_000  # lines that are empty or comments
+END_MARK = "\x1a"  # of files in DOS
+NULS = "contains NUL bytes, as at the end of a file whose copy was interrupted; copy or export the file again"
+WESTERN = "cp1252"  # Windows-1252, the superset of Latin-1 that programs in Western Europe and America write
+# In Western names, accented letters are single or next to other letters. In text that was decoded wrongly, they are
+# signs, longer runs of letters, or capitals within a word.
+GARBLED = re.compile(
+    r"[^\x00-\x7f]{3}|(?<![A-Za-z])[^\x00-\x7f]{2}(?![A-Za-z])"
+    r"|[^\w\s\x00-\x7f\xb0\xb4\u2018\u2019\u2013\u2014]|[\xb9\xb3\u0192\u02c6]|(?<=[a-z])[\xc0-\xde\u0152\u0160\u0178\u017d]"
+)
 
 
 def check_text(path: Path, reason: str) -> str:
-    """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or Latin-1, which decodes any bytes.
+    """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or WESTERN.
 
     reason: the message for an unknown format. Raises ValueError, or Ambiguity if a known format is not supported.
     """
@@ -33,14 +42,18 @@ def check_text(path: Path, reason: str) -> str:
         head = file.read(HEAD_BYTES)
         if kind := detect_foreign(head):
             raise ValueError(kind)
-        if not is_utf_16(head) and len(head.translate(None, CONTROL)) < len(head):
+        content = head.rstrip(f"\0{END_MARK}\r\n".encode())
+        if not is_utf_16(head) and len(content.translate(None, CONTROL)) < len(content):
             if name := detect_format(head):
                 raise Ambiguity("format", f"this is {name}, which is not supported; {EXPORT}")
             raise ValueError(reason)
         encoding = "utf-16" if is_utf_16(head) else "utf-8-sig"
-        decoder, size, is_utf_8 = codecs.getincrementaldecoder("utf-8")(), 0, True
+        decoder, size, is_utf_8, line = codecs.getincrementaldecoder("utf-8")(), 0, True, 1
         while head:
-            size += len(head)
+            if encoding != "utf-16" and b"\0" in head:
+                line += head.partition(b"\0")[0].count(b"\n")
+                raise ValueError(f"line {line} {NULS}")
+            size, line = size + len(head), line + head.count(b"\n")
             if size > MAX_FILE:
                 raise ValueError(f"the text is larger than {MAX_FILE >> 20} MB, the maximum")
             if is_utf_8:
@@ -50,7 +63,24 @@ def check_text(path: Path, reason: str) -> str:
                     is_utf_8 = False
             head = file.read(1 << 20)
         is_utf_8 = is_utf_8 and not decoder.getstate()[0]
-    return encoding if encoding == "utf-16" or is_utf_8 else "latin-1"
+    return encoding if encoding == "utf-16" or is_utf_8 else WESTERN
+
+
+def check_names(names: Iterable[str], encoding: str) -> str:
+    """Return a note on names with letters that are not ASCII if their encoding is WESTERN, which is a guess, or "".
+
+    Raises ValueError if a name is garbled, because the file has another encoding.
+    """
+    accented = [name for name in names if not name.isascii()] if encoding == WESTERN else []
+    for name in accented:
+        if GARBLED.search(name):
+            raise ValueError(
+                f"the name {name[:40]!r} is garbled, because the encoding of the file is neither UTF-8 nor "
+                "Windows-1252; save it as UTF-8"
+            )
+    if not accented:
+        return ""
+    return f"names such as {accented[0][:40]!r} were read as Windows-1252; if they are wrong, save the file as UTF-8"
 
 
 @contextmanager
@@ -72,13 +102,14 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     Raises ValueError if a line is too long, or if too many lines are empty.
     """
     skipped = 0
-    with _open_unpacked(path) as content, io.TextIOWrapper(content, encoding, newline="") as file:
+    errors = "replace" if encoding == WESTERN else "strict"
+    with _open_unpacked(path) as content, io.TextIOWrapper(content, encoding, errors, newline="") as file:
         try:
             lines = enumerate(iter(lambda: file.readline(MAX_LINE), ""), start=1)
             for number, line in lines:
                 if len(line) == MAX_LINE:
                     raise ValueError(f"line {number} is longer than {MAX_LINE} characters")
-                line = normalise_text(line)
+                line = normalise_text(line.rstrip(f"{END_MARK}\r\n"))
                 if line.strip():
                     yield number, _join_cell(line, lines)
                     continue

@@ -5,6 +5,7 @@ Lines above the header (a title, comments after #) are the preamble; if they con
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ HEAD = 200  # lines that determine the layout of a table
 MARK_LINES = 10_000  # lines that determine the decimal mark, unless it stays ambiguous
 SEPARATOR = "sep="  # a first line only for Excel
 SHOWN = 60  # characters of a title
+QUOTED_LINE = re.compile(r'"((?:[^"]|"")*)"[\t;|,\s]*')
+SECOND_HEADER = "is a second header, as if the file contained two tables; join them into one"
 
 Lines = Iterator[tuple[int, list[str]]]
 
@@ -63,6 +66,7 @@ class TextTable:
         Raises ValueError if a line cannot be read or repeats the header, or if too many lines are empty.
         """
         names: set[str] | None = None
+        first_name: str | None = None
         empty = 0
         for number, line in numbered_lines(self.path, self.encoding):
             if number < self.first:
@@ -77,8 +81,11 @@ class TextTable:
                 continue
             if names is None:
                 names, cells = _names_to_repeat(cells), self._full_header(cells)
+                first_name = cells[0].casefold() or None
             elif _repeats(names, cells):
                 raise ValueError(f"line {number} {REPEATED_HEADER}")
+            elif names and cells[0].casefold() == first_name and not any(map(possible_marks, filter(None, cells))):
+                raise ValueError(f"line {number} {SECOND_HEADER}")
             yield number, strip_empty_end(cells, self.width)
 
     def _full_header(self, names: list[str]) -> list[str]:
@@ -106,6 +113,9 @@ def open_table(
         head = head[1:]
     if not head:
         raise ValueError("the file is empty")
+    quoted = [QUOTED_LINE.fullmatch(line) for _, line in head[1:]]
+    if quoted and all(cell and set(cell[1]).intersection(DELIMITERS) for cell in quoted):
+        raise ValueError(f"each line, such as line {head[1][0]}, is one quoted cell; remove the outer quotation marks")
     reject_format("\n".join(line.rstrip() for _, line in head))
     table = _find_layout(path, encoding, head)
     reject_factor(table.preamble)

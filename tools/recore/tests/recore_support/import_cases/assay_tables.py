@@ -519,9 +519,32 @@ def one_file(name: str, sample: str) -> Case:
     return assays({"CuPPM": "7"}, ids=ids, id_values=id_values, spectra=spectra, CuPPM=[7])
 
 
-def holes(names: str) -> Case:
+def holes(names: str, form: TextFormat = US, **columns: str) -> Case:
     id_values = {**ID_VALUES, "SiteID": [*names.split("|")]}
-    return assays({"CuPPM": "1|2|3"}, ids={**IDS, "SiteID": names}, id_values=id_values, CuPPM=[1, 2, 3])
+    ids = {**IDS, "SiteID": names}
+    return assays({"CuPPM": "1|2|3", **columns}, form, ids=ids, id_values=id_values, CuPPM=[1, 2, 3])
+
+
+def changed(old: bytes, new: bytes, **values: list[float | str | None]) -> Case:
+    """Return an assay table with a part of its content replaced. values: the expected values that differ."""
+    case = holes("H1|H1|H2")
+    assert old in case.files["assays.csv"]
+    right = replace(case.right, assays={**case.right.assays, **values})
+    return replace(case, files={**case.files, "assays.csv": case.files["assays.csv"].replace(old, new)}, values=right)
+
+
+TABLE = holes("H1|H1|H2").files["assays.csv"]
+TRANSPOSED = "\n".join(map(",".join, zip(*(line.split(",") for line in TABLE.decode().split()), strict=True))).encode()
+GARBLED = split_entries(r"""
+    gbk=\u94bb\u5b54|gbk=\u5b54|big5=\u947d\u5b54|shift_jis=\u30dc\u30fc\u30ea\u30f3\u30b0|euc_kr=\uc2dc\ucd94\uacf5
+    euc_kr=\uacf5|cp1251=\u0421\u043a\u0432-|koi8-r=\u0421\u043a\u0432|cp1250=D\u0105b \u0142|mac_roman=\u00e0|mac_roman=Gr\u00e4ben
+    cp850=M\u00fc|cp1253=\u0393\u03b5\u03ce
+""")
+
+
+def encoded(encoding: str, escaped: str) -> Case:
+    name = escaped.encode().decode("unicode-escape")
+    return holes(f"{name} 1|{name} 1|{name} 2", TextFormat(encoding=encoding))
 
 
 def replicates(names: str, samples: str = "S-000|S-001", option: str = "mean") -> Case:
@@ -597,6 +620,23 @@ JOINS = [
     holes("DH-01|H2|DH1").notes("'DH-01' and 'DH1' count as different drill holes"),
     holes("DH/1|H2|DH\u20111").notes("count as different drill holes"),
     holes("12-3|123|1-23"),
+    # one name of two holes
+    holes("1|1|2", Project="North|South|South").notes("'1' occurs with several values of 'Project' (North, South)"),
+    changed(b",1,2,2", b",0,2,2", DepthFrom=[0, 0, 5]).notes("samples of 'H1' overlap in depth"),
+    # encodings: read with a note, or rejected
+    encoded("cp1252", r"Gr\xe4ben \u2013 S\xfc\xdf").notes("were read as Windows-1252"),
+    *ask(NO_ID, *(encoded(*entry) for entry in GARBLED)),
+    *ask(NO_ID, *(table(form=TextFormat(encoding=name), index="\u5b541|\u5b542|\u5b543") for name in ("gbk", "big5"))),
+    # ends and layouts of files
+    *(changed(b",6,3\n", end) for end in (b",6,3\n\x1a", b",6,3\x1a", b",6,3\r\n\x1a\r\n")),
+    *ask(
+        NO_ID,
+        *(changed(TABLE, TABLE + end) for end in (bytes(600), b"\n" * 70_000 + bytes(9), b"BLK,,,,2\n")),
+        *(changed(TABLE, TABLE + mark + TABLE.replace(b"Cu", b"Zn")) for mark in (b"", b"\n", b"\x1a\n")),
+        *(changed(TABLE, TRANSPOSED.replace(b"sample", name)) for name in (b"sample", b"Element", b"")),
+        changed(TABLE, re.sub(rb"(.+)", rb'"\1"', TABLE)),
+        changed(b"R2,H1", b"R2,"),
+    ),
     # composed and decomposed accents, in file names and tables
     one_file("E\u0301chantillon A", "\u00c9chantillon A"),
     one_file("\u00c9chantillon A", "E\u0301chantillon A"),

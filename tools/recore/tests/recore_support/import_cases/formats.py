@@ -122,6 +122,11 @@ def rewrite_numbers(case: Case, write: Callable[[str], str]) -> Case:
     return replace(case, files={name: content.encode()})
 
 
+def pairs_per_line(number: int, mark: str) -> Case:
+    pairs = [f"{x:.0f}{mark}{y:.5f}" for x, y in zip(MIR_WHOLE.positions[:36], Y, strict=False)]
+    return other("\n".join(map(mark.join, zip(*[iter(pairs)] * number, strict=True))))
+
+
 def repeat(case: Case, mark: str = "") -> Case:
     ((file, content),) = case.files.items()
     return replace(case, files={file: content + mark.encode() + content.replace(b"R", b"T")})
@@ -364,6 +369,8 @@ REJECTED = [
         table(columns={"": "R1|R2|R3"}, head="absorbance" + ",absorbance" * 35 + "\n"),  # two levels of pandas
         table(columns={"": "R1|R2|R3"}).edited("\nR1", "\nsample" + "," * 35 + "\nR1", 1),
     ),
+    *ask("layout", *(pairs_per_line(number, mark) for number in (2, 4) for mark in " ,")),
+    *(table(tail="\x1a"), two_columns(tail="\x1a\n")),
     # two tables in one file, and lines of statistics
     *ask(
         NO_ID,
@@ -395,6 +402,9 @@ REJECTED = [
         other("sample,CuPPM,ZnPPM\na,1,2\nb,3,4\n"),
         other("2024-03-01 12:00:01 started\n2024-03-01 12:00:05 done\n"),
         other("35\n4000\n600\n" + "0.5\n0.6\n" * 17),  # Agilent's .asp
+        other("FIRSTX 4000\nLASTX 600\nNPOINTS 35\n" + "0.5 0.6 0.7 0.8 0.9\n" * 7),
+        other("".join(f'"{pair}"\n' for pair in PAIRS.split())),
+        other(ORDINATES.replace("00 ", "00.0 ").replace("\n", " ", 1)),
     ),
     *may_ask("format", two_columns(None, form=US_TAB, file="R1.txt", head=JASCO.format("ABSORBANCE"))),
     *may_ask(

@@ -23,7 +23,8 @@ from recore.dataset.grammar.quantity import stated_quantity
 from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, to_wavenumbers
-from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns
+from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns, reject_pairs
+from recore.dataset.text_lines import check_names
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import list_names
 from recore.schema import DEPTHS
@@ -155,7 +156,7 @@ def _table(
     numbers = [channel.number for channel in columns.axis.values()]
     unit = units[0] or wavelength_unit(kinds[0], numbers)
     unit = unit or ("cm-1" if in_schema else _stated_unit(f"{kinds[0]} {name}", numbers, table, reading))
-    quantity = "absorbance" if in_schema else _stated_quantity([kinds[0], name], table, reading)
+    quantity = _stated_quantity([kinds[0], name], table, reading)
     x, names = np.array(numbers), columns.names
     to_wavenumbers(x, unit, reading.unit, [], in_schema)  # raises once for the axis, not for each line
     last_replicate: dict[str, int] = {}
@@ -164,7 +165,8 @@ def _table(
         if len(cells) != len(names):
             yield Problem(location, f"the line has {len(cells)} cells, but the header has {len(names)}")
             continue
-        sample = cells[columns.sample]
+        sample, ids = cells[columns.sample], _read_ids(columns, cells, table)
+        check_names([sample, *ids.values()], table.encoding)
         values = {position: table.marks.parse(cells[position]) for position in columns.axis}
         invalid = next((position for position, value in values.items() if value is None), None)
         if not sample:
@@ -175,12 +177,11 @@ def _table(
             yield Problem(location, f"the line {sample[:40]!r} is {kind}; remove it", "layout")
         elif invalid is not None:
             reason = f"column {names[invalid]!r}: {cells[invalid][:40]!r} is not a number"
-            yield Problem(location, reason, sample=sample, ids=_read_ids(columns, cells, table))
+            yield Problem(location, reason, sample=sample, ids=ids)
         else:
             replicate = last_replicate[sample] = last_replicate.get(sample, -1) + 1
             y = np.array(list(values.values()), dtype=float)
-            quantity_of_line = quantity or _quantity_in_name(sample, reading)
-            ids = _read_ids(columns, cells, table)
+            quantity_of_line = quantity or ("" if in_schema else _quantity_in_name(sample, reading))
             yield MeasuredSpectrum(
                 location, sample, str(replicate), x, y, unit, quantity_of_line, columns.remarks, in_schema, ids
             )
@@ -209,6 +210,7 @@ def _find_columns(
             raise ValueError(f"--sample {reading.sample}: line {line} has no such column")
         axis.pop(names.index(reading.sample), None)
     if len(axis) == len(names):
+        reject_pairs(table, line, [names, *rows])
         if len(names) >= MIN_CHANNELS:
             raise ValueError(f"line {line}: the column of samples or the header is missing")
         raise ValueError(
@@ -239,6 +241,8 @@ def _find_columns(
         sample = find_sample_column(candidates or others, lambda position: [cells[position] for cells in rows])
         if sample != min(others):
             remarks.append(f"the column {names[sample]!r} contains the sample names")
+    if note := check_names((cells[sample] for cells in rows), table.encoding):
+        remarks.append(note)
     ignored = [name[:40] or "(without a name)" for position, name in others.items() if position != sample]
     if ignored and reading.only_spectra:
         remarks.append(f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}")

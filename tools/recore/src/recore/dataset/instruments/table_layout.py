@@ -48,6 +48,13 @@ def reject_columns(table: TextTable, line: int, names: list[str], rows: list[lis
     raise ValueError(f"line {line} ({list_names(names, 3)}) is not the header of a table of spectra: {reason}")
 
 
+def reject_pairs(table: TextTable, line: int, rows: list[list[str]]) -> None:
+    """Raise Ambiguity if lines of numbers contain several pairs of wavenumber and value."""
+    columns = [*zip(*rows, strict=True)]
+    if len(columns) > 2 and len(columns) % 2 == 0 and all(is_axis(cells, table.marks) for cells in columns[::2]):
+        raise Ambiguity("layout", f"line {line} has several pairs of wavenumber and value; write one pair in each line")
+
+
 def check_layout(
     table: TextTable, names: list[str], axis: dict[int, ChannelName], rows: list[list[str]], reading: ReadingOptions
 ) -> None:

@@ -16,14 +16,14 @@ export class History {
 
   wavenumbers(sample) { return this.#grids[sample.grid]; }
 
-  /* Add the samples of a file. place: numbers by which the samples are sorted. */
-  add(file, place, response) {
+  /* Add the samples of a file. The newest batch comes first; within it, files are in their order. */
+  add(file, batch, number, response) {
     const encoded = JSON.stringify(response.wavenumbers), time = new Date().toISOString();
     let grid = this.#grids.findIndex((other) => JSON.stringify(other) === encoded);
     if (grid < 0) grid = this.#grids.push(response.wavenumbers) - 1;
-    const added = response.samples.map((sample, number) => ({ ...sample, file, time, grid, place: [...place, number], id: [...place, number].join("-") }));
+    const added = response.samples.map((sample, position) => ({ ...sample, file, time, grid, batch, number, id: [batch, number, position].join("-") }));
     this.samples.push(...added);
-    this.samples.sort((one, other) => compare(one.place, other.place));
+    this.samples.sort((one, other) => other.batch - one.batch || one.number - other.number);
     this.#store();
   }
 
@@ -43,7 +43,7 @@ export class History {
   #store() {
     for (this.stored = this.samples.length; ; this.stored = Math.floor(this.stored / 2)) {
       try {
-        const samples = this.samples.slice(this.samples.length - this.stored);
+        const samples = this.samples.slice(0, this.stored);
         sessionStorage.setItem(KEY, JSON.stringify({ grids: this.#grids, samples }));
         return;
       } catch {
@@ -51,9 +51,4 @@ export class History {
       }
     }
   }
-}
-
-function compare(one, other) {
-  const at = one.findIndex((value, i) => value !== other[i]);
-  return at < 0 ? 0 : one[at] - other[at];
 }

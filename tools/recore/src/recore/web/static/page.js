@@ -63,7 +63,7 @@ async function sendAll(files, batch) {
     } else {
       for (const problem of response.problems) say(file.name, problem, "problem");
       for (const remark of response.remarks) say(file.name, remark, "remark");
-      history.add(file.name, [batch, number], response);
+      history.add(file.name, batch, number, response);
       offerUndo(); /* undo would remove the new samples */
       samples += response.samples.length;
       fillSamples();
@@ -75,8 +75,8 @@ async function sendAll(files, batch) {
   }
   const failures = failed ? `, ${failed} could not be used` : "";
   at("status").textContent = `${count(files.length, "file")}${failures}: ${count(samples, "sample")}.`;
-  const first = history.samples.find((sample) => sample.place[0] === batch);
-  if (first && current === undefined) select(first);
+  const [newest] = history.samples;
+  if (newest?.batch === batch) select(newest); /* unless files that were added later have been read already */
 }
 
 function count(number, noun) { return `${number} ${noun}${number === 1 ? "" : "s"}`; }
@@ -218,7 +218,7 @@ async function start() {
   at("clear").addEventListener("click", clear);
   at("undo").addEventListener("click", undoClear);
   fillSamples();
-  if (history.samples.length) select(history.samples.at(-1));
+  if (history.samples.length) select(history.samples[0]);
   root.dataset.ready = "yes";
 }
 
