@@ -71,8 +71,10 @@ def split_table(path: Path, holes: str, folder: Path, seed: int = 0, overwrite: 
             if is_private or not number:
                 private_rows(compress(cells, inputs))
                 actual_rows(compress(cells, assays))
-    sides = ({name: rows[name] for name in rows if (name in private) == side} for side in (False, True))
-    return Split(paths, *sides, note=note_similar_holes(rows))
+    public_part, private_part = (
+        {name: rows[name] for name in rows if (name in private) == side} for side in (False, True)
+    )
+    return Split(paths, public_part, private_part, note_similar_holes(rows))
 
 
 def _check_columns(header: list[str], path: Path) -> None:

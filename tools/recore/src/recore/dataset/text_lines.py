@@ -42,7 +42,8 @@ def check_text(path: Path, reason: str) -> str:
         head = file.read(HEAD_BYTES)
         if kind := detect_foreign(head):
             raise ValueError(kind)
-        content = head.rstrip(f"\0{END_MARK}\r\n".encode())
+        # NUL bytes at the end get a message below; a file of NUL bytes alone is not text
+        content = head.rstrip(b"\0") or head if head.endswith(b"\0") else head.rstrip(f"{END_MARK}\r\n".encode())
         if not is_utf_16(head) and len(content.translate(None, CONTROL)) < len(content):
             if name := detect_format(head):
                 raise Ambiguity("format", f"this is {name}, which is not supported; {EXPORT}")

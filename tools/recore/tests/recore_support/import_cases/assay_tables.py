@@ -537,8 +537,8 @@ TABLE = holes("H1|H1|H2").files["assays.csv"]
 TRANSPOSED = "\n".join(map(",".join, zip(*(line.split(",") for line in TABLE.decode().split()), strict=True))).encode()
 GARBLED = split_entries(r"""
     gbk=\u94bb\u5b54|gbk=\u5b54|big5=\u947d\u5b54|shift_jis=\u30dc\u30fc\u30ea\u30f3\u30b0|euc_kr=\uc2dc\ucd94\uacf5
-    euc_kr=\uacf5|cp1251=\u0421\u043a\u0432-|koi8-r=\u0421\u043a\u0432|cp1250=D\u0105b \u0142|mac_roman=\u00e0|mac_roman=Gr\u00e4ben
-    cp850=M\u00fc|cp1253=\u0393\u03b5\u03ce
+    euc_kr=\uacf5|cp1251=\u0421\u043a\u0432-|koi8-r=\u0421\u043a\u0432|cp1250=D\u0105b \u0142
+    mac_roman=\u00e0|mac_roman=Gr\u00e4ben|cp850=M\u00fc|cp1253=\u0393\u03b5\u03ce
 """)
 
 
