@@ -151,9 +151,11 @@ def main() -> None:
     start = time.monotonic()
     model = fit(inputs, targets, groups, **values)
     seconds = time.monotonic() - start
-    shape, expected = predict_fn(inputs[:2], model).shape if hasattr(model, "predict") else None, targets[:2].shape
+    if model is None:
+        sys.exit("train.py: fit() returned None: end it with `return` and the model")
+    shape, expected = np.shape(predict_fn(inputs[:2], model)), targets[:2].shape
     if shape != expected:
-        rule = "fit() must return a model for which predict_fn returns a column for each target"
+        rule = "predict_fn must return a row for each row of inputs and a column for each target"
         sys.exit(f"train.py: {rule}; the shape is {shape} instead of {expected}")
     save_model(model, arguments.model_dir)
     ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""

@@ -178,11 +178,29 @@ def test_a_submission_may_consist_of_pandas_and_one_line(some_rows: pd.DataFrame
     assert read_predictions(folder).shape == (len(some_rows), 49)
 
 
+def test_fit_may_return_a_dictionary_of_models_if_predict_fn_is_adapted(fork: Path, some_rows: pd.DataFrame) -> None:
+    source = (fork / "train.py").read_text()
+    for old, new in (
+        ("return Mean().fit(inputs, factor * targets)", "return {n: Mean().fit(inputs, targets[n]) for n in targets}"),
+        (
+            "return np.asarray(model.predict(inputs), dtype=float)",
+            "return list(zip(*(m.predict(inputs) for m in model.values())))",
+        ),
+    ):
+        assert old in source
+        source = source.replace(old, new)
+    (fork / "train.py").write_text(source)
+    output = train_fork(fork, some_rows, "--folds", 2)
+    assert "validation:r2=" in output
+    run_script(fork / "predict.py")
+    assert read_predictions(fork)["CuPPM"].iloc[0] == pytest.approx(some_rows["CuPPM"].mean())
+
+
 @pytest.mark.parametrize(
     ("script", "old", "new", "reason"),
     [
-        ("train.py", "return Mean().fit(inputs, factor * targets)", "return None", "fit() must return a model"),
-        ("train.py", "fit(inputs, factor * targets)", "fit(inputs, targets['CuPPM'])", "a column for each target"),
+        ("train.py", "return Mean().fit(inputs, factor * targets)", "return None", "fit() returned None"),
+        ("train.py", "fit(inputs, factor * targets)", "fit(inputs, targets['CuPPM'])", "(2,) instead of (2, 49)"),
         ("preprocess.py", "return inputs,", "return inputs[1:],", "preprocess() returned 54 of 55 rows"),
         ("preprocess.py", '.add_prefix("nm ")', "", "preprocess() uses numbers as column names"),
     ],

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from inspect import Parameter, Signature
 
 from recore.check.rule import Location
 
 # names in the condition of an `if` that distinguishes the platform from other computers
 PROBES = frozenset(
-    "exists isfile isdir is_file is_dir environ getenv find_spec version_info __version__ Version".split()
+    "exists isfile isdir is_file is_dir isatty environ getenv find_spec version_info __version__ Version".split()
 )
 SYSTEM_PROBES = frozenset(("os.name", "sys.platform", "platform.system"))
 ENTRY_POINTS = ("train.py", "preprocess.py")  # that jobs start
@@ -223,6 +224,27 @@ class Scripts:
                 if definition := script.definitions.get(name):
                     return Location(script.file, definition.lineno)
         return Location("train.py")
+
+
+def signature_of(function: Function) -> Signature:
+    """Return a function's signature. Defaults are expressions, and annotations are the nodes of the parameters."""
+    arguments = function.args
+    required: list[ast.expr | None] = [None] * (len(arguments.posonlyargs + arguments.args) - len(arguments.defaults))
+    defaults, n_first = [*required, *arguments.defaults], len(arguments.posonlyargs)
+    groups = (
+        (arguments.posonlyargs, Parameter.POSITIONAL_ONLY, defaults[:n_first]),
+        (arguments.args, Parameter.POSITIONAL_OR_KEYWORD, defaults[n_first:]),
+        (filter(None, [arguments.vararg]), Parameter.VAR_POSITIONAL, [None]),
+        (arguments.kwonlyargs, Parameter.KEYWORD_ONLY, arguments.kw_defaults),
+        (filter(None, [arguments.kwarg]), Parameter.VAR_KEYWORD, [None]),
+    )
+    return Signature(
+        [
+            Parameter(node.arg, kind, default=Parameter.empty if default is None else default, annotation=node)
+            for nodes, kind, defaults in groups
+            for node, default in zip(nodes, defaults, strict=False)
+        ]
+    )
 
 
 def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:

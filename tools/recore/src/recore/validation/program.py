@@ -134,16 +134,20 @@ class SubmissionScripts:
     def _fit_model(self, training: list[int], arguments: dict[str, Any]) -> Any:
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
         model = self.train.fit(*data, **arguments)
-        if not callable(getattr(model, "predict", None)):
-            kind = type(model).__name__
-            raise InvalidSubmissionError(f"fit() must return a model that has predict(); it returned {kind}")
+        if model is None or not (hasattr(model, "predict") or hasattr(self.train, "predict_fn")):
+            rule = "fit() must return a model that has predict() or that predict_fn of train.py accepts"
+            raise InvalidSubmissionError(f"{rule}; it returned {type(model).__name__}")
         return model
 
     def _predict(self, model: Any, inputs: Any) -> np.ndarray:
-        predicted, shape = np.asarray(model.predict(inputs), dtype=float), (len(inputs), self.targets.shape[1])
+        has_predict, shape = hasattr(model, "predict"), (len(inputs), self.targets.shape[1])
+        predicted = np.asarray(model.predict(inputs) if has_predict else self.train.predict_fn(inputs, model), float)
         if predicted.shape != shape:
-            expected = f"{shape}, one row per sample and one column per target"
-            raise InvalidSubmissionError(f"model.predict() returned the shape {predicted.shape} instead of {expected}")
+            name, expected = (
+                "model.predict()" if has_predict else "predict_fn()",
+                "one row per sample and one column per target",
+            )
+            raise InvalidSubmissionError(f"{name} returned the shape {predicted.shape} instead of {shape}, {expected}")
         return predicted
 
 
