@@ -34,7 +34,8 @@ from recore.check.rule import Level
 from recore.check.running_rules.rc406_model_size import judge as judge_size
 from recore.check.running_rules.rc507_ids_among_inputs import find_ids
 from recore.check.running_rules.rc508_zero_blocks import find_zero_block, longest_runs
-from recore.check.running_rules.rc603_predictions_swapped import find_swapped
+from recore.check.running_rules.rc509_inputs_invalid import judge as judge_inputs
+from recore.check.running_rules.rc603_predictions_swapped import find_scaled, find_swapped
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.running_rules.rc605_batches_differ import find_moved_rows
 from recore.check.served_requests import plan_requests
@@ -129,6 +130,44 @@ def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
     assert find_swapped(predicted, measured) == []
     predicted[:, [0, 3]] = predicted[:, [3, 0]]
     assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
+
+
+def test_predictions_in_another_unit_are_not_taken_for_swapped_columns() -> None:
+    generator = np.random.default_rng(0)
+    measured = generator.lognormal(sigma=0.4, size=(200, 6)) * [2, 10, 100, 1000, 5, 50]
+    measured[generator.random(measured.shape) < 0.1] = np.nan
+    predicted = np.nan_to_num(measured, nan=3.0) * generator.normal(1, 0.1, measured.shape)
+    for transform, name in (
+        (lambda values: (values - np.nanmean(measured, axis=0)) / np.nanstd(measured, axis=0), "standardised"),
+        (lambda values: (values - np.nanmin(measured, axis=0)) / np.nanmax(measured, axis=0), "scaled to 0 to 1"),
+        (lambda values: values - np.nanmean(measured, axis=0), "minus its mean"),
+        (lambda values: np.log(np.abs(values) + 1e-3), "as a natural logarithm"),
+        (lambda values: values / 1000, "divided by 1,000"),
+    ):
+        scaled = find_scaled(transform(predicted), measured)
+        assert len(scaled) >= 4
+        assert sum(transformation.startswith(name) for transformation in scaled.values()) >= len(scaled) - 1
+        assert find_swapped(transform(predicted), measured) == []
+    changed = predicted.copy()
+    changed[:, 3] /= 1000  # as large as column 0
+    assert find_scaled(changed, measured) == {3: "divided by 1,000"}
+    assert find_swapped(np.column_stack([changed[:, :3], measured[:, 0], changed[:, 4:]]), measured) == []  # 0 fits
+    swapped = find_swapped(np.column_stack([predicted[:, 3], np.zeros((200, 5))]), measured)
+    assert swapped == [(0, 3)]  # and all other columns are constant
+    poor = generator.permuted(measured, axis=0)  # and so does a model that has learnt nothing
+    for predictions in (predicted, poor, poor * 2, np.zeros_like(measured), predicted[:, [1, 0, *range(2, 6)]]):
+        assert find_scaled(np.nan_to_num(predictions), measured) == {}
+
+
+def test_invalid_inputs_are_found() -> None:
+    inputs = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
+    assert list(judge_inputs(["a", "b"], inputs)) == []
+    [(message, _)] = judge_inputs(["a", "b", "a"], inputs)
+    assert message == "several columns of the inputs have the same name: a"
+    [(message, _)] = judge_inputs(["a"], pd.DataFrame({"a": [1.0, -np.inf, np.nan]}))
+    assert message == "a in row 2 of the inputs is -inf; not finite: 2 cells of 3"
+    [(message, _)] = judge_inputs(["a"], pd.DataFrame({"a": [np.nan, 1.0]}))
+    assert message.startswith("a in row 1 of the inputs is empty")
 
 
 def test_implausible_predictions_are_reported() -> None:

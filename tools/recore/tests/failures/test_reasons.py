@@ -6,6 +6,7 @@ import pickle
 import resource
 import sqlite3
 import subprocess
+import sys
 import tarfile
 import threading
 import traceback
@@ -31,6 +32,7 @@ from recore.failures.failure_reason import read_reason
 from recore.failures.hints import hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines
 from recore.failures.source_hints import source_hint
+from stagemaker import container_packages
 from stagemaker.isolation.unsandboxed import NO_SANDBOX
 
 TOOLKIT_BEGINNING = """\
@@ -282,14 +284,68 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
         ("xgboost.core.XGBoostError: [12:00:00] a.cc:1: Label contains NaN, infinity or a value", "train", WRAPPER),
         (f"ValueError: \nAll the 5 fits failed.\n{TRACEBACK}", "train", WRAPPER),
         ("ValueError: Input contains NaN.", "public predict", None),
-        ("ValueError: Input X contains NaN.", "train", None),
+        ("ValueError: Input X contains NaN.", "train", "return only finite numbers as inputs from preprocess()"),
+        ("ValueError: Input X contains infinity or a value too large", "train", "return only finite numbers"),
+        ("narwhals.exceptions.DuplicateError: Expected unique column names, got:", "train", "its own name"),
         (MAIN_ERROR, "public predict", "move Mine from train.py to another module"),
-        ("AttributeError: 'NoneType' object has no attribute 'predict'", "public predict", "return a model that has"),
+        (
+            "AttributeError: 'NoneType' object has no attribute 'predict'",
+            "train",
+            "end fit() in train.py with `return`",
+        ),
+        ("AttributeError: 'dict' object has no attribute 'predict'", "train", "change predict_fn in train.py: fit()"),
     ],
 )
 def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy: str | None, tmp_path: Path) -> None:
     advice = hint(make_traceback(exception_line), step, tmp_path)
     assert (advice is None) if remedy is None else (advice and remedy in advice)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (
+            "import numpy\nnumpy.float",
+            "numpy {}, which the container has, has no float: it was removed or renamed; use P",
+        ),
+        ("import numpy\nnumpy.flaot", "has no flaot: it was removed or renamed, or is misspelt"),
+        ("from numpy import in1d", "use isin"),
+        ("from scipy.integrate import simps", "scipy {}, which the container has, has no simps"),
+        ("import pandas\npandas.DataFrame().append(1)", "pandas {}, which the container has, has no append"),
+        ("import pandas\npandas.Series().iteritems()", "use items"),
+        ("import pandas\npandas.DataFrame().CuPPM", None),
+        ("from sklearn.preprocessing import OneHotEncoder\nOneHotEncoder(sparse=False)", "use sparse_output"),
+        (
+            "from sklearn.metrics import mean_squared_error\nmean_squared_error([1], [1], squared=False)",
+            "use root_mean",
+        ),
+        ("from sklearn.externals import joblib", "use `import joblib`"),
+        ("import sklearn.cross_validation", "use sklearn.model_selection"),
+        ("def fit(X): ...\nfit(targets=1)", None),
+        ("import os\nos.environ['N_COMPONENTS']", "the environment variable N_COMPONENTS, which this job"),
+        ("{}['N_COMPONENTS']", None),
+        ("import subprocess\nsubprocess.run(['no-such-git', 'log'])", "do not start the program no-such-git"),
+    ],
+)
+def test_what_the_container_lacks_is_named_with_its_replacement(code: str, remedy: str | None, tmp_path: Path) -> None:
+    """The exceptions are those of the installed packages, which are the container's."""
+    (tmp_path / "train.py").write_text(f"{code}\n")
+    log = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True).stderr
+    exception = find_exception(log, tmp_path)
+    assert exception
+    assert [frame.name for frame in exception.locations] == ["train.py"]
+    advice = hint_for(exception, "train", tmp_path)
+    version = container_packages().get((remedy or "").partition(" ")[0], "")
+    assert (advice is None) if remedy is None else (remedy.format(version) in str(advice)), advice
+
+
+def test_a_failure_without_a_known_remedy_names_the_line(tmp_path: Path) -> None:
+    log = write_log(tmp_path, make_traceback("ZeroDivisionError: division by zero", "estimators.py"))
+    step = Step("train", state="Failed")
+    step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
+    assert "  look at: estimators.py, line 3, in fit" in explain_failure(step, tmp_path, tmp_path)
+    step = Step("train", state="Failed", reason="train.py: preprocess() returned 54 of 55 rows")
+    assert find_place(step) == "preprocess() in preprocess.py"
 
 
 def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:

@@ -63,4 +63,8 @@ def find_place(step: FailedStep) -> str:
     """Return advice on where to look for the cause of a step's failure."""
     if PIP_FAILURE in (step.reason or ""):
         return "requirements.txt"
+    if step.exception and step.exception.location:
+        return str(step.exception.location)
+    if "preprocess()" in (step.reason or ""):  # train.py calls it, too
+        return "preprocess() in preprocess.py"
     return OUTSIDE_CAUSES if step.outside else next(where for end, where in PLACES.items() if step.name.endswith(end))

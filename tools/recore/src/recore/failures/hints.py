@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 from recore.failures.installation import DISTRIBUTIONS
+from recore.failures.removed_names import local_only_hint, removed_name_hint
 from recore.failures.submission_files import module_in_other_case, requirements_of
 
 # messages of scikit-learn and XGBoost
@@ -23,13 +24,17 @@ MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'(?:; '[\w.]+' is not a p
 REQUIRED_ARGUMENTS = re.compile(r"the following arguments are required: (?P<names>[\w, -]+?)(?:, exit code|$)", re.M)
 # messages of Python and of the template's scripts
 NO_FILE = re.compile(r"No such file or directory: '(?P<path>[^']+)'")
+WRONG_SHAPE = re.compile(r"the shape is \(\d*,\) instead of \(\d+, (?P<columns>\d+)\)")
 TEMPLATE_NO_FILE = re.compile(r"(?P<path>\S+): there is no such file")
 TRAINING, INPUT = "/opt/ml/input/data/training/public.csv.gz", "/opt/ml/processing/input/public/public.csv.gz"
 MODEL = "/opt/ml/model/"  # in a server, the contents of the training job's SM_MODEL_DIR
 CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a job
 JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model|output|processing)(?:/|$)")
 MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
-NO_PREDICT = re.compile(r"has no attribute 'predict'$")
+NO_PREDICT = re.compile(r"'(?P<kind>\w+)' object has no attribute 'predict'$")
+INVALID_INPUTS = re.compile(r"Input X contains")
+DUPLICATE_NAMES = re.compile(r"Expected unique column names")  # a message of narwhals, which scikit-learn uses
+REMOVED_NAME_ERRORS = re.compile(r"(?:AttributeError|TypeError|ImportError|ModuleNotFoundError)$")
 
 
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
@@ -41,7 +46,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     cause = exception.root_cause
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
         is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
-        return missing_module_hint(named["name"], submission, is_alone, installs)
+        hint = missing_module_hint(named["name"], submission, is_alone, installs)
+        return hint or removed_name_hint(cause, submission)
     if cause.type.endswith("AttributeError") and (named := MAIN_PATTERN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add the module to py_modules in setup.py, and "
@@ -59,11 +65,23 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "the rows where it was measured, because assays have gaps. Put wrappers such as "
             "TransformedTargetRegressor inside it."
         )
-    if cause.type.endswith("FileNotFoundError") and (named := NO_FILE.search(cause.message)):
+    named = NO_FILE.search(cause.message) if cause.type.endswith("FileNotFoundError") else None
+    if hint := local_only_hint(cause, named["path"] if named else None):
+        return hint
+    if named:
         return missing_file_hint(named["path"], step, submission)
-    if cause.type.endswith("AttributeError") and NO_PREDICT.search(cause.message):
-        return "return a model that has predict() from fit() in train.py."
-    return None
+    if cause.type.endswith("AttributeError") and (named := NO_PREDICT.search(cause.message)):
+        if named["kind"] == "NoneType":
+            return "end fit() in train.py with `return` and the model: it returned None."
+        return f"change predict_fn in train.py: fit() returned a {named['kind']}, which has no predict()."
+    if step.endswith("train") and DUPLICATE_NAMES.search(cause.message):
+        return "give each column of the inputs that preprocess() returns its own name."
+    if step.endswith("train") and INVALID_INPUTS.search(cause.message):
+        return (
+            "return only finite numbers as inputs from preprocess(); if X are the targets, use only rows where they "
+            "were measured."
+        )
+    return removed_name_hint(cause, submission) if REMOVED_NAME_ERRORS.search(cause.type) else None
 
 
 def reason_hint(reason: str, step: str, submission: Path) -> str | None:
@@ -71,6 +89,8 @@ def reason_hint(reason: str, step: str, submission: Path) -> str | None:
     if named := REQUIRED_ARGUMENTS.search(reason):
         script = "preprocess.py" if step.endswith("preprocess") else "train.py"
         return f"give {named['names']} a default in {script}, because jobs start it without arguments."
+    if named := WRONG_SHAPE.search(reason):
+        return f"fit all {named['columns']} targets, or combine the predictions of several models in predict_fn."
     named = TEMPLATE_NO_FILE.search(reason)
     return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
 

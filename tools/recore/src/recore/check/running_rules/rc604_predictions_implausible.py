@@ -16,6 +16,7 @@ from recore.check.rule import Finding, Findings, Level, rule
 from recore.listing import count
 
 LIMITS = "Limit the predictions to the measured range, for example with numpy's clip() in the model"
+UNITS = "Compare the predictions with the assays: the score is below 0, and limits would only hide the cause"
 CONSTANT = "Check how the model learns these targets; constant predictions score 0 or less"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding lowers the score"
 MIN_ROWS = 10  # with fewer, constant predictions are not reported
@@ -26,8 +27,9 @@ SHOWN = 5
 def inspect(experiments: Experiments) -> Findings:
     predicted, data = experiments.predicted(), experiments.data
     location = experiments.scripts.locate("fit", "predict_fn", "main")
+    is_poor = experiments.score(predicted) < 0
     for message, fix in judge(predicted, data.measured, data.targets):
-        yield Finding(message, fix, location, Level.WARNING)
+        yield Finding(message, UNITS if is_poor and fix == LIMITS else fix, location, Level.WARNING)
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,18 @@ Fix: distinguish a header from a row, as the template's input_fn does; predict e
 same response to the same request.
 """
 
+from collections.abc import Mapping, Sequence
+
 from recore.check.experiments import Experiments
 from recore.check.job_results import ServedResponse
-from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
+from recore.check.predictions import (
+    Floats,
+    InvalidPredictions,
+    compare,
+    compare_responses,
+    largest_difference,
+    read_response,
+)
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import make_mixed_order
 from recore.listing import count
@@ -58,10 +67,24 @@ def inspect(experiments: Experiments) -> Findings:
         if problem and with_header:
             yield Finding(DIFFERENCE.format(what, problem), SCALE, experiments.scripts.locate("predict_fn", "fit"))
             return
+        if problem and is_repeated(responses, requests, all_rows):
+            message = "The server sends the response to an earlier request if the next one has as many rows"
+            yield Finding(message, STATE, experiments.scripts.locate("predict_fn", "fit"))
+            return
         if problem:
             message = f"{DIFFERENCE.format(what, problem.rstrip('.'))}. {LARGE_FILES_NOTE}"
             yield Finding(message, HEADER, experiments.scripts.locate("input_fn", "transform_fn"), Level.WARNING)
             return
+
+
+def is_repeated(responses: Mapping[str, ServedResponse], requests: Sequence[str], expected: Floats) -> bool:
+    """Return whether responses to requests with the same number of rows are equal, but should differ."""
+    try:
+        first, *others = [read_response(responses[name]) for name in requests]
+    except InvalidPredictions:
+        return False
+    same = [each.shape == first.shape and not largest_difference(first, each) for each in others]
+    return any(same) and largest_difference(expected[: len(first)], expected[-len(first) :]) is not None
 
 
 def find_moved_rows(subset: ServedResponse, mixed: ServedResponse, rows: int) -> tuple[str, Level] | None:

@@ -18,12 +18,13 @@ from recore.evaluation import HONEST_GAP
 from recore.listing import list_names
 from recore.text import plain
 
-FIX = "Hold out entire drill holes: GroupKFold(5).split(inputs, groups=holes)"
+FIX = "Hold out entire drill holes: GroupKFold(5).split(inputs, groups=groups)"
 THOROUGH_ADVICE = "Use --thorough, which recomputes them with all rows"
 FIX_PREDICTION = "Make the inputs independent of the drill holes in a file; the private file has others"
 FIX_TRAINING = "Make fit() work with fewer rows and fewer drill holes"
 SHOWN = 3  # drill holes
 MIN_FRACTION = 0.5  # share of the rows
+MIN_HOLES = 5  # with fewer drill holes, or scores below 0, the difference shows nothing
 
 
 @rule("The submission's own held-out predictions hold out entire drill holes", needs=("RC303", "RC603"))
@@ -59,12 +60,18 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
     if scores[0] - scores[1] <= HONEST_GAP * sum(experiments.weights.values()):
         return None
     holes = len(set(data.hole[rows][mask].tolist()))
-    chance = "" if experiments.plan.thorough else "; with so few rows this may be chance, and --thorough uses all rows"
     message = (
         f"On {mask.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
-        f"but {scores[1]:.3f} if recomputed without each row's drill hole: the submission's models had probably "
-        "seen that hole, and the score on other holes will be close to the second number"
+        f"but {scores[1]:.3f} if recomputed without each row's drill hole"
     )
+    if holes < MIN_HOLES or min(scores) < 0:
+        reason = f"fewer than {MIN_HOLES} holes" if holes < MIN_HOLES else "a score below 0"
+        return Finding(f"{message}; with {reason}, this shows nothing", THOROUGH_ADVICE, location, Level.NOTE)
+    message += (
+        ": the submission's models had probably seen that hole, and the score on other holes will be close to the "
+        "second number"
+    )
+    chance = "" if experiments.plan.thorough else "; with so few rows this may be chance, and --thorough uses all rows"
     return Finding(message + chance, FIX, location, Level.WARNING)
 
 
