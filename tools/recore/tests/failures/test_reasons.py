@@ -348,6 +348,11 @@ def test_a_failure_without_a_known_remedy_names_the_line(tmp_path: Path) -> None
     assert find_place(step) == "preprocess() in preprocess.py"
 
 
+def test_swapped_parameters_of_predict_fn_have_a_hint(tmp_path: Path) -> None:
+    log = make_traceback("AttributeError: 'Ridge' object has no attribute 'columns'").replace("in fit", "in predict_fn")
+    assert "swap the parameters" in str(hint(log, "train", tmp_path))
+
+
 def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:
     log = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(log, "train", tmp_path))

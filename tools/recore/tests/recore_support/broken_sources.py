@@ -105,7 +105,6 @@ if __name__ == "__main__":
 {more}    rows_of(arguments.input).to_csv(arguments.output)
 """
 PARSER = "    parser = argparse.ArgumentParser()\n"
-FIT = "def fit(inputs, targets):\n    return inputs\n"
 CALL = f"""\
 {RUN}{PARSER}    parser.add_argument("--folds", type=int, default=5)
     defaults = {{name: each.default for name, each in [*inspect.signature(fit).parameters.items()][3:]}}
@@ -258,19 +257,12 @@ FLAWS = {
     "RC125 several": argument('"files", nargs="+", default=["x"]'),
     "RC126": fit("def fit(X, y):"),
     "RC126 required": fit("def fit(inputs, targets, groups, depth):"),
-    "RC126 positional": fit("def fit(inputs, targets, groups, depth=3, /):"),
     "RC126 option": fit("def fit(inputs, targets, groups, folds: int = 3):"),
     "RC126 without a type": fit("def fit(inputs, targets, groups, depth: int | None = None):", level=WARNING),
     "RC126 one letter": fit("def fit(inputs, targets, groups, *, c=1.0):", level=WARNING),
-    "RC126 elsewhere": Case(
-        chain(write_train(CALL, "import inspect\nfrom mdl import fit\n"), write("mdl.py", FIT), name_modules("mdl")),
-        "mdl.py",
-        "def fit(inputs, targets):",
-    ),
     "RC127": main('print(input("train all targets? "))'),
     "RC127 standard input": main("print(sys.stdin.readline())", "import sys\n"),
     "RC127 lines": main("for line in sys.stdin: print(line)", "import sys\n"),
-    "RC127 table": main("print(list(csv.reader(sys.stdin)))", "import csv\nimport sys\n"),
     "RC127 hook": train("def predict_fn(inputs, model):\n    breakpoint()\n", line="breakpoint()"),
     "RC201": setup(
         f'setup(name="good", py_modules=[{MODULES}], packages=find_packages(*NAMES))',
@@ -488,7 +480,6 @@ if __name__ == "__main__":
 def main(rows, seed):
     print(rows, seed)
 """
-DATA = "ALL = (1, 2)\nMORE = dict(inputs=1, targets=2)\n"
 FIT_CODE = """\
 LIMIT = 3
 
@@ -499,22 +490,17 @@ def fit(X, y, holes=None, depth=LIMIT, shrink=-1.0, weights: dict = None, shape=
 
 """
 QUESTIONS = """\
-def ask(input, read):
-    return input("x"), read()
-
-
-def explore():
-    breakpoint()
+def explore(input):
+    return input("x"), breakpoint()
 
 
 def main():
     if sys.stdin.isatty():
         print(sys.stdin.readline())
     try:
-        print(input("name? "))
+        print(input("name? "), sys.stdin.fileno())
     except EOFError:
-        print(getattr(sys.stdin, "name", ""), sys.stdin.fileno())
-    ask(print, sys.stdin.isatty)
+        print("nobody")
 
 
 main()
@@ -597,7 +583,6 @@ VARIANTS: dict[str, Change] = {
     "RC124": write_train(IMPORT_CODE, "from functools import partial\n"),
     "RC125": write_train(ARGUMENTS),
     "RC126": write_train(FIT_CODE + CALL, "import inspect\n"),
-    "RC126 other calls": write_train(f"{FIT}\n\n{RUN}    print(fit(1, targets=2), fit(*ALL), fit(**MORE))\n", DATA),
     "RC127": write_train(QUESTIONS, "import sys\n"),
     "RC201": write("setup.py", SETUP_CODE, "README.md", "Mine.\n"),
     "RC201 find_packages": chain(

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from inspect import Parameter, Signature
 
 from recore.check.rule import Location
 
@@ -226,25 +225,13 @@ class Scripts:
         return Location("train.py")
 
 
-def signature_of(function: Function) -> Signature:
-    """Return a function's signature. Defaults are expressions, and annotations are the nodes of the parameters."""
+def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
+    """Return a function's parameters except `*args` and `**kwargs`, each with its default, or None."""
     arguments = function.args
-    required: list[ast.expr | None] = [None] * (len(arguments.posonlyargs + arguments.args) - len(arguments.defaults))
-    defaults, n_first = [*required, *arguments.defaults], len(arguments.posonlyargs)
-    groups = (
-        (arguments.posonlyargs, Parameter.POSITIONAL_ONLY, defaults[:n_first]),
-        (arguments.args, Parameter.POSITIONAL_OR_KEYWORD, defaults[n_first:]),
-        (filter(None, [arguments.vararg]), Parameter.VAR_POSITIONAL, [None]),
-        (arguments.kwonlyargs, Parameter.KEYWORD_ONLY, arguments.kw_defaults),
-        (filter(None, [arguments.kwarg]), Parameter.VAR_KEYWORD, [None]),
-    )
-    return Signature(
-        [
-            Parameter(node.arg, kind, default=Parameter.empty if default is None else default, annotation=node)
-            for nodes, kind, defaults in groups
-            for node, default in zip(nodes, defaults, strict=False)
-        ]
-    )
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = [None] * (len(positional) - len(arguments.defaults))
+    defaults = [*required, *arguments.defaults, *arguments.kw_defaults]
+    return [*zip([*positional, *arguments.kwonlyargs], defaults, strict=True)]
 
 
 def keywords_of(call: ast.Call) -> dict[str | None, ast.expr]:

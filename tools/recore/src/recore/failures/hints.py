@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
+import pandas as pd
 from packaging.utils import canonicalize_name
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
@@ -31,7 +32,7 @@ MODEL = "/opt/ml/model/"  # in a server, the contents of the training job's SM_M
 CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a job
 JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model|output|processing)(?:/|$)")
 MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
-NO_PREDICT = re.compile(r"'(?P<kind>\w+)' object has no attribute 'predict'$")
+NO_ATTRIBUTE = re.compile(r"'(?P<kind>\w+)' object has no attribute '(?P<name>\w+)'$")
 INVALID_INPUTS = re.compile(r"Input X contains")
 DUPLICATE_NAMES = re.compile(r"Expected unique column names")  # a message of narwhals, which scikit-learn uses
 REMOVED_NAME_ERRORS = re.compile(r"(?:AttributeError|TypeError|ImportError|ModuleNotFoundError)$")
@@ -70,7 +71,11 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
         return hint
     if named:
         return missing_file_hint(named["path"], step, submission)
-    if cause.type.endswith("AttributeError") and (named := NO_PREDICT.search(cause.message)):
+    named = NO_ATTRIBUTE.search(cause.message) if cause.type.endswith("AttributeError") else None
+    function = exception.location.function if exception.location else ""
+    if named and function == "predict_fn" and named["kind"][:1].isupper() and hasattr(pd.DataFrame, named["name"]):
+        return "swap the parameters: predict_fn(inputs, model) receives the inputs first, and then the model."
+    if named and named["name"] == "predict":
         if named["kind"] == "NoneType":
             return "end fit() in train.py with `return` and the model: it returned None."
         return f"change predict_fn in train.py: fit() returned a {named['kind']}, which has no predict()."

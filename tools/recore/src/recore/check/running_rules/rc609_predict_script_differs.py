@@ -52,4 +52,4 @@ def _failure(result: ScriptResult, experiments: Experiments) -> Finding:
     fix = hint_for(exception, "predict", experiments.submission.path) if exception else None
     frame = exception.location if exception else None
     location = Location(frame.name, frame.line) if frame else Location("predict.py")
-    return Finding(f"predict.py fails: {reason}", fix or "", location, Level.WARNING)
+    return Finding(f"predict.py fails: {reason}", fix or FIX, location, Level.WARNING)

@@ -11,7 +11,7 @@ Fix: give each argument a default and a type, and write numbers without quotatio
 import ast
 
 from recore.check.rule import Finding, Findings, Level, Location, rule
-from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, method_of, signature_of, strings_of
+from recore.check.script import ENTRY_POINTS, Script, keywords_of, last_name, method_of, parameters_of, strings_of
 from recore.check.source import SubmissionSource
 from stagemaker import parse_number
 
@@ -82,11 +82,10 @@ def _required_finding(node: ast.Call, script: Script) -> Finding:
 def _check_fit(script: Script) -> Findings:
     if "fit" not in script.functions:
         return
-    for parameter in signature_of(script.functions["fit"]).parameters.values():
-        for value in strings_of([parameter.default]):
-            fix = f"write {parameter.name}={value} without quotation marks"
-            location = Location(script.file, parameter.annotation.lineno)
-            yield from _check_quoted(parameter.name, value, fix, location)
+    for parameter, default in parameters_of(script.functions["fit"]):
+        for value in strings_of([default]):
+            fix = f"write {parameter.arg}={value} without quotation marks"
+            yield from _check_quoted(parameter.arg, value, fix, Location(script.file, parameter.lineno))
 
 
 def _check_quoted(name: str, value: str, fix: str, location: Location) -> Findings:

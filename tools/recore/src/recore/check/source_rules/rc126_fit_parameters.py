@@ -11,10 +11,9 @@ Fix: keep the first three parameters, and give each hyperparameter its own name 
 
 import ast
 from collections.abc import Iterator
-from inspect import Parameter, Signature
 
 from recore.check.rule import Finding, Findings, Level, Location, rule
-from recore.check.script import Script, method_of, signature_of, strings_of
+from recore.check.script import Function, Script, keywords_of, method_of, parameters_of, strings_of
 from recore.check.source import SubmissionSource
 from recore.listing import count
 
@@ -25,61 +24,51 @@ FIX = "write `def fit(inputs, targets, groups, ...)`, with each hyperparameter a
 
 @rule("fit() accepts the arguments of its calls, and its hyperparameters can be options")
 def inspect(source: SubmissionSource) -> Findings:
-    train = source.script("train.py")
-    qualified_name = train.aliases.get("fit", "fit") if train else ""
-    module = source.find_module(qualified_name.rpartition(".")[0]) if "." in qualified_name else "train.py"
-    script = source.script(module) if module else None
+    script = source.script("train.py")
     function = script.functions.get("fit") if script else None
-    if not (train and script and function) or function.decorator_list or train.bindings["fit"] > 1:
+    if script is None or function is None or function.decorator_list or script.bindings["fit"] > 1:
         return
-    signature, calls = signature_of(function), [(train.name_of(call.func), call) for call, _ in train.calls]
+    calls = [(script.name_of(call.func), call) for call, _ in script.calls]
     has_options = any(name == "inspect.signature" and "fit" in map(ast.unparse, call.args) for name, call in calls)
-    hyperparameters = [*signature.parameters.values()][DATA:] if has_options else []
     for name, call in calls:
-        if name == qualified_name and (problem := _bind(signature, call, hyperparameters, has_options)):
-            message = f"line {call.lineno} of train.py calls fit() with {count(len(call.args), 'positional argument')}"
+        if name == "fit" and (problem := _find_mismatch(function, call, has_options)):
+            message = f"line {call.lineno} calls fit() with {count(len(call.args), 'positional argument')}"
             yield Finding(f"{message}, which raises TypeError: {problem}", FIX, Location(script.file, function.lineno))
             return
-    for parameter in hyperparameters:
-        for message, fix, level in _judge(parameter, train):
-            yield Finding(message, fix, Location(script.file, parameter.annotation.lineno), level)
+    for parameter, default in parameters_of(function)[DATA:] if has_options else []:
+        for message, fix, level in _judge(parameter, default, script):
+            yield Finding(message, fix, Location(script.file, parameter.lineno), level)
 
 
-def _bind(signature: Signature, call: ast.Call, hyperparameters: list[Parameter], has_options: bool) -> str:
-    """Return why a call raises TypeError, or "" if it does not, as far as its arguments are known."""
-    names = {keyword.arg for keyword in call.keywords}
-    if any(isinstance(argument, ast.Starred) for argument in call.args):
+def _find_mismatch(function: Function, call: ast.Call, has_options: bool) -> str:
+    """Return why a call does not match the parameters, or "" if it does, as far as its arguments are known.
+
+    has_options: whether `**values` in the call contains only hyperparameters with a default, as in the template.
+    """
+    names, keywords, arguments = [each.arg for each, _ in parameters_of(function)], keywords_of(call), function.args
+    if any(isinstance(each, ast.Starred) for each in call.args) or (None in keywords and not has_options):
         return ""
-    bind = signature.bind
-    if None in names:  # `**values`, which the template's main() fills with the values of its options
-        bind = signature.bind if has_options else signature.bind_partial
-        names |= {each.name for each in hyperparameters if _is_option(each)}
-    try:
-        bind(*call.args, **dict.fromkeys(filter(None, names)))
-    except TypeError as error:
-        return str(error)
-    return ""
+    if len(call.args) > len(names) - len(arguments.kwonlyargs) and not arguments.vararg:
+        return f"it has only the parameters {', '.join(names)}" if names else "it has no parameters"
+    given = {*names[: len(call.args)], *keywords}
+    missing = [each.arg for each, default in parameters_of(function) if default is None and each.arg not in given]
+    unknown = [] if arguments.kwarg else [name for name in keywords if name and name not in names]
+    problems = {"no value for": missing, "no parameter": unknown}
+    return "; ".join(f"there is {problem} {', '.join(each)}" for problem, each in problems.items() if each)
 
 
-def _is_option(parameter: Parameter) -> bool:
-    """Return whether a default is a number, a string or a Boolean, or an expression that may evaluate to one."""
-    match parameter.default:
-        case ast.Constant(value=value):
-            return isinstance(value, int | float | str)
-        case ast.UnaryOp() | ast.BinOp() | ast.Name():
-            return True
-    return False
-
-
-def _judge(parameter: Parameter, train: Script) -> Iterator[tuple[str, str, Level]]:
+def _judge(parameter: ast.arg, default: ast.expr | None, script: Script) -> Iterator[tuple[str, str, Level]]:
     """Yield messages, fixes and levels if main() cannot make a hyperparameter an option."""
-    name, declaration = parameter.name, parameter.annotation.annotation
-    declared = [strings_of(call.args) for call, _ in train.calls if method_of(call) == "add_argument"]
-    types = {getattr(each, "id", "") for each in ast.walk(declaration)} if declaration else SCALARS
-    if not _is_option(parameter):
-        if isinstance(parameter.default, ast.Constant) and parameter.default.value is None and types & SCALARS:
+    name = parameter.arg
+    declared = [strings_of(call.args) for call, _ in script.calls if method_of(call) == "add_argument"]
+    annotation = parameter.annotation
+    types = {getattr(each, "id", "") for each in ast.walk(annotation)} if annotation else SCALARS
+    if isinstance(default, ast.Constant) and default.value is None:
+        if types & SCALARS:
             message = f"{name} is not a hyperparameter, because the default None has no type: main() ignores --{name}"
             yield message, "make the default a number, a string or a Boolean, such as 0 for no limit", Level.WARNING
+    elif not isinstance(default, ast.Constant | ast.UnaryOp | ast.BinOp | ast.Name):
+        return  # a collection, for example, which main() does not make an option
     elif any(f"--{name}" in names for names in [["--help"], *declared]):
         message = f"main() has another option --{name}, so argparse raises ArgumentError"
         yield message, "rename the hyperparameter", Level.ERROR

@@ -10,7 +10,7 @@ function that nothing calls, is accepted.
 import ast
 
 from recore.check.rule import Finding, Findings, Location, rule
-from recore.check.script import Script
+from recore.check.script import Script, last_name, line_of
 from recore.check.source import SubmissionSource
 
 PROMPTS = frozenset(
@@ -24,20 +24,22 @@ FIX = "remove it, or make the choice a hyperparameter: a parameter of fit() with
 
 @rule("The scripts do not wait for input from the keyboard")
 def inspect(source: SubmissionSource) -> Findings:
-    used_names = {*HOOKS}
+    used_names = {
+        last_name(node) for script in source.scripts for node, _ in script.nodes if isinstance(node, ast.expr)
+    }
     for script in source.scripts:
-        used_names |= {node.id for node, _ in script.nodes if isinstance(node, ast.Name)}
-        used_names |= {node.attr for node, _ in script.nodes if isinstance(node, ast.Attribute)}
-    for script in source.scripts:
-        unused = [node for name, node in script.functions.items() if name not in used_names]
+        unused = [each for name, each in script.functions.items() if name not in {*HOOKS, *used_names}]
         for node, context in script.nodes:
-            name = _reads_keyboard(node, script)
-            if not name or not script.executes(context) or context.conditional or context.typing:
-                continue
-            if context.handles("EOFError") or any(node in ast.walk(function) for function in unused):
+            name, is_optional = _reads_keyboard(node, script), context.conditional or context.handles("EOFError")
+            if (
+                not name
+                or is_optional
+                or not script.executes(context)
+                or any(node in ast.walk(each) for each in unused)
+            ):
                 continue
             message = f"{name} reads the keyboard, but nobody sits at a job's terminal, and its standard input is empty"
-            yield Finding(message, FIX, Location(script.file, node.lineno))
+            yield Finding(message, FIX, Location(script.file, line_of(node)))
 
 
 def _reads_keyboard(node: ast.AST, script: Script) -> str:
@@ -46,8 +48,6 @@ def _reads_keyboard(node: ast.AST, script: Script) -> str:
             return "" if script.bindings[name] else f"{name}()"  # a function of the submission
         case ast.Attribute() if (name := script.name_of(node)) in READS:
             return name
-        case ast.For(iter=iterated) if script.name_of(iterated) == "sys.stdin":
-            return "sys.stdin"
-        case ast.Call(args=arguments) if "sys.stdin" in map(script.name_of, arguments):
+        case ast.For(iter=stream) | ast.Call(args=[stream]) if script.name_of(stream) == "sys.stdin":
             return "sys.stdin"
     return ""
