@@ -82,6 +82,16 @@ def test_a_submissions_output_is_not_mistaken_for_responses(
 
 
 @pytest.mark.slow
+def test_predict_fn_predicts_if_the_model_cannot(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
+    shutil.copytree(linear_submission, tmp_path / "s")
+    hook = "\n\ndef predict_fn(inputs, models):\n    return models[0].predict(inputs)\n"
+    (tmp_path / "s/train.py").write_text(
+        TRAIN.replace("return Ridge", "return [Ridge").replace(".fillna(0))", ".fillna(0))]") + hook
+    )
+    assert run_validation(tmp_path / "s", small_file, ValidationSettings(repeats=1)).predictions
+
+
+@pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     code = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"

@@ -135,19 +135,16 @@ class SubmissionScripts:
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
         model = self.train.fit(*data, **arguments)
         if model is None or not (hasattr(model, "predict") or hasattr(self.train, "predict_fn")):
-            rule = "fit() must return a model that has predict() or that predict_fn of train.py accepts"
-            raise InvalidSubmissionError(f"{rule}; it returned {type(model).__name__}")
+            kind = type(model).__name__
+            raise InvalidSubmissionError(f"fit() must return a model that has predict(); it returned {kind}")
         return model
 
     def _predict(self, model: Any, inputs: Any) -> np.ndarray:
-        has_predict, shape = hasattr(model, "predict"), (len(inputs), self.targets.shape[1])
-        predicted = np.asarray(model.predict(inputs) if has_predict else self.train.predict_fn(inputs, model), float)
+        predict = model.predict if hasattr(model, "predict") else lambda rows: self.train.predict_fn(rows, model)
+        predicted, shape = np.asarray(predict(inputs), dtype=float), (len(inputs), self.targets.shape[1])
         if predicted.shape != shape:
-            name, expected = (
-                "model.predict()" if has_predict else "predict_fn()",
-                "one row per sample and one column per target",
-            )
-            raise InvalidSubmissionError(f"{name} returned the shape {predicted.shape} instead of {shape}, {expected}")
+            expected = f"{shape}, one row per sample and one column per target"
+            raise InvalidSubmissionError(f"the predictions have the shape {predicted.shape} instead of {expected}")
         return predicted
 
 
