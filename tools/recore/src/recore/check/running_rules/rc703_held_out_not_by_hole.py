@@ -64,9 +64,10 @@ def _compare(held_out: HeldOut, experiments: Experiments) -> Finding | None:
         f"On {mask.sum()} rows of {holes} holes, the submission's own held-out predictions score {scores[0]:.3f}, "
         f"but {scores[1]:.3f} if recomputed without each row's drill hole"
     )
+    advice = "" if experiments.plan.thorough else THOROUGH_ADVICE
     if holes < MIN_HOLES or min(scores) < 0:
         reason = f"fewer than {MIN_HOLES} holes" if holes < MIN_HOLES else "a score below 0"
-        return Finding(f"{message}; with {reason}, this shows nothing", THOROUGH_ADVICE, location, Level.NOTE)
+        return Finding(f"{message}; with {reason}, this shows nothing", advice, location, Level.NOTE)
     message += (
         ": the submission's models had probably seen that hole, and the score on other holes will be close to the "
         "second number"
