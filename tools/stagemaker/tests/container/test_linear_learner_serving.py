@@ -87,7 +87,8 @@ def test_a_response_has_lines_of_json_or_json_whatever_the_accept_header() -> No
     ("content_type", "body", "accept", "status", "reason"),
     [
         (RECORDIO, b"\n#\xd7\xce", JSON, 415, f"the content type {RECORDIO} is not simulated: use text/csv, "),
-        ("", "1,2", JSON, 415, "the content type (none) is not simulated"),
+        ("image/png", "1,2", JSON, 415, "content-type image/png not supported"),
+        ("", "1,2", JSON, 415, "content-type  not supported"),
         ("text/csv", "1,1", RECORDIO, 406, f"Accept {RECORDIO} is not simulated: use application/json or "),
         ("text/csv", "1,2,3", JSON, 400, "unable to evaluate payload provided: the number of features is 3, but "),
         ("text/csv", "a,b", JSON, 400, "unable to evaluate payload provided: the request must be CSV with only "),

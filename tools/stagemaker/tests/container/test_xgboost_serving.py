@@ -1,6 +1,7 @@
 """The models that the built-in XGBoost algorithm's server loads, and the server's responses."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,12 @@ def test_a_multi_model_server_responds_with_a_list(tmp_path: Path, monkeypatch: 
         assert json.loads(respond(tmp_path, "application/json", VALIDATION[:2])) == expected
         line = respond(tmp_path, rows=VALIDATION[:2])
         assert (json.loads(f"[{line}]"), line.count("\n")) == (expected, 0)
-        assert request(tmp_path, csv_of(VALIDATION[:2, 1:]), accept="text/plain").status_code == 415
+        error = request(tmp_path, csv_of(VALIDATION[:2, 1:]), accept="text/plain")
+        assert (error.status_code, error.get_data(as_text=True)) == (
+            415,
+            "Encoding to accept type text/plain failed with exception: text/plain is not an accepted Accept type. "
+            "Please choose one of the following: ['text/csv', 'application/json'].",
+        )
 
 
 def test_absent_features_are_missing_values(
@@ -71,11 +77,22 @@ def test_absent_features_are_missing_values(
     predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
     assert predictions == booster.predict(matrix(shortened)).tolist()
     assert "The number of features in a request is 3, but the model was trained with 5: " in capsys.readouterr().out
+    too_many = request(tmp_path, "1,2,3,4,5,6")
+    assert too_many.status_code == 400
+    assert re.match(
+        r"Unable to evaluate payload provided: .*\(5 vs\. 6\) : Number of columns does not match",
+        too_many.get_data(True),
+    )
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
-    error = request(tmp_path, "1,2,3")
-    assert error.status_code == 400
-    assert "the number of features is 3, but the model was trained with 5" in error.get_data(as_text=True)
+    for data, kind, size, problem in (
+        ("1,2,3", "csv", 3, "is not consistent with"),
+        ("1,2,3,4,5,6", "csv", 6, "is not consistent with"),
+        ("0:1 6:2", "libsvm", 7, "is larger than"),
+    ):
+        error = request(tmp_path, data, f"text/{kind}")
+        message = f"Feature size of {kind} inference data {size} {problem} feature size of trained model 5."
+        assert (error.status_code, error.get_data(True)) == (400, f"Unable to evaluate payload provided: {message}")
 
 
 def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +160,6 @@ def test_rows_without_features_keep_their_position(tmp_path: Path, data: str, co
         ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not valid libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
         ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, but the other lines have more"),
-        ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
@@ -151,7 +167,38 @@ def test_invalid_requests_are_rejected(tmp_path: Path, data: str, content_type: 
     save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 1))
     response = request(tmp_path, data, content_type)
     assert response.status_code == 415
-    assert response.get_data(as_text=True).startswith(reason)
+    kind = content_type.removeprefix("text/")
+    title = f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n <class '"
+    assert response.get_data(as_text=True).startswith(title)
+    assert response.get_data(as_text=True).partition("'>\n ")[2].startswith(reason)
+
+
+JSON, LINES, RECORDIO = "application/json", "application/jsonlines", "application/x-recordio-protobuf"
+TYPES = (
+    f"csv, libsvm, parquet, recordio-protobuf, text/csv, text/libsvm, text/x-libsvm, application/x-parquet, {RECORDIO}."
+)
+ACCEPTS = f"Please use supported accept types: ['{JSON}', '{LINES}', '{RECORDIO}', 'text/csv']."
+LABELS = "is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "accept", "status", "reason"),
+    [
+        (JSON, "text/csv", 415, f"{JSON} is not an accepted ContentType: {TYPES}"),
+        ("application/x-parquet", "text/csv", 415, "Content-type application/x-parquet is not supported."),
+        (RECORDIO, "text/csv", 415, f"the content type {RECORDIO} is not simulated: use text/csv or "),
+        ("text/csv;label_size=2", "text/csv", 415, f"text/csv;label_size=2 {LABELS}"),
+        ("text/csv", "text/plain", 406, f"Accept type text/plain is not supported. {ACCEPTS}"),
+        ("text/csv", LINES, 500, f"UnsupportedFormatError: Content type {LINES} is not supported by this framework."),
+    ],
+)
+def test_unsupported_types_are_rejected_in_the_words_of_aws(
+    serve: Callable[..., Any], tmp_path: Path, content_type: str, accept: str, status: int, reason: str
+) -> None:
+    save(tmp_path, xgb.train(SETTINGS, matrix(TRAIN), 1))
+    server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))
+    response = server.post("1,2,3,4,5", content_type, Accept=accept)
+    assert (response.status, response.text[: len(reason)]) == (status, reason)
 
 
 def test_a_request_without_a_content_type_is_read_as_libsvm(serve: Callable[..., Any], tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ class LinearLearnerHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def transform(self, model: LinearModel, data: bytes | str, content_type: str, accept: str) -> Response:
         """Return predictions, or status 415 (unknown content type), 406 (Accept is RecordIO) or 400 (invalid data)."""
         kind, accept_type = media_type(content_type), media_type(accept)
-        if kind not in (CSV, JSON, JSON_LINES):
-            return Response(
-                f"the content type {kind or '(none)'} is not simulated: use {CSV}, {JSON} or {JSON_LINES}", 415
-            )
+        if kind == RECORDIO:
+            return Response(f"the content type {kind} is not simulated: use {CSV}, {JSON} or {JSON_LINES}", 415)
+        if kind not in (CSV, JSON, JSON_LINES):  # the message of AWS's built-in algorithms
+            return Response(f"content-type {kind} not supported", 415)
         if accept_type == RECORDIO:
             return Response(f"Accept {accept_type} is not simulated: use {JSON} or {JSON_LINES}", 406)
         try:

@@ -14,6 +14,7 @@ import xgboost as xgb
 from joblib import cpu_count
 from sagemaker_inference import encoder as toolkit_encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from sagemaker_inference.errors import UnsupportedFormatError
 from werkzeug import Response
 
 sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may also import it
@@ -27,6 +28,8 @@ from sagemaker_xgboost_container.old_models import read_old_models
 read_old_models()
 
 ACCEPTED_TYPES = ("text/csv", "application/json")
+# AWS's container accepts these, and then fails to encode predictions unless SAGEMAKER_INFERENCE_OUTPUT is set
+UNENCODABLE_TYPES = ("application/jsonlines", "application/x-recordio-protobuf")
 PICKLE_START = re.compile(rb"\x80[\x02-\x05]|ccopy_reg\n")  # the first bytes of pickles; the second form is Python 2's
 VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
 MAX_REQUEST_MEGABYTES = 6  # the largest request that AWS's container accepts by default
@@ -73,22 +76,38 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Predict, or return 415 for unreadable data, 400 for incompatible data, 406 for an unsupported Accept."""
+        """Predict, or return 415 for unreadable data, 400 for incompatible data, 406 for an unsupported Accept.
+
+        The messages are those of AWS's container.
+        """
         if not data:
             return Response(status=204)
         try:
             kind = get_content_type(content_type)
-            matrix = decode(data, kind)
         except UserError as error:
             return Response(str(error), 415)
+        if kind not in ("csv", "libsvm"):
+            return Response(f"Content-type {content_type} is not supported.", 415)
+        try:
+            matrix = decode(data, kind)
+        except UserError as error:
+            reason = f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:"
+            return Response(f"{reason}\n {type(error)}\n {error}", 415)
         try:
             predictions = combine([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
-            return Response(f"the data does not match the model: {message_of(error)}", 400)
+            return Response(f"Unable to evaluate payload provided: {message_of(error)}", 400)
         accept_type = "text/csv" if is_before(1, 2, 2) and not is_multi_model() else media_type(accept)
         if accept_type not in ACCEPTED_TYPES:
-            status = 415 if is_multi_model() else 406
-            return Response(f"Accept {accept_type} is not simulated: use {' or '.join(ACCEPTED_TYPES)}", status)
+            if is_multi_model():
+                reason = f"Please choose one of the following: {list(ACCEPTED_TYPES)}"
+                problem = f"{accept_type} is not an accepted Accept type. {reason}."
+                return Response(f"Encoding to accept type {accept_type} failed with exception: {problem}", 415)
+            if accept_type in UNENCODABLE_TYPES:
+                raise UnsupportedFormatError(accept_type)
+            types = sorted((*ACCEPTED_TYPES, *UNENCODABLE_TYPES))
+            supported = f"Please use supported accept types: {types}."
+            return Response(f"Accept type {accept_type} is not supported. {supported}", 406)
         return Response(encode(predictions.astype(np.float32).tolist(), accept_type), mimetype=accept_type)
 
     def execution_parameters(self) -> dict[str, Any]:
@@ -142,14 +161,17 @@ def load_booster(path: Path) -> xgb.Booster:
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     """Predict with the boosting rounds up to the best iteration, if the model records one. kind: csv or libsvm.
 
-    Absent features are missing values. Raises ValueError if there are too many features or, in CSV before image version
-    1.3, if several are absent.
+    Absent features are missing values. Raises ValueError or XGBoostError if there are too many features or, in CSV
+    before image version 1.3, if several are absent.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
-    has_too_few = features < trained_features and kind == "csv"
-    if features > trained_features or (has_too_few and features < trained_features - 1 and is_before(1, 3)):
-        raise ValueError(f"the number of features is {features}, but the model was trained with {trained_features}")
-    if has_too_few:
+    if is_before(1, 3):
+        size = f"Feature size of {kind} inference data {features} is"
+        if kind == "libsvm" and features > trained_features + 1:
+            raise ValueError(f"{size} larger than feature size of trained model {trained_features}.")
+        if kind == "csv" and features not in (trained_features, trained_features - 1):
+            raise ValueError(f"{size} not consistent with feature size of trained model {trained_features}.")
+    if features < trained_features and kind == "csv":
         counts = f"The number of features in a request is {features}, but the model was trained with {trained_features}"
         print(f"{counts}: absent features are treated as missing values.")
     best_iteration = booster.attr("best_iteration")

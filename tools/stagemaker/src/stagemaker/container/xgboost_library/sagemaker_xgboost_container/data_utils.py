@@ -9,21 +9,36 @@ import pyarrow.parquet as pq
 import scipy.sparse
 import xgboost as xgb
 
-from .encoder import FORMATS, LibsvmTable, check_finite, make_matrix, media_type, parse_csv, parse_libsvm
+from .encoder import (
+    FORMATS,
+    LibsvmTable,
+    check_finite,
+    check_simulated,
+    make_matrix,
+    media_type,
+    parse_csv,
+    parse_libsvm,
+)
 from .exceptions import UserError
+
+# in the order of AWS's message
+AWS_CONTENT_TYPES = "csv, libsvm, parquet, recordio-protobuf, text/csv, text/libsvm, text/x-libsvm, "
+AWS_CONTENT_TYPES += "application/x-parquet, application/x-recordio-protobuf"
 
 
 def get_content_type(content_type_cfg_val: str | None) -> str:
     """Return the format of a ContentType: csv, libsvm (the default) or parquet. Raises UserError for any other."""
     if content_type_cfg_val is None:
         return "libsvm"
+    check_simulated(media_type(content_type_cfg_val))
     kind = FORMATS.get(media_type(content_type_cfg_val))
-    if kind is None:
-        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: use one of {', '.join(FORMATS)}")
+    if kind is None:  # the messages are AWS's
+        raise UserError(f"{content_type_cfg_val.lower()} is not an accepted ContentType: {AWS_CONTENT_TYPES}.")
     for parameter in content_type_cfg_val.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if kind == "csv" and name == "label_size" and value != "1":
-            raise UserError(f"ContentType {content_type_cfg_val}: label_size must be 1")
+            reason = "Optional parameter label_size must be equal to 1"
+            raise UserError(f"{content_type_cfg_val} is not an accepted csv ContentType. {reason}")
     return kind
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import scipy.sparse
 import xgboost as xgb
+from sagemaker_inference.errors import UnsupportedFormatError
 
 from .exceptions import UserError, message_of
 
@@ -20,6 +21,7 @@ FORMATS = {
     **dict.fromkeys(("libsvm", "text/libsvm", "text/x-libsvm"), "libsvm"),
     **dict.fromkeys(("parquet", "application/x-parquet"), "parquet"),
 }
+RECORDIO = ("recordio-protobuf", "application/x-recordio-protobuf")
 MAX_FLOAT32 = float(np.finfo(np.float32).max)  # XGBoost computes with 32-bit numbers
 BLOCK_SIZE = 8 << 20  # bytes of CSV that are parsed at a time
 
@@ -135,18 +137,25 @@ def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
     return make_matrix(features)
 
 
+def check_simulated(kind: str) -> None:
+    """Raise UserError for the only format that AWS's container can read and this module cannot."""
+    if kind in RECORDIO:
+        raise UserError(f"the content type {kind} is not simulated: use text/csv or text/libsvm")
+
+
 def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
 def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
-    """Decode a request. Raises UserError for invalid data or an unknown content type."""
+    """Decode a request. Raises UserError for invalid data, and UnsupportedFormatError for an unknown content type."""
     kind = media_type(content_type)
     if FORMATS.get(kind) == "csv":
         return csv_to_dmatrix(obj)
     if FORMATS.get(kind) == "libsvm":
         return libsvm_to_dmatrix(obj)
-    raise UserError(f"the content type {kind} is not simulated: use text/csv or text/libsvm")
+    check_simulated(kind)
+    raise UnsupportedFormatError(kind)
 
 
 def _parse_number(word: str) -> float:
