@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import json
+import re
 import tracemalloc
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -79,7 +80,7 @@ def parse_csv(body: bytes) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("path", "columns"),
     [
-        ("$", "abc"), ("$[1:]", "bc"), ("$[0]", "a"), ("$[0,-1]", "ac"), ("$[0,1:]", "abc"), ("$[:-1]", "ab"),
+        ("$", "abc"), ("$[1:]", "bc"), ("$[0]", "a"), ("$[0,-1]", "ac"), ("$[:-1]", "ab"),
         ("$[ 2 , 0 ]", "ca"), ("$[*]", "abc"), ("$.*", "abc"),
     ],
 )  # fmt: skip
@@ -148,9 +149,8 @@ def test_any_string_is_accepted_or_rejected_as_an_expression(expression: str) ->
 def test_indexes_and_slices_work_as_in_python(values: list[int], data: st.DataObject) -> None:
     bounds = st.integers(-len(values), len(values))
     ranges = st.tuples(st.none() | bounds, st.none() | bounds).map(lambda ends: slice(*ends))
-    indexes = data.draw(
-        st.lists(st.integers(-len(values), len(values) - 1) | ranges.filter(lambda part: values[part]), min_size=1)
-    )
+    filled_range = ranges.filter(lambda part: values[part]).map(lambda part: [part])
+    indexes = data.draw(st.lists(st.integers(-len(values), len(values) - 1), min_size=1) | filled_range)
     words = [
         f"{part.start}:{part.stop}".replace("None", "") if isinstance(part, slice) else str(part) for part in indexes
     ]
@@ -175,7 +175,7 @@ def test_joined_rows_have_the_input_columns_followed_by_the_results(
 ) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = to_csv(table), to_csv(results)
-    join_processing = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
+    join_processing = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2,-1]")
     assert parse_csv(join_processing.request_body(body, MAX_BODY_SIZE)) == parse_csv(to_csv([row[1:] for row in table]))
     expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
     assert parse_csv(join_processing.result(body, response, MAX_BODY_SIZE)) == parse_csv(to_csv(expected))
@@ -238,11 +238,10 @@ def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, resp
 @pytest.mark.parametrize(
     ("kind", "path", "body"),
     [
-        (JSON, "$" + "[:,:,:]" * 8, b"[" * 8 + b'"' + b"x" * 1000 + b'"' + b"]" * 8),
-        (JSON, "$" + "[:,:,:,:]" * 6, b"[" * 6 + b"[" + b"0," * 300 + b"0]" + b"]" * 6),
+        (JSON, "$" + "[0,0,0]" * 8, b"[" * 8 + b'"' + b"x" * 1000 + b'"' + b"]" * 8),
+        (JSON, "$" + "[0,0,0,0]" * 6, b"[" * 6 + b"[" + b"0," * 300 + b"0]" + b"]" * 6),
         (JSON, "$" + "['a','a']" * 6 + ".a", b'{"a":' * 7 + b'"' + b"x" * 20_000 + b'"' + b"}" * 7),
         (CSV, "$[" + ",".join("0" * 30) + "]", b"x" * 900_000 + b"\n"),
-        (CSV, "$[" + ",".join(":" * 30) + "]", b"xxx," * 225_000 + b"\n"),
         (CSV, "$[" + ",".join("0" * 30) + "]", (b"x" * 200 + b"\n") * 200),
         (JSON_LINES, "$[" + ",".join("0" * 30) + "]", (b'["' + b"x" * 200 + b'"]\n') * 200),
     ],
@@ -265,12 +264,12 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
 @pytest.mark.parametrize(
     ("kind", "members", "body"),
     [
-        (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6}, b"[" * 6 + b"[0,0]" + b"]" * 6),
-        (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
+        (JSON, {"OutputFilter": "$" + "[0,0,0,0]" * 6}, b"[" * 6 + b"[0,0]" + b"]" * 6),
+        (JSON, {"OutputFilter": "$" + "[0,0,0,0]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0]"),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
         (JSON_LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
-        (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
+        (CSV, {"OutputFilter": "$[:]"}, b"," * 5000 + b"\n"),
         (CSV, {"JoinSource": "Input"}, b"0\n" * 5000),
         (CSV, {"JoinSource": "Input"}, b"\n" * 5000),
     ],
@@ -328,6 +327,10 @@ def test_a_body_may_be_as_large_as_the_limit_but_not_larger(spare_bytes: int) ->
         assert lines.request_body((document + b"\n") * 9, limit) == expected
 
 
+OPERATORS = re.escape(
+    'Unexpected "_" in JsonPath. Supported operators for "application/jsonlines" are '
+    "['$', '[', ']', '*', '.', ' ', ',', ':', '-', ''']"
+)
 BOTH_FORMATS = r"text/csv records cannot be combined with application/json results"
 
 
@@ -338,6 +341,15 @@ BOTH_FORMATS = r"text/csv records cannot be combined with application/json resul
         ({"kind": "", "JoinSource": "Input"}, "TransformInput: ContentType"),
         ({"InputFilter": "$.name"}, "must select columns by number"),
         ({"OutputFilter": "$['a','b']"}, "must select columns by number"),
+        (
+            {"OutputFilter": "$[0:2,246:]"},
+            r"Invalid JsonPath: \$\[0:2,246:\]: only single range filters of format \(eg: \[1:5\]",
+        ),
+        ({"InputFilter": "$[0, 1:]"}, r"are supported\. Format \[0, 1:\] is not supported"),
+        ({"kind": JSON, "InputFilter": "$.a[:,0]"}, r"Format \[:,0\] is not supported"),
+        ({"kind": JSON, "InputFilter": "$.a_b"}, r'Invalid InputFilter: "\$\.a_b"\. Unexpected "_" in JsonPath'),
+        ({"kind": JSON_LINES, "OutputFilter": "$['account_id','SageMakerOutput']"}, OPERATORS),
+        ({"kind": JSON, "OutputFilter": "$['a#b']"}, 'Unexpected "#" in JsonPath'),
         ({"OutputFilter": "$[0][1]"}, "must select columns by number"),
         ({"JoinSource": "Input", "assemble": "None"}, "requires AssembleWith Line"),
         ({"JoinSource": "Input", "kind": "text/csv; charset=utf-8", "accept": JSON}, BOTH_FORMATS),

@@ -23,6 +23,7 @@ CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
 CHECK_INTERVAL = 1000  # small steps of work between checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
+OPERATORS = "$[]*. ,:-'"  # in the order of SageMaker's message
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
 MISSING = object()  # replaces each record that is missing from the shorter body
 encode_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -135,6 +136,8 @@ class DataProcessing:
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
         if kind == CSV and not (input_filter.applies_to_rows and output_filter.applies_to_rows):
             raise ValueError("DataProcessing: a CSV filter must select columns by number, as in $[0] or $[1:]")
+        for member, path in zip(("InputFilter", "OutputFilter"), paths, strict=True):
+            _check_characters(member, path.string, kind)
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
@@ -206,6 +209,15 @@ class DataProcessing:
         yield from [encode_json(next(values))] if path.selects_one else format_array(values)
         if self.by_line:
             yield "\n"
+
+
+def _check_characters(member: str, expression: str, kind: str) -> None:
+    """Raise ValueError, with SageMaker's message, if a name in an expression has a special character."""
+    for character in expression:
+        if not (character.isalnum() or character in OPERATORS):
+            operators = ", ".join(f"'{operator}'" for operator in OPERATORS)
+            problem = f'Unexpected "{character}" in JsonPath. Supported operators for "{kind}" are [{operators}]'
+            raise ValueError(f'Invalid {member}: "{expression}". {problem}')
 
 
 def _kind(content_type: str, accept: str) -> str:

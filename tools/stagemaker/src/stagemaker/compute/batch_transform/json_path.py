@@ -1,7 +1,7 @@
 """The JSONPath expressions that SageMaker documents for a transform job's filters.
 
-After `$`, an expression contains names (`.name`, `['a','b']`), indexes and slices (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`),
-and the wildcard `*` for all names or indexes.
+After `$`, an expression contains names (`.name`, `['a','b']`), indexes or one slice (`[0]`, `[0,-1]`, `[1:3]`), and the
+wildcard `*` for all names or indexes.
 """
 
 import re
@@ -14,13 +14,14 @@ from typing import Any
 
 NAME = r"'[^'\\]*'"
 # possessive quantifiers: if a long string could match in more than one way, matching would take hours
-INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
+INDEX = r"-?\d+"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
     r"|\.?\[\s*(?P<names>NAME(?:\s*,\s*NAME)*)\s*\]"
-    r"|\[\s*+(?P<indexes>(?:INDEX)(?:\s*+,\s*+(?:INDEX))*)\s*+\]"
+    r"|\[\s*+(?P<indexes>(?:INDEX)?\s*+:\s*+(?:INDEX)?|INDEX(?:\s*+,\s*+INDEX)*)\s*+\]"
     r"|(?P<all>\.\*|\.?\[\s*\*\s*\])".replace("NAME", NAME).replace("INDEX", INDEX)
 )
+SEVERAL_RANGES = re.compile(r"\[[\s\d:-]*+,[\s\d:,-]*+\]")
 
 
 class NoSelection(Exception):
@@ -94,6 +95,9 @@ def _parse_steps(expression: str) -> Iterator[PathStep]:
         match = STEP.match(expression, position)
         if match is None:
             remainder = expression[position:]
+            if (several := SEVERAL_RANGES.match(remainder)) and ":" in several[0]:  # the message is SageMaker's
+                supported = f"only single range filters of format (eg: [1:5]) are supported. Format {several[0]}"
+                raise ValueError(f"Invalid JsonPath: {expression}: {supported} is not supported")
             raise ValueError(f"the expression '{expression}' is not supported; the error is at '{remainder}'")
         position = match.end()
         if match["all"]:
