@@ -34,12 +34,14 @@ def test_only_one_module_imports_a_package_and_is_written_for_the_installed_vers
 
 
 def test_importing_the_simulator_changes_nothing_in_moto() -> None:
-    backends = [f"{service}.models.{service}_backends.backend" for service in ("cloudwatch", "logs", "events", "s3")]
+    backends = [
+        f"{service}.models.{service}_backends.backend" for service in ("cloudwatch", "logs", "events", "iam", "s3")
+    ]
     inner = ["core.base_backend.Session", "core.utils.Session", "s3.models.tempfile", "s3.models._VersionedKeyStore"]
     names = ", ".join(f"moto.{name}" for name in [*inner, *backends])
     program = f"""
 import moto.core.base_backend, moto.core.utils
-import moto.cloudwatch.models, moto.events.models, moto.logs.models, moto.s3.models
+import moto.cloudwatch.models, moto.events.models, moto.iam.models, moto.logs.models, moto.s3.models
 before = {names}
 import stagemaker.server
 after = {names}

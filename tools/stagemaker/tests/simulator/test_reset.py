@@ -18,6 +18,7 @@ from stagemaker_support.start_command import start
 from stagemaker.protocol.account import BUCKET, ROLE
 
 SLEEPING_SCRIPT = "import time; print('it sleeps', flush=True); time.sleep(600)"
+POLICY = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
 LISTS = {
     "list_endpoints": "Endpoints",
     "list_model_package_groups": "ModelPackageGroupSummaryList",
@@ -65,13 +66,20 @@ def test_after_a_reset_the_simulator_works_and_its_variables_are_valid(tmp_path:
     session, endpoint = boto3.Session(*(variables[f"AWS_{name}"] for name in names)), variables["AWS_ENDPOINT_URL"]
     simulator = SimpleNamespace(client=lambda service: session.client(service, endpoint_url=endpoint))
     with process:
-        client = Client(simulator)
+        client, iam = Client(simulator), simulator.client("iam")
         for _ in range(2):
             assert f":assumed-role/{ROLE}/" in simulator.client("sts").get_caller_identity()["Arn"]
             assert send_reset(int(endpoint.rpartition(":")[2])) == 200
             client.s3.create_bucket(Bucket=BUCKET)
+            iam.attach_role_policy(RoleName=ROLE, PolicyArn=POLICY)
+            assert iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"][0]["PolicyArn"] == POLICY
+            assert iam.get_policy(PolicyArn=POLICY)["Policy"]["AttachmentCount"] == 1
+            iam.create_user(UserName="me")
+            iam.attach_user_policy(UserName="me", PolicyArn=POLICY.replace("SageMaker", "S3"))
+            assert iam.list_policies(Scope="AWS", MaxItems=1)["IsTruncated"]
+            assert iam.list_policies(Scope="Local")["Policies"] == []
         assert client.process("print('done')")["ProcessingJobStatus"] == "Completed"
-        assert [role["RoleName"] for role in simulator.client("iam").list_roles()["Roles"]] == [ROLE]
+        assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == [ROLE]
         process.terminate()
 
 

@@ -9,8 +9,9 @@ replaces names in its modules. This relies on moto's internals, which any releas
 pins the version.
 """
 
+import json
 import re
-from functools import cache
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,8 @@ from moto.core.common_models import BaseModel
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.ecr.models import ecr_backends
 from moto.events.models import EventsBackend, events_backends
-from moto.iam.models import iam_backends
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, IAMBackend, ManagedPolicy, iam_backends
 from moto.logs.models import logs_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -81,6 +83,25 @@ class Events(EventsBackend):
         raise unsupported("CreateApiDestination", "events are not sent to other hosts")
 
 
+class IAM(IAMBackend):
+    """IAM with AWS's managed policies, which are loaded when first needed, because this takes a second."""
+
+    __module__ = IAMBackend.__module__
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        del self.aws_managed_policies, self.managed_policies
+
+    @cached_property
+    def aws_managed_policies(self) -> list[ManagedPolicy]:  # type: ignore[override]
+        policies = json.loads(aws_managed_policies_data).items()
+        return [AWSManagedPolicy.from_data(name, self.account_id, self.region_name, data) for name, data in policies]
+
+    @cached_property
+    def managed_policies(self) -> dict[str, ManagedPolicy]:  # type: ignore[override]
+        return self._init_managed_policies()
+
+
 def _install() -> None:
     # moto's sessions would fail if the user's configuration were invalid
     moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
@@ -94,6 +115,7 @@ def _install() -> None:
     cloudwatch_backends.backend = CloudWatch
     ecr_backends.backend = ECR
     events_backends.backend = Events
+    iam_backends.backend = IAM
     logs_backends.backend = Logs
     s3_backends.backend = S3
 
