@@ -104,3 +104,41 @@ except OSError as error:
     print(error.strerror)
 """
         assert client.log(client.process(script)).splitlines() == ["[true, false]", "Read-only file system"]
+
+
+KEYS = 'aws_access_key_id="x", aws_secret_access_key="x"'
+PIP = 'import subprocess, sys; subprocess.check_call([sys.executable, "-m", "pip", "install", "sampleproject"])'
+OPTION = "Jobs have no network here. With `--network simulator`"
+ERRORS = [  # scripts, and the statuses of their jobs without and with jobs_can_call
+    ('import boto3; boto3.client("s3").list_buckets()', "Failed", "Completed"),
+    (f'import boto3; boto3.client("s3", {KEYS}).list_buckets()', "Failed", "Completed"),
+    ('import requests; requests.get("https://pypi.org/simple")', "Failed", "Failed"),
+    ('import urllib.request; urllib.request.urlopen("https://pypi.org")', "Failed", "Failed"),
+    ('import socket; socket.create_connection(("192.0.2.1", 80))', "Failed", "Failed"),
+    (PIP, "Failed", "Failed"),
+]
+
+
+@needs_sandbox
+def test_the_reason_for_a_connection_error_names_what_helps() -> None:
+    for jobs_can_call in (False, True):
+        with Simulator(jobs_can_call=jobs_can_call, isolation="required") as simulator:
+            client = Client(simulator)
+            started = [client.process(script, wait=False)["ProcessingJobName"] for script, *_ in ERRORS]
+            expected = "Jobs can call only this simulator here, at AWS_ENDPOINT_URL" if jobs_can_call else OPTION
+            for (script, *statuses), name in zip(ERRORS, started, strict=True):
+                job = client.wait("ProcessingJob", name)
+                assert job["ProcessingJobStatus"] == statuses[jobs_can_call], (script, job)
+                if job["ProcessingJobStatus"] == "Failed":
+                    assert expected in job["FailureReason"], script
+                    assert expected in client.log(job), script
+
+
+@needs_sandbox
+def test_an_option_is_not_recommended_if_it_would_not_help() -> None:
+    with Simulator(isolation="required") as simulator:
+        script, isolation = ERRORS[0][0], {"EnableNetworkIsolation": True}
+        reason = Client(simulator).train(script, **isolation)["FailureReason"]
+        assert "because its request contains EnableNetworkIsolation" in reason
+        assert "--network" not in reason
+        assert "--network" not in Client(simulator).process("raise ValueError('a name')")["FailureReason"]

@@ -15,6 +15,7 @@ from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.logs.metrics import TrainingMetrics, put_metrics
 from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes.explanations import explain
 from stagemaker.compute.processes.process import Ending
 from stagemaker.compute.processes.reasons import exceeded_limit, read_text, reason_of, replace_host_paths
 from stagemaker.compute.processes.volume import Volume
@@ -122,7 +123,7 @@ class JobRun:
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
         """Run the job's command until it ends. The request's environment overrides `variables`."""
         environment = {**self.thread_variables(self.job.instance), **variables, **self.record.get("Environment", {})}
-        launch = sandbox.make_launch(command, environment)
+        self._sandbox, launch = sandbox, sandbox.make_launch(command, environment)
         ending = self.job.run_process(launch, log)
         self.put_utilization(ending, self.job.instance)
         return ending
@@ -157,6 +158,7 @@ class JobRun:
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
         file_reason, last_output = read_text(failure), last_message(list(log.tail))
         reason = replace_host_paths(file_reason, job.folder)[:900] or replace_host_paths(last_output, job.folder)[-900:]
-        if explanation := self.platform.isolation.explain(file_reason or last_output):
+        if explanation := explain(self._sandbox, file_reason or last_output, list(log.tail)):
+            log.line(explanation)
             reason = f"{reason[:600]}\n{explanation}"
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -88,4 +88,7 @@ class Platform:
         if requirements:
             limits = instance or job.instance
             libraries = self._installer.install(job, image, requirements, log, limits, folder, announce)
-        return Sandbox(folder, self.isolation, image, libraries, shared or {}, self.network if has_network else None)
+        network = self.network if has_network else None
+        return Sandbox(
+            folder, self.isolation, image, libraries, shared or {}, network, has_network_isolation=not has_network
+        )

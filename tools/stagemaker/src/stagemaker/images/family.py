@@ -20,7 +20,8 @@ class ImageFamily:
 
     repositories: a pattern for image names without registry and tag. tags: a pattern for tags, or None for any tag.
     distribution: the framework's package. package_sets: the package sets by the version in an image's tag, newest
-    first; the key of a single set is empty. old_versions: the versions of tags without a number, by tag.
+    first; the key of a single set is empty. module: the framework's name in imports, if scripts import it.
+    old_versions: the versions of tags without a number, by tag.
     version_variable: the environment variable that contains the image's tag or old version. algorithm: the built-in
     algorithm, for algorithm_training.py. hooks: a file with default hooks for `serve`. metrics: the regular
     expressions, by metric name, with which SageMaker searches every log. builds_to_serve: a pattern for images whose
@@ -32,6 +33,7 @@ class ImageFamily:
     repositories: re.Pattern[str]
     distribution: str
     package_sets: Mapping[str, PackageSet]
+    module: str = ""
     tags: re.Pattern[str] | None = None
     examples: str = ""
     old_versions: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +82,18 @@ class ImageFamily:
         if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
+
+    def version_difference(self, image: str) -> str:
+        """Return which version of the framework an image has, and which one jobs use, or '' if they are the same."""
+        numbers, version = self._requested_version(image), self._nearest_version(image)
+        match = VERSION_NUMBER.match(self._tag_version(image))
+        if numbers and numbers != _version_numbers(version):
+            match = TAG_NUMBERS.match(image_tag(image))
+        elif not match or self.version(image).startswith(f"{match[0]}."):
+            return ""
+        else:
+            version = self.version(image)
+        return f"{self.name} {match[0] if match else ''} was requested, {version} ran"
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a job's log about differences between its environment and the image."""

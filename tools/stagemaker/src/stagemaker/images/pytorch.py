@@ -14,6 +14,7 @@ FAMILY = ImageFamily(
     name="PyTorch",
     repositories=re.compile(r"pytorch-(training|inference)|sagemaker-pytorch"),
     distribution="torch",
+    module="torch",
     package_sets={"": PACKAGES},
     tags=re.compile(r"\d+\.\d+(\.\d+)?-(cpu|gpu)-py\d+(-.+)?"),
     examples="1.8.0-cpu-py3 and 2.6.0-cpu-py312",

@@ -13,6 +13,7 @@ FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distribution="scikit-learn",
+    module="sklearn",
     package_sets={
         "1.9-0": NEWEST_SET,
         "1.4-2": PackageSet("scikit-learn-1.4-2", (FOLDER / "scikit-learn-1.4-2.txt",), ("3.12",)),

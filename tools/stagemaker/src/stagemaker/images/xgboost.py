@@ -16,6 +16,7 @@ FAMILY = ImageFamily(
     name="XGBoost",
     repositories=re.compile(r"(sagemaker-)?xgboost"),
     distribution="xgboost-cpu",
+    module="xgboost",
     package_sets={
         "": PackageSet("xgboost", (CONTAINER / "packages.txt", Path(__file__).with_name("xgboost.txt")), ("3.12",))
     },

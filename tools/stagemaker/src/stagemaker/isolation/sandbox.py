@@ -46,7 +46,7 @@ class Sandbox:
     folder: the job's folder, whose subfolder `ml` becomes /opt/ml. image: the job's image. libraries: a read-only
     folder of packages. shared_folders: other host folders, by their paths in the job. network: the settings for calling
     the simulator, or None if the job must not call it. index: the index that pip_wheels.py may use; with it, and only
-    then, the command has network access.
+    then, the command has network access. has_network_isolation: whether the request contains EnableNetworkIsolation.
     """
 
     folder: Path
@@ -56,6 +56,7 @@ class Sandbox:
     shared_folders: dict[str, Path] = field(default_factory=dict)
     network: Network | None = None
     index: PackageIndex | None = None
+    has_network_isolation: bool = False
 
     @property
     def ml(self) -> Path:

@@ -13,6 +13,7 @@ from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
 from stagemaker.compute.platform import Platform
+from stagemaker.compute.processes.explanations import explain
 from stagemaker.compute.processes.process import Ending, SupervisedProcess
 from stagemaker.compute.processes.reasons import exceeded_limit, read_text, replace_host_paths
 from stagemaker.compute.processes.volume import Volume
@@ -23,7 +24,7 @@ from stagemaker.compute.servers.response import NoResponse, Response, TimedOut
 from stagemaker.images.catalogue import serves_offline
 from stagemaker.isolation import socket_folder
 from stagemaker.isolation.instances import Instance
-from stagemaker.isolation.sandbox import ML
+from stagemaker.isolation.sandbox import ML, Sandbox
 from stagemaker.state.records import Record
 
 MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets a different limit
@@ -64,6 +65,7 @@ class ContainerServer:
     def __post_init__(self) -> None:
         self._client = UnixClient(self.sockets_folder / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
+        self._sandbox: Sandbox | None = None
         self._was_stopped = False
         self._lock = threading.Lock()  # held to start or stop the server, and to check whether it has ended
 
@@ -74,7 +76,7 @@ class ContainerServer:
             raise JobFailed(OFFLINE_REASON)
         self.sockets_folder.mkdir(0o700)
         code = self._prepare()
-        sandbox = self.platform.sandbox(
+        self._sandbox = sandbox = self.platform.sandbox(
             self.job,
             self.container["Image"],
             find_requirements(code),
@@ -178,7 +180,8 @@ class ContainerServer:
 
     def _failure_message(self, reason: str) -> str:
         event = "failed" if self.is_ready else "exited before it was ready"
-        if explanation := self.platform.isolation.explain(last_message(list(self.log.tail))):
+        output = list(self.log.tail)
+        if self._sandbox and (explanation := explain(self._sandbox, last_message(output), output)):
             reason = f"{reason[:600]}\n{explanation}"
         return f"{server_of(self.name)} {event}: {reason}"
 
