@@ -21,6 +21,7 @@ from stagemaker.protocol.errors import ServiceError, ValidationException
 from stagemaker.protocol.service_model import operation_model
 from stagemaker.resources.registry import KINDS
 from stagemaker.resources.resource import PAGING_MEMBERS, Resource
+from stagemaker.resources.training_job import TrainingJobs
 from stagemaker.state.records import Record, Store
 
 INVALID_TOKENS = [
@@ -41,6 +42,7 @@ EARLY_TIME, LATE_TIME = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for 
 FILTERS = {  # for each filter, a value that matches a record of the fixture, and a value that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
+    "WarmPoolStatusEquals": ("Terminated", "Reused"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
     "ModelApprovalStatus": ("Approved", "Rejected"),
     "ModelPackageGroupName": ("one", "other"),
@@ -67,7 +69,10 @@ REJECTIONS = {  # the error messages for other values of these members
     "PipelineExecutionArn": "Could not find pipeline execution",
 }
 RECORD_MEMBERS = {  # the members that lists of these kinds read from records
-    "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
+    "TrainingJob": {
+        "FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}],
+        "WarmPoolStatus": {"Status": "Terminated"},
+    },
     "HyperParameterTuningJob": {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}},
     "ModelPackage": {
         "ModelApprovalStatus": "Approved",
@@ -159,6 +164,16 @@ def test_pages_hold_the_selected_records_in_order(jobs: list[Record], request: R
     expected, size = names(expected_jobs(jobs, request)), request["MaxResults"]
     parts = [expected[start : start + size] for start in range(0, len(expected), size)]
     assert pages(resource_of(jobs), request) == (parts or [[]])
+
+
+def test_the_status_of_training_jobs_is_compared_after_max_results_jobs_are_retrieved() -> None:
+    """AWS documents this for no other operation."""
+    resource, requests = TrainingJobs(SimpleNamespace(store=Store())), {"StatusEquals": "Failed"}
+    for name, status in zip("abcde", ("Failed", "Completed", "Completed", "Failed", "Failed"), strict=True):
+        resource.add({"TrainingJobName": name}, TrainingJobStatus=status)
+    assert pages(resource, requests) == [["a", "d", "e"]]
+    assert pages(resource, requests | {"MaxResults": 2}) == [["a"], ["d"], ["e"]]
+    assert pages(resource, requests | {"MaxResults": 2, "SortOrder": "Descending"}) == [["e", "d"], [], ["a"]]
 
 
 @given(old_jobs=JOBS, jobs=JOBS, request=REQUESTS)

@@ -15,7 +15,7 @@ UNUSED_SETTINGS = {
     "transform.TransformOutput.KmsKeyId",
     "the volume is not encrypted": "training.ResourceConfig.VolumeKmsKeyId "
     "processing.ProcessingResources.ClusterConfig.VolumeKmsKeyId transform.TransformResources.VolumeKmsKeyId",
-    "warm pools are not simulated": "training.ResourceConfig.KeepAlivePeriodInSeconds",
+    "warm pools are terminated when the job ends": "training.ResourceConfig.KeepAlivePeriodInSeconds",
     "jobs wait for a free CPU core without a time limit": "training.StoppingCondition.MaxPendingTimeInSeconds",
     "failed jobs are not retried": "training.RetryStrategy",
     "the debugger is not simulated": "training.DebugHookConfig training.DebugRuleConfigurations",

@@ -98,6 +98,8 @@ class TrainingRun(JobRun):
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         secondary_status = members.pop("SecondaryStatus", status)
         message = members.get("FailureReason", f"Training job {status.lower()}")
+        if "WarmPoolStatus" in record:
+            members["WarmPoolStatus"] = record["WarmPoolStatus"] | {"Status": "Terminated"}
         return _add_status(super().ended_record(record, status, members), secondary_status, message)
 
     def _enter_status(self, status: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """Training jobs: request validation, and the choice of the model's S3 URI."""
 
 import re
+from typing import ClassVar
 
 import regex
 
@@ -9,7 +10,7 @@ from stagemaker.images.catalogue import family_of
 from stagemaker.protocol import error_messages
 from stagemaker.protocol.errors import ValidationException
 from stagemaker.resources.job import JobResource
-from stagemaker.resources.resource import unsimulated_value
+from stagemaker.resources.resource import Filter, reject_other_members, unsimulated_value
 from stagemaker.resources.s3_data import check_input, output_problem
 from stagemaker.state.records import Record, StoredRecord, now
 
@@ -30,6 +31,9 @@ class TrainingJobs(JobResource):
     missing_message = error_messages.TRAINING_JOB_MISSING
     exists_message = error_messages.TRAINING_JOB_EXISTS
     verbs = (*JobResource.verbs, "Delete")
+    filters: ClassVar[dict[str, Filter]] = {
+        "WarmPoolStatusEquals": ("WarmPoolStatus", lambda pool, status: pool["Status"] == status)
+    }
     job_run = TrainingRun
 
     def CreateTrainingJob(self, request: Record) -> Record:
@@ -46,8 +50,31 @@ class TrainingJobs(JobResource):
         file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
         artifacts = {"S3ModelArtifacts": f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"}
         transition = {"Status": "Starting", "StartTime": now(), "StatusMessage": "Preparing the job"}
-        members = {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [transition]}
+        members: Record = {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [transition]}
+        if request["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
+            members["WarmPoolStatus"] = {"Status": "InUse", "ResourceRetainedBillableTimeInSeconds": 0}
         return {"TrainingJobArn": self.submit(request, ModelArtifacts=artifacts, **members)}
+
+    def UpdateTrainingJob(self, request: Record) -> Record:
+        """Record the new retention length of a job's warm pool."""
+        reject_other_members(request, {"TrainingJobName", "ResourceConfig"}, "UpdateTrainingJob")
+        with self.store.transaction():
+            record = self.find("UpdateTrainingJob", request)
+            if "WarmPoolStatus" not in record:
+                reason = "it was created without KeepAlivePeriodInSeconds"
+                raise ValidationException(f"TrainingJob '{self.key(request)}' has no warm pool: {reason}")
+            resources = record["ResourceConfig"] | request.get("ResourceConfig", {})
+            self.store.update(self.kind, self.key(request), ResourceConfig=resources, LastModifiedTime=now())
+        return {"TrainingJobArn": record["TrainingJobArn"]}
+
+    def page(self, operation: str, request: Record) -> Record:
+        """Return the response of List. With MaxResults, only the jobs of a page are filtered by status, as on AWS."""
+        if not {"MaxResults", "StatusEquals"} <= request.keys():
+            return super().page(operation, request)
+        status = request["StatusEquals"]
+        response = super().page(operation, {name: value for name, value in request.items() if name != "StatusEquals"})
+        summaries = response["TrainingJobSummaries"]
+        return response | {"TrainingJobSummaries": [job for job in summaries if job["TrainingJobStatus"] == status]}
 
     def describe_record(self, record: StoredRecord) -> Record:
         trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
