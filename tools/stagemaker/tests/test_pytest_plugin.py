@@ -36,6 +36,64 @@ def test_the_environment_is_as_before():
     assert "AWS_DEFAULT_REGION" not in os.environ
     assert ".amazonaws.com" in boto3.client("sagemaker", region_name="eu-west-1").meta.endpoint_url
 """
+OLD_CLIENTS = """
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import boto3
+import pytest
+from botocore.endpoint import Endpoint
+from botocore.session import Session
+from botocore.stub import Stubber
+from moto import mock_aws
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"Models": [{"ModelName": "theirs"}]}')
+
+SERVER = HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=SERVER.serve_forever, daemon=True).start()
+KEYS = dict(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+OTHER = boto3.client("sagemaker", endpoint_url=f"http://127.0.0.1:{SERVER.server_port}", **KEYS)
+REAL = boto3.client("sagemaker", **KEYS)
+WITHOUT_CREDENTIALS = boto3.client("s3", region_name="us-east-1")
+BUCKETS = boto3.resource("s3", **KEYS).buckets
+PATCHED = (Endpoint, "make_request"), (Session, "create_client")
+METHODS = [getattr(*name) for name in PATCHED]
+
+def uses_no_fixture():
+    assert OTHER.list_models()["Models"] == [{"ModelName": "theirs"}]
+    assert [getattr(*name) for name in PATCHED] == METHODS
+    with mock_aws():
+        assert REAL.list_models()["Models"] == []
+        boto3.client("s3", **KEYS).create_bucket(Bucket="moto")
+        assert [bucket.name for bucket in BUCKETS.all()] == ["moto"]
+
+def test_before():
+    uses_no_fixture()
+
+@pytest.mark.parametrize("call", [
+    REAL.list_models, OTHER.list_models, WITHOUT_CREDENTIALS.list_buckets, lambda: list(BUCKETS.all()),
+    lambda: list(REAL.get_paginator("list_models").paginate()),
+])
+def test_old_clients_send_nothing(call, stagemaker):
+    with pytest.raises(RuntimeError, match="was made before the fixture: make it in the test or in a function"):
+        call()
+
+def test_clients_that_send_nothing_or_call_the_simulator_work(stagemaker, sagemaker_client):
+    with Stubber(REAL) as stubber:
+        stubber.add_response("list_models", {"Models": []})
+        assert REAL.list_models()["Models"] == []
+    for client in (sagemaker_client, boto3.client("sagemaker")):
+        assert client.list_models()["Models"] == []
+    new = boto3.client("sagemaker", endpoint_url=OTHER.meta.endpoint_url)
+    assert new.list_models()["Models"] == [{"ModelName": "theirs"}]
+
+def test_after():
+    uses_no_fixture()
+"""
 LIGHT_TEST = """
 import sys
 
@@ -57,6 +115,10 @@ def run(folder: Path, tests: str, *options: str) -> str:
 @pytest.mark.parametrize("options", [(), pytest.param(("-p", "xdist", "-n", "2"), marks=pytest.mark.slow)])
 def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: Path) -> None:
     assert "5 passed" in run(tmp_path, TESTS, *options)
+
+
+def test_clients_from_before_the_fixture_send_nothing_and_other_tests_are_not_affected(tmp_path: Path) -> None:
+    assert "8 passed" in run(tmp_path, OLD_CLIENTS)
 
 
 def test_tests_without_the_fixtures_do_not_wait_for_a_simulator(tmp_path: Path) -> None:

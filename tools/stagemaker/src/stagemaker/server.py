@@ -246,6 +246,7 @@ class Simulator:
     def _make_client(self, service: str, config: Config) -> Any:
         with self._client_lock:  # sessions are not thread-safe
             client = self._session.client(service, endpoint_url=self.endpoint, config=config)
+            client._endpoint.is_simulators = True  # the pytest plugin does not reject it
             _ = client.exceptions  # created at first use: threads that use it at once would get different classes
             return client
 
