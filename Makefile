@@ -27,6 +27,7 @@ SDK = $(CACHE)/sdk-$(call DIGEST,tools/requirements/sdk.txt)
 SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,tools/requirements/sdk-v2.txt)
 SDK_V1 = $(CACHE)/sdk-v1-$(call DIGEST,tools/requirements/sdk-v1.txt)
 ML2P = $(CACHE)/ml2p-$(call DIGEST,tools/requirements/ml2p.txt)
+ML2P_SOURCE = $(CACHE)/$(shell sed -n 's/^ml2p==/ml2p-/p' tools/requirements/ml2p.txt)
 AIRFLOW = $(CACHE)/airflow-$(call DIGEST,tools/requirements/airflow.txt)
 PYTORCH_TESTS := tools/stagemaker/tests/simulator/test_pytorch.py tools/recore/tests/production/test_pytorch.py
 PUBLIC := data/public/public.csv.gz
@@ -93,6 +94,7 @@ first-recore later-recore: $(READY_DEV)
 	$(GATE) --$(@:-recore=) $(RECORE) $(WORKERS)
 
 test-all: test test-tools test-journeys test-slow test-timing
+test-all: export RECORE_TEMPLATE = 1
 test-all: test-fuzz test-bare test-machine test-sdk ## run all tests, which takes hours
 
 test-journeys: ## run the journeys of a participant, a host, a partner and a SageMaker user
@@ -119,7 +121,11 @@ test-bare: ## rerun some tests without a sandbox and in an unusual temporary fol
 # test-sdk runs the tests of PyTorch images, and creates their environment
 test-machine: ## run tests that need a sandbox, Docker, a browser or other environments, if available
 	$(PYTHON) -m pytest tests -m "machine and not timing"
-	$(call BOTH,$(PYTHON) -m pytest $$tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %))
+	@test -e "$(ML2P_SOURCE)" || { $(PYTHON) -m pip download --quiet --no-deps --no-binary ml2p -d "$(CACHE)" \
+	  $(shell grep ^ml2p== tools/requirements/ml2p.txt) && tar -xzf "$(ML2P_SOURCE).tar.gz" -C "$(CACHE)"; } || \
+	  echo "ML2P's own tests are skipped, because its source could not be downloaded"
+	$(call BOTH,RECORE_ML2P="$${RECORE_ML2P-$$(ls -d "$(ML2P_SOURCE)" 2>/dev/null)}" \
+	  $(PYTHON) -m pytest $$tests -n 3 --dist loadgroup -m "machine and not timing" $(PYTORCH_TESTS:%=--ignore %))
 
 test-submission: $(READY_DEV) ## test the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract

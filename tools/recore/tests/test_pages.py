@@ -5,6 +5,8 @@ Blocks run in order, after `make run`. Their output is checked only if the submi
 
 import contextlib
 import os
+import pkgutil
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +20,13 @@ from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
 PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
+STAGEMAKER_PAGES = sorted((ROOT / "tools/stagemaker").glob("*.md")) + sorted(
+    (ROOT / "tools/stagemaker/docs").glob("*.md")
+)
+DOTTED_NAME = re.compile(r"(?<![\w./-])(?:recore|stagemaker)(?:\.[A-Za-z_]\w*)+(?![\w/-])")
+TESTS = ("tests", "tools/recore/tests", "tools/stagemaker/tests")
+NAME = r'"((?:RECORE|CONFORMANCE)_\w+)"'
+VARIABLE = re.compile(rf"(?:os\.environ\.get\(|skipif\(\s*|VARIABLE = ){NAME}")
 MODEL_PAGE = ROOT / "docs/your-model.md"  # its commands replace the template's model
 PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compare", "retrain")]  # share a simulator
 
@@ -25,6 +34,19 @@ PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compa
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_is_tagged(page: Path) -> None:
     assert_tagged(page)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *STAGEMAKER_PAGES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_dotted_name_on_a_page_exists(page: Path) -> None:
+    for name in DOTTED_NAME.findall(page.read_text()):
+        pkgutil.resolve_name(name)
+
+
+def test_contributing_lists_the_variables_without_which_tests_are_skipped() -> None:
+    sources = [path.read_text() for tests in TESTS for path in (ROOT / tests).rglob("*.py")]
+    names = {name for source in sources for name in VARIABLE.findall(source)}
+    assert "RECORE_ML2P" in names
+    assert names <= set(re.findall(r"`(\w+)`", (ROOT / "CONTRIBUTING.md").read_text()))
 
 
 @pytest.fixture

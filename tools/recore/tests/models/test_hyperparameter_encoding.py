@@ -45,7 +45,7 @@ def test_encoded_values_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
         ({"a" * 257: 1}, r"^Key 'a+' must be at most 256 characters\.$"),
         ({"a" * 200: {"b" * 56: 1}}, r"^Key 'a+\.b+' must be at most 256 characters\.$"),
         ({"a": "b" * 255}, "for key 'a' must have length at most 256"),
-        ({str(n): n for n in range(101)}, "^SageMaker allows at most 100 hyperparameters, but 101 were specified"),
+        ({str(n): n for n in range(101)}, "^SageMaker allows at most 100 hyperparameters but 101 were specified"),
         ({"a": {1, 2}}, "^The value for key 'a' cannot be written as JSON"),
     ],
 )

@@ -28,8 +28,9 @@ import sys
 import pytest
 
 sys.modules["ml2p"] = importlib.import_module("recore.model")
-for name in ("core", "docker", "errors", "hyperparameters"):
-    sys.modules[f"ml2p.{name}"] = importlib.import_module(f"recore.model.{name}")
+MODULES = {"core": "core", "docker": "docker", "errors": "errors", "hyperparameters": "hyperparameter_encoding"}
+for name, ours in MODULES.items():
+    sys.modules[f"ml2p.{name}"] = importlib.import_module(f"recore.model.{ours}")
 
 
 @pytest.fixture(autouse=True)

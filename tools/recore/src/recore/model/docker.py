@@ -109,7 +109,7 @@ def serve(options: ContainerOptions) -> None:
 @ml2p_docker.command()
 @click.pass_obj
 def generate_dataset(options: ContainerOptions) -> None:
-    """Generate a dataset for training the model."""
+    """Generates a dataset for training the model."""  # ML2P's words
     with options.start("generate-dataset", "generating the dataset") as (env, model):
         click.echo(f"Starting generation of dataset {env.dataset_name}.")
         model.dataset_generator(env).generate()

@@ -23,7 +23,7 @@ def encode(hyperparameters: Mapping[str, Any]) -> dict[str, str]:
     """
     flat = dict(_flatten(hyperparameters, ""))
     if len(flat) > MAX_COUNT:
-        numbers = f"at most {MAX_COUNT} hyperparameters, but {len(flat)} were specified"
+        numbers = f"at most {MAX_COUNT} hyperparameters but {len(flat)} were specified"
         raise HyperParameterEncodingError(f"SageMaker allows {numbers}.")
     return flat
 
