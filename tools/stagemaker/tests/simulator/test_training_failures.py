@@ -56,6 +56,12 @@ INVALID_METRIC = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}
     ("message", "name", "value"),
     [
         ("Regex of loss", "AlgorithmSpecification", INVALID_METRIC),
+        (
+            "instead of the SDK's local mode, use an instance type",
+            "ResourceConfig",
+            CLUSTER | {"InstanceType": "local"},
+        ),
+        ("use their s3:// URI instead", "InputDataConfig", [channel("a", "file:///data")]),
         ("the channel name a is used twice", "InputDataConfig", [channel("a", f"s3://bucket/{n}") for n in "12"]),
     ],
 )

@@ -17,6 +17,11 @@ from stagemaker.protocol.session import simulator_botocore_session
 
 MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive and have no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
+# for values that only the local mode of SageMaker's SDK accepts, by their beginning
+LOCAL_MODE_HINTS = {
+    "local": "; instead of the SDK's local mode, use an instance type such as ml.m5.large",
+    "file://": "; upload the files to S3 and use their s3:// URI instead",
+}
 MAX_PROBLEMS = 20  # problems listed in a response
 # CPU time for all patterns of a request: some take exponential time on a value that does not match
 PATTERN_SECONDS = 2.0
@@ -163,8 +168,10 @@ def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterato
         for key, item in value.items():
             yield from _violations(shape.key, key, f"{path}.{key[:80]}.key", deadline)
             yield from _violations(shape.value, item, f"{path}.{key[:80]}.value", deadline)
+    hint = next((hint for start, hint in LOCAL_MODE_HINTS.items() if str(value).startswith(start)), "")
     for reason in _violated_constraints(shape.metadata, value, deadline):
-        yield f"Value '{str(value)[:80]}' at '{path.lstrip('.')}' failed to satisfy constraint: Member must {reason}"
+        problem = f"failed to satisfy constraint: Member must {reason}{hint}"
+        yield f"Value '{str(value)[:80]}' at '{path.lstrip('.')}' {problem}"
 
 
 def _violated_constraints(constraints: Mapping[str, Any], value: Any, deadline: float) -> Iterator[str]:
