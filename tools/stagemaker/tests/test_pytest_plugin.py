@@ -109,7 +109,7 @@ def run(folder: Path, tests: str, *options: str) -> str:
     variables = environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    return result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("options", [(), pytest.param(("-p", "xdist", "-n", "2"), marks=pytest.mark.slow)])
@@ -119,6 +119,26 @@ def test_the_fixtures_work_also_in_parallel(options: tuple[str, ...], tmp_path: 
 
 def test_clients_from_before_the_fixture_send_nothing_and_other_tests_are_not_affected(tmp_path: Path) -> None:
     assert "8 passed" in run(tmp_path, OLD_CLIENTS)
+
+
+SLOW_IMAGE = """
+def test_a_job(stagemaker, sagemaker_client):
+    image = "sagemaker-scikit-learn:1.4-2-cpu-py3"
+    sagemaker_client.create_processing_job(
+        ProcessingJobName="j", RoleArn="arn:aws:iam::123456789012:role/Role",
+        AppSpecification={"ImageUri": image, "ContainerEntrypoint": ["true"]},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+    )
+    while sagemaker_client.describe_processing_job(ProcessingJobName="j")["ProcessingJobStatus"] == "InProgress":
+        pass
+"""
+
+
+def test_the_creation_of_an_environment_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1")  # the creation fails at once
+    message = "stagemaker: creating the environment of scikit-learn-1.4-2, once for all simulators"
+    assert message in run(tmp_path, SLOW_IMAGE).splitlines()
 
 
 def test_tests_without_the_fixtures_do_not_wait_for_a_simulator(tmp_path: Path) -> None:

@@ -263,22 +263,24 @@ def doctor(as_json: bool) -> None:
 def setup(images: tuple[str, ...]) -> None:
     """Create the environments of IMAGES, so that the first job with each image does not have to wait.
 
-    IMAGES are names as `stagemaker doctor` lists them, families (scikit-learn, xgboost, linear-learner, pytorch), or
-    `all`; by default the newest scikit-learn image. An environment is created once for all simulators of this user.
-    None is created if stagemaker's own environment already has the packages.
+    IMAGES are names as `stagemaker doctor` lists them, images with a tag (scikit-learn:1.2-1), families (scikit-learn,
+    xgboost, linear-learner, pytorch), or `all`; by default the newest scikit-learn image. An environment is created
+    once for all simulators of this user. None is created if stagemaker's own environment already has the packages.
 
     Exit status: 0 if all exist, 1 if one could not be created.
 
     \b
     Example:
       stagemaker setup
-      stagemaker setup scikit-learn-1.2-1 xgboost
+      stagemaker setup scikit-learn:1.2-1 xgboost
     """
-    from stagemaker.images.catalogue import FAMILIES, package_sets
+    from stagemaker.images.catalogue import FAMILIES, find_family, package_sets
 
     by_name = {packages.name: packages for packages in package_sets()}
     newest_sets = {family.name.lower(): next(iter(family.package_sets.values())) for family in FAMILIES}
+    tagged_images = {name.lower(): find_family(name) for name in images if ":" in name}
     known_sets = newest_sets | by_name
+    known_sets |= {name: family.package_set(name) for name, family in tagged_images.items() if family}
     if unknown_names := [name for name in images if name.lower() not in (*known_sets, "all")]:
         raise click.UsageError(f"unknown image {unknown_names[0]!r}; choose from {', '.join(sorted(known_sets))}, all")
     selected_sets = [known_sets[name.lower()] for name in images if name != "all"] or [next(iter(newest_sets.values()))]

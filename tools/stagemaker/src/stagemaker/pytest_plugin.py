@@ -3,6 +3,9 @@
 pytest imports this module at every start, because the module is an entry point. It therefore imports little.
 """
 
+import contextlib
+import logging
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,26 @@ if TYPE_CHECKING:
     from botocore.endpoint import Endpoint
 
     from stagemaker import Simulator
+
+PREPARATION_LOGGER = logging.getLogger("stagemaker.compute.platform")
+
+
+class Announcements(logging.Handler):
+    """Shows what delays a test, such as the creation of an image's environment, although pytest captures the output."""
+
+    def __init__(self, config: pytest.Config):
+        super().__init__()
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._capture.global_and_fixture_disabled() if self._capture else contextlib.nullcontext():
+            print(f"\n{record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    handler = Announcements(config)
+    PREPARATION_LOGGER.addHandler(handler)
+    config.add_cleanup(lambda: PREPARATION_LOGGER.removeHandler(handler))
 
 
 @pytest.fixture(scope="session")

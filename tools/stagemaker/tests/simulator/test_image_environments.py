@@ -25,7 +25,7 @@ from stagemaker.server import Simulator
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("environments")]
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 OLD_NAME = "scikit-learn-1.4-2"
-SETUP = [sys.executable, "-m", "stagemaker", "setup", OLD_NAME]
+SETUP = [sys.executable, "-m", "stagemaker", "setup", "scikit-learn:1.4-2"]
 TRAIN = "import os, sklearn\nprint(sklearn.__version__)\nopen(os.environ['SM_MODEL_DIR'] + '/v', 'w')\n"
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from stagemaker_support.archives import content
 from stagemaker_support.repacking import repack
 from stagemaker_support.simulator_client import IMAGE, Client, rejection
 from stagemaker_support.training_jobs import ALGORITHM, submit, train
 from stagemaker_support.tuning_jobs import tuning_request
 
+from stagemaker.cli import main
 from stagemaker.images import catalogue, pytorch, scikit_learn, xgboost
 from stagemaker.images.catalogue import FAMILIES, find_family, package_sets
 from stagemaker.images.family import ImageFamily, image_tag
@@ -248,3 +250,10 @@ def test_the_repacking_step_of_the_sdk_installs_no_requirements(any_client: Clie
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     files = content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
     assert files == {"model.txt": b"2", "code/inference.py": b"def model_fn(model_dir): return 1\n"}
+
+
+def test_setup_accepts_an_image_with_a_tag_and_rejects_an_unknown_one() -> None:
+    result = CliRunner().invoke(main, ["setup", "sagemaker-scikit-learn:1.9-0-cpu-py3", "xgboost:1.7-1"])
+    lines = ["scikit-learn-1.9-0: the current environment", "xgboost: the current environment"]
+    assert (result.exit_code, result.output.splitlines()) == (0, lines)
+    assert "unknown image 'nothing:1'; choose from " in CliRunner().invoke(main, ["setup", "nothing:1"]).output
