@@ -136,7 +136,8 @@ def test_a_job(stagemaker, sagemaker_client):
 
 def test_the_creation_of_an_environment_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1")  # the creation fails at once
+    for name, value in (("PIP_INDEX_URL", "http://127.0.0.1:1"), ("PIP_RETRIES", "0")):  # the creation fails at once
+        monkeypatch.setenv(name, value)
     message = "stagemaker: creating the environment of scikit-learn-1.4-2, once for all simulators"
     assert message in run(tmp_path, SLOW_IMAGE).splitlines()
 
