@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from recore_support.run_command import failed_run_error, file_options, run_recore
-from recore_support.tiny_submission import stub
+from recore_support.tiny_submission import TRAIN, stub
 from stagemaker_support.start_command import start as start_simulator
 
+from recore.evaluation import read_record, write_recomputed_held_out
 from stagemaker.server import ROLE_ARN
 
 # boto3 ignores local configuration files and instance metadata
@@ -78,6 +79,25 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     line = failed_run_error(*options, cwd=tmp_path, **SETTINGS | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing responds at {endpoint}" in line
     assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
+
+
+def test_hyperparameters_reach_the_training_job_and_only_their_own_runs_share_a_verification(
+    tmp_path: Path, sample: Path
+) -> None:
+    train = TRAIN + "    print(sys.argv[1:])\n\ndef fit(inputs, targets, groups, alphas=5, name='x y'):\n    pass\n"
+    submission = stub(tmp_path / "mine", {"train.py": train})
+    options = [submission, *file_options(sample, "public"), "--no-report"]
+    for name in ("first", "again", "other"):
+        words = [] if name == "other" else ["--set", "alphas=11", "--set", "name=a b"]
+        result = run_recore(*options, *words, "--out", tmp_path / "runs" / name)
+        assert result.returncode == 0, result.stderr
+        if name == "first":
+            assert "run: hyperparameters alphas=11, name=a b" in result.stderr
+            write_recomputed_held_out(tmp_path / "runs/first", 0.25, "validate", 10)
+    first, again, other = (read_record(tmp_path / "runs" / name) for name in ("first", "again", "other"))
+    assert first.hyperparameters == again.hyperparameters == {"alphas": 11, "name": "a b"}
+    assert "['--alphas', '11', '--name', 'a b']" in (tmp_path / "runs/again/logs/train.log").read_text()
+    assert (again.recomputed_held_out, other.recomputed_held_out, other.hyperparameters) == (0.25, None, {})
 
 
 @pytest.mark.slow

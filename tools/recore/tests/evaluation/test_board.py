@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from recore_support.command import recore, usage_error
-from recore_support.records import FAILED, STEPS, make_record, write_record
+from recore_support.records import FAILED, SETTINGS, STEPS, make_record, write_record
 from rich.console import Console
 from stagemaker_support.fuzzing import examples
 from support.checkout import ROOT
 
 from recore.cli.results import show_scores
 from recore.evaluation import Record, find_runs, read_record, write_recomputed_held_out
-from recore.evaluation.board import make_tables, read_runs
+from recore.evaluation.board import find_verification, make_tables, read_runs
 
 
 def show_board(folder: Path, width: int = 120) -> str:
@@ -34,7 +34,6 @@ def failed_step(name: str, reason: str) -> dict[str, Any]:
 STOPPED_STEP = {"state": "Stopped"}
 FAILED_PREDICT = failed_step("private predict", "not the columns of the model")
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's arguments, and changes; the best is first
-    "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
     "held-out": ({"public": 0.1, "held-out": 0.3}, {}),
     "not-cleaned-up": (
@@ -43,6 +42,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     ),
     "by-held-out": ({"public": 0.8, "private": 0.5, "held-out": 0.2}, {}),
     "memorises": ({"public": 0.97, "held-out": 0.05}, {}),
+    "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "best": ({"public": 0.1, "private": 0.51}, {}),
     "second": ({"public": 0.9, "private": 0.5}, {}),
     "claims-nothing": ({"private": 0.2}, {}),
@@ -54,7 +54,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     "failed": ({}, FAILED),
 }
 HOST_ORDER = (
-    "best by-held-out second again claims-nothing claims not-cleaned-up negative later held-out memorises public-only"
+    "best by-held-out second again claims claims-nothing not-cleaned-up negative held-out memorises public-only later"
 )
 
 
@@ -69,8 +69,8 @@ def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) ->
     assert set(for_host[-3:]) == {"no-private", "stopped", "failed"}
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
     assert lines[1][-4:] == ["held-out", "private", "public", "seconds"]
-    assert lines[4][:1] == ["held-out"]
-    assert lines[4][-4:] == ["0.3000*", "-", "0.1000", "12.3"]
+    assert lines[3][:1] == ["held-out"]
+    assert lines[3][-4:] == ["0.3000*", "-", "0.1000", "12.3"]
     assert ["failed", "train", "failed", "55555555", "-", "-", "-", "12.3"] in lines
     assert ["stopped", "stopped", "55555555", "0.8000*", "-", "-", "12.3"] in lines
     assert "private predict failed: not the columns" in " ".join(show_board(tmp_path).split())
@@ -100,7 +100,7 @@ def test_a_submission_of_another_user_with_a_hosts_private_assays_is_third_party
     assert ("not checked" if is_third_party else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_below(tmp_path: Path) -> None:
+def test_a_held_out_score_that_only_the_submission_claims_is_marked(tmp_path: Path) -> None:
     write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 0.9}))
     write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
     write_record(tmp_path, "none-left", make_record(private=0.3))
@@ -109,20 +109,20 @@ def test_a_held_out_score_that_only_the_submission_claims_is_marked_and_ranks_be
     assert line.endswith("recore validate` recomputes it")
     hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
     assert hosts == "* computed by the submission itself, not checked"
-    write_recomputed_held_out(tmp_path / "checked", 0.3630, "validate")
-    write_recomputed_held_out(tmp_path / "none-left", 0.25, "validate")
+    write_recomputed_held_out(tmp_path / "checked", 0.3630, "validate", 10)
+    write_recomputed_held_out(tmp_path / "none-left", 0.25, "validate", 10)
     rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}
-    assert list(rows)[2:5] == ["checked", "none-left", "claims"]
+    assert list(rows)[2:5] == ["claims", "checked", "none-left"]
     assert [rows[name][0] for name in ("checked", "none-left", "claims")] == ["0.3630", "0.2500", "0.9000*"]
     private = [run["folder"] for run in json.loads(recore("board", tmp_path, "--private", "--json").stdout)]
     assert private == ["none-left", "claims", "checked"]
-    write_recomputed_held_out(tmp_path / "claims", 0.1, "validate")
+    write_recomputed_held_out(tmp_path / "claims", 0.1, "validate", 10)
     assert line not in recore("board", tmp_path).stdout
     record = json.loads((tmp_path / "claims/run.json").read_text())
-    assert record["held_out_again"] == {"score": 0.1, "command": "validate"}
+    assert record["held_out_again"] == {"score": 0.1, "command": "validate", "groups": 10}
     assert record["scores"]["held-out"]["value"] == 0.9  # the run's own score is unchanged
     with pytest.raises(ValueError, match="not a finite number"):
-        write_recomputed_held_out(tmp_path / "claims", float("nan"), "validate")
+        write_recomputed_held_out(tmp_path / "claims", float("nan"), "validate", 10)
     assert read_record(tmp_path / "claims").recomputed_held_out == 0.1
 
 
@@ -133,7 +133,19 @@ def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> 
     write_record(tmp_path, "other-data", make_record("b"))
     write_record(tmp_path, "other", make_record() | {"submission": {"path": "mine", "sha256": "7" * 64}})
     write_record(tmp_path, "broken", "{")
+    tuned = make_record(**{"held-out": 0.5}) | {"settings": SETTINGS | {"hyperparameters": {"alphas": 11}}}
+    write_record(tmp_path, "tuned", tuned)
     assert names(find_runs(tmp_path, "5" * 64, "a" * 64)) == ["first", "later"]
+    assert names(find_runs(tmp_path, "5" * 64, "a" * 64, {"alphas": 11})) == ["tuned"]
+    assert "55555555 alphas=11" in show_board(tmp_path)
+    assert find_verification(tmp_path, tuned) == {}
+    write_recomputed_held_out(tmp_path / "tuned", 0.4, "validate", 10)
+    verification = {"held_out_again": {"score": 0.4, "command": "run, from tuned", "groups": 10}}
+    assert find_verification(tmp_path, tuned) == verification
+    assert find_verification(tmp_path, tuned | {"score_script": {"sha256": "0" * 64}}) == {}
+    assert find_verification(tmp_path, tuned | {"settings": {"hyperparameters": {}}}) == {}
+    with pytest.raises(ValueError, match="was trained with --set alphas=11, but retraining uses the defaults"):
+        read_record(tmp_path / "tuned").require_defaults()
 
 
 def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Path) -> None:

@@ -285,10 +285,10 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
     entry, larger, copy, other, invalid = [Entry(path, read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
-    assert aws_round.allows_ties(3600, [entry, invalid], [entry, invalid])  # $3.68 and $2.76
-    assert aws_round.allows_ties(3600, [entry, larger], [larger, copy])  # one job of $0.23 for the packages of both
-    assert not aws_round.allows_ties(3600, [entry, larger], [larger, other])
-    assert not aws_round.allows_ties(3600, [entry, invalid], [entry, copy, invalid])
+    assert aws_round.allows_recomputing(3600, [entry, invalid], [entry, invalid])  # $3.68 and $2.76
+    assert aws_round.allows_recomputing(3600, [entry, larger], [larger, copy])  # one $0.23 job for the packages of both
+    assert not aws_round.allows_recomputing(3600, [entry, larger], [larger, other])
+    assert not aws_round.allows_recomputing(3600, [entry, invalid], [entry, copy, invalid])
 
 
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from recore_support.records import make_record, write_record
 from recore_support.schema import TARGETS
 from support.data_files import write_csv
 
-from recore.evaluation import Pace, Score, Step, read_record
+from recore.evaluation import Pace, Score, Step, read_record, write_recomputed_held_out
 from recore.evaluation.host_findings import MIN_PRINTED, PREFIX, collect_findings
 from recore.evaluation.pace import INSTANCE_MEMORY, peak_memory
 
@@ -85,17 +85,36 @@ def test_held_out_predictions_that_cannot_be_read_are_a_finding(content: bytes, 
     assert all(finding.startswith("unread its held-out predictions could not") for finding in found(files))
 
 
-def test_copied_assays_and_claims_that_the_private_score_contradicts_are_named(files: dict[str, Path]) -> None:
+def test_copied_assays_are_found_but_not_the_most_frequent_value(files: dict[str, Path]) -> None:
     public = pd.read_csv(files["public"], index_col=0)
     held_out = files["folder"] / "predictions/held-out.csv"
     public[list(TARGETS)].to_csv(held_out)
     assert found(files) == ["RC703 100% of the values in held_out.csv are the assays themselves"]
     held_out.write_text(held_out.read_text() + "\n")  # an empty line does not count
     assert len(found(files)) == 1
+    public.loc[:5, list(TARGETS)] = 0.0  # below the detection limit
+    write_csv(files["public"], public)
     (1.1 * public[list(TARGETS)]).to_csv(held_out)
     assert found(files) == []
-    claim = "RC703 the submission's held-out score is 0.900, but the private score is 0.400"
-    assert found(files, **{"held-out": 0.9}) == [claim]
+    assert found(files, private=-3.0, **{"held-out": 0.9}) == []  # the private holes may differ
+
+
+@pytest.mark.parametrize(
+    ("claimed", "recomputed", "groups", "is_found"),
+    [
+        *((1.0, 0.3, 5, True), (1.0, -0.5, 5, True), (0.4, 0.35, 5, False), (0.4, None, 9, False)),
+        *((1.0, 0.3, 4, False), (0.05, -0.5, 9, False), (-0.1, -2.0, 9, False), (-0.1, 0.3, 9, False)),
+    ],
+)
+def test_a_claim_is_compared_with_the_recomputed_score(
+    claimed: float, recomputed: float | None, groups: int, is_found: bool, tmp_path: Path
+) -> None:
+    record = make_record(private=-3.0, **{"held-out": claimed}) | {"host_findings": []}
+    write_record(tmp_path, "run", record)
+    if recomputed is not None:
+        write_recomputed_held_out(tmp_path / "run", recomputed, "judge", groups)
+    finding = f"RC703 the submission's held-out score is {claimed:.3f}, but {recomputed or 0:.3f} recomputed"
+    assert read_record(tmp_path / "run").host_findings == ((finding,) if is_found else ())
 
 
 @pytest.mark.parametrize("form", ["{:.6f}", "{!r}", "{:e}"])

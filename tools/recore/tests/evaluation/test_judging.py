@@ -29,10 +29,10 @@ from recore.evaluation import (
     Pace,
     Round,
     Step,
+    entries_to_recompute,
     make_context,
     read_record,
     read_submission,
-    tied_by_private_score,
 )
 from recore.evaluation.job_requests import RunSettings, preprocessing_request, scoring_request, training_request
 from recore.evaluation.job_runner import TIMED_OUT
@@ -160,8 +160,10 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     claims = entry("claims", 0.25, LEAK + FOLD_CHECK, **{"held-out": 1.01})
     unclaimed = entry("without", 0.25, "# writes no held_out.csv")
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
-    entries = [unclaimed, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.9}), entry("copy", 0.5, "#")]
-    assert tied_by_private_score(entries) == [unclaimed, claims]
+    entries = [unclaimed, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.8}), entry("copy", 0.5, "#")]
+    entries += [entry("modest", -9.0, "# few private holes", **{"held-out": 0.3}), entry("negative", -1.0, "# 2")]
+    doubtful = entry("doubtful", -8.0, "# 3", **{"held-out": 0.4})
+    assert entries_to_recompute([*entries, doubtful]) == [unclaimed, claims, doubtful]
     lines: list[str] = []
     rows = PublicData(data.public, TARGETS)
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
@@ -172,7 +174,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     assert score < 0.5, lines
     assert f"held-out score {score:.4f} recomputed, 1.0100 computed by the submission itself" in claims.result
     assert unclaimed.record.recomputed_held_out == pytest.approx(score)  # the same model, although it claims no score
-    assert tied_by_private_score(entries) == []
+    assert entries_to_recompute(entries) == []
 
 
 def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(

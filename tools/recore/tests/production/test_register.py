@@ -1,11 +1,13 @@
 """`register`: the model of a run becomes a version without retraining."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from recore_support.command import recore
 from recore_support.production import ProductionCommands
+from recore_support.records import write_record
 from recore_support.run_command import run_recore
 from support.checkout import ROOT
 from support.once import make_once
@@ -57,6 +59,10 @@ def test_a_hand_over_is_registered_without_the_hosts_data(
     variables = commands.client.simulator.variables()
     printed = recore("production", "--config", config, "register", ".", cwd=handover, **variables).stdout
     assert printed.startswith(f"handed over is already version {version['version']['number']} of {commands.name}; ")
+    record["settings"]["hyperparameters"] = {"alphas": 11}
+    write_record(tmp_path, "tuned", record)
+    shutil.copy(finished_run / "model.tar.gz", tmp_path / "tuned")
+    assert "this run was trained with --set alphas=11" in commands.expect_error("register", tmp_path / "tuned")
     (handover / "model.tar.gz").write_bytes((handover / "request.csv").read_bytes())
     line = commands.expect_error("register", handover)
     assert "is not the file that was handed over: SHA256SUMS lists a different hash; copy the handover again" in line

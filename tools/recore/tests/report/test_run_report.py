@@ -431,7 +431,7 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # third-party
     board = table_of(page, "board").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
-    write_recomputed_held_out(run_copy, 0.25, "validate")
+    write_recomputed_held_out(run_copy, 0.25, "validate", 10)
     page = report_run(run_copy)
     assert page.facts["held-out score"] == "0.2500, recomputed by recore"
     board = table_of(page, "board").iloc[0]

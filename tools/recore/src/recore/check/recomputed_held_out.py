@@ -54,7 +54,7 @@ def recompute_held_out(
         if (folder := entry.record.folder) not in lines:  # copies share a run
             try:
                 recomputed = score_again(entry.files)
-                write_recomputed_held_out(folder, recomputed, "judge")
+                write_recomputed_held_out(folder, recomputed, "judge", data.holes)
                 lines[folder] = f"recomputed held-out score: {recomputed:.4f}"
             except ExperimentError as failed:
                 lines[folder] = f"the held-out score could not be recomputed: {failed}"

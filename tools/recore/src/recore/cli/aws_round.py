@@ -85,7 +85,7 @@ class AwsRound:
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         run_counts = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
         show_line(f"aws: {run_counts}: {_format_bound(bound)}, if every job uses its entire time limit")
-        tied = "for each submission with a tied private score, to recompute its held-out score"
+        tied = "for each submission with a tied private or doubtful held-out score, to recompute the latter"
         show_line(f"aws: plus {_format_bound(tied_bound)}, {tied}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")
@@ -99,7 +99,7 @@ class AwsRound:
         folder = this_round.folder / ".packages"
         return WheelHouse(backend.services, settings, folder, lambda line: show_line(f"aws: {line}"))
 
-    def allows_ties(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
+    def allows_recomputing(self, seconds: int, ran: "Sequence[Entry]", tied: "Sequence[Entry]") -> bool:
         """Return whether running `ran` and recomputing the held-out scores of `tied` stays within --at-most."""
         return self.at_most is None or self._costs(seconds, len(ran), len(tied), [*ran, *tied]).dollars <= self.at_most
 

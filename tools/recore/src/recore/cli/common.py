@@ -17,6 +17,9 @@ from stagemaker import interrupts, parse_number
 if TYPE_CHECKING:
     from rich.console import Console
 
+SUBMISSION_FILES = ("setup.py", "train.py", "preprocess.py")
+ARCHIVE_SUFFIXES = (".gz", ".tgz")
+
 
 def add_options[Command: Callable[..., Any]](*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Return a decorator that adds the options to a command, in order."""
@@ -40,6 +43,18 @@ class RegularFile(click.Path):
         if path.exists() and not path.is_file():
             self.fail(f"File '{path}' is not a regular file but a pipe, a socket or a device.", param, ctx)
         return path
+
+
+def require_submission(path: Path) -> Path:
+    """Return the path. Raise ValueError if it is a folder without a submission, or a file in the folder of one."""
+    folder = path if path.is_dir() else path.parent
+    is_submission = any((folder / name).exists() for name in SUBMISSION_FILES)
+    if path.is_dir() and not is_submission:
+        missing = " or ".join(SUBMISSION_FILES)
+        raise ValueError(f"{path.absolute()}: this is not a submission (it has no {missing}); cd to your submission")
+    if path.is_file() and is_submission and not path.name.endswith(ARCHIVE_SUFFIXES):
+        raise ValueError(f"{path}: this is a file; specify its folder, {folder}")
+    return path
 
 
 class FiniteNumber(click.FloatRange):
@@ -110,6 +125,15 @@ def name_program(command: click.Command) -> None:
 
 
 FILE = RegularFile()
+submission_argument = click.argument(
+    "submission",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    callback=lambda context, parameter, path: require_submission(path),
+)
 ISOLATION = click.Choice(["auto", "required", "off"])
 FOLDER = click.Path(file_okay=False, path_type=Path)
+set_option = click.option(
+    "--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", help="A hyperparameter of the submission's fit()."
+)
 ascii_option = click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII only.")

@@ -97,8 +97,10 @@ def judge(
     the round and asks for confirmation. First, it stops the jobs and removes the files that an earlier call with the
     same --out left on AWS, even if there is nothing to run.
 
-    Ties in the private score are broken by the held-out score. For tied submissions, it is recomputed by training
-    without the predicted drill holes, because the submissions' own scores cannot be trusted.
+    Ties in the private score are broken by the held-out score, then by the time of the run. The held-out scores of tied
+    submissions, and those that are far above the private score, are recomputed by training without the predicted drill
+    holes, because the submissions' own scores cannot be trusted. RC703 marks a submission whose own score is clearly
+    higher than the recomputed one; with fewer than five drill holes, this proves nothing and is not reported.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or the command must be repeated, 2 usage error,
     130 interrupted.
@@ -163,9 +165,9 @@ class _RoundJudge:
 
     @property
     def needs_jobs(self) -> bool:
-        from recore.evaluation import tied_by_private_score
+        from recore.evaluation import entries_to_recompute
 
-        return bool(self.to_run or tied_by_private_score(self.entries))
+        return bool(self.to_run or entries_to_recompute(self.entries))
 
     def announce(self) -> None:
         """Print the unreadable submissions, how many submissions were judged before, and how many remain to be run."""
@@ -178,7 +180,7 @@ class _RoundJudge:
         show_line(f"judge: {count(len(self.entries), 'submission')}, {done} judged before, {len(self.to_run)} to run")
 
     def run(self, jobs: int, engine: str, aws: AwsRound | None, arguments: dict[str, Any]) -> None:
-        """Run the submissions that have not been run, and recompute the held-out scores that break ties."""
+        """Run the submissions that have not been run, and recompute held-out scores that are doubtful or break ties."""
         from recore.evaluation import Pace, make_context
 
         folder = Path.cwd()  # the current folder may no longer exist once the backend is open
@@ -196,24 +198,24 @@ class _RoundJudge:
             self.pace = Pace(jobs, limited=aws is None)
             with aws.prepare(self.round, backend, self.to_run, jobs) if aws else nullcontext() as packages:
                 self.round.judge(backend, self.entries, self.pace, context, watch, self._show_result, packages)
-                if tied := self._find_tied(aws):
+                if doubtful := self._find_doubtful(aws):
                     from recore.check import recompute_held_out
 
-                    recompute_held_out(backend, tied, self.round, watch, show_line, packages)
+                    recompute_held_out(backend, doubtful, self.round, watch, show_line, packages)
 
-    def _find_tied(self, aws: AwsRound | None) -> "list[Entry]":
+    def _find_doubtful(self, aws: AwsRound | None) -> "list[Entry]":
         """Return the submissions whose held-out scores will be recomputed, and print a line about them."""
-        from recore.evaluation import tied_by_private_score
+        from recore.evaluation import entries_to_recompute
 
-        tied = tied_by_private_score(self.entries)
-        if not tied:
+        doubtful = entries_to_recompute(self.entries)
+        if not doubtful:
             return []
-        ties = f"judge: {count(len(tied), 'submission')} with equal private scores"
-        if aws and not aws.allows_ties(self.round.seconds, self.to_run, tied):
-            show_line(f"{ties}: held-out scores not recomputed, as this could exceed --at-most")
+        line = f"judge: {count(len(doubtful), 'submission')} with tied private or doubtful held-out scores"
+        if aws and not aws.allows_recomputing(self.round.seconds, self.to_run, doubtful):
+            show_line(f"{line}: held-out scores not recomputed, as this could exceed --at-most")
             return []
-        show_line(f"{ties}: recomputing their held-out scores")
-        return tied
+        show_line(f"{line}: recomputing their held-out scores")
+        return doubtful
 
     def _show_result(self, entry: "Entry") -> None:
         self.done += 1

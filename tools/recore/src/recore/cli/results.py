@@ -58,10 +58,12 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
     FOLDERS, by default `runs`, contain runs or the output of judge.
 
-    A held-out score with * was computed by the submission itself and is not verified; these runs are listed after runs
-    whose held-out score was recomputed by `recore validate`. Runs without a held-out score come last, the best private
-    score first. The public score is ignored, because the model was trained on the public rows. Scores on different data
-    or from different versions of score.py are not comparable and have separate tables.
+    A held-out score with * was computed by the submission itself and is not verified; `recore validate` recomputes it.
+    Later runs of the same submission keep the recomputed score. Runs without a held-out score come last, the best
+    private score first. With --private, equal private scores are ranked as by `recore judge`: by the recomputed
+    held-out score, then the earliest run first. Hyperparameters of `run --set` are shown next to the submission's hash.
+    The public score is ignored, because the model was trained on the public rows. Scores on different data or from
+    different versions of score.py are not comparable and have separate tables.
 
     \b
     Example:

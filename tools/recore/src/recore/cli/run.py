@@ -9,7 +9,7 @@ import click
 
 from recore.backends import Backend, BackendSettings, choose_isolation, open_backend
 from recore.challenge import score_script
-from recore.cli.common import FILE, ISOLATION, ascii_option, show_json, show_line
+from recore.cli.common import FILE, ISOLATION, ascii_option, set_option, show_json, show_line, submission_argument
 from recore.distribution import shell_program
 from recore.text import plain
 from stagemaker import interrupts
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@submission_argument
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="Assays of the private data; only the scoring job can read them.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/TIME]")
 @click.option("--note", default="", show_default=False, help="A one-line note that `recore board` shows.")
+@set_option
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
@@ -53,6 +54,7 @@ def run(
     actual: Path | None,
     out: Path | None,
     note: str,
+    hyperparameters: tuple[str, ...],
     engine: str,
     isolation: str | None,
     max_payload: int,
@@ -77,6 +79,7 @@ def run(
     \b
     Example:
       python -m recore run --note "PLS, 12 components"
+      python -m recore run --set alphas=11 --set n_components=200
       python -m recore run ../theirs --public p.csv.gz --out runs/theirs
       python -m recore run --engine aws --bucket my-bucket \\
         --role arn:aws:iam::111122223333:role/Jobs
@@ -85,11 +88,13 @@ def run(
 
     from recore import evaluation
     from recore.cli.progress import show_steps
+    from recore.production.fit_hyperparameters import parse_options
 
     if (private or actual) and not public:
         raise click.UsageError("--private and --actual require --public")
-    data = evaluation.choose_data_files(submission, public, private, actual)
     files = evaluation.read_submission(submission)
+    values = parse_options(files, hyperparameters)
+    data = evaluation.choose_data_files(submission, public, private, actual)
     jobs = {name.removesuffix("_instances"): value for name, value in instance_types.items()}
     instances = {job: _parse_instances(job, value) for job, value in jobs.items()}
     backend_settings = BackendSettings(engine, choose_isolation(isolation, submission, actual), role, bucket, image)
@@ -97,13 +102,13 @@ def run(
     run_folder = evaluation.RunFolder(out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_backend(backend_settings, show_line) as backend, run_folder:
-        settings = evaluation.RunSettings.make(backend, max_payload=max_payload, **instances)
+        settings = evaluation.RunSettings.make(backend, max_payload=max_payload, hyperparameters=values, **instances)
         evaluation_run = evaluation.EvaluationRun(
             backend.services, settings, files, data, score_script(), run_folder.path, keep
         )
         _announce(backend, settings, engine, data, console)
         arguments = click.get_current_context().params | data.files
-        for name in ("note", "as_json", "ascii_only"):  # a handover repeats the run without them
+        for name in ("note", "as_json", "ascii_only", "hyperparameters"):  # a handover repeats the run without them
             del arguments[name]
         context = evaluation.make_context(backend, note, arguments, folder)
         progress = show_steps("run", list(evaluation_run.steps.values()), ascii_only)
@@ -136,11 +141,14 @@ def _parse_instances(job: str, value: str) -> "Instances":
 
 def _announce(backend: Backend, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
     from recore.evaluation import format_limits
+    from recore.production.fit_hyperparameters import format_values
 
     lines = [
         f"run: on {backend.endpoint}, isolation: {backend.isolation}",
         "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
     ]
+    if settings.hyperparameters:
+        lines.append(f"run: hyperparameters {format_values(settings.hyperparameters)}")
     if engine == "aws":
         lines.append(f"aws: region {backend.region}, bucket {backend.bucket}, role {backend.role}")
         lines += [f"aws: {line}" for line in format_limits(settings)]

@@ -9,7 +9,14 @@ from recore.evaluation.fleet.leftovers import stop_leftovers
 from recore.evaluation.fleet.policies import make_policies
 from recore.evaluation.fleet.wheels import WheelHouse, count_package_lists
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
-from recore.evaluation.held_out import HELD_OUT_NAME, HONEST_GAP, NoHeldOutScoreError, check_size, read_held_out_bytes
+from recore.evaluation.held_out import (
+    HELD_OUT_NAME,
+    HONEST_GAP,
+    NoHeldOutScoreError,
+    check_size,
+    is_overstated,
+    read_held_out_bytes,
+)
 from recore.evaluation.job_logs import read_utilization, write_streams
 from recore.evaluation.job_requests import (
     AUDIT_HOOK,
@@ -24,7 +31,7 @@ from recore.evaluation.job_requests import (
     training_arguments,
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
-from recore.evaluation.judging import Entry, Round, tied_by_private_score
+from recore.evaluation.judging import Entry, Round, entries_to_recompute
 from recore.evaluation.pace import Pace
 from recore.evaluation.record import (
     Record,

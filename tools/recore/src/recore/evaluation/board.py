@@ -34,18 +34,40 @@ def read_runs(*folders: Path, private_first: bool = False) -> tuple[list[Record]
     return runs, errors
 
 
-def find_runs(folder: Path, submission_sha256: str, public_sha256: str) -> list[Record]:
+def find_runs(
+    folder: Path, submission_sha256: str, public_sha256: str, hyperparameters: Mapping[str, Any] = {}
+) -> list[Record]:
     """Return the runs of a submission on a public file, oldest first; an empty list if the folder does not exist."""
     runs = read_runs(folder)[0] if folder.is_dir() else []
-    return runs_of(runs, submission_sha256, {"public": public_sha256})
+    return runs_of(runs, submission_sha256, {"public": public_sha256}, hyperparameters)
 
 
-def runs_of(runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str]) -> list[Record]:
+def find_verification(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Return the held-out score that was recomputed for an earlier run like this one, as a member of run.json, or {}.
+
+    record: the new run's. Both have the same submission, hyperparameters, public data and score.py.
+    """
+    public, hyperparameters = record["data"]["public"]["sha256"], record["settings"]["hyperparameters"]
+    for run in reversed(find_runs(folder, record["submission"]["sha256"], public, hyperparameters)):
+        if run.recomputed_held_out is not None and run.score_sha256 == record["score_script"]["sha256"]:
+            command = f"run, from {run.folder.name}"
+            again = {"score": run.recomputed_held_out, "command": command, "groups": run.recomputed_groups}
+            return {"held_out_again": again}
+    return {}
+
+
+def runs_of(
+    runs: Iterable[Record],
+    submission_sha256: str,
+    data: Mapping[str, str],
+    hyperparameters: Mapping[str, Any] = {},
+) -> list[Record]:
     """Return a submission's runs on the same data, oldest first. data: the SHA-256 of each file by name."""
     is_same_data = (
         run
         for run in runs
         if run.submission_sha256 == submission_sha256
+        and run.hyperparameters == hyperparameters
         and all(name in run.data and run.data[name][1] == sha256 for name, sha256 in data.items())
     )
     return sorted(is_same_data, key=lambda run: run.started)
@@ -62,6 +84,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "scores": {name: score.value for name, score in run.scores.items()},
         "held_out_again": run.recomputed_held_out,
         "submission": run.submission_sha256[:8],
+        "hyperparameters": run.hyperparameters,
         "data": run.data_hashes,
         "score_script": run.score_sha256[:8],
         "public": run.data["public"][0],
@@ -99,7 +122,7 @@ def make_tables(runs: list[Record], private_first: bool = False, with_folder: bo
             values = (
                 str(run.folder) if with_folder else run.folder.name,
                 run.explain_result(True),
-                run.submission_sha256[:8],
+                f"{run.submission_sha256[:8]} {run.options}".strip(),
             )
             note = [Text(run.note)] if has_notes else []
             cells = [Text(plain(value)) for value in values]

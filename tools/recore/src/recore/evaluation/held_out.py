@@ -22,10 +22,20 @@ MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because the file is parsed 
 # the best score. Over 30 parts of the sample data and four kinds of models, folds with other numbers, seeds or sizes
 # scored at most 0.064 more; folds of shuffled rows at least 0.077, and 0.2 in the median.
 HONEST_GAP = 0.075
+MIN_GROUPS = 5  # with fewer drill holes, honest scores differ by more than this
 
 
 class NoHeldOutScoreError(Exception):
     """The training job wrote no held-out predictions that can be scored; the message gives the reason."""
+
+
+def is_overstated(claimed: float, recomputed: float, best: float, groups: int) -> bool:
+    """Return whether the submission's own held-out score is clearly higher than the recomputed one.
+
+    best: the best possible score. groups: the number of drill holes in the data. Negative scores are unlimited and
+    differ between honest folds, so they count as 0.
+    """
+    return groups >= MIN_GROUPS and claimed - max(recomputed, 0.0) > HONEST_GAP * best
 
 
 def extract_held_out(model: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
-"""Findings for the host about a judged submission: forbidden attempts, false claims and printed data in its run.
+"""Findings for the host about a judged submission: forbidden attempts, copied assays and printed data in its run.
 
+A claimed held-out score that exceeds the recomputed one is found when the record is read (record.py).
 Most codes are rules of `recore check --for-host`, which examines a new run of the submission more closely.
 """
 
@@ -27,7 +28,6 @@ RESULTS = {  # by log name: the file that exists if the script completed
 }
 FORGED_KIND = "forged"  # the kind of a line that AUDIT_HOOK did not write, or did not write alone
 MIN_COPIED = 0.5  # share of predictions that equal the assays
-MIN_EXCESS = 0.3  # excess of a claimed held-out score over the private score, as a share of the best score
 MIN_PRINTED = 12  # different numbers of one private row in a log
 MIN_DIGITS = 4  # significant digits; numbers with fewer appear in many logs
 NUMBER = re.compile(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?")
@@ -54,7 +54,7 @@ def collect_findings(folder: Path, public: Path, private: Path, scores: dict[str
     findings: list[HostFinding] = []
     examinations: dict[str, Callable[[], Iterable[HostFinding]]] = {
         "its logs": lambda: _find_attempts(folder),
-        "its held-out predictions": lambda: _find_claims(folder / f"predictions/{HELD_OUT}.csv", public, scores),
+        "its held-out predictions": lambda: _find_copies(folder / f"predictions/{HELD_OUT}.csv", public, scores),
         "its printed output": lambda: _find_printed_rows(folder / "logs", private),
     }
     for subject, examine in examinations.items():
@@ -112,20 +112,17 @@ def _format_event(event: dict[str, str]) -> str:
     return f"{event.get('event', '')} {event.get('what', '')}{location}".strip()
 
 
-def _find_claims(held_out: Path, public: Path, scores: dict[str, Score]) -> Iterator[HostFinding]:
-    """Yield a finding if the held-out predictions are copied assays or contradict the private score."""
-    if HELD_OUT not in scores:
-        return
-    claim, private = scores[HELD_OUT], scores.get("private")
-    if (share := _share_of_copies(held_out, public)) > MIN_COPIED:
+def _find_copies(held_out: Path, public: Path, scores: dict[str, Score]) -> Iterator[HostFinding]:
+    """Yield a finding if the held-out predictions are copied assays."""
+    if HELD_OUT in scores and (share := _share_of_copies(held_out, public)) > MIN_COPIED:
         yield HostFinding("RC703", f"{share:.0%} of the values in {HELD_OUT_NAME} are the assays themselves")
-    elif private and claim.value - private.value > MIN_EXCESS * private.weights_scored:
-        message = f"the submission's held-out score is {claim.value:.3f}, but the private score is {private.value:.3f}"
-        yield HostFinding("RC703", message)
 
 
 def _share_of_copies(held_out: Path, public: Path) -> float:
-    """Return the fraction of the predicted values that equal the assays to nine digits."""
+    """Return the fraction of the predicted values that equal the assays to nine digits.
+
+    Each target's most frequent assay is ignored: for samples below a detection limit, honest models also predict it.
+    """
     import pyarrow as pa
 
     predicted = read_predictions(held_out)
@@ -137,6 +134,8 @@ def _share_of_copies(held_out: Path, public: Path) -> float:
     for pair in pairs:
         first, second = (np.array([parse_number(cell or "") for cell in column], dtype=float) for column in pair)
         mask = np.isfinite(first) & np.isfinite(second)
+        values, counts = np.unique(second[mask], return_counts=True)
+        mask &= second != (values[counts.argmax()] if len(values) else 0.0)
         n_compared += int(mask.sum())
         equal += int(np.isclose(first[mask], second[mask], rtol=1e-9, atol=0).sum())
     return equal / n_compared if n_compared else 0.0

@@ -60,6 +60,7 @@ class RunSettings:
     training_seconds: the time limit of training and preprocessing jobs, by default the platform's. observed: whether
     AUDIT_HOOK reports the events of train.py and preprocess.py. scoring_role: the role of scoring jobs, if different.
     wheels: the S3 URI of required packages; if set, pip uses no index. round_id: part of the names of a round's runs.
+    hyperparameters: arguments of the submission's fit() that replace its defaults.
     output_folder: the part of the keys below OUTPUTS that jobs of other runs, with the same role, cannot guess.
     """
 
@@ -77,6 +78,7 @@ class RunSettings:
     scoring_role: str | None = None
     wheels: str | None = None
     round_id: str = ""
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     output_folder: str = field(default_factory=lambda: token_hex(16))
 
     @classmethod
@@ -164,7 +166,7 @@ def training_request(settings: RunSettings) -> Request:
         settings.image,
         settings.role,
         settings.training.request,
-        hyperparameters=program,
+        hyperparameters=program | dict(settings.hyperparameters),
         channels={"training": settings.uri(*TRAINING), "code": settings.uri(*SOURCE)}
         | ({AUDIT[0]: settings.uri(*AUDIT)} if settings.observed else {})
         | ({"wheels": settings.wheels} if settings.wheels else {}),

@@ -28,6 +28,8 @@ from recore.text import plain
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
 
+DOUBTFUL_EXCESS = 0.3  # of a claimed held-out score over the private score, as a share of the best score
+
 
 @dataclass
 class Entry:
@@ -66,23 +68,26 @@ class Entry:
         return f"{name}-{self.files.sha256[:8]}" if self.files else name
 
 
-def tied_by_private_score(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries whose held-out scores decide their order and must be recomputed.
+def entries_to_recompute(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries whose held-out scores must be recomputed: doubtful claims and ties.
 
-    Their private scores are tied, and at least one of the tied submissions has only a claimed held-out score.
+    A claim far above the private score proves nothing, because the private drill holes may differ, but is checked. The
+    held-out scores of entries with equal private scores decide their order, so one unverified claim is not enough.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
         if entry.record and entry.record.has_all_results and "private" in entry.record.values:
             groups.setdefault(entry.record.values["private"], []).append((entry, entry.record))
-    return [
-        entry
-        for group in groups.values()
-        if len({record.submission_sha256 for _, record in group}) > 1
-        and any(record.held_out_is_claimed for _, record in group)
-        for entry, record in group
-        if record.recomputed_held_out is None
-    ]
+    chosen = []
+    for private, group in groups.items():
+        is_tied = len({record.submission_sha256 for _, record in group}) > 1
+        is_undecided = is_tied and any(record.held_out_is_claimed for _, record in group)
+        for entry, record in group:
+            claim = record.scores.get(HELD_OUT)
+            doubtful = claim and claim.value - max(private, 0.0) > DOUBTFUL_EXCESS * claim.weights_scored
+            if record.recomputed_held_out is None and (is_undecided or doubtful):
+                chosen.append(entry)
+    return chosen
 
 
 @dataclass

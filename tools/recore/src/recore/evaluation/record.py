@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from platform import platform, python_version
@@ -21,6 +21,7 @@ from recore.backends import Backend, is_third_party
 from recore.challenge import SCORE_SCRIPT, Challenge, challenge, is_column_name, parse_challenge, read_script
 from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
+from recore.evaluation.held_out import is_overstated
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
 from recore.evaluation.scores import CLAIMED_MARK, HELD_OUT, RANKING_SCORES, SCORES, SPLITS, Score
 from recore.evaluation.step import Step
@@ -45,7 +46,8 @@ MAX_NOTE = 200  # characters; the middle of a longer note is omitted
 class Record:
     """A run's record. data: the path and SHA-256 (None if unreadable) of each file. started_in: base of relative paths.
 
-    recomputed_held_out: the held-out score that recore recomputed with `fit`; `scores` has the submission's own.
+    hyperparameters: arguments of `fit` that replaced its defaults. recomputed_held_out: the held-out score that recore
+    recomputed with `fit`, with data of this number of recomputed_groups; `scores` has the submission's own.
     training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each beginning
     with its code; None if the run was not judged.
     """
@@ -57,6 +59,7 @@ class Record:
     seconds: float
     submission: str
     submission_sha256: str
+    hyperparameters: dict[str, Any]
     score_sha256: str
     data: dict[str, tuple[str, str | None]]
     started_in: Path
@@ -67,6 +70,7 @@ class Record:
     steps: tuple[Step, ...]
     scores: dict[str, Score]
     recomputed_held_out: float | None
+    recomputed_groups: int
     training_seconds: float
     host_findings: tuple[str, ...] | None
 
@@ -124,6 +128,19 @@ class Record:
         values = {name: score.value for name, score in self.scores.items()}
         return values if self.recomputed_held_out is None else values | {HELD_OUT: self.recomputed_held_out}
 
+    def require_defaults(self) -> None:
+        """Raise ValueError if the run had hyperparameters, without which retraining would produce another model."""
+        if self.hyperparameters:
+            raise ValueError(
+                f"{self.folder}: this run was trained with --set {self.options}, but retraining uses the defaults of "
+                "fit(): write these values into fit() in train.py, and repeat the run without --set"
+            )
+
+    @property
+    def options(self) -> str:
+        """The hyperparameters as on the command line."""
+        return plain(" --set ".join(f"{name}={value}" for name, value in self.hyperparameters.items()), MAX_NOTE)
+
     @property
     def held_out_is_claimed(self) -> bool:
         """Whether the held-out score is the submission's own and was not recomputed."""
@@ -139,15 +156,15 @@ class Record:
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
         """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
 
-        The held-out score decides first, and recomputed scores rank above claimed ones; the private score decides
-        second. For a host (private_first), the private score decides first, and claims do not count. The public score
-        says nothing about rows outside the training data, so only its existence counts.
+        The held-out score decides first, whoever computed it; the private score decides second. For a host
+        (private_first), the private score decides first, claims do not count, and the earlier run of equals is better.
+        The public score says nothing about rows outside the training data, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
-        is_recomputed = self.recomputed_held_out is not None
         if private_first:
-            return (self.has_all_results, private, held_out if is_recomputed else -math.inf)
-        return (self.has_all_results, is_recomputed, held_out, private, bool(self.scores))
+            verified = -math.inf if self.recomputed_held_out is None else held_out
+            return (self.has_all_results, private, verified, -self.started.timestamp())
+        return (self.has_all_results, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
         """Return a score with four decimals, marked if only the submission claims it, or "-" without a score."""
@@ -252,7 +269,8 @@ def _run_record(folder: Path, content: Any) -> Record:
     if started.tzinfo is None:
         started = started.replace(tzinfo=datetime.UTC)
     note = get(content, "note", str) if "note" in content else ""  # records of earlier versions have none
-    return Record(
+    settings, again = get(content, "settings", dict), content.get("held_out_again")
+    record = Record(
         folder=folder,
         note=clean_note(note),
         state=plain(get(content, "state", str), 40),
@@ -260,6 +278,7 @@ def _run_record(folder: Path, content: Any) -> Record:
         seconds=get_number(content, "seconds"),
         submission=get(content, "submission.path", str),
         submission_sha256=get(content, "submission.sha256", str),
+        hyperparameters=get({"hyperparameters": {}} | settings, "hyperparameters", dict),
         score_sha256=get(content, "score_script.sha256", str),
         data={
             name: (get(files, f"{name}.path", str), get(files, f"{name}.sha256", str, type(None)))
@@ -276,18 +295,21 @@ def _run_record(folder: Path, content: Any) -> Record:
         version=get(content, "versions.recore", str, type(None)) or "unknown",
         steps=steps,
         scores={name: _score(get(scores, name, dict)) for name in SCORES if name in scores},
-        recomputed_held_out=get_number(content, "held_out_again.score") if "held_out_again" in content else None,
-        training_seconds=get_optional_number({"training_seconds": None} | content["settings"], "training_seconds")
-        or JOB_SECONDS,  # records of earlier versions have none
-        host_findings=_host_findings(content),
+        recomputed_held_out=None if again is None else get_number(again, "score"),
+        recomputed_groups=0 if again is None else get({"groups": 0} | again, "groups", int),
+        # records of earlier versions have none
+        training_seconds=get_optional_number({"training_seconds": None} | settings, "training_seconds") or JOB_SECONDS,
+        host_findings=None,
     )
+    return replace(record, host_findings=_host_findings(content, record)) if "host_findings" in content else record
 
 
-def _host_findings(content: Any) -> tuple[str, ...] | None:
-    if "host_findings" not in content:
-        return None
-    findings = get(content, "host_findings", list)
-    return tuple(plain(f"{get(each, 'code', str)} {get(each, 'text', str)}", MAX_REASON) for each in findings)
+def _host_findings(content: Any, record: Record) -> tuple[str, ...]:
+    findings = [f"{get(each, 'code', str)} {get(each, 'text', str)}" for each in get(content, "host_findings", list)]
+    claim, recomputed, groups = record.scores.get(HELD_OUT), record.recomputed_held_out, record.recomputed_groups
+    if claim and recomputed is not None and is_overstated(claim.value, recomputed, claim.weights_scored, groups):
+        findings.append(f"RC703 the submission's held-out score is {claim.value:.3f}, but {recomputed:.3f} recomputed")
+    return tuple(plain(finding, MAX_REASON) for finding in findings)
 
 
 def _step(content: Any) -> Step:
@@ -355,14 +377,16 @@ def write_note(folder: Path, note: str) -> str:
     return note
 
 
-def write_recomputed_held_out(folder: Path, score: float, command: str) -> None:
-    """Record the held-out score that a recore command has recomputed. command: this command.
+def write_recomputed_held_out(folder: Path, score: float, command: str, groups: int) -> None:
+    """Record the held-out score that a recore command has recomputed.
+
+    command: this command. groups: the number of drill holes in the data.
 
     Raises the errors of `read_record`, and ValueError if the score is not finite.
     """
     if not math.isfinite(score):
         raise ValueError(f"{folder}: the held-out score is {score}, not a finite number")
-    _replace(folder, "held_out_again", {"score": float(score), "command": command})
+    _replace(folder, "held_out_again", {"score": float(score), "command": command, "groups": groups})
 
 
 def _replace(folder: Path, member: str, value: Any) -> None:

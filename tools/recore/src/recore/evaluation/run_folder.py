@@ -12,6 +12,7 @@ from typing import Any
 
 from recore.challenge import SCORE_SCRIPT
 from recore.distribution import shell_program
+from recore.evaluation.board import find_verification
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
 from recore.evaluation.record import make_record, write_record
@@ -107,6 +108,8 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
     Raises OSError if run.json cannot be written; the folder's name then gets a suffix that says so.
     """
     record = make_record(run, context)
+    if record["scores"]:
+        record |= find_verification(run_folder.target.parent, record)
     try:
         (run_folder.path / SCORE_SCRIPT).write_bytes(run.score_script)
         write_record(record, run_folder.path)

@@ -101,6 +101,7 @@ def read_run(folder: Path, public: Path | None = None) -> HandoverRun:
     record = read_valid_record(folder)
     if record.state != "Completed":
         raise ValueError(f"{folder}: this run is not complete ({plain(record.result)}); {RUN_AGAIN}")
+    record.require_defaults()
     for name in (MODEL, "predictions/public.csv.out"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder}: the run has no {name}; {RUN_AGAIN}")

@@ -43,6 +43,11 @@ def read_hyperparameters(files: SubmissionFiles) -> Hyperparameters:
     return _read_parameters(_find_fit(tree, location), location)
 
 
+def parse_options(files: SubmissionFiles, options: Sequence[str]) -> dict[str, Value]:
+    """Parse options such as alphas=11 for a submission's fit(), which is read only if there are any."""
+    return choose_values(read_hyperparameters(files), options) if options else {}
+
+
 def choose_values(known: Mapping[str, Value | None], options: Sequence[str]) -> dict[str, Value]:
     """Parse options such as alphas=11 into values with the types of the defaults. Raises ProductionError."""
     values: dict[str, Value] = {}

@@ -22,6 +22,7 @@ def register(project: ProductionProject, folder: Path, public: Path | None = Non
     """
     trained_model, group = read_model(folder, public), project.settings.model_package_group_name
     name = str(folder) if folder.name else folder.resolve().name
+    trained_model.record.require_defaults()
     evaluation = _format_evaluation(trained_model.record)
     with locked.temporary_folder("recore-register-") as temporary:
         features, model = trained_model.write_archives(Path(temporary))

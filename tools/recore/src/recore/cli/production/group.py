@@ -16,7 +16,6 @@ from recore.text import plain
 if TYPE_CHECKING:
     from recore.production.project import Outcome, ProductionProject
 
-submission_argument = click.argument("submission", type=click.Path(path_type=Path), default=Path())
 public_option = click.option(
     "--public", type=FILE, help="Data with assays.  [default: INPUT_DATA, or from data/ in SUBMISSION or here]"
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FILE, FiniteNumber, ascii_option
+from recore.cli.common import FILE, FiniteNumber, ascii_option, set_option, submission_argument
 from recore.cli.production.endpoint_commands import strategy_options
 from recore.cli.production.group import (
     as_json,
@@ -16,14 +16,9 @@ from recore.cli.production.group import (
     public_option,
     show_costs,
     show_outcome,
-    submission_argument,
 )
 from recore.cli.progress import show_steps, show_work
 from recore.text import plain
-
-set_option = click.option(
-    "--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", help="A hyperparameter of the submission's fit()."
-)
 
 
 @production.command()
@@ -54,12 +49,12 @@ def train(
       python -m recore production train --set alphas=11 --set n_components=200
     """
     from recore.evaluation import read_submission
-    from recore.production.fit_hyperparameters import choose_values, read_hyperparameters
+    from recore.production.fit_hyperparameters import parse_options
     from recore.production.pipeline import format_pipeline_costs, make_steps
     from recore.production.pipeline import train as train_submission
 
     files, steps = read_submission(submission), make_steps()
-    values = choose_values(read_hyperparameters(files), hyperparameters) if hyperparameters else {}
+    values = parse_options(files, hyperparameters)
     with open_here() as project:
         public = choose_public(project, submission, public)
         costs = format_pipeline_costs(project)

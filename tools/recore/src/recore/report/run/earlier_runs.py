@@ -23,21 +23,23 @@ READING = (
     "best of many is partly due to chance."
 )
 UNREADABLE_NOTE = "The folder that contains this run could not be read."
-OTHER_DATA = "Excluded because scores on different data are not comparable: {runs}."
+OTHER_DATA = "Excluded because scores on different data or from a different score.py are not comparable: {runs}."
 INVALID = "Excluded because run.json is invalid: {folders}."
 BOARD = (
-    "Best held-out score first: runs whose score `recore validate` has recomputed, then runs whose score only the "
-    "submission has computed, then runs without one, by private score. SHA-256: the first digits of the hash of the "
-    "submission's files."
+    "Best held-out score first, whoever computed it, then runs without one, by private score. SHA-256: the first "
+    "digits of the hash of the submission's files, with the hyperparameters of --set."
 )
 HISTORY = "Runs on the same data by start time, at most the latest {runs}; the large marker is this run."
-CHANGES = "R2 of both runs, and weight x the difference in R2. The sum of these products is the change in the score."
+CHANGES = (
+    "R2 of both runs, from their own predictions, and weight x the difference in R2. The sum of these products is the "
+    "change in the score that the runs computed."
+)
 CHANGE = "Weight x the difference in R2 from {run}, the best earlier run on the same data."
 
 
 @dataclass(frozen=True)
 class ComparableRuns:
-    """The runs in a folder. same_data: runs on the same data, best first. invalid: messages about invalid records."""
+    """The runs in a folder. same_data: the runs in the same table of the board. invalid: error messages."""
 
     same_data: list[Record]
     this: Record
@@ -78,7 +80,7 @@ def _find_runs(run: Record) -> ComparableRuns | None:
     this = next((entry for entry in entries if entry.folder.name == folder.name), None)
     if this is None:
         return None
-    same_data = [entry for entry in entries if entry.data_hashes == this.data_hashes]
+    same_data = [entry for entry in entries if entry.comparison_key == this.comparison_key]
     return ComparableRuns(same_data, this, len(entries) - len(same_data), invalid)
 
 
@@ -88,7 +90,7 @@ def _board(runs: ComparableRuns) -> pd.DataFrame:
             "run": plain(entry.folder.name),
             "": "this run" if entry is runs.this else "",
             "state": plain(entry.result, 40),
-            "SHA-256": plain(entry.submission_sha256[:8]),
+            "SHA-256": f"{plain(entry.submission_sha256[:8])} {entry.options}".strip(),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
             **{kind: entry.values.get(kind, np.nan) for kind in RANKING_SCORES},
@@ -166,7 +168,7 @@ def _rank_finding(run: Record, runs: ComparableRuns) -> list[PageFinding]:
 
 
 def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind: str) -> list[PageFinding]:
-    change = run.scores[kind].value - best_run.scores[kind].value
+    change = run.values[kind] - best_run.values[kind]
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:
         level = "good" if change > 0 else "bad"
@@ -174,11 +176,7 @@ def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind:
     message = f"{kind} score {change:+.4f} compared with {name}, the best earlier run on the same data"
     top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
     names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
-    if names:
+    if names and all(each.values[kind] == each.scores[kind].value for each in (run, best_run)):
         message += f"; the largest changes: {names}"
     values = {"run": plain(best_run.folder.name), "change": change}
-    findings = [PageFinding(level, "change", message, "previous", values)]
-    if run.score_sha256 != best_run.score_sha256:
-        message = f"{name} was scored with a different score.py, so the scores may not be comparable"
-        findings.append(PageFinding("note", "other score.py", message, "previous"))
-    return findings
+    return [PageFinding(level, "change", message, "previous", values)]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recore.challenge import challenge
-from recore.evaluation import HELD_OUT, HONEST_GAP, find_runs, read_submission, sha256_of, write_recomputed_held_out
+from recore.evaluation import HELD_OUT, find_runs, is_overstated, read_submission, sha256_of, write_recomputed_held_out
 from recore.report.page.content import Level, Page, PageFinding, findings_of, sort_by_level
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
 from recore.text import plain
@@ -23,22 +23,24 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
         matching_runs = find_runs(runs, read_submission(submission).sha256, sha256_of(public))
     except (OSError, ValueError):  # a folder that cannot be uploaded can still be validated
         return []
-    recomputed = result.score(result.predicted)
+    recomputed, groups = result.score(result.predicted), len(set(result.data.hole))
     for run in matching_runs:
         try:
-            write_recomputed_held_out(run.folder, recomputed, "validate")
+            write_recomputed_held_out(run.folder, recomputed, "validate", groups)
         except (OSError, ValueError) as error:  # the report is still written
             message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
             return [PageFinding("note", "own score", message)]
     claimed = [run for run in matching_runs if HELD_OUT in run.scores]
-    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, recomputed)] if claimed else []
+    if not claimed:
+        return []
+    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, recomputed, groups)]
 
 
-def _compare(run: str, claimed: float, score: float) -> PageFinding:
+def _compare(run: str, claimed: float, score: float, groups: int) -> PageFinding:
     level: Level = "good"
     message = f"{run}: the submission computed the same held-out score, {claimed:.4f}"
     if abs(claimed - score) >= TOLERANCE:
-        level = "bad" if claimed - score > HONEST_GAP * sum(challenge().weights.values()) else "note"
+        level = "bad" if is_overstated(claimed, score, sum(challenge().weights.values()), groups) else "note"
         reason = "probably because folds or seeds differ"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
