@@ -13,6 +13,7 @@ from support.checkout import ROOT, environment
 from recore.cli import main
 
 COMMANDS = sorted(main.commands)
+TAKE_SUBMISSION = (["run"], ["check"], ["validate"], ["pack"], ["production", "train"], ["production", "tune"])
 
 
 @pytest.mark.parametrize("columns", [None, "80"], ids=["no terminal", "COLUMNS"])
@@ -43,7 +44,7 @@ def test_help_describes_every_command_in_a_complete_sentence(columns: dict[str, 
 
 def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> None:
     """A submission's files may be named like packages; reading the submission must not run them."""
-    for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
+    for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score", "train"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     (tmp_path / "numpy-2.0.0.dist-info").mkdir()
     command = [sys.executable, "-m", "recore", "check", ".", "--source-only"]
@@ -78,6 +79,7 @@ def test_an_unwritable_output_is_reported_before_the_work(
 ) -> None:
     (tmp_path / "public.csv").write_text(",SiteID,DepthFrom,DepthTo,4000.0,CuPPM\n0,a,0,1,0.5,7\n")
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/train.py").touch()
     words = [str(word).replace("OUT", f"{folder}/x") for word in arguments]
     account = {f"AWS_{name}": "none" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
     account |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -110,11 +112,34 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
         (["sample", "--out", "x", "--holes", "1"], "1 hole with 1,920 rows"),
         (["scores", "nowhere"], "nowhere: neither public.json"),
         (["scores", "a", "b"], "(b); see `python -m recore scores --help`"),
+        (["train"], "'train': use `python -m recore run` (Train, preprocess, predict and score a submission as jobs)"),
+        (["submit"], "'submit': use `python -m recore pack` (Write src.tar.gz, the archive to upload)"),
+        (["upload", "."], "'upload': use `python -m recore pack` ("),
+        (["score"], "'score': use `python -m recore scores` ("),
+        (["test"], "'test': use `python -m recore check` ("),
+        (["production", "submit"], "'submit'; see `python -m recore production --help`"),
+        *(
+            ([*command, ROOT / "train.py"], f"this is a file; specify its folder, {ROOT}")
+            for command in TAKE_SUBMISSION
+        ),
+        *(([*command, ROOT / "docs"], "this is not a submission") for command in TAKE_SUBMISSION),
+        (["run", ROOT, "--n_components=5"], "--n_components is a hyperparameter: use --set n_components=..."),
+        (
+            ["production", "retrain", ROOT, "--alpha-min", "1"],
+            "--alpha-min is a hyperparameter: use --set alpha_min=...",
+        ),
+        (["check", ROOT, "--alphas"], "--alphas is a hyperparameter: use `python -m recore run --set alphas=...`"),
+        (["run", ROOT / "docs", "--alphas"], "unknown option '--alphas'; see `python -m recore run --help`"),
+        (["run", ROOT, "--set", "alphaz=1"], "--set alphaz: fit() has no such hyperparameter; did you mean alphas?"),
         (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
-def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(arguments: list[str], reason: str) -> None:
-    assert reason in usage_error(recore(*arguments))
+def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(
+    arguments: list[str], reason: str, tmp_path: Path
+) -> None:
+    line = usage_error(recore(*arguments, cwd=tmp_path))
+    assert reason in line
+    assert "sample --out" not in line
 
 
 def test_a_process_reports_wrong_usage() -> None:

@@ -1,6 +1,9 @@
 """The command line. A command parses its arguments, calls another package, and prints the result."""
 
+import contextlib
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,7 +11,7 @@ import click
 from recore.backends import BackendError
 from recore.challenge import reword
 from recore.cli.check import check
-from recore.cli.common import name_program
+from recore.cli.common import ARCHIVE_SUFFIXES, name_program
 from recore.cli.data_files import import_, sample, split
 from recore.cli.handover import handover
 from recore.cli.judge import judge
@@ -22,6 +25,14 @@ from recore.cli.web import web
 from recore.distribution import PROGRAM, setup_command
 from recore.text import plain
 from stagemaker import interrupts, machine
+
+OTHER_NAMES = {  # commands by names that other programs use
+    **dict.fromkeys(("train", "fit"), "run"),
+    **dict.fromkeys(("submit", "upload", "build"), "pack"),
+    **dict.fromkeys(("score", "evaluate"), "scores"),
+    **dict.fromkeys(("test", "lint"), "check"),
+    **dict.fromkeys(("leaderboard", "rank"), "board"),
+}
 
 
 class OneLineError(click.ClickException):
@@ -46,6 +57,7 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            words = [*ctx.args]
             with interrupts.listen("recore"):
                 machine.require_working_directory()
                 return super().invoke(ctx)
@@ -59,7 +71,7 @@ class OneLineErrors(click.Group):
             usage_error = error if isinstance(error, click.UsageError) else click.UsageError(str(error))
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
             command = usage_error.ctx.command_path if usage_error.ctx else command
-            raise OneLineError(_usage_message(usage_error, command)) from error
+            raise OneLineError(_usage_message(usage_error, command, words)) from error
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
@@ -79,15 +91,36 @@ def _explain(error: ValueError | OSError) -> str:
     return str(error)
 
 
-def _usage_message(error: click.UsageError, command: str) -> str:
+def _usage_message(error: click.UsageError, command: str, words: Sequence[str] = ()) -> str:
+    """Return a one-line message about wrong usage. words: the arguments of the command."""
     message, similar = error.format_message().rstrip("."), None
     if isinstance(error, click.NoSuchCommand):
         message, similar = f"unknown command {error.command_name!r}", error.possibilities
+        other, group = OTHER_NAMES.get(error.command_name), error.ctx and error.ctx.command
+        if other and isinstance(group, OneLineErrors):
+            return f"{message}: use `{PROGRAM} {other}` ({group.commands[other].get_short_help_str(200).rstrip('.')})"
     elif isinstance(error, click.NoSuchOption):
         message, similar = f"unknown option {error.option_name!r}", error.possibilities
+        if name := _find_hyperparameter(error.option_name.lstrip("-").replace("-", "_"), words):
+            has_option = error.ctx and any(each.name == "hyperparameters" for each in error.ctx.command.params)
+            option = f"--set {name}=..." if has_option else f"`{PROGRAM} run --set {name}=...`"
+            return f"{error.option_name} is a hyperparameter: use {option}"
     if similar:
         return f"{message}: did you mean {similar[0]!r}?"
     return f"{message}; see `{command} --help`"
+
+
+def _find_hyperparameter(name: str, words: Sequence[str]) -> str | None:
+    """Return the name if it is a parameter of fit() in one of the submissions in `words` or in the working folder."""
+    from recore.evaluation import read_submission
+    from recore.production.fit_hyperparameters import read_hyperparameters
+
+    for path in (*map(Path, words), Path()):
+        with contextlib.suppress(ValueError, OSError):
+            is_readable = path.is_dir() or path.name.endswith(ARCHIVE_SUFFIXES)
+            if is_readable and name in read_hyperparameters(read_submission(path)):
+                return name
+    return None
 
 
 @click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.challenge import challenge
-from recore.cli.common import FILE, ISOLATION, show_line
+from recore.cli.common import FILE, ISOLATION, require_submission, show_line
 from recore.cli.progress import show_running
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def check(
     if list_rules:
         click.echo(checks.list_rules([rule for rule in rules if rule.code in codes], kind == "json"))
         return
+    require_submission(submission)
     source, experiments = checks.SubmissionSource(submission, challenge().targets), None
     if not source_only:
         scope = (isolation, not select, for_host, "RC251" in codes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.challenge import reword
-from recore.cli.common import FILE, FOLDER, FiniteNumber, use_challenge_of
+from recore.cli.common import FILE, FOLDER, FiniteNumber, submission_argument, use_challenge_of
 from recore.cli.progress import show_work
 from recore.text import plain
 
@@ -44,7 +44,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("submission", type=FOLDER, default=Path())
+@submission_argument
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="HTML report to write.")
 @click.option("--rows", type=click.IntRange(2), default=2500, help="Maximum number of rows, spread over all holes.")
