@@ -219,6 +219,8 @@ def test_one_target_is_a_challenge(tmp_path: Path) -> None:
         ("name,weight\n,1\n", "line 2: a target has no name"),
         ("name,weight\nSOC,x\n", "line 2: the weight 'x' is not a non-negative number"),
         ("name,weight\nSOC,-1\n", "line 2: the weight '-1'"),
+        ("name;weight\nSOC;0,5\n", "its columns are separated by semicolons; save it as a CSV file with commas, and"),
+        ('"name"\t"weight"\nSOC\t1\n', "its columns are separated by tabs; save it as a CSV file with commas, and"),
         ("name,weight\nSOC\n", "line 2: 1 cells, but the header has 2"),
         ("name\n4000\n", "'4000' cannot be a column name"),
         ("name\nSiteID\n", "'SiteID' appears twice"),

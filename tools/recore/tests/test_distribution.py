@@ -9,7 +9,8 @@ import pytest
 from support.checkout import ROOT, environment
 
 from recore.distribution import TEMPLATE_FILES, install_command
-from recore.template.new_submission import EXAMPLES, FILES, TESTS, list_models
+from recore.template.new_submission import list_models
+from recore.template.originals import BLOB_IDS
 
 REMOTES = [
     ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git"),
@@ -35,13 +36,13 @@ DIRECT_URLS = [
 
 
 def test_the_package_contains_every_template_file_that_recore_uses() -> None:
-    examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
-    used_names = {*FILES, str(TESTS), *examples, "Dockerfile", ".dockerignore"}
+    assert {f"examples/{name}/fit.py" for name in list_models()[1:]} <= BLOB_IDS.keys()
+    used_names = {*BLOB_IDS, "Dockerfile", ".dockerignore"}
     for path in (ROOT / "tools/recore/src/recore").rglob("*.py"):
         used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
     files = TEMPLATE_FILES
-    used_names = {name if name in files else name.partition("/")[0] for name in used_names - {"examples"}}
-    assert used_names - {*files} == set()
+    folders = tuple(f"{name}/" for name in files)
+    assert {name for name in used_names - {"examples", *files} if not name.startswith(folders)} == set()
     assert [name for name in files if not (ROOT / name).exists()] == []
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if line.startswith("!"):

@@ -77,6 +77,40 @@ def test_only_an_empty_folder_is_filled_and_a_model_must_exist(tmp_path: Path) -
     assert not (tmp_path / "other").exists()
 
 
+def test_an_edited_checkout_writes_the_template_as_released(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", checkout]
+    paths = os.pathsep.join(str(checkout / f"tools/{name}/src") for name in ("recore", "stagemaker"))
+
+    def new(name: str, *options: object) -> tuple[Path, str]:
+        result = recore_process("new", tmp_path / name, *options, cwd=tmp_path, PYTHONPATH=paths)
+        assert result.returncode == (2 if name == "none" else 0), result.stderr
+        return tmp_path / name, result.stdout + result.stderr
+
+    fresh, output = new("fresh", "--model", "pls")
+    assert "without your edits" not in output
+    for name in (names := ("estimators.py", "preprocess.py", "setup.py")):
+        with (checkout / name).open("a") as file:
+            file.write("# mine\n")
+    score = checkout / "score.py"
+    score.write_bytes(score.read_bytes().replace(b"\n", b"\r\n"))  # as Git on Windows may write it
+    assert f"{checkout / names[0]}: this file was edited, and the original is not in Git" in new("none")[1]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for name in names:  # the template's commit
+        subprocess.run([*git, "hash-object", "-w", "--stdin"], input=(ROOT / name).read_bytes(), check=True)
+    pls, output = new("pls", "--model", "pls")
+    assert f"without your edits of {', '.join(names)}; `python -m recore new FOLDER --from" in output
+    assert subprocess.run(["diff", "-r", fresh, pls]).returncode == 0
+    (checkout / "mine.py").touch()
+    replace("setup.py", '["train"', '["mine", "train"')(checkout)
+    copy, output = new("copy", "--model", "pls", "--from", checkout)
+    assert "new: copied" in output
+    assert "mine.py" in output
+    assert [(copy / name).read_bytes() for name in names] == [(checkout / name).read_bytes() for name in names]
+    assert (copy / "train.py").read_text() == (fresh / "train.py").read_text()
+    assert "omit --model ridge" in new("none", "--model", "ridge", "--from", checkout)[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "independent/forest", "independent/fourier"])
 def test_good_submissions_follow_the_contract(name: str) -> None:

@@ -7,35 +7,42 @@ from pathlib import Path
 import click
 
 from recore.atomic import replace_paths
-from recore.cli.common import FILE, show_json
-from recore.distribution import INSTALLED, PROGRAM
+from recore.cli.common import FILE, FOLDER, show_json, show_line, submission_argument
+from recore.distribution import INSTALLED, PROGRAM, TEMPLATE
 from recore.listing import count
 from recore.outputs import check_writable
-from recore.template import DEFAULT_MODEL, list_models, make_challenge, write_submission
+from recore.template import DEFAULT_MODEL, edited_files, list_models, make_challenge, read_sources, write_submission
 from recore.text import plain
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Choice(list_models()), default=DEFAULT_MODEL, help="Model to start with.")
+@click.option("--model", type=click.Choice(list_models()), help=f"Model to start with.  [default: {DEFAULT_MODEL}]")
+@click.option("--from", "source", type=FOLDER, help="Folder of your own files to copy instead of the template's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def new(folder: Path, model: str, as_json: bool) -> None:
+def new(folder: Path, model: str | None, source: Path | None, as_json: bool) -> None:
     """Write a complete submission to a new FOLDER.
 
     The folder contains the template's scripts with the chosen model, score.py, the files that the Unearthed CLI reads,
-    tests of the platform's contract, a Makefile, a GitHub workflow, and a README.md that explains them.
+    tests of the platform's contract, a Makefile, a GitHub workflow, and a README.md that explains them. The template's
+    scripts are written as they were released, even if you have edited them; --from copies your own.
 
     Exit status: 0 the submission was written, 2 usage error or a folder that is not empty.
 
     \b
     Example:
       python -m recore new ../mine --model pls
+      python -m recore new ../mine --from .
       python -m recore run ../mine
     """
-    names = write_submission(folder, model)
+    names = write_submission(folder, model, source=source)
     if as_json:
-        show_json({"folder": str(folder), "model": model, "files": names})
+        show_json({"folder": str(folder), "model": model or (DEFAULT_MODEL if not source else None), "files": names})
         return
+    if source:
+        click.echo(f"new: copied {', '.join(map(plain, sorted(read_sources(source))))} from {plain(str(source))}")
+    else:
+        _show_edited("new", f"; `{PROGRAM} new FOLDER --from {shlex.quote(str(TEMPLATE))}` copies yours")
     click.echo(f"new: wrote {len(names)} files to {folder}; edit {folder / 'train.py'}")
     quoted = shlex.quote(str(folder))
     if INSTALLED or PROGRAM == "recore":  # the command works from any folder
@@ -45,6 +52,13 @@ def new(folder: Path, model: str, as_json: bool) -> None:
         )
     else:
         click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")
+
+
+def _show_edited(command: str, remedy: str = "") -> None:
+    """Print the names of the files that were edited in this checkout and therefore not copied from it."""
+    if edited := edited_files():
+        names = ", ".join(edited)
+        show_line(f"{command}: wrote the released template, for this challenge, without your edits of {names}{remedy}")
 
 
 @click.command("new-challenge")
@@ -88,6 +102,7 @@ def new_challenge(
     if as_json:
         show_json({"folder": str(folder), "targets": list(spec.targets), "files": names})
         return
+    _show_edited("new-challenge")
     click.echo(f"new-challenge: wrote {len(names)} files to {folder}; {count(len(spec.targets), 'target')} in score.py")
     click.echo(
         f"next: cd {shlex.quote(str(folder))}; then `{PROGRAM} sample --out data` and `{PROGRAM} run`, or `make run`"
@@ -95,7 +110,7 @@ def new_challenge(
 
 
 @click.command()
-@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@submission_argument
 @click.option("--out", type=FILE, help="Archive to write.  [default: src.tar.gz in SUBMISSION]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def pack(submission: Path, out: Path | None, as_json: bool) -> None:

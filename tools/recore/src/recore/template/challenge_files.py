@@ -1,6 +1,7 @@
 """Write a challenge to a submission: its targets to score.py and preprocess.py, its wording to other files."""
 
 import ast
+import codecs
 import csv
 import json
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,15 @@ from recore.challenge import (
     challenge,
     check_challenge,
     parse_challenge,
-    read_challenge,
     reword,
 )
-from recore.distribution import TEMPLATE
+from recore.template.originals import read_original
 from recore.text import plain
 from stagemaker import parse_number
 
 COLUMNS = ("name", "weight", "unit")  # of a table of targets
 MAX_BYTES = 1 << 20  # of a table of targets
+SEPARATORS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 NO_UNIT = ("", "-", "none")
 WIDTH = 116  # characters per line of names
 
@@ -34,6 +35,11 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
     content = path.read_bytes()[: MAX_BYTES + 1]
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MB; a table of targets has one line per target")
+    line = content.removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
+    separator = next((word for sign, word in SEPARATORS.items() if sign in line), "")
+    if separator and b"," not in line:
+        remedy = "save it as a CSV file with commas, and write weights with a decimal point, such as 0.35"
+        raise ValueError(f"{path}: its columns are separated by {separator}; {remedy}")
     try:
         header, *rows = [row for row in csv.reader(content.decode("utf-8-sig").splitlines(), strict=True) if any(row)]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
@@ -68,7 +74,7 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
 
 def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, title: str, subject: str) -> Challenge:
     """Return the challenge for a table of targets. ids: ID columns, the group first, or () for the template's."""
-    template = read_challenge(TEMPLATE / "score.py")
+    template = parse_challenge(read_original("score.py"))
     weights, units = read_targets(targets)
     id_names = tuple(ids) or template.ids
     group = ids[0] if ids else template.group
@@ -79,7 +85,7 @@ def make_challenge(targets: Path, ids: Sequence[str], group_name: str | None, ti
 
 
 def is_template(current: Challenge) -> bool:
-    template = read_challenge(TEMPLATE / "score.py")
+    template = parse_challenge(read_original("score.py"))
     return current.to_dict() == template.to_dict() and current.targets == template.targets
 
 

@@ -4,7 +4,6 @@ The submission for a new challenge also has the host's targets, a page about the
 """
 
 import ast
-import shutil
 import sys
 from collections.abc import Mapping
 from itertools import groupby
@@ -13,8 +12,10 @@ from pathlib import Path
 from recore.atomic import replace_paths
 from recore.challenge import SCORE_SCRIPT, Challenge, activate, challenge, score_script
 from recore.distribution import TEMPLATE, find_origin, install_command
+from recore.evaluation import read_submission
 from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
+from recore.template.originals import BLOB_IDS, is_edited, read_original
 
 EXAMPLES = TEMPLATE / "examples"
 EXTRA_FILES = Path(__file__).parent / "files"  # in a new submission, instead of the template's
@@ -32,11 +33,7 @@ UNKNOWN_NOTE = (
     "address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not determine it."
 )
 DEFAULT_MODEL = "ridge"  # the model of the template
-FILES = (
-    *("preprocess.py", "train.py", "estimators.py", "predict.py", "score.py", "setup.py", "requirements.txt"),
-    *("MANIFEST.in", "submission.yml", ".unearthed_challenge.json", ".python-version"),
-)
-TESTS = Path("tests/contract")
+FILES = [name for name in BLOB_IDS if "/" not in name]
 Import = ast.Import | ast.ImportFrom
 
 
@@ -49,23 +46,30 @@ def list_models() -> list[str]:
     return [DEFAULT_MODEL, *sorted(path.parent.name for path in scripts)]
 
 
-def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Challenge | None = None) -> list[str]:
+def write_submission(
+    folder: Path, model: str | None = None, new_challenge: Challenge | None = None, source: Path | None = None
+) -> list[str]:
     """Write a submission to a folder that does not exist or is empty, and return the names of its files.
 
-    new_challenge: write the submission for this challenge, by default the current one, and include the files that its
-    host needs. The folder is written atomically. Raises FileExistsError if the folder is not empty, or ValueError if
+    model: by default DEFAULT_MODEL or, with `source`, its own. new_challenge: write the submission for this challenge,
+    by default the current one, and include the files that its host needs. source: a submission whose files replace the
+    template's. The folder is written atomically. Raises FileExistsError if the folder is not empty, or ValueError if
     the model does not exist.
     """
-    if model not in list_models():
+    if model and model not in list_models():
         raise ValueError(f"the model {model!r} does not exist; choose one of {', '.join(list_models())}")
+    if source and model == DEFAULT_MODEL:
+        raise ValueError(f"--from copies the model of {source}: omit --model {model}")
     folder = folder.absolute()
     _check_empty(folder)
     check_writable(folder)
     with replace_paths(folder) as [complete]:
         complete.mkdir()
         with activate(new_challenge or challenge()):
-            script = TEMPLATE / SCORE_SCRIPT if new_challenge else score_script()
-            _fill_template(complete, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}), script)
+            files = _read_files(source, TEMPLATE / SCORE_SCRIPT if new_challenge else score_script())
+            _fill_template(complete, files, model, EXTRA_NAMES | (CHALLENGE_NAMES if new_challenge else {}))
+            if not (source or is_template(challenge())):
+                write_challenge(complete, challenge())
             if new_challenge:
                 with (complete / "README.md").open("a", encoding="utf-8") as readme:
                     readme.write("\n" + fill_in((EXTRA_FILES / HOSTS_PART).read_text("utf-8")))
@@ -73,24 +77,40 @@ def write_submission(folder: Path, model: str = DEFAULT_MODEL, new_challenge: Ch
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def edited_files() -> list[str]:
+    """Return the names of the template's files that the owner of this checkout has edited."""
+    return [name for name in BLOB_IDS if is_edited(name)]
+
+
+def read_sources(submission: Path) -> dict[str, bytes]:
+    """Return the files that a submission uploads, and the other files that `recore new` writes, by name."""
+    others = {name: (submission / name).read_bytes() for name in FILES if (submission / name).is_file()}
+    return read_submission(submission).files | others
+
+
 def _check_empty(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise FileExistsError(f"{folder} already exists and is not an empty folder; choose a different one")
 
 
-def _fill_template(folder: Path, model: str, extra_names: Mapping[str, str], score: Path) -> None:
-    for name in FILES:
-        shutil.copy(score if name == SCORE_SCRIPT else TEMPLATE / name, folder / name)
-    example = EXAMPLES / model
-    if model != DEFAULT_MODEL:
-        train = folder / "train.py"
-        train.write_text(replace_fit(train.read_text("utf-8"), (example / "fit.py").read_text("utf-8")), "utf-8")
-        if (example / "requirements.txt").is_file():
-            with (folder / "requirements.txt").open("a") as file:
-                file.write((example / "requirements.txt").read_text())
-    if not is_template(challenge()):
-        write_challenge(folder, challenge())
-    shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
+def _read_files(source: Path | None, score: Path) -> dict[str, bytes]:
+    """Return the files of a submission by name. score: the current challenge's score.py."""
+    files = read_sources(source) if source else {}
+    if SCORE_SCRIPT not in files and score.resolve() != (TEMPLATE / SCORE_SCRIPT).resolve():
+        files[SCORE_SCRIPT] = score.read_bytes()
+    names = [name for name in BLOB_IDS if not (name in files or name.startswith("examples/"))]
+    return files | {name: read_original(name) for name in names}
+
+
+def _fill_template(folder: Path, files: dict[str, bytes], model: str | None, extra_names: Mapping[str, str]) -> None:
+    if model and model != DEFAULT_MODEL:
+        train, fit = files["train.py"].decode(), read_original(f"examples/{model}/fit.py").decode()
+        files["train.py"] = replace_fit(train, fit).encode()
+        if (EXAMPLES / model / "requirements.txt").is_file():
+            files["requirements.txt"] += read_original(f"examples/{model}/requirements.txt")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(files[name])
     origin = find_origin()
     install = (INSTALL_NOTE if origin else UNKNOWN_NOTE).format(command=install_command(origin))
     for name, target in extra_names.items():
@@ -106,6 +126,8 @@ def replace_fit(train: str, example: str) -> str:
     Imports that only the template's fit() needs are removed.
     """
     docstring, imports, code = _split(train)
+    if not ("\ndef fit(" in code and "\ndef save_model(" in code):
+        raise ValueError("train.py has no fit() followed by save_model(), as in the template: omit --model")
     _, new_imports, new_code = _split(example)
     head, _, remainder = code.partition("\ndef fit(")
     tail = remainder.partition("\ndef save_model(")[2]
