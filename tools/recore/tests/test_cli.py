@@ -114,7 +114,6 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
         (["scores", "a", "b"], "(b); see `python -m recore scores --help`"),
         (["train"], "'train': use `python -m recore run` (Train, preprocess, predict and score a submission as jobs)"),
         (["submit"], "'submit': use `python -m recore pack` (Write src.tar.gz, the archive to upload)"),
-        (["upload", "."], "'upload': use `python -m recore pack` ("),
         (["score"], "'score': use `python -m recore scores` ("),
         (["test"], "'test': use `python -m recore check` ("),
         (["production", "submit"], "'submit'; see `python -m recore production --help`"),

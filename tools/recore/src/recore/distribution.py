@@ -98,11 +98,15 @@ def _find_remote(folder: Path) -> str:
     """Return the URL of a checkout's remote, or "" if it has none or the folder is not a checkout."""
     if not (folder / ".git").exists():  # git would also look in the parent folders
         return ""
-    command = ["git", "-C", str(folder), "remote", "get-url", "origin"]
+    return run_git(folder, "remote", "get-url", "origin").decode("utf-8", "replace").strip()
+
+
+def run_git(folder: Path, *words: str) -> bytes:
+    """Return the output of a Git command in a folder, or b"" if Git is not installed or does not respond."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=10).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return ""
+        return b""
 
 
 def _hide_private_address(address: str) -> str | None:

@@ -144,7 +144,7 @@ def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> 
     assert find_verification(tmp_path, tuned) == verification
     assert find_verification(tmp_path, tuned | {"score_script": {"sha256": "0" * 64}}) == {}
     assert find_verification(tmp_path, tuned | {"settings": {"hyperparameters": {}}}) == {}
-    with pytest.raises(ValueError, match="was trained with --set alphas=11, but retraining uses the defaults"):
+    with pytest.raises(ValueError, match="was trained with --set alphas=11, which retraining does not know"):
         read_record(tmp_path / "tuned").require_defaults()
 
 

@@ -11,7 +11,7 @@ import click
 from recore.backends import BackendError
 from recore.challenge import reword
 from recore.cli.check import check
-from recore.cli.common import ARCHIVE_SUFFIXES, name_program
+from recore.cli.common import name_program
 from recore.cli.data_files import import_, sample, split
 from recore.cli.handover import handover
 from recore.cli.judge import judge
@@ -26,13 +26,8 @@ from recore.distribution import PROGRAM, setup_command
 from recore.text import plain
 from stagemaker import interrupts, machine
 
-OTHER_NAMES = {  # commands by names that other programs use
-    **dict.fromkeys(("train", "fit"), "run"),
-    **dict.fromkeys(("submit", "upload", "build"), "pack"),
-    **dict.fromkeys(("score", "evaluate"), "scores"),
-    **dict.fromkeys(("test", "lint"), "check"),
-    **dict.fromkeys(("leaderboard", "rank"), "board"),
-}
+# commands by names that other programs use
+OTHER_NAMES = {"train": "run", "fit": "run", "submit": "pack", "upload": "pack", "score": "scores", "test": "check"}
 
 
 class OneLineError(click.ClickException):
@@ -117,8 +112,7 @@ def _find_hyperparameter(name: str, words: Sequence[str]) -> str | None:
 
     for path in (*map(Path, words), Path()):
         with contextlib.suppress(ValueError, OSError):
-            is_readable = path.is_dir() or path.name.endswith(ARCHIVE_SUFFIXES)
-            if is_readable and name in read_hyperparameters(read_submission(path)):
+            if name in read_hyperparameters(read_submission(path)):
                 return name
     return None
 

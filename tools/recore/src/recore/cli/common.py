@@ -126,10 +126,7 @@ def name_program(command: click.Command) -> None:
 
 FILE = RegularFile()
 submission_argument = click.argument(
-    "submission",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    callback=lambda context, parameter, path: require_submission(path),
+    "submission", type=click.Path(path_type=Path), default=Path(), callback=lambda *each: require_submission(each[2])
 )
 ISOLATION = click.Choice(["auto", "required", "off"])
 FOLDER = click.Path(file_okay=False, path_type=Path)

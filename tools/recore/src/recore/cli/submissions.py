@@ -56,8 +56,7 @@ def new(folder: Path, model: str | None, source: Path | None, as_json: bool) -> 
 
 def _show_edited(command: str, remedy: str = "") -> None:
     """Print the names of the files that were edited in this checkout and therefore not copied from it."""
-    if edited := edited_files():
-        names = ", ".join(edited)
+    if names := ", ".join(edited_files()):
         show_line(f"{command}: wrote the released template, for this challenge, without your edits of {names}{remedy}")
 
 

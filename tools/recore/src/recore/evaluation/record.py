@@ -131,10 +131,8 @@ class Record:
     def require_defaults(self) -> None:
         """Raise ValueError if the run had hyperparameters, without which retraining would produce another model."""
         if self.hyperparameters:
-            raise ValueError(
-                f"{self.folder}: this run was trained with --set {self.options}, but retraining uses the defaults of "
-                "fit(): write these values into fit() in train.py, and repeat the run without --set"
-            )
+            problem = f"this run was trained with --set {self.options}, which retraining does not know"
+            raise ValueError(f"{self.folder}: {problem}; write it into fit(), and run again without --set")
 
     @property
     def options(self) -> str:

@@ -108,8 +108,7 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
     Raises OSError if run.json cannot be written; the folder's name then gets a suffix that says so.
     """
     record = make_record(run, context)
-    if record["scores"]:
-        record |= find_verification(run_folder.target.parent, record)
+    record |= find_verification(run_folder.target.parent, record)
     try:
         (run_folder.path / SCORE_SCRIPT).write_bytes(run.score_script)
         write_record(record, run_folder.path)

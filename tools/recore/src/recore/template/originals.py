@@ -5,10 +5,9 @@ originals.json lists their Git blob IDs; `python tests/support/template.py` reco
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 
-from recore.distribution import INSTALLED, TEMPLATE
+from recore.distribution import INSTALLED, TEMPLATE, run_git
 
 BLOB_IDS: dict[str, str] = json.loads(Path(__file__).with_name("originals.json").read_text("utf-8"))
 
@@ -23,16 +22,10 @@ def read_original(name: str) -> bytes:
     """Return a file of the template as released. Raises ValueError if only an edited one is available."""
     if not is_edited(name):
         return _read(TEMPLATE / name)
-    command = ["git", "-C", str(TEMPLATE), "cat-file", "blob", BLOB_IDS[name]]
-    try:
-        content = subprocess.run(command, capture_output=True, timeout=60).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        content = b""
+    content = run_git(TEMPLATE, "cat-file", "blob", BLOB_IDS[name])
     if _blob_id(content) != BLOB_IDS[name]:
-        raise ValueError(
-            f"{TEMPLATE / name}: this file was edited, and the original is not in Git; restore it, or copy your own "
-            f"files with `recore new --from {TEMPLATE}`"
-        )
+        remedy = f"restore it, or copy your own files with `recore new --from {TEMPLATE}`"
+        raise ValueError(f"{TEMPLATE / name}: this file was edited, and the original is not in Git; {remedy}")
     return content
 
 
