@@ -57,7 +57,7 @@ def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["docs"], "docs: setup.py is missing"),
+        (["docs"], "docs: this is not a submission"),
         (["nowhere"], "nowhere: there is no such folder"),
         (["setup.py"], "setup.py: this is a file"),
         (["--out", "tests/x.tar.gz"], "this archive could be packed into the next one"),
