@@ -66,11 +66,14 @@ def test_a_share_chooses_holes_by_the_seed_regardless_of_row_order(sample: Path,
     assert not holes["public"] & holes["private"]
 
 
-@pytest.mark.parametrize(("holes", "private"), [("A,1", ["A,1"]), ('"A,1", A', ["A", "A,1"]), ("a1,A", ["A", "a1"])])
+@pytest.mark.parametrize(
+    ("holes", "private"),
+    [("A,1", ["A,1"]), ('"A,1", A', ["A", "A,1"]), ("a1,A", ["A", "a1"]), ('A,"q""1"', ["A", 'q"1'])],
+)
 def test_a_hole_with_a_comma_can_be_named_and_similar_names_are_noted(
     holes: str, private: list[str], table: Path, tmp_path: Path
 ) -> None:
-    rows = [f'{row},"{hole}",1,2,3,4,5\n' for row, hole in enumerate(("A,1", "A", "a1", "A-1"))]
+    rows = [f'{row},"{hole}",1,2,3,4,5\n' for row, hole in enumerate(("A,1", "A", "a1", "A-1", 'q""1'))]
     table.write_text(HEADER + "".join(rows))
     result = recore("split", table, "--holes", holes, "--out", tmp_path / "out", "--json")
     assert sorted(json.loads(result.stdout)["rows_by_hole"]["private"]) == private

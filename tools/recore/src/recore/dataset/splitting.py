@@ -26,7 +26,6 @@ from recore.schema import is_wavenumber
 from recore.text import plain
 
 MAX_LISTED = 5  # names in a message
-LISTED_NAME = re.compile(r'\s*"([^"]*)"\s*(?=,|$)|([^,]+)')
 SHARE_PATTERN = re.compile(r"(?P<percent>\d+(\.\d+)?)\s*%|(?P<share>0?\.\d+)")
 
 
@@ -131,7 +130,7 @@ def _choose_holes(holes: str, names: list[str], seed: int, path: Path) -> set[st
         chosen_holes = {names[position] for position in np.random.default_rng(seed).permutation(len(names))[:number]}
     else:
         # a name can contain a comma: alone, or in quotation marks
-        listed = [holes] if holes in names else map("".join, LISTED_NAME.findall(holes))
+        listed = [holes] if holes in names else next(csv.reader([holes], skipinitialspace=True), [])
         chosen_holes = {name.strip() for name in listed} - {""}
         if unknown := sorted(chosen_holes - set(names)):
             quoted = next((f"; quote a name with a comma: '\"{each}\"'" for each in names if "," in each), "")
