@@ -100,7 +100,7 @@ def test_an_element_and_t_are_its_total_unless_they_are_another_word(symbol: str
     "header",
     "Cu_sol_ppm|Cu exch. (mg/kg)|P_Olsen_ppm|Cu_sd_ppm|Cu_2s|log Cu ppm|Zn+Pb (%)|Na2O+K2O %|S as SO3 %|K/Al|"
     "Feo g/kg|feo %|Alo g/kg|AlO %|AuCN ppm|Fe_o %|P_w ppm|Cu (\u00a7)|Al_2O_3 %|CuOx %|Cut %|CO3-C %|"
-    "Cu_ppm_pct|Pb206_ppm|Fe2_pct|\u0394Cu ppm|CaCO3eq (%)|LOI (%)|Kupfer ppm|Cu x 100|Cu>1%|Base|"
+    "Cu_ppm_pct|Pb206_ppm|Fe2_pct|\u0394Cu ppm|CaCO3eq (%)|LOI (%)|Kupfer l\u00f6slich ppm|Cu x 100|Cu>1%|Base|"
     "Site|S. No|SNo|pH||Iron oxide (%)|AsIII_ppm|CrVI_ppm|FeII_pct|CuII ppm|AuF_ppm|FCu ppm|ZnF %|w (%)".split("|"),
 )
 def test_other_words_are_not_understood(header: str) -> None:

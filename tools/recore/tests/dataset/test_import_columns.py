@@ -217,7 +217,7 @@ def test_a_wrong_unit_is_reported_as_bad_and_the_suggested_option_corrects_it(la
 def test_an_implausible_conversion_is_reported(laboratory: Path) -> None:
     write_schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
     result = import_columns(laboratory, "AlPPM=AlPPM:ppb")
-    assert "check the unit of the table's column 'AlPPM'" in result.stderr
+    assert "ppm (mg/kg): if so, --column AlPPM=AlPPM:ppm converts them" in result.stderr
 
 
 @pytest.mark.parametrize(

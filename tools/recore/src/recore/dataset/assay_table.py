@@ -20,7 +20,7 @@ from recore.dataset.grammar.target_units import MAX_CONTENT, VALUES_PER_UNIT, el
 from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
 from recore.dataset.holes import is_control_sample, note_shared_names
 from recore.dataset.plausibility import SuspectedUnit, likely_unit, suspected_content_units, suspected_depth_unit
-from recore.dataset.target_columns import Source, tried_option, unit_in_comments
+from recore.dataset.target_columns import Source, is_with_unit, tried_option, unit_in_comments
 from recore.dataset.text_lines import check_names
 from recore.dataset.text_table import TextTable, open_table, strip_empty_end
 from recore.listing import count, list_names
@@ -122,7 +122,7 @@ def _read_rows(text_table: TextTable, with_spectra: bool) -> tuple[dict[int, str
     for line, cells in lines:
         cells = strip_empty_end(cells, len(names))
         if len(cells) != len(names):
-            errors.append(f"line {line} has {len(cells)} cells, but the header has {len(names)}")
+            errors.append(f"line {line} has {count(len(cells), 'cell')}, but the header has {len(names)}")
         else:
             # spectra are read separately
             rows.append((line, [cell if position in header else "" for position, cell in enumerate(cells)]))
@@ -304,7 +304,10 @@ def _assay(
     if cell.startswith(">"):
         errors.append(f"{location} exceeds the method's range; enter the value, or leave the cell empty")
     elif value is None:
-        errors.append(f"{location} is not a number; leave the cell empty if the assay is missing")
+        advice = "leave the cell empty if the assay is missing"
+        if is_with_unit(cell):
+            advice = "remove the unit, convert the values to one unit, and state it in the name of the column"
+        errors.append(f"{location} is not a number; {advice}")
     elif value < 0 and unit_of(name) in VALUES_PER_UNIT:
         errors.append(
             f"{location} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
@@ -349,7 +352,7 @@ def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[S
         # the factor applies to the values in the target's unit, and the option to those in the column's unit
         size = CONTENT_UNITS[source.unit or unit_of(names[0])] * (content.factor or 0)
         unit = next((unit for unit in CONTENT_UNITS if np.isclose(CONTENT_UNITS[unit], size)), "")
-        is_clear = unit and not source.units and (len(names) > 1 or source.factor == 1)
+        is_clear = unit and not source.units
         option = is_clear and tried_option(names[0], source.column, unit)
         remedy = f"check the unit of the table's column {source.column!r}"
         if option:

@@ -72,7 +72,7 @@ def suspected_content_units(
         if (unit := _joint_unit({name: assays[name] for name in group}, stated))
     ]
     judged = {column for unit in joint for column in unit.column.split(", ")}
-    single = (_content_unit(target, assays[target]) for target in known if target not in judged)
+    single = (_content_unit(name, assays[name], (units or {}).get(name, "")) for name in known if name not in judged)
     return [*joint, *(unit for unit in single if unit)]
 
 
@@ -111,8 +111,11 @@ def _joint_unit(assays: Mapping[str, ArrayLike], stated: str) -> SuspectedUnit |
     return SuspectedUnit(names, unit, factor, reason, f"check their unit, or multiply the columns by {factor:g}")
 
 
-def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
-    """Find the probable unit of a target's positive values, or return None if the target's unit is plausible."""
+def _content_unit(target: str, assays: ArrayLike, stated: str) -> SuspectedUnit | None:
+    """Find the probable unit of a target's positive values, or return None if they are plausible.
+
+    stated: the unit of the column before its conversion to the target's, or "" if it is unknown.
+    """
     values = np.asarray(assays, dtype=float)
     values = values[values > 0]
     if len(values) < MIN_ROWS:
@@ -132,7 +135,9 @@ def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
         reason += "and most values are whole or half numbers"
     else:
         reason += f"but {_format(low)} to {_format(high)} {target_unit} are plausible"
-    factors = {unit: scale * size for unit, size in CONTENT_UNITS.items() if unit not in (target_unit, "fraction")}
+    stated = stated if stated in CONTENT_UNITS else target_unit
+    sizes = {unit: size / CONTENT_UNITS[stated] for unit, size in CONTENT_UNITS.items()}
+    factors = {unit: factor for unit, factor in sizes.items() if unit not in (stated, "fraction")}
     fitting = {unit: factor for unit, factor in factors.items() if low <= median * factor <= high}
     if not fitting:
         return SuspectedUnit(target, "", None, reason, "check the unit of this column")

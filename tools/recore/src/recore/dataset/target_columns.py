@@ -99,6 +99,12 @@ def tried_option(target: str, column: str, unit: str = "") -> str:
     return column_option(target, f"{column}:{unit}" if unit else column) if is_known else ""
 
 
+def is_with_unit(cell: str) -> bool:
+    """Return whether a cell is a number with a unit, as in 120 ppm."""
+    number = NUMBER.match(cell)
+    return number is not None and unit_of_cell(cell[number.end() :]) != ""
+
+
 def _parse_unit(stated_unit: str, target_unit: str, option: str) -> str:
     unit = SYNONYMS.get(stated_unit.lower(), stated_unit.lower())
     if stated_unit.lower() == target_unit.lower():
@@ -165,6 +171,9 @@ def find_targets(
             continue
         if len(targets) > 1:
             compounds[name] = targets
+            # CuS beside CuO: these may be the sulfidic and the oxidic part of copper, as contents of copper
+            for target in (target for target in targets if contents.formula == f"{element_of(target)}S"):
+                totals.setdefault(target, []).append(Source(position, name, contents.unit, formula=contents.formula))
         elif targets[0] not in chosen_sources:
             source = Source(position, name, contents.unit, formula=contents.formula)
             options.setdefault(targets[0], []).append(source)
@@ -230,7 +239,8 @@ def _is_open(target: str, source: Source) -> bool:
 def _may_be_assays(cells: Sequence[str], name: str, contents: AssayHeader) -> bool:
     """Return whether cells contain a number. Row numbers under a single letter or SN (serial number) do not count."""
     is_element = len(contents.formula) > 1 and name != "SN"
-    return any(NUMBER.fullmatch(cell) for cell in cells) and (is_element or not is_filler(cells))
+    has_numbers = any(NUMBER.fullmatch(cell) or is_with_unit(cell) for cell in cells)
+    return has_numbers and (is_element or not is_filler(cells))
 
 
 def unit_in_comments(comments: Iterable[str]) -> str:

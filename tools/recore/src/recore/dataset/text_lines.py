@@ -70,18 +70,31 @@ def check_text(path: Path, reason: str) -> str:
 def check_names(names: Iterable[str], encoding: str) -> str:
     """Return a note on names with letters that are not ASCII if their encoding is WESTERN, which is a guess, or "".
 
-    Raises ValueError if a name is garbled, because the file has another encoding.
+    Raises ValueError if a name is garbled, because the file has another encoding, or had one.
     """
-    accented = [name for name in names if not name.isascii()] if encoding == WESTERN else []
+    accented = [name for name in names if not name.isascii()]
     for name in accented:
-        if GARBLED.search(name):
+        if _is_twice_encoded(name):
+            raise ValueError(
+                f"the name {name[:40]!r} is garbled, because a program has read the table in a wrong encoding and "
+                "saved it; export it again as UTF-8"
+            )
+        if encoding == WESTERN and GARBLED.search(name):
             raise ValueError(
                 f"the name {name[:40]!r} is garbled, because the encoding of the file is neither UTF-8 nor "
                 "Windows-1252; save it as UTF-8"
             )
-    if not accented:
+    if not accented or encoding != WESTERN:
         return ""
     return f"names such as {accented[0][:40]!r} were read as Windows-1252; if they are wrong, save the file as UTF-8"
+
+
+def _is_twice_encoded(name: str) -> bool:
+    """Return whether a name is UTF-8 that was read as Windows-1252, or has a sign for a character that was lost."""
+    try:
+        return "\ufffd" in name or name.encode(WESTERN).decode() != name
+    except UnicodeError:
+        return False
 
 
 @contextmanager

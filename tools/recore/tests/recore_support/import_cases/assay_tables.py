@@ -41,6 +41,7 @@ HEADERS = {
         Pb=Pb [mg/kg]|As=As_mg_kg|Ni=Ni mg/kg|Co=Co..ppm.|Ag=Ag.ppm|Ag=Ag (g/t)|Au=Au_gpt|Au=Au_g_t|Au=Au-ICP22 ppm
         Au=Au_FA_AAS_ppm|Au=Au FA (g/t)|Au=Au-AA23 Au ppm|In=IN_PPM|Mg=MG_PPM|Zr=Zr LF200 ppm|Zr=Zr XRF (ppm)|Li=Li_ppm
         Mo=Mo ICP40B PPM|W=W_ppm_4A/MS|P=P_total (mg/kg)|P=P_ppm|Fe=FePPM|V=V (ppm)|U=U_ppm|Th=Th ppm|Rb2O=Rb2O (ppm)
+        Cu=Cuivre (ppm)|Pb=Blei [mg/kg]|Sn=\u00c9tain total ppm|As=Arsenico_ppm|Au=Oro (g/t)|Mo=Molybd\u00e4n ppm
         Nb2O5=Nb2O5_ppm|Ta2O5=Ta2O5 ppm|U3O8=U3O8_ppm|WO3=WO3 (ppm)|Cu=CuT_ppm|Zn=TZn (ppm)|Mo=Mo_T ppm|Pb=PB_T_PPM
     """),
     1e-3: split_list("""
@@ -49,6 +50,7 @@ HEADERS = {
     1e4: split_list("""
         Cu=CuPCT|Cu=Cu (%)|Cu=Cu_pct|Cu=Cu%|Cu=Cu [wt%]|Cu=Cu_tot_pct|Cu=%Cu|Zn=Zn wt.%|Zn=pct Zn|Fe=Fe_pct|Fe=FE (%)
         S=S_total_pct|Al2O3=Al2O3 (%)|Al2O3=Al\u2082O\u2083 (%)|Al2O3=AL2O3_PCT|Fe2O3=Fe2O3(T) [wt%]|FeO=FeO_tot_pct
+        Cu=Kupfer (%)|Fe=Eisen gesamt (%)|Fe=Hierro %|Fe=Fer (%)
         NiO=NIO_PCT|Na2O=na2o_pct|MgO=MgO_%|CaCO3=CaCO3 (%)|NaCl=NaCl (%)
     """),
     1e3: split_list("S=S (g/kg)|K=K_g_kg|TiO2=TiO2 (g/kg)"),
@@ -57,7 +59,7 @@ UNUSUAL_HEADERS = {  # clear, but a question is allowed; 324.754 is an emission 
     1: ["Cu=Cu 324.754 (ppm)"],
     1e3: ["Cu=Cu (mg/g)"],
     1e4: split_list("""
-        Fe2O3=TFe2O3 (%)|Fe2O3=Fe2O3* (%)|Fe2O3=Total iron as Fe2O3 (%)|Cu=Cu (Gew.-%)|Cu=Kupfer (%)|Cu=Copper (%)
+        Fe2O3=TFe2O3 (%)|Fe2O3=Fe2O3* (%)|Fe2O3=Total iron as Fe2O3 (%)|Cu=Cu (Gew.-%)|Cu=Copper (%)
         Cu=Cu grade (%)|Cu=Cu % m/m|S=S (tot) %|P=Ptot (%)
     """),
 }
@@ -81,6 +83,7 @@ UNCERTAIN_HEADERS = split_list("""
     CaCO3 eq (%)|Fe++ (%)|Fe(II) (%)|Fe2+ (%)|Cr(VI) (mg/kg)|Pb206_ppm|206Pb (ppm)|U238 (ppm)|K40 (Bq/kg)
     Cs137 (Bq/kg)|TiO2 calc (%)|Au (g/t) cut|Zn recoverable (%)|Cu_ppm.1|S/Fe ratio (%)|delta34S (permil)|Zn (ppt)
     Mn (mol%)|Ti (at.%)|Sr (ppmv)|Ba_meq|S sulphide (%)|Cu_ppm_est|Mg# (%)|Ca/Mg (%)|K2O+Na2O (%)
+    Blei l\u00f6slich (ppm)|Oxyde de fer (%)
 """)
 # compounds of two targets: a question, or ignored like minerals
 MINERALS = split_list("""
@@ -95,7 +98,14 @@ UNITLESS = [  # headers of one table, between bars
 TARGET_TWICE = [
     *("Cu_ppm|Cu_pct", "Cu ICP ppm|Cu XRF ppm", "Au_ppb|Au (g/t)", "Al_ppm|Al2O3 (%)", "FeO (%)|Fe2O3 (%)"),
     *("Cu_ME-ICP61_ppm|Cu-OG62 Cu %", "CuPPM|Cu (%)", "CuT (%)|CuO (%)", "TZn (ppm)|ZnO (%)", "MoO3 (%)|Mo_T (ppm)"),
-    *("PbO (%)|Pb_ppm", "CUO_PCT|CUT_PCT", "P2O5 (%)|Ptot (mg/kg)", "SO3 (%)|TS (%)", "CUO_PCT|CU_T"),
+    *(
+        "PbO (%)|Pb_ppm",
+        "CUO_PCT|CUT_PCT",
+        "P2O5 (%)|Ptot (mg/kg)",
+        "SO3 (%)|TS (%)",
+        "CUO_PCT|CU_T",
+        "CuO_ppm|CuS_ppm",
+    ),
 ]
 SAMPLE_NAMES = split_list("""
     SampleID,HoleID,From,To|SAMPLEID,HOLEID,FROM,TO|Sample No,BHID,From (m),To (m)|SampID,holeid,mFrom,mTo
@@ -103,9 +113,9 @@ SAMPLE_NAMES = split_list("""
     sample,DHID,from_m,to_m|Sample,DrillHole,DEPTH_FROM,DEPTH_TO|sample_number,drillhole,top_depth,bottom_depth
     Lab Sample ID,Borehole,Depth from (m),Depth to (m)|ID,Hole ID,From,To|Probennummer,DHID,from_m,to_m
     Probe,Bohrung,Tiefe von (m),Tiefe bis (m)|sample,site,depth_min,depth_max|Sample Name,Hole_ID,mFrom,mTo
-""")
-FOREIGN_SAMPLE_NAMES = split_list("""
-    Probe,Bohrung,von,bis|Probennummer,Bohrloch,Von (m),Bis (m)|Echantillon,Sondage,De,A|Muestra,Sondaje,Desde,Hasta
+    Probe,Bohrung,von,bis|Probennummer,Bohrloch,Von (m),Bis (m)|Muestra,Sondaje,Desde,Hasta
+    Muestra ID,Sondeo,Profundidad desde (m),Profundidad hasta (m)
+    \u00c9chantillon,Sondage,Profondeur de (m),Profondeur \u00e0 (m)
 """)
 CERTIFICATE = (
     'VA24012345 - Finalized\nCLIENT : "ABC - Company"\n# of SAMPLES : 3\nDATE RECEIVED : 2024-01-10\n'
@@ -175,7 +185,7 @@ HEADER_CASES = [
     *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in IGNORED_HEADERS),
     *may_ask(ERROR, *(assays({"Cu (ppm)": CELLS, header: "1.5|2.5|3"}, **CU) for header in UNCERTAIN_HEADERS)),
     *(name_case(names) for names in SAMPLE_NAMES),
-    *may_ask(ERROR, *(name_case(names) for names in FOREIGN_SAMPLE_NAMES)),
+    *may_ask(ERROR, name_case("Echantillon,Sondage,De,A")),
     name_case("SampleID,HoleID,from_ft,to_ft", DepthFrom=multiply(0.3048, 0, 1, 5), DepthTo=multiply(0.3048, 1, 2, 6)),
     name_case("sample,hole,from_cm,to", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
     name_case("sample,hole,From (cm),To (cm)", DepthFrom=[0, 0.01, 0.05], DepthTo=[0.01, 0.02, 0.06]),
@@ -221,7 +231,7 @@ HEADER_CASES = [
         assays({"X": "400100|400200|400300", "Y": "741210|741220|741230", "Cu_ppm": CELLS}, **CU),
         *(assays({header: "1.5|2|4", "Cu_ppm": CELLS}, **CU) for header in MINERALS),
     ),
-    *ask("content-unit", *(unitless(names) for names in UNITLESS)),
+    *ask("content-unit", *(unitless(names) for names in UNITLESS), assays({"Cu": "12 ppm|0.2 %|7 ppm"})),
     *ask(
         "content-unit",
         assays({"Al2O3": "8,5|9|7", "CaO": "1,5|2|3"}, GERMAN),
@@ -270,6 +280,7 @@ HEADER_CASES = [
             )
         },
     ).notes('if so, --column "AlPPM=Al2O3 (%):fraction" converts the first column'),
+    assays({"Al (%)": "81|79|75"}, AlPPM=[810000, 790000, 750000]).notes('--column "AlPPM=Al (%):g/kg" converts them'),
     *ask(ERROR, *(cell(code) for code in ("1.70141E+38", "1e30", "-1e32", "2000000"))),
     *ask(ERROR, unitless("Au (ppb*10)").with_options(columns=("AuPPM=Au (ppb*10)",))),
     *ask(ERROR, unitless("Al2O3 (%)").with_options(columns=("FePCT=Al2O3 (%)",))),
@@ -539,6 +550,7 @@ GARBLED = split_entries(r"""
     gbk=\u94bb\u5b54|gbk=\u5b54|big5=\u947d\u5b54|shift_jis=\u30dc\u30fc\u30ea\u30f3\u30b0|euc_kr=\uc2dc\ucd94\uacf5
     euc_kr=\uacf5|cp1251=\u0421\u043a\u0432-|koi8-r=\u0421\u043a\u0432|cp1250=D\u0105b \u0142
     mac_roman=\u00e0|mac_roman=Gr\u00e4ben|cp850=M\u00fc|cp1253=\u0393\u03b5\u03ce
+    utf_8=D\xc3\xbcrr|utf_8=Gr\xc3\xa4ben \xe2\u20ac\u201c|utf_8=D\ufffdrr
 """)
 
 
@@ -625,6 +637,7 @@ JOINS = [
     changed(b",1,2,2", b",0,2,2", DepthFrom=[0, 0, 5]).notes("samples of 'H1' overlap in depth"),
     # encodings: read with a note, or rejected
     encoded("cp1252", r"Gr\xe4ben \u2013 S\xfc\xdf").notes("were read as Windows-1252"),
+    *(encoded("utf-8", name) for name in (r"Gr\xe4ben \u2013 S\xfc\xdf", r"\xc9T\xc9 \xab\xc0\xbb", r"\u94bb\u5b54")),
     *ask(NO_ID, *(encoded(*entry) for entry in GARBLED)),
     *ask(NO_ID, *(table(form=TextFormat(encoding=name), index="\u5b541|\u5b542|\u5b543") for name in ("gbk", "big5"))),
     # ends and layouts of files

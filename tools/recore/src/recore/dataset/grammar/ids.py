@@ -18,11 +18,20 @@ NAMES = (
     rf"{SAMPLE} ?{ID_WORD}?|{ID_WORD} ?{SAMPLE}|(lab|core|field|client|soil|rock) ?{SAMPLE} ?{ID_WORD}?",
     rf"{ID_WORD}|(spectrum|spectra|scan) ?{ID_WORD}?|(lab|core|file|field|client) ?{ID_WORD}|barcode|filename",
 )
-INTERVAL = r"(depth|interval|sample|int|tiefe)"
-HOLE = rf"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch) ?{ID_WORD}?"
+INTERVAL = r"(depth|interval|sample|int|tiefe|profundidad)"
+HOLE = (
+    r"((drill|bore|core|diamond|rc)? ?(hole|bore)|bh|d?dh|site|well|collar|bohrung|bohrloch|sondage|forage|sondaje"
+    rf"|sondeo) ?{ID_WORD}?"
+)
 DEPTH_NAMES = {
-    DEPTH_FROM: rf"(m )?{INTERVAL}? ?(from|start|top|von) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth",
-    DEPTH_TO: rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth",
+    DEPTH_FROM: (
+        rf"(m )?{INTERVAL}? ?(from|start|top|von|desde) ?(depth)?|(depth|tiefe) (upper|min)|(upper|min) depth"
+        "|profondeur de"
+    ),
+    DEPTH_TO: (
+        rf"(m )?{INTERVAL}? ?(to|end|bottom|base|bis|hasta) ?(depth)?|(depth|tiefe) (lower|max)|(lower|max) depth"
+        "|profondeur a"
+    ),
 }
 STATISTIC = (
     r"mean|average|avg|median|min(imum)?|max(imum)?|sd|std ?(dev(iation)?)?|stdev|(standard )?(deviation|error)|"

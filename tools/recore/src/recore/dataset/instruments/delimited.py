@@ -26,7 +26,7 @@ from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, to_wa
 from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns, reject_pairs
 from recore.dataset.text_lines import check_names
 from recore.dataset.text_table import Lines, TextTable, open_table
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.schema import DEPTHS
 
 SHOWN = 5  # columns that a message lists
@@ -163,7 +163,7 @@ def _table(
     for line, cells in itertools.chain(first, lines):
         location = f"{table.path} line {line}"
         if len(cells) != len(names):
-            yield Problem(location, f"the line has {len(cells)} cells, but the header has {len(names)}")
+            yield Problem(location, f"the line has {count(len(cells), 'cell')}, but the header has {len(names)}")
             continue
         sample, ids = cells[columns.sample], _read_ids(columns, cells, table)
         check_names([sample, *ids.values()], table.encoding)
