@@ -106,6 +106,7 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
         (["xyzzy"], "'xyzzy'; see `python -m recore --help`"),
         (["--debgu", "board"], "'--debgu': did you mean '--debug'?"),
         (["run", "--pubic", "x"], "'--pubic': did you mean '--public'?"),
+        (["validate", "--set", "alphas=3"], "'--set': it is an option of `python -m recore run`; see"),
         (["doctor", "--xyzzy"], "'--xyzzy'; see `python -m recore doctor --help`"),
         (["sample"], "--out"),
         (["sample", "--out", "x", "--rows", "many"], "many"),

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,5 @@ def test_the_next_command_follows_from_the_state(
     assert next_after(data, private_predict="Failed") == f"less {tmp_path}/run/logs/private-predict.log"
     assert next_after(data, upload="Failed", outside="upload") == "recore doctor"
     assert next_after(data, train="Stopped") is None
+    settings = replace(settings, hyperparameters={"alphas": 3})  # check trains with the defaults
+    assert next_after(DataFiles(data.public), train="Failed") == f"less {tmp_path}/run/logs/train.log"

@@ -65,6 +65,8 @@ ErrorMessage ""
 Command "/usr/bin/python3 train.py"
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
 """
+INTERRUPT = TRACEBACK.replace("ValueError: Input y contains NaN.", "KeyboardInterrupt")
+INTERRUPT_REASON = "KeyboardInterrupt (train.py, line 31, in fit)"
 NAN_REASON = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
 TOOLKIT_REASON = 'ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
 DISK_FULL = "No space left on device: the job needs more than the VolumeSizeInGB of 1"
@@ -86,6 +88,8 @@ REASONS = [  # the platform's reason without its kind, the log, and the reason t
     (f"{NO_ERROR}, exit code: 3", TRACEBACK, NO_ERROR),
     (f"{MEMORY}, exit code: 137", TRACEBACK, MEMORY),
     (f"{KILL_REASON}, exit code: 137", TRACEBACK, KILL_REASON),
+    ("the script was killed by SIGSEGV, exit code: 139", "", "the script was killed by SIGSEGV"),
+    ("the script was killed by SIGINT\nKeyboardInterrupt, exit code: 130", INTERRUPT, INTERRUPT_REASON),
     ("3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, killed by SIGKILL"),
     (", exit code: 139", "", "it printed nothing, killed by SIGSEGV"),
     ("3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),  # there is no such signal
@@ -117,7 +121,7 @@ def test_the_reason_combines_the_failure_reason_and_the_log(
     log_file = write_log(tmp_path, TOOLKIT_BEGINNING + log + TOOLKIT_END)
     failure, exception = read_reason(platforms_reason and f"{kind}: {platforms_reason}", log_file)
     assert failure == reason
-    assert (exception is not None) == (reason.startswith(NAN_REASON))
+    assert (exception is not None) == (reason.startswith((NAN_REASON, INTERRUPT_REASON)))
 
 
 def test_a_reason_is_read_without_a_log(tmp_path: Path) -> None:
@@ -272,6 +276,7 @@ def test_a_model_that_cannot_be_pickled_has_a_remedy(
 
 
 WRAPPER = "MeasuredRowsRegressor from the template's estimators.py"
+CIRCULAR_ERROR = "ImportError: cannot import name 'clean' from partially initialized module 'helpers' (most likely due"
 MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>"
 
 
@@ -287,6 +292,9 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
         ("ValueError: Input X contains NaN.", "train", "return only finite numbers as inputs from preprocess()"),
         ("ValueError: Input X contains infinity or a value too large", "train", "return only finite numbers"),
         ("narwhals.exceptions.DuplicateError: Expected unique column names, got:", "train", "its own name"),
+        ("ValueError: The 'groups' parameter should not be None.", "train", "cv=list(GroupKFold(5).split("),
+        (CIRCULAR_ERROR, "train", "move the code that helpers.py needs from the module"),
+        (CIRCULAR_ERROR.replace("helpers", "json"), "train", None),
         (MAIN_ERROR, "public predict", "move Mine from train.py to another module"),
         (
             "AttributeError: 'NoneType' object has no attribute 'predict'",
@@ -297,6 +305,7 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
     ],
 )
 def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy: str | None, tmp_path: Path) -> None:
+    (tmp_path / "helpers.py").touch()
     advice = hint(make_traceback(exception_line), step, tmp_path)
     assert (advice is None) if remedy is None else (advice and remedy in advice)
 
@@ -353,9 +362,12 @@ def test_swapped_parameters_of_predict_fn_have_a_hint(tmp_path: Path) -> None:
     assert "swap the parameters" in str(hint(log, "train", tmp_path))
 
 
-def test_gaps_in_a_metric_have_a_separate_hint(tmp_path: Path) -> None:
-    log = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
-    assert "compute each target's metric" in str(hint(log, "train", tmp_path))
+@pytest.mark.parametrize(
+    ("value", "advice"), [("NaN", "compute each target's metric"), ("infinity or a value too", "return finite numbers")]
+)
+def test_invalid_values_in_a_metric_have_a_separate_hint(value: str, advice: str, tmp_path: Path) -> None:
+    log = make_traceback(f"ValueError: Input contains {value}.", library="sklearn/metrics/_regression.py")
+    assert advice in str(hint(log, "train", tmp_path))
 
 
 def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:

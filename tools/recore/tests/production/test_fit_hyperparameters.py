@@ -113,8 +113,8 @@ def test_values_have_the_types_of_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["alphas"], "--set alphas: expected NAME=VALUE"),
-        (["=3"], "--set =3: expected NAME=VALUE"),
+        (["alpha_max"], "--set alpha_max: expected NAME=VALUE, such as alpha_max="),
+        (["=3"], "--set =3: expected NAME=VALUE, such as alphas="),
         (["aplhas=3"], "--set aplhas: fit() has no such hyperparameter; did you mean alphas?"),
         (["zzz=3"], "--set zzz: fit() has no such hyperparameter; it has alphas, alpha_max, kind,"),
         (["alphas=3", "alphas=4"], "--set alphas appears twice"),

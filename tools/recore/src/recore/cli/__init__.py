@@ -100,6 +100,9 @@ def _usage_message(error: click.UsageError, command: str, words: Sequence[str] =
             has_option = error.ctx and any(each.name == "hyperparameters" for each in error.ctx.command.params)
             option = f"--set {name}=..." if has_option else f"`{PROGRAM} run --set {name}=...`"
             return f"{error.option_name} is a hyperparameter: use {option}"
+        others = (each for each in main.commands.values() for part in each.params if error.option_name in part.opts)
+        if other := next(others, None):
+            return f"{message}: it is an option of `{PROGRAM} {other.name}`; see `{command} --help`"
     if similar:
         return f"{message}: did you mean {similar[0]!r}?"
     return f"{message}; see `{command} --help`"

@@ -85,9 +85,10 @@ def judge(
     """Run submissions, and rank them by the private score.
 
     SUBMISSIONS are folders with setup.py or src.tar.gz files. Their jobs run in the sandbox. Failed submissions are
-    listed with the reason. When the command is repeated, a submission is skipped if its files, the data and score.py
-    have not changed since an earlier run, unless that run failed for a reason outside the submission. To judge a
-    submission again, remove its run's folder. Ctrl-C stops the jobs and keeps completed runs.
+    listed with the reason, unless it could reveal private data; the run's folder contains the logs. When the command is
+    repeated, a submission is skipped if its files, the data and score.py have not changed since an earlier run, unless
+    that run failed for a reason outside the submission. To judge a submission again, remove its run's folder. Ctrl-C
+    stops the jobs and keeps completed runs.
 
     With --share 1/4, 2/4 and so on, four machines each judge a part of the same list of submissions, with separate
     --out folders; `recore board` with all these folders ranks the submissions together.

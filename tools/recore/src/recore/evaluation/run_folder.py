@@ -144,14 +144,14 @@ def next_command(run: EvaluationRun) -> str | None:
     """Return the most useful next command, or None if the run was stopped or its simulator is gone.
 
     This is `recore check` after success or a failure caused by the submission, a command that shows the log after a
-    failure on private data, or `recore doctor` after a failure outside the jobs.
+    failure that check does not repeat, on private data or with --set, or `recore doctor` after one outside the jobs.
     """
     if run.state == "Stopped" or run.simulator_error:
         return None
     failed = next((step for step in run.steps.values() if step.state == "Failed"), None)
     if failed and failed.outside:
         return f"{shell_program()} doctor"
-    if failed and failed.name.startswith("private"):
+    if failed and (failed.name.startswith("private") or run.settings.hyperparameters):
         return shlex.join(["less", str(run.folder / "logs" / failed.log)])
     submission = run.submission.path
     words = [] if submission == Path() else [str(submission)]

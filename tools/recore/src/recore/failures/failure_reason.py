@@ -64,14 +64,15 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     remark = NO_SANDBOX.search(reason)
     lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
-    if exception and code in (None, 1) and not OTHER_REASON.search(reason):
+    interrupted = code == 130 and exception is not None and exception.root_cause.type == "KeyboardInterrupt"
+    if exception and (interrupted or (code in (None, 1) and not OTHER_REASON.search(reason))):
         is_mentioned = exception.root_cause.message[:60] in reason and exception.root_cause.type in reason
         if is_mentioned or exception.following_lines <= FOLLOWING_LINES:
             return f"{exception}. {remark[1]}" if remark else str(exception), exception
     if lines and (not reason or LOG_ONLY.search(reason)):
         reason = f"{reason or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     is_limit = code == 137 and OTHER_REASON.search(reason)
-    if code is not None and code > 1 and not re.search("exit(ed with)? code", reason) and not is_limit:
+    if code is not None and code > 1 and not re.search("exit(ed with)? code|killed by SIG", reason) and not is_limit:
         reason = f"{reason or 'it printed nothing'}, {format_exit(code)}"
     return reason or "the platform reported no reason", None
 

@@ -8,7 +8,6 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-import pandas as pd
 from packaging.utils import canonicalize_name
 
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
@@ -34,7 +33,10 @@ JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model
 MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_ATTRIBUTE = re.compile(r"'(?P<kind>\w+)' object has no attribute '(?P<name>\w+)'$")
 INVALID_INPUTS = re.compile(r"Input X contains")
+INFINITE = re.compile(r"Input contains infinity")
+NO_GROUPS = re.compile(r"The 'groups' parameter should not be None")
 DUPLICATE_NAMES = re.compile(r"Expected unique column names")  # a message of narwhals, which scikit-learn uses
+CIRCULAR = re.compile(r"partially initialized module '(?P<name>[\w.]+)'")  # a message of Python
 REMOVED_NAME_ERRORS = re.compile(r"(?:AttributeError|TypeError|ImportError|ModuleNotFoundError)$")
 
 
@@ -44,6 +46,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     step: the name of the failed step, such as "train". submission: a folder or archive. installs: whether the jobs
     install requirements.txt.
     """
+    import pandas as pd  # slow; most commands need no hint
+
     cause = exception.root_cause
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
         is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
@@ -58,8 +62,11 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
         )
     if hint := pickling_hint(cause.message):
         return hint
+    in_metric = any("/metrics/" in frame.path for frame in cause.frames)
+    if step.endswith("train") and in_metric and INFINITE.search(cause.message):
+        return "return finite numbers from predict_fn: an integer or float16 array, for example, has a small maximum."
     if step.endswith("train") and GAPS.search(cause.message):
-        if any("/metrics/" in frame.path for frame in cause.frames):
+        if in_metric:
             return "compute each target's metric only on the rows where it was measured, because assays have gaps."
         return (
             "wrap the estimator in MeasuredRowsRegressor from the template's estimators.py, which fits each target on "
@@ -86,6 +93,10 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "return only finite numbers as inputs from preprocess(); if X are the targets, use only rows where they "
             "were measured."
         )
+    if NO_GROUPS.search(cause.message):
+        return "pass cv the splits themselves, such as cv=list(GroupKFold(5).split(inputs, targets, groups))."
+    if (named := CIRCULAR.search(cause.message)) and (local := _find_local(named["name"], submission)):
+        return f"move the code that {local} needs from the module that imports it into a third module, and import that."
     return removed_name_hint(cause, submission) if REMOVED_NAME_ERRORS.search(cause.type) else None
 
 
@@ -95,7 +106,7 @@ def reason_hint(reason: str, step: str, submission: Path) -> str | None:
         script = "preprocess.py" if step.endswith("preprocess") else "train.py"
         return f"give {named['names']} a default in {script}, because jobs start it without arguments."
     if named := WRONG_SHAPE.search(reason):
-        return f"fit all {named['columns']} targets, or combine the predictions of several models in predict_fn."
+        return f"return {named['columns']} columns from predict_fn: fit all targets, or combine several predictions."
     named = TEMPLATE_NO_FILE.search(reason)
     return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
 

@@ -35,7 +35,13 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"line {call.lineno} calls fit() with {count(len(call.args), 'positional argument')}"
             yield Finding(f"{message}, which raises TypeError: {problem}", FIX, Location(script.file, function.lineno))
             return
-    for parameter, default in parameters_of(function)[DATA:] if has_options else []:
+    parameters, keyword_only = parameters_of(function), function.args.kwonlyargs
+    first = DATA - bool(function.args.vararg and len(parameters) - len(keyword_only) < DATA)
+    for parameter, _ in parameters[:first] if has_options else []:
+        if parameter in keyword_only:
+            message = f"main() ignores --{parameter.arg}, because it skips the first {DATA} parameters of fit()"
+            yield Finding(message, FIX, Location(script.file, parameter.lineno), Level.WARNING)
+    for parameter, default in parameters[first:] if has_options else []:
         for message, fix, level in _judge(parameter, default, script):
             yield Finding(message, fix, Location(script.file, parameter.lineno), level)
 
