@@ -101,8 +101,8 @@ def _usage_message(error: click.UsageError, command: str, words: Sequence[str] =
             option = f"--set {name}=..." if has_option else f"`{PROGRAM} run --set {name}=...`"
             return f"{error.option_name} is a hyperparameter: use {option}"
         others = (each for each in main.commands.values() for part in each.params if error.option_name in part.opts)
-        if other := next(others, None):
-            return f"{message}: it is an option of `{PROGRAM} {other.name}`; see `{command} --help`"
+        if owner := next(others, None):
+            return f"{message}: it is an option of `{PROGRAM} {owner.name}`; see `{command} --help`"
     if similar:
         return f"{message}: did you mean {similar[0]!r}?"
     return f"{message}; see `{command} --help`"

@@ -32,10 +32,14 @@ CODE = re.compile(r"^/opt/ml/(?:model/)?code/")  # the submission's files in a j
 JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model|output|processing)(?:/|$)")
 MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_ATTRIBUTE = re.compile(r"'(?P<kind>\w+)' object has no attribute '(?P<name>\w+)'$")
-INVALID_INPUTS = re.compile(r"Input X contains")
 INFINITE = re.compile(r"Input contains infinity")
-NO_GROUPS = re.compile(r"The 'groups' parameter should not be None")
-DUPLICATE_NAMES = re.compile(r"Expected unique column names")  # a message of narwhals, which scikit-learn uses
+TRAINING_HINTS = {  # remedies by a part of the messages of scikit-learn and narwhals, which it uses, in training
+    "Expected unique column names": "give each column of the inputs that preprocess() returns its own name.",
+    "Input X contains": "return only finite numbers as inputs from preprocess(); if X are the targets, use only rows "
+    "where they were measured.",
+    "'groups' parameter should not be None": "pass cv the splits themselves, such as "
+    "cv=list(GroupKFold(5).split(inputs, targets, groups)).",
+}
 CIRCULAR = re.compile(r"partially initialized module '(?P<name>[\w.]+)'")  # a message of Python
 REMOVED_NAME_ERRORS = re.compile(r"(?:AttributeError|TypeError|ImportError|ModuleNotFoundError)$")
 
@@ -86,15 +90,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
         if named["kind"] == "NoneType":
             return "end fit() in train.py with `return` and the model: it returned None."
         return f"change predict_fn in train.py: fit() returned a {named['kind']}, which has no predict()."
-    if step.endswith("train") and DUPLICATE_NAMES.search(cause.message):
-        return "give each column of the inputs that preprocess() returns its own name."
-    if step.endswith("train") and INVALID_INPUTS.search(cause.message):
-        return (
-            "return only finite numbers as inputs from preprocess(); if X are the targets, use only rows where they "
-            "were measured."
-        )
-    if NO_GROUPS.search(cause.message):
-        return "pass cv the splits themselves, such as cv=list(GroupKFold(5).split(inputs, targets, groups))."
+    if step.endswith("train") and (part := next((each for each in TRAINING_HINTS if each in cause.message), None)):
+        return TRAINING_HINTS[part]
     if (named := CIRCULAR.search(cause.message)) and (local := _find_local(named["name"], submission)):
         return f"move the code that {local} needs from the module that imports it into a third module, and import that."
     return removed_name_hint(cause, submission) if REMOVED_NAME_ERRORS.search(cause.type) else None

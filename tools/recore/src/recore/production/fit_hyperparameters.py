@@ -54,8 +54,8 @@ def choose_values(known: Mapping[str, Value | None], options: Sequence[str]) -> 
     for option in options:
         name, equals, value = option.partition("=")
         if not equals or not name:
-            example = {name: known[name]} if name in known else dict(list(known.items())[:1]) or {"alphas": 11}
-            raise ProductionError(f"--set {option}: expected NAME=VALUE, such as {format_values(example)}")
+            example = name if name in known else next(iter(known), "alphas")
+            raise ProductionError(f"--set {option}: expected NAME=VALUE, such as {example}={known.get(example, 11)}")
         if name in values:
             raise ProductionError(f"--set {name} appears twice: remove one")
         values[name] = convert(find_default(known, name, f"--set {name}"), value, f"--set {name}")

@@ -35,13 +35,11 @@ def inspect(source: SubmissionSource) -> Findings:
             message = f"line {call.lineno} calls fit() with {count(len(call.args), 'positional argument')}"
             yield Finding(f"{message}, which raises TypeError: {problem}", FIX, Location(script.file, function.lineno))
             return
-    parameters, keyword_only = parameters_of(function), function.args.kwonlyargs
-    first = DATA - bool(function.args.vararg and len(parameters) - len(keyword_only) < DATA)
-    for parameter, _ in parameters[:first] if has_options else []:
-        if parameter in keyword_only:
-            message = f"main() ignores --{parameter.arg}, because it skips the first {DATA} parameters of fit()"
-            yield Finding(message, FIX, Location(script.file, parameter.lineno), Level.WARNING)
-    for parameter, default in parameters[first:] if has_options else []:
+    parameters, options = parameters_of(function), function.args.kwonlyargs
+    if has_options and function.args.vararg and options and len(parameters) - len(options) < DATA - 1:
+        message = f"main() ignores --{options[0].arg}, because it skips the first {DATA} parameters of fit()"
+        yield Finding(message, FIX, Location(script.file, function.lineno), Level.WARNING)
+    for parameter, default in parameters[DATA:] if has_options else []:
         for message, fix, level in _judge(parameter, default, script):
             yield Finding(message, fix, Location(script.file, parameter.lineno), level)
 
