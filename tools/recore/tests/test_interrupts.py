@@ -270,11 +270,7 @@ except KeyboardInterrupt:
 """
     ours, theirs = os.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=environment(),
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", program], env=environment(), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             assert process.stderr.read(len("Start? [y/N] ")) == b"Start? [y/N] "

@@ -342,9 +342,7 @@ def test_the_sdks_environments_are_created_once_per_version_of_their_requirement
 
 @pytest.mark.machine
 @pytest.mark.parametrize("installer", ["project", "bare_project"])
-def test_an_environment_whose_recore_holds_stagemaker_is_updated(
-    installer: str, request: pytest.FixtureRequest
-) -> None:
+def test_an_environment_whose_recore_has_stagemaker_is_updated(installer: str, request: pytest.FixtureRequest) -> None:
     """recore and stagemaker used to be one distribution."""
     project: Project = request.getfixturevalue(installer)
     files = {"recore/__init__.py": b"", "stagemaker/__init__.py": b"former = True\n"}

@@ -20,9 +20,7 @@ from support.template import IS_TEMPLATE, template_only
 
 FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
 PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
-STAGEMAKER_PAGES = sorted((ROOT / "tools/stagemaker").glob("*.md")) + sorted(
-    (ROOT / "tools/stagemaker/docs").glob("*.md")
-)
+STAGEMAKER_PAGES = sorted(page for name in ("*.md", "docs/*.md") for page in (ROOT / "tools/stagemaker").glob(name))
 DOTTED_NAME = re.compile(r"(?<![\w./-])(?:recore|stagemaker)(?:\.[A-Za-z_]\w*)+(?![\w/-])")
 TESTS = ("tests", "tools/recore/tests", "tools/stagemaker/tests")
 NAME = r'"((?:RECORE|CONFORMANCE)_\w+)"'

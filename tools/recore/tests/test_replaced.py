@@ -63,9 +63,7 @@ def test_predictions_by_hand_equal_those_of_the_hooks(submission: Path, sample: 
 
 
 @pytest.mark.slow
-def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
-    submission: Path, sample: Path, tmp_path: Path
-) -> None:
+def test_a_submission_passes_run_validate_check_and_contract(submission: Path, sample: Path, tmp_path: Path) -> None:
     put_data(submission, sample)
     assert recore("run", submission, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())

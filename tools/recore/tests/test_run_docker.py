@@ -44,9 +44,7 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 @pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING_STEPS)
-def test_a_signal_leaves_no_container_and_no_partial_folder(
-    step: str, signum: int, tmp_path: Path, sample: Path
-) -> None:
+def test_a_signal_leaves_no_container_or_partial_folder(step: str, signum: int, tmp_path: Path, sample: Path) -> None:
     engine()
     file, code = SLEEPING_STEPS[step]
     submission = stub(tmp_path / "mine", {file: code} if file else {})

@@ -81,9 +81,7 @@ def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tm
     assert "run `stagemaker start`, or unset AWS_ENDPOINT_URL" in line
 
 
-def test_hyperparameters_reach_the_training_job_and_only_their_own_runs_share_a_verification(
-    tmp_path: Path, sample: Path
-) -> None:
+def test_hyperparameters_reach_the_job_and_only_their_runs_share_a_verification(tmp_path: Path, sample: Path) -> None:
     train = TRAIN + "    print(sys.argv[1:])\n\ndef fit(inputs, targets, groups, alphas=5, name='x y'):\n    pass\n"
     submission = stub(tmp_path / "mine", {"train.py": train})
     options = [submission, *file_options(sample, "public"), "--no-report"]

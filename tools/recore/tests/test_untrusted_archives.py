@@ -79,9 +79,7 @@ def test_a_hostile_archive_is_an_error_in_one_line(
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
-def test_what_is_not_a_regular_file_is_not_waited_for(
-    make: Callable[[Path], object], reader: str, tmp_path: Path
-) -> None:
+def test_only_a_regular_file_is_waited_for(make: Callable[[Path], object], reader: str, tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     make(path)
     with pytest.raises((ValueError, NoHeldOutScoreError), match=r"model\.tar\.gz"):

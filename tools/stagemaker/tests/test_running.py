@@ -95,12 +95,7 @@ print(*counts.values(), flush=True)
 
 @pytest.mark.parametrize(
     ("number", "counts"),
-    [
-        (signal.SIGINT, "1 0 0 0"),
-        (signal.SIGTERM, "0 1 0 0"),
-        (signal.SIGQUIT, "0 0 1 0"),
-        (signal.SIGUSR1, "0 0 0 1"),
-    ],
+    [(signal.SIGINT, "1 0 0 0"), (signal.SIGTERM, "0 1 0 0"), (signal.SIGQUIT, "0 0 1 0"), (signal.SIGUSR1, "0 0 0 1")],
 )
 def test_a_signal_reaches_the_command_once(tmp_path: Path, number: int, counts: str) -> None:
     command = [*STAGEMAKER, "exec", "--", sys.executable, "-c", COUNT_SCRIPT]
@@ -222,9 +217,7 @@ def test_endpoints_and_executions_are_listed_and_stopped(client: Client) -> None
         (["ls", "--endpoint", "nowhere"], {}, "Invalid endpoint"),
     ],
 )
-def test_an_address_without_a_simulator_is_reported_in_one_line(
-    words: list[str], variables: dict[str, str], reason: str
-) -> None:
+def test_an_address_without_a_simulator_is_reported(words: list[str], variables: dict[str, str], reason: str) -> None:
     result = run(*words, **variables)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert reason in result.stderr

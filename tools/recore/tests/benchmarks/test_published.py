@@ -21,9 +21,7 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
-def test_bins_match_the_winners_steps_in_pandas(
-    experiment: Experiment, data: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> None:
+def test_bins_match_the_winners_steps(experiment: Experiment, data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     spectra = pd.DataFrame(data[0])
     if experiment.window:
         window = spectra.iloc[:, slice(*experiment.window)]

@@ -313,9 +313,7 @@ def test_a_forged_report_is_rejected(report: str, tmp_path: Path) -> None:
     ("rows", "holes", "part", "held_out"),
     [(1200, 20, 200, 150), (254, 8, 127, 150), (60, 20, 30, 18), (40, 1, 20, 40), (4, 4, 2, 4)],
 )
-def test_trainings_after_the_first_use_few_rows(
-    rows: int, holes: int, part: int, held_out: int, tmp_path: Path
-) -> None:
+def test_later_trainings_use_few_rows(rows: int, holes: int, part: int, held_out: int, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
     lines = "".join(f"r{row},h{row * holes // rows},{row}\n" for row in range(rows))
     path.write_bytes(gzip.compress(f"id,SiteID,CuPPM\n{lines}".encode()))
@@ -360,9 +358,7 @@ def make_inputs(data: SpectralData, **columns: Any) -> pd.DataFrame:
         ("", lambda data: np.ones(data.rows)),
     ],
 )
-def test_holes_and_depths_are_found_among_the_inputs(
-    source: str, column: Callable[..., Any], core: SpectralData
-) -> None:
+def test_holes_and_depths_are_found_among_inputs(source: str, column: Callable[..., Any], core: SpectralData) -> None:
     ids = find_ids(make_inputs(core, added=column(core)), core)
     assert list(ids.values()) == ([["added"]] if source else [])
     assert all(source in name for name in ids)

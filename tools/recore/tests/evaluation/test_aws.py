@@ -151,9 +151,7 @@ def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str,
 
 def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
-    names = {
-        name: session.requests_to("sagemaker", "CreateModel")[0]["ModelName"] for name, session in sessions.items()
-    }
+    names = {name: each.requests_to("sagemaker", "CreateModel")[0]["ModelName"] for name, each in sessions.items()}
     models = {model["ModelName"] for model in simulator.client("sagemaker").list_models()["Models"]}
     assert models & set(names.values()) == {names["local"]}
     kept = {

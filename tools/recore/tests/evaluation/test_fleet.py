@@ -24,23 +24,11 @@ from stagemaker_support.hostile_requirements import HOSTILE_LINES
 from stagemaker_support.sandbox import needs_sandbox
 from support.checkout import environment
 
+from recore import evaluation
 from recore.backends import IMAGE, Services
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.failures import ExperimentError
 from recore.cli.aws_round import AwsRound
-from recore.evaluation import (
-    Entry,
-    RunSettings,
-    bound_costs,
-    count_instances,
-    job_requests,
-    make_policies,
-    make_round_id,
-    processing_arguments,
-    read_quotas,
-    read_submission,
-    stop_leftovers,
-)
 from recore.evaluation.fleet import wheels
 from recore.evaluation.job_requests import HOST, OUTPUTS, PREFIX, SCORES
 from recore.evaluation.job_runner import JobRunner, StepFailed
@@ -91,12 +79,10 @@ def judged_round(judge: Callable[..., Result], tmp_path_factory: pytest.TempPath
 
 
 @needs_sandbox
-def test_no_role_of_a_submission_reads_the_private_assays_and_each_may_do_what_its_jobs_need(
-    judged_round: Round,
-) -> None:
+def test_no_role_of_a_submission_reads_private_assays_and_each_may_do_what_its_jobs_need(judged_round: Round) -> None:
     recorder, result = judged_round.requests, judged_round.result
     assert "aws: 2 to run, 2 at a time: at most 16 instance-hours, $4, if every job uses its" in result.stderr
-    policies = make_policies(BUCKET)
+    policies = evaluation.make_policies(BUCKET)
     of_role = {ROLES[1]: policies[SUBMISSIONS], ROLES[3]: policies[SCORING]}
     requests = recorder.select("CreateTrainingJob", "CreateProcessingJob", "CreateModel")
     scoring = [request for request in requests if "-score" in request.get("ProcessingJobName", "")]
@@ -150,9 +136,11 @@ def test_a_job_that_cannot_be_watched_is_not_its_submissions_fault_and_the_repea
     assert result.returncode == 1
     assert "repeat the command to run the submission again" in (folder / "judged.csv").read_text()
 
-    sagemaker, job = simulator.client("sagemaker"), f"recore-{make_round_id(BUCKET, folder)}-private-score"
-    settings = RunSettings("name", BUCKET, ROLES[1])
-    request = processing_arguments(IMAGE, ROLES[3], settings.processing.request, "", {}, {}, "o", settings.uri("o"))
+    sagemaker, job = simulator.client("sagemaker"), f"recore-{evaluation.make_round_id(BUCKET, folder)}-private-score"
+    settings = evaluation.RunSettings("name", BUCKET, ROLES[1])
+    request = evaluation.processing_arguments(
+        IMAGE, ROLES[3], settings.processing.request, "", {}, {}, "o", settings.uri("o")
+    )
     request["AppSpecification"]["ContainerEntrypoint"] = ["sleep", "600"]
     sagemaker.create_processing_job(ProcessingJobName=job, **request)
     shutil.rmtree(path)  # so that nothing is to be run
@@ -180,7 +168,9 @@ def test_packages_that_cannot_be_fetched_are_not_the_submissions_fault(
     reason: str,
 ) -> None:
     settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
-    monkeypatch.setattr(job_requests, "ENVIRONMENT", job_requests.ENVIRONMENT | settings | {"PIP_RETRIES": "0"})
+    monkeypatch.setattr(
+        evaluation.job_requests, "ENVIRONMENT", evaluation.job_requests.ENVIRONMENT | settings | {"PIP_RETRIES": "0"}
+    )
     files = {"requirements.txt": "seaborn\n", "MANIFEST.in": "include requirements.txt\n"}
     with Recorder(*failing_calls):
         result = judge(stub(tmp_path / "mine", files), "--out", tmp_path / "judged", "--yes")
@@ -210,7 +200,7 @@ ACTIONS = {
 @pytest.mark.parametrize(("role", "prefix"), ACTIONS)
 def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str) -> None:
     """Only the caller, with its own credentials, writes below PREFIX and HOST."""
-    policy = make_policies("bucket")[role]
+    policy = evaluation.make_policies("bucket")[role]
     [listing] = [statement for statement in policy["Statement"] if statement["Action"] == ["s3:ListBucket"]]
     allowed = {
         action
@@ -222,7 +212,7 @@ def test_each_role_writes_below_its_own_prefix_alone(role: str, prefix: str) -> 
 
 
 def test_the_outputs_of_a_run_cannot_be_found_by_jobs_of_another() -> None:
-    first, second = (RunSettings("name", "bucket", "role") for _ in range(2))
+    first, second = (evaluation.RunSettings("name", "bucket", "role") for _ in range(2))
     assert first.key(OUTPUTS, "model") != second.key(OUTPUTS, "model")
     assert first.key("model") == second.key("model")
 
@@ -257,14 +247,14 @@ def test_the_policies_are_printed_as_json() -> None:
     result = recore("judge", "--print-policies", "--bucket", "mine")
     parts = result.stdout.split("# ")[1:]
     policies = {part.partition("\n")[0]: json.loads(part.partition("\n")[2]) for part in parts}
-    assert policies == make_policies("mine")
+    assert policies == evaluation.make_policies("mine")
 
 
 def test_the_bound_counts_every_job_to_its_limit() -> None:
-    costs = bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
+    costs = evaluation.bound_costs(3600, 0.23, submissions=400, tied=2, folds=5, package_lists=3)
     assert costs.hours == pytest.approx(400 * (1 + 2 + 2 + 3) + 2 * 6 + 3)
     assert costs.dollars == pytest.approx(0.23 * costs.hours)
-    assert count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
+    assert evaluation.count_instances(400, 50) == {"training": 50, "processing": 150, "transform": 100}
 
 
 def test_quotas_are_read_for_the_instance_type() -> None:
@@ -272,7 +262,7 @@ def test_quotas_are_read_for_the_instance_type() -> None:
     client = Mock()  # AWS's response, because the simulator has no Service Quotas
     paginate = client.get_paginator.return_value.paginate
     paginate.return_value = [{"Quotas": [{"QuotaName": name, "Value": value}]} for name, value in names.items()]
-    assert read_quotas(client, RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
+    assert evaluation.read_quotas(client, evaluation.RunSettings("n", "b", "r")) == {"training": 20.0, "transform": 4.0}
     client.get_paginator.assert_called_once_with("list_service_quotas")
     paginate.assert_called_once_with(ServiceCode="sagemaker")
 
@@ -282,7 +272,7 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
     contents["invalid"] = "./x\n"
     manifest = {"MANIFEST.in": "include requirements.txt\n"}
     paths = [stub(tmp_path / name, {"requirements.txt": content} | manifest) for name, content in contents.items()]
-    entry, larger, copy, other, invalid = [Entry(path, read_submission(path)) for path in paths]
+    entry, larger, copy, other, invalid = [evaluation.Entry(path, evaluation.read_submission(path)) for path in paths]
     options = dict.fromkeys(("role", "scoring_role", "bucket", "image", "price"))
     aws_round = AwsRound(**options, at_most=6.7, yes=True)
     assert aws_round.allows_recomputing(3600, [entry, invalid], [entry, invalid])  # $3.68 and $2.76
@@ -294,10 +284,10 @@ def test_the_cost_bound_includes_ties(tmp_path: Path) -> None:
 def test_a_training_without_a_fold_gets_the_packages_of_its_run(simulator: Simulator, tmp_path: Path) -> None:
     wheels = f"s3://{BUCKET}/recore/round/wheels"
     simulator.client("s3").put_object(Bucket=BUCKET, Key="recore/round/wheels/one.whl")
-    settings = RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
+    settings = evaluation.RunSettings("name", BUCKET, ROLES[1], wheels=wheels, round_id="12345678")
     with Recorder() as recorder:
         services = Services(simulator.client)
-        jobs = ExperimentJobs(services, settings, read_submission(stub(tmp_path / "mine")), tmp_path, print)
+        jobs = ExperimentJobs(services, settings, evaluation.read_submission(stub(tmp_path / "mine")), tmp_path, print)
         with pytest.raises(ExperimentError):  # there are no folds
             jobs.train("hold-out", "hold_out.py", {}, {})
         jobs.clear()
@@ -314,7 +304,7 @@ def test_no_version_of_the_assays_remains_after_a_killed_call(simulator: Simulat
     s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
     for key in ("recore-host/recore-1-a/assays.gz", "recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"):
         s3.put_object(Bucket="versions", Key=key)
-    assert stop_leftovers(services, "versions", "recore-1-") == (0, 2)
+    assert evaluation.stop_leftovers(services, "versions", "recore-1-") == (0, 2)
     versions = s3.list_object_versions(Bucket="versions")["Versions"]
     assert [item["Key"] for item in versions] == ["recore/recore-1-a/model.tar.gz", "recore/recore-2-a/other"]
     objects = s3.list_objects_v2(Bucket="versions")["Contents"]
@@ -326,7 +316,7 @@ def test_packages_come_from_a_job_that_sees_no_data() -> None:
     assert wheels.needs_more_packages(b"xgboost==3.0.0\n")
     assert wheels.needs_more_packages(b"numpy==1.0\n")
     assert wheels.needs_more_packages(b"./mine.whl\n")
-    request: Any = wheels.wheels_request(RunSettings("n", "b", "r"), "n-wheels", "s3://b/recore/n/wheels-1")
+    request: Any = wheels.wheels_request(evaluation.RunSettings("n", "b", "r"), "n-wheels", "s3://b/recore/n/wheels-1")
     assert request["NetworkConfig"] == {"EnableNetworkIsolation": False}
     assert addresses(request["ProcessingInputs"], ("S3Uri",)) == [
         "s3://b/recore/n/wheels-1/code",
@@ -414,7 +404,7 @@ def test_a_killed_round_continues_with_the_missing_submissions(sample: Path, tmp
         assert result.returncode == 0, result.stderr
         assert len(recorder.select("CreateTrainingJob")) == 12 - len(kept_runs)
         assert "from an earlier call" in result.stderr
-        assert running_jobs(sagemaker, f"recore-{make_round_id(BUCKET, folder)}-") == []
+        assert running_jobs(sagemaker, f"recore-{evaluation.make_round_id(BUCKET, folder)}-") == []
         assert objects_below_recore(simulator) == []
     results = (folder / "judged.csv").read_text()
     assert results.count(",completed,") == 8

@@ -53,9 +53,7 @@ def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame
     assert details["rows"] == 30
 
 
-def test_complete_predictions_have_the_score_that_score_py_computes(
-    public: tuple[Path, pd.DataFrame], tmp_path: Path
-) -> None:
+def test_complete_predictions_have_the_score_of_score_py(public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     path, assays = public
     predicted = assays.fillna(3.0) * 0.9
     value, _ = score.score(score.read_actual(path), predicted)
@@ -87,9 +85,7 @@ def test_predictions_that_cannot_be_scored_are_rejected(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
-def test_a_file_that_is_not_a_table_is_rejected(
-    content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path
-) -> None:
+def test_a_file_without_a_table_is_rejected(content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     (tmp_path / "held-out.csv").write_bytes(content)
     with pytest.raises((NoHeldOutScoreError, ScoreFailed), match=r"\w"):
         score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")

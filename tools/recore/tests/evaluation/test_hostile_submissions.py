@@ -100,9 +100,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     # the model has only the expected contents, and every prediction is the mean, so training passed on no assay
     with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
-    lines = [
-        (result.folder / f"predictions/{split}.csv.out").read_text().splitlines() for split in ("public", "private")
-    ]
+    lines = [(result.folder / f"predictions/{name}.csv.out").read_text().splitlines() for name in ("public", "private")]
     assert len(set(lines[0] + lines[1])) == 1
     assert result.scores["private"] < 0
     assert other_entries(result.folder) == []

@@ -100,9 +100,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
 
 
 @pytest.mark.parametrize(("size", "left_out"), [(200, 28), (498, 0), (600, 0)])
-def test_a_log_that_is_too_large_is_cut_in_the_middle(
-    size: int, left_out: int, services: Services, tmp_path: Path
-) -> None:
+def test_a_long_log_is_cut_in_the_middle(size: int, left_out: int, services: Services, tmp_path: Path) -> None:
     lines = [f"{index:09}" for index in range(50)]
     write_lines(services, f"large-{size}", *lines)
     write_log(services.logs, "TrainingJob", f"large-{size}", tmp_path / "log", 0, max_size=size)

@@ -67,9 +67,7 @@ def test_an_archive_without_a_file_is_rejected(model: bytes, tmp_path: Path) -> 
     ],
     ids=range(8),
 )
-def test_only_files_and_relative_symbolic_links_outside_code_are_copied(
-    ignored_member: tarfile.TarInfo, tmp_path: Path
-) -> None:
+def test_only_files_and_relative_links_outside_code_are_copied(ignored_member: tarfile.TarInfo, tmp_path: Path) -> None:
     with tarfile.open(join(tmp_path, tarball(ignored_member, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 

@@ -77,9 +77,7 @@ def judge(backend: Backend, data: DataFiles, tmp_path: Path) -> Callable[..., li
     return judge
 
 
-def test_each_submission_is_judged_once_and_ranked(
-    judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path
-) -> None:
+def test_submissions_are_judged_and_ranked(judge: Callable[..., list[Entry]], data: DataFiles, tmp_path: Path) -> None:
     good_path = stub(tmp_path / "a/mine")
     better_path = stub(tmp_path / "b/mine", {"train.py": BETTER_TRAIN})
     copy = shutil.copytree(good_path, tmp_path / "copy")
@@ -177,9 +175,7 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
     assert entries_to_recompute(entries) == []
 
 
-def test_an_interrupt_stops_the_jobs_and_keeps_only_complete_runs(
-    judge: Callable[..., list[Entry]], tmp_path: Path
-) -> None:
+def test_an_interrupt_stops_jobs_and_keeps_complete_runs(judge: Callable[..., list[Entry]], tmp_path: Path) -> None:
     slow, waits = (stub(tmp_path / name, {"train.py": SLEEP + TRAIN + f"# {name}"}) for name in ("slow", "waits"))
 
     def interrupt(step: Step) -> None:
@@ -196,9 +192,7 @@ def test_nothing_runs_without_a_sandbox(sample: Path, tmp_path: Path) -> None:
     options = file_options(sample, allow_unsandboxed=False)
     command = [sys.executable, "-m", "recore", "judge", stub(tmp_path / "mine"), *options, "--out", tmp_path / "judged"]
     variables = environment() | {"PATH": str(tmp_path)}
-    result = subprocess.run(
-        list(map(str, command)), cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60
-    )
+    result = subprocess.run([*map(str, command)], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stdout) == (2, "")
     line = result.stderr.splitlines()[-1]
     assert line.startswith("recore: isolation is required")

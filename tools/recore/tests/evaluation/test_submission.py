@@ -112,9 +112,7 @@ def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_folder_contains_what_setuptools_packs(
-    name: str, folders: dict[str, Path], expected: dict[str, dict[str, bytes]]
-) -> None:
+def test_a_folder_is_what_is_packed(name: str, folders: dict[str, Path], expected: dict[str, dict[str, bytes]]) -> None:
     assert read_submission(folders[name]).files == expected[name]
 
 

@@ -205,9 +205,7 @@ def test_a_folder_that_is_too_large_is_rejected_before_it_is_read(tmp_path: Path
     ],
     ids=range(11),
 )
-def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_rejected(
-    hostile: tarfile.TarInfo, tmp_path: Path
-) -> None:
+def test_a_member_that_is_no_regular_file_in_the_archive_is_rejected(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(tarball(hostile, **SCRIPTS))
     with pytest.raises(ValueError, match="neither a folder nor a submission archive"):
         read_submission(tmp_path / "src.tar.gz")

@@ -163,9 +163,7 @@ def test_an_interrupt_whose_stop_request_is_rejected_is_reported(
     assert f"THE JOB {train.job} MAY STILL BE RUNNING" in str(train.reason)
 
 
-def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
-    services: Services, sleeping_run: EvaluationRun
-) -> None:
+def test_a_request_to_stop_is_repeated_if_no_job_has_started(services: Services, sleeping_run: EvaluationRun) -> None:
     rejected_stops = reject(services.sagemaker, "sagemaker.StopTrainingJob", "ValidationException", times=2)
     with pytest.raises(KeyboardInterrupt):
         sleeping_run.execute(interrupt_training(rejected_stops))
@@ -176,9 +174,7 @@ def test_a_request_to_stop_is_repeated_if_the_job_has_not_started(
 # ---- Objects ---------------------------------------------------------------------------------------------
 
 
-def test_files_replaced_during_a_run_are_not_used_for_scoring(
-    simulator: Simulator, services: Services, make_run: MakeRun
-) -> None:
+def test_files_replaced_meanwhile_are_not_scored(simulator: Simulator, services: Services, make_run: MakeRun) -> None:
     run = make_run()
     hashes_before = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in run.data.files.items()}
 

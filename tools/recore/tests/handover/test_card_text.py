@@ -96,9 +96,7 @@ def test_a_judged_runs_card_says_that_its_held_out_predictions_were_recomputed(c
     assert "checked" not in card.partition("## Licence")[0]
 
 
-def test_held_out_rows_of_one_hole_say_nothing_about_another(
-    changed_run: Path, many_holes: Path, tmp_path: Path
-) -> None:
+def test_held_out_rows_of_one_hole_say_nothing_of_another(changed_run: Path, many_holes: Path, tmp_path: Path) -> None:
     public = pd.read_csv(many_holes / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(tmp_path / "one.csv.gz", public.assign(SiteID="DD1"))
     sha256 = hashlib.sha256(data.read_bytes()).hexdigest()

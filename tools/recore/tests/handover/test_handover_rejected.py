@@ -50,9 +50,7 @@ def test_missing_and_different_files_are_reported_in_one_line(changed_run: Path,
     assert "expected a target and a number, such as CuPPM=2000" in rejection(changed_run, "--cut-off", "Cu=1")
     assert "too few held-out predictions" in rejection(changed_run, "--cut-off", "CuPPM=1")
     change_record(changed_run, lambda record: record["settings"].update(hyperparameters={"alphas": 11, "name": "x"}))
-    assert "this run was trained with --set alphas=11 --set name=x, which retraining does not know" in rejection(
-        changed_run
-    )
+    assert "trained with --set alphas=11 --set name=x, which retraining does not know" in rejection(changed_run)
     change_record(changed_run, lambda record: record["settings"].update(hyperparameters={}))
     change_record(changed_run, lambda record: record["settings"]["processing"].update(type="mine"))
     line = rejection(changed_run, status=1)  # the example request runs on the run's instances

@@ -134,9 +134,7 @@ def test_the_warning_precedes_all_commands_and_the_readers_recore_the_authors(te
     assert page.index("--isolation required --out") < page.index("pip install")
 
 
-def test_every_file_is_listed_with_its_hash_and_the_sample_has_no_assays(
-    template_run: Path, template_public: pd.DataFrame
-) -> None:
+def test_every_file_has_a_hash_and_the_sample_has_no_assays(template_run: Path, template_public: pd.DataFrame) -> None:
     folder = template_run / "handover"
     names = {line[66:] for line in (folder / "SHA256SUMS").read_text().splitlines()}
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

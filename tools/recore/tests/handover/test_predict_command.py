@@ -172,9 +172,7 @@ def test_a_submission_without_the_required_functions_is_rejected_and_its_page_sa
 ) -> None:
     spectra = write_csv(tmp_path / "spectra.csv.gz", private)
     line = rejection(runs.good, spectra, "--out", "assays.csv", cwd=tmp_path)
-    assert line.endswith(
-        "its preprocess.py has no function preprocess(data_file), which `predict` and `production` call"
-    )
+    assert line.endswith("preprocess.py has no function preprocess(data_file), which `predict` and `production` call")
     page, _ = write_pages(runs.good, write_worked(tmp_path))
     assert "## 1. Check the copy" in page
     assert "`recore predict` cannot use this model, because its preprocess.py has no function preprocess" in page

@@ -17,17 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import core_assays as support
+from models import house_prices
 from models.core_assays import UNMEASURED_TARGET, make_training_folder, spectra_of, values_of
-from models.house_prices import (
-    create_model,
-    generate_dataset,
-    invoke,
-    program_environment,
-    s3_variables,
-    train,
-    upload_code_archive,
-    url_of,
-)
 from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.simulator_client import Client
@@ -173,9 +164,7 @@ def test_spectra_in_a_batch_alone_as_arrays_and_in_threads_have_the_same_predict
     np.testing.assert_allclose(values_of(results), expected, rtol=1e-9)
 
 
-def test_hooks_are_called_one_at_a_time(
-    predictor: Any, spectra: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hooks_run_one_by_one(predictor: Any, spectra: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     submission = importlib.import_module("train")
     calls, peak, predict = [0], [0], submission.predict_fn
 
@@ -280,9 +269,7 @@ def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra:
     assert "its wavenumbers differ from those of spectrum 1" in raised.value.details[0]
 
 
-def test_a_model_without_expected_errors_still_predicts(
-    env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path
-) -> None:
+def test_models_without_errors_still_predict(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -312,7 +299,7 @@ def test_a_different_submission_can_be_used(core_data_file: bytes, tmp_path: Pat
     result = subprocess.run(
         [sys.executable, "-c", TRAIN_AND_PREDICT, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
-        env=program_environment(tmp_path / "code", {}),
+        env=house_prices.program_environment(tmp_path / "code", {}),
         input=json.dumps(spectra),
         capture_output=True,
         text=True,
@@ -337,12 +324,16 @@ def test_instrument_files_become_a_served_model(
 ) -> None:
     client, project, packages = connected_client, "core", support.core_assays().PACKAGES
     support.upload_sources(client, core_sources, project)
-    job = generate_dataset(client, core_code, project, "core_assays.CoreAssays", packages, **s3_variables(client))
+    job = house_prices.generate_dataset(
+        client, core_code, project, "core_assays.CoreAssays", packages, **house_prices.s3_variables(client)
+    )
     assert job["ProcessingJobStatus"] == "Completed", job
-    data = client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
+    data = client.get(f"{house_prices.url_of(project)}/datasets/first/public.csv.gz")
 
-    source = upload_code_archive(client, core_code, project, packages)
-    job = train(client, source, project, f"{url_of(project)}/datasets/first/", **encode(HYPERPARAMETERS))
+    source = house_prices.upload_code_archive(client, core_code, project, packages)
+    job = house_prices.train(
+        client, source, project, f"{house_prices.url_of(project)}/datasets/first/", **encode(HYPERPARAMETERS)
+    )
     archive = job["ModelArtifacts"]["S3ModelArtifacts"]
     (tmp_path / "model.tar.gz").write_bytes(client.get(archive))
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
@@ -351,18 +342,18 @@ def test_instrument_files_become_a_served_model(
     errors = json.loads((tmp_path / "model/expected_error.json").read_text())
 
     endpoints = Endpoints(client)
-    model = create_model(client, source, archive, {"ML2P_MODEL_VERSION": "core-1.0"}, "core-1-0")
+    model = house_prices.create_model(client, source, archive, {"ML2P_MODEL_VERSION": "core-1.0"}, "core-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
     (tmp_path / "data").mkdir()
     (tmp_path / "data/public.csv.gz").write_bytes(data)
     spectra = spectra_of(tmp_path / "data/public.csv.gz")
     expected = predict_with_script(tmp_path / "model", tmp_path / "data", tmp_path)
-    prediction = invoke(endpoints, endpoint, spectra[0])
+    prediction = house_prices.invoke(endpoints, endpoint, spectra[0])
     assert prediction["metadata"]["model_version"] == "core-1.0"
     np.testing.assert_allclose(values_of([prediction["result"]]), expected[:1], rtol=1e-9)
     assert prediction["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
     assert prediction["result"]["assays"][UNMEASURED_TARGET]["value"] is None
-    predictions = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
+    predictions = house_prices.invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
     np.testing.assert_allclose(values_of([prediction["result"] for prediction in predictions]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):
         endpoints.invoke(endpoint, '{"wavenumbers": [4000]}')

@@ -31,9 +31,7 @@ print("\\n".join(str(getattr(module, "__file__", None)) for module in list(sys.m
 """
 
 
-def test_the_generator_writes_the_same_file_as_the_import_command(
-    core_data_file: bytes, core_sources: Path, tmp_path: Path
-) -> None:
+def test_the_generator_writes_the_file_of_the_import(core_data_file: bytes, core_sources: Path, tmp_path: Path) -> None:
     out = tmp_path / "public.csv.gz"
     result = import_files(ImportOptions((core_sources,), out, core_sources / "assays.csv"))
     assert result.rows == len(list(core_sources.glob("core_*"))) > 30

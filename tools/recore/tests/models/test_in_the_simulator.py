@@ -3,20 +3,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from models.house_prices import (
-    HOUSES_CSV,
-    SLOPE,
-    create_model,
-    generate_dataset,
-    invoke,
-    recording_variables,
-    records,
-    s3_variables,
-    train,
-    upload_code_archive,
-    url_of,
-    write_house_prices,
-)
+from models import house_prices
 from stagemaker_support.endpoints import Endpoints, variant
 from stagemaker_support.job_traces import output, wait_until
 from stagemaker_support.sandbox import ISOLATIONS, needs_sandbox
@@ -36,40 +23,42 @@ def test_a_model_class_works_from_dataset_to_records(
 ) -> None:
     with Simulator(isolation=isolation, jobs_can_call=True) as simulator:
         client = Client(simulator)
-        for name, value in s3_variables(client).items():
+        for name, value in house_prices.s3_variables(client).items():
             monkeypatch.setenv(name, value)
         run_from_dataset_to_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
 
 
 def run_from_dataset_to_records(client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_house_prices(tmp_path / "code")
-    job = generate_dataset(client, folder, project, "house_prices.HousePrices")
+    folder = house_prices.write_house_prices(tmp_path / "code")
+    job = house_prices.generate_dataset(client, folder, project, "house_prices.HousePrices")
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES_CSV
+    assert client.get(f"{house_prices.url_of(project)}/datasets/first/houses.csv").decode() == house_prices.HOUSES_CSV
 
-    source = upload_code_archive(client, folder, project)
-    job = train(client, source, project, f"{url_of(project)}/datasets/first/")
+    source = house_prices.upload_code_archive(client, folder, project)
+    job = house_prices.train(client, source, project, f"{house_prices.url_of(project)}/datasets/first/")
     assert f"Starting training job {project}-1." in output(client, "TrainingJob", f"{project}-1")
 
     endpoints = Endpoints(client)
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
-    model = create_model(client, source, data, recording_variables(project), f"{project}-1-0")
+    model = house_prices.create_model(client, source, data, house_prices.recording_variables(project), f"{project}-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
-    prediction = invoke(endpoints, endpoint, {"area": 10})
+    prediction = house_prices.invoke(endpoints, endpoint, {"area": 10})
     assert prediction["metadata"]["model_version"] == f"{project}-1.0"
-    assert prediction["result"] == {"price": pytest.approx(10 * SLOPE)}
+    assert prediction["result"] == {"price": pytest.approx(10 * house_prices.SLOPE)}
     batch = [{"area": 20}, {"area": 30}]
-    predictions = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
+    predictions = house_prices.invoke(endpoints, endpoint, {"instances": batch})["predictions"]
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="no area"):
         endpoints.invoke(endpoint, "{}")
-    wait_until(lambda: len(records(client, project)) == 3)
+    wait_until(lambda: len(house_prices.records(client, project)) == 3)
     expected = [{"input": {"area": 10}, "result": prediction}]
     expected += [{"input": datum, "result": result} for datum, result in zip(batch, predictions, strict=True)]
-    assert sorted(records(client, project).values(), key=lambda record: record["input"]["area"]) == expected
+    assert (
+        sorted(house_prices.records(client, project).values(), key=lambda record: record["input"]["area"]) == expected
+    )
     endpoints.delete(endpoint)
 
     (tmp_path / "local").mkdir()
-    (tmp_path / "ml2p.yml").write_text(f"project: {project}\ns3folder: {url_of(project)}\n")
+    (tmp_path / "ml2p.yml").write_text(f"project: {project}\ns3folder: {house_prices.url_of(project)}\n")
     env = LocalEnv(tmp_path / "local", tmp_path / "ml2p.yml", boto3)
     env.download_model("1")
     assert json.loads((env.model_folder() / "validation.json").read_text())["largest_error"] == pytest.approx(1.2857143)
@@ -85,24 +74,26 @@ def run_from_dataset_to_records(client: Client, project: str, tmp_path: Path, mo
 def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
-        source = upload_code_archive(client, write_house_prices(tmp_path / "code"), project)
-        job = train(client, source, project, client.put(f"{project}/data/houses.csv", HOUSES_CSV))
+        source = house_prices.upload_code_archive(client, house_prices.write_house_prices(tmp_path / "code"), project)
+        job = house_prices.train(
+            client, source, project, client.put(f"{project}/data/houses.csv", house_prices.HOUSES_CSV)
+        )
         data = job["ModelArtifacts"]["S3ModelArtifacts"]
-        model = create_model(client, source, data, {"ML2P_MODEL_VERSION": "kept-1.0"}, "kept-1-0")
+        model = house_prices.create_model(client, source, data, {"ML2P_MODEL_VERSION": "kept-1.0"}, "kept-1-0")
         objects: dict[str, str | bytes] = {
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
         result, batch = (json.loads(output) for output in run_batch(client, model, objects))
     assert result["metadata"]["model_version"] == "kept-1.0"
-    assert result["result"] == {"price": pytest.approx(10 * SLOPE)}
+    assert result["result"] == {"price": pytest.approx(10 * house_prices.SLOPE)}
     assert [prediction["result"]["price"] for prediction in batch["predictions"]] == pytest.approx(
-        [20 * SLOPE, 30 * SLOPE]
+        [20 * house_prices.SLOPE, 30 * house_prices.SLOPE]
     )
 
 
 def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path) -> None:
-    folder = write_house_prices(tmp_path / "code")
+    folder = house_prices.write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
         (folder / name / "file.py").write_text("")

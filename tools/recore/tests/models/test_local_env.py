@@ -120,9 +120,7 @@ def test_a_dataset_cannot_be_written_outside_of_its_folder(env: LocalEnv, client
         env.download_dataset("d")
 
 
-def test_a_dataset_with_a_file_and_a_folder_of_the_same_name_is_rejected(
-    env: LocalEnv, client: Client, root: str
-) -> None:
+def test_a_dataset_with_a_file_and_a_folder_of_one_name_is_rejected(env: LocalEnv, client: Client, root: str) -> None:
     for name in ("d/a", "d/a/b"):
         client.put(f"{root}/datasets/{name}", "x")
     with pytest.raises(LocalEnvError, match="could not be downloaded"):

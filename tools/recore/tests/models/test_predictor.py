@@ -86,16 +86,12 @@ def test_subclasses_can_predict_a_batch_at_once_and_give_other_metadata(make_env
         predictor.batch_invoke([{"x": 1}, {"x": 3}])
 
 
-def test_nothing_is_recorded_unless_recording_is_enabled(
-    connected_client: Client, make_env: MakeEnv, root: str
-) -> None:
+def test_nothing_is_recorded_unless_it_is_enabled(connected_client: Client, make_env: MakeEnv, root: str) -> None:
     DoublingPredictor(make_env(ML2P_S3_URL=f"s3://{BUCKET}/{root}")).invoke({"x": 1})
     assert read_records(connected_client, root) == {}
 
 
-def test_every_invocation_is_recorded_under_its_time_and_a_uuid(
-    recording_env: Any, connected_client: Client, root: str
-) -> None:
+def test_invocations_are_recorded_by_time_and_uuid(recording_env: Any, connected_client: Client, root: str) -> None:
     predictor = DoublingPredictor(recording_env)
     predictions = [predictor.invoke({"x": 1}), *predictor.batch_invoke([{"x": 2}, {"x": 3}])["predictions"]]
     records = read_records(connected_client, root)

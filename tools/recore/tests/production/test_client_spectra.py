@@ -56,9 +56,7 @@ def spectrum(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
-def test_the_first_of_equal_spectra_counts_in_any_order_of_reading(
-    training: TrainingSummary, order: tuple[int, ...]
-) -> None:
+def test_the_first_of_equal_spectra_counts_in_any_order(training: TrainingSummary, order: tuple[int, ...]) -> None:
     events = [
         ("b", 5, spectrum(1), "B"),
         ("c", 6, spectrum(1), "C"),

@@ -11,15 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recore_support.ab_test import (
-    ABTestEndpoint,
-    as_csv,
-    as_json,
-    make_samples,
-    true_assays,
-    write_assays,
-    write_sample_assays,
-)
+from recore_support import ab_test
 from recore_support.command import recore
 from recore_support.schema import TARGETS
 from stagemaker_support.endpoints import Endpoints, variant
@@ -32,33 +24,33 @@ from recore.production.project import MAX_INFERENCE_ID_LENGTH, ProductionError, 
 from recore.production.settings import Settings
 from stagemaker.server import BUCKET
 
-SAMPLES = make_samples(holes=12, size=3)
-MakeEndpoint = Callable[..., ABTestEndpoint]
+SAMPLES = ab_test.make_samples(holes=12, size=3)
+MakeEndpoint = Callable[..., ab_test.ABTestEndpoint]
 ID_PREFIX = "an-id-that-is-as-long-as-an-inference-id-can-be-in-sagemaker"
 
 
 @pytest.fixture(scope="module")
-def endpoint(endpoints: Endpoints) -> ABTestEndpoint:
+def endpoint(endpoints: Endpoints) -> ab_test.ABTestEndpoint:
     """Return an endpoint that has predicted 36 samples, each with one variant, through several kinds of request."""
-    endpoint = ABTestEndpoint(endpoints, "compare")
+    endpoint = ab_test.ABTestEndpoint(endpoints, "compare")
     for index, sample in enumerate(SAMPLES[:26]):
         members = {"InferenceId": f"{ID_PREFIX}-{index:03}"}
         if index % 3:
-            endpoint.send(as_csv(sample), "A", **members)
+            endpoint.send(ab_test.as_csv(sample), "A", **members)
         else:
-            endpoint.send(as_json(sample), "B", "application/json", **members)
-    endpoint.send(as_csv(*SAMPLES[26:30]), "A")
-    endpoint.send({"instances": list(map(as_json, SAMPLES[30:]))}, "B")
+            endpoint.send(ab_test.as_json(sample), "B", "application/json", **members)
+    endpoint.send(ab_test.as_csv(*SAMPLES[26:30]), "A")
+    endpoint.send({"instances": list(map(ab_test.as_json, SAMPLES[30:]))}, "B")
     endpoint.wait_for_captures(28)
     return endpoint
 
 
 @pytest.fixture
 def make_endpoint(endpoints: Endpoints) -> Iterator[MakeEndpoint]:
-    new_endpoints: list[ABTestEndpoint] = []
+    new_endpoints: list[ab_test.ABTestEndpoint] = []
 
-    def make(folder: str, **settings: Any) -> ABTestEndpoint:
-        new_endpoints.append(ABTestEndpoint(endpoints, folder, **settings))
+    def make(folder: str, **settings: Any) -> ab_test.ABTestEndpoint:
+        new_endpoints.append(ab_test.ABTestEndpoint(endpoints, folder, **settings))
         return new_endpoints[-1]
 
     yield make
@@ -93,10 +85,10 @@ def fail(*arguments: Any, status: int = 2) -> str:
 
 
 def test_variants_are_compared_on_the_same_samples(
-    endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path
+    endpoint: ab_test.ABTestEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     samples = [*SAMPLES, ("elsewhere", 0.0, 1.0)]
-    assays = write_sample_assays(tmp_path / "assays.csv", samples)
+    assays = ab_test.write_sample_assays(tmp_path / "assays.csv", samples)
     error = fail(variables, endpoint.name, assays, "--no-requests")
     assert "no two variants predicted the same assayed samples: omit --no-requests" in error
 
@@ -126,9 +118,9 @@ def test_variants_are_compared_on_the_same_samples(
     assert repeat["better"] == "B"
     assert [target["RMSE second"] for target in repeat["targets"]] == pytest.approx(table["RMSE second"].tolist())
 
-    by_id = write_assays(
+    by_id = ab_test.write_assays(
         tmp_path / "by_id.csv",
-        ((f"{ID_PREFIX}-{index:03}", true_assays(sample)) for index, sample in enumerate(SAMPLES[:26])),
+        ((f"{ID_PREFIX}-{index:03}", ab_test.true_assays(sample)) for index, sample in enumerate(SAMPLES[:26])),
         "InferenceId",
     )
     output = result(variables, endpoint.name, by_id, "--no-requests")
@@ -137,13 +129,13 @@ def test_variants_are_compared_on_the_same_samples(
     assert output["targets"][0]["units"] == 9, "holes are known from the captured inputs"
 
 
-def test_assays_of_other_samples(endpoint: ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
-    assays = write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
+def test_assays_of_other_samples(endpoint: ab_test.ABTestEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
+    assays = ab_test.write_sample_assays(tmp_path / "others.csv", [("X7", 1.0, 2.5)])
     line = fail(variables, endpoint.name, assays)
     assert "others.csv: none of these samples has been predicted since" in line
     assert "hole X7 from 1 to 2.5 m" in line
     assert "hole H0 from " in line
-    assays = write_assays(tmp_path / "ids.csv", [("unknown", true_assays(SAMPLES[0]))], "InferenceId")
+    assays = ab_test.write_assays(tmp_path / "ids.csv", [("unknown", ab_test.true_assays(SAMPLES[0]))], "InferenceId")
     line = fail(variables, endpoint.name, assays)
     assert "InferenceId unknown" in line
     assert f"InferenceId {ID_PREFIX}" in line
@@ -153,19 +145,19 @@ def test_a_variant_that_fails_is_reported_and_not_suggested(
     make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
 ) -> None:
     endpoint = make_endpoint("failing")
-    assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
+    assays = ab_test.write_sample_assays(tmp_path / "assays.csv", SAMPLES)
     line = fail(variables, endpoint.name, assays)
     assert f"{endpoint.name} has captured no predictions with SiteID and depths since 20" in line
 
     for sample in SAMPLES[:3]:
-        endpoint.send(as_csv(sample).replace("0.1", "refuse 0.5"), "A")  # SCALE of B
+        endpoint.send(ab_test.as_csv(sample).replace("0.1", "refuse 0.5"), "A")  # SCALE of B
     endpoint.wait_for_captures(3)
     line = fail(variables, endpoint.name, assays, status=1)
     assert "B failed on 3 captured requests, for example: " in line
     assert "this input is refused" in line
 
     for sample in SAMPLES[3:]:
-        endpoint.send(as_csv(sample), "A")
+        endpoint.send(ab_test.as_csv(sample), "A")
     endpoint.wait_for_captures(len(SAMPLES))
     process = compare(variables, endpoint.name, assays)
     assert process.returncode == 0, process.stderr
@@ -175,49 +167,45 @@ def test_a_variant_that_fails_is_reported_and_not_suggested(
     assert not any("production update" in line for line in lines)
 
 
-def test_an_inference_id_of_different_samples_is_left_out(
-    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_an_ambiguous_id_is_left_out(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     """This happens if two files have rows with the same indices but different samples."""
     endpoint = make_endpoint("ambiguous")
     for variant_name, samples in (("A", SAMPLES), ("B", [SAMPLES[0], *reversed(SAMPLES[1:])])):
         for index, sample in enumerate(samples):
-            endpoint.send(as_csv(sample), variant_name, InferenceId=str(index))
+            endpoint.send(ab_test.as_csv(sample), variant_name, InferenceId=str(index))
     endpoint.wait_for_captures(2 * len(SAMPLES))
-    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
-    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests")
+    rows = [(str(index), ab_test.true_assays(sample)) for index, sample in enumerate(SAMPLES)]
+    output = result(
+        variables, endpoint.name, ab_test.write_assays(tmp_path / "ids.csv", rows, "InferenceId"), "--no-requests"
+    )
     hits = [index for index, sample in enumerate(SAMPLES) if sample == [SAMPLES[0], *reversed(SAMPLES[1:])][index]]
     assert output["samples"] == len(hits) < 3
     assert output["left_out"] == {"one InferenceId for different samples": len(SAMPLES) - len(hits)}
 
     other_samples = [
-        (f"{index},{hole},{start},{end}", true_assays((hole, start, end)))
+        (f"{index},{hole},{start},{end}", ab_test.true_assays((hole, start, end)))
         for index, (hole, start, end) in enumerate(reversed(SAMPLES))
     ]
-    file = write_assays(tmp_path / "others.csv", other_samples, "InferenceId,SiteID,DepthFrom,DepthTo")
+    file = ab_test.write_assays(tmp_path / "others.csv", other_samples, "InferenceId,SiteID,DepthFrom,DepthTo")
     assert "one InferenceId for different samples" in fail(variables, endpoint.name, file)
 
 
 @pytest.mark.slow
-def test_samples_of_unknown_holes_count_as_one_hole(
-    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_unknown_holes_are_one_hole(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     endpoint = make_endpoint("unknown-holes")
     for index, sample in enumerate(SAMPLES):
-        body = as_csv(sample) if index > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
+        body = ab_test.as_csv(sample) if index > 1 else f"0,{sample[0]},{sample[1]},0.1\n"  # without a header
         endpoint.send(body, "A", InferenceId=str(index))
     endpoint.wait_for_captures(len(SAMPLES))
-    rows = [(str(index), true_assays(sample)) for index, sample in enumerate(SAMPLES)]
-    output = result(variables, endpoint.name, write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
+    rows = [(str(index), ab_test.true_assays(sample)) for index, sample in enumerate(SAMPLES)]
+    output = result(variables, endpoint.name, ab_test.write_assays(tmp_path / "ids.csv", rows, "InferenceId"))
     assert output["by_hole"] is True
     assert {target["units"] for target in output["targets"]} == {13}
 
 
-def test_unusual_captured_events_are_resent(
-    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_odd_captured_events_are_resent(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     endpoint = make_endpoint("strange")
-    endpoint.send(as_csv(SAMPLES[0]), "A")
+    endpoint.send(ab_test.as_csv(SAMPLES[0]), "A")
     endpoint.wait_for_captures(1)
     s3 = endpoint.endpoints.client.s3
     [item] = s3.list_objects_v2(Bucket=BUCKET, Prefix="strange/")["Contents"]
@@ -225,19 +213,17 @@ def test_unusual_captured_events_are_resent(
     for index, value in enumerate(["a\r\nX-Evil: 1", "\u00e9", "text/csv\r\nX-Evil: 1"]):
         event = copy.deepcopy(line)
         event["eventMetadata"] |= {"eventId": str(index), "inferenceId": value}
-        event["captureData"]["endpointInput"] |= {"data": as_csv(SAMPLES[index + 1]), "encoding": "CSV"}
+        event["captureData"]["endpointInput"] |= {"data": ab_test.as_csv(SAMPLES[index + 1]), "encoding": "CSV"}
         if index == 2:
             event["captureData"]["endpointInput"]["observedContentType"] = value
         s3.put_object(Bucket=BUCKET, Key=f"{item['Key']}-{index}", Body=json.dumps(event).encode())
-    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    output = result(variables, endpoint.name, ab_test.write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert (output["samples"], output["requests"]) == (4, {"A": 0, "B": 4})
     assert output["failed"] == {"B": 1}, "the model does not understand a request without a content type"
 
 
 @pytest.mark.slow
-def test_captures_of_an_earlier_state_do_not_count(
-    make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_earlier_captures_do_not_count(make_endpoint: MakeEndpoint, variables: dict[str, str], tmp_path: Path) -> None:
     endpoint = make_endpoint("returned")
     endpoints, sagemaker = endpoint.endpoints, endpoint.endpoints.sagemaker
     first = sagemaker.describe_endpoint(EndpointName=endpoint.name)["EndpointConfigName"]
@@ -251,20 +237,20 @@ def test_captures_of_an_earlier_state_do_not_count(
     second = endpoints.config(*exchanged, DataCaptureConfig=capture)
     for config in (second, first):
         for sample in SAMPLES[:2]:
-            endpoint.send(as_csv(sample), "A")
+            endpoint.send(ab_test.as_csv(sample), "A")
         time.sleep(1.1)  # captured times have no fractions of seconds
         sagemaker.update_endpoint(EndpointName=endpoint.name, EndpointConfigName=config)
         endpoints.settle(endpoint.name)
-    endpoint.send(as_csv(SAMPLES[5]), "A")
+    endpoint.send(ab_test.as_csv(SAMPLES[5]), "A")
     endpoint.wait_for_captures(5)
-    output = result(variables, endpoint.name, write_sample_assays(tmp_path / "assays.csv", SAMPLES))
+    output = result(variables, endpoint.name, ab_test.write_sample_assays(tmp_path / "assays.csv", SAMPLES))
     assert (output["samples"], output["client_samples"]) == (1, {"A": 1, "B": 0})
 
 
 def test_an_endpoint_that_cannot_be_compared(
-    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ABTestEndpoint
+    endpoints: Endpoints, variables: dict[str, str], tmp_path: Path, endpoint: ab_test.ABTestEndpoint
 ) -> None:
-    assays = write_sample_assays(tmp_path / "assays.csv", SAMPLES)
+    assays = ab_test.write_sample_assays(tmp_path / "assays.csv", SAMPLES)
     assert "the endpoint nowhere does not exist" in fail(variables, "nowhere", assays)
     model = endpoints.named("any")
     one_variant = endpoints.create(endpoints.config(variant(model)), wait=False)

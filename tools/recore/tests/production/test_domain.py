@@ -100,9 +100,7 @@ def test_a_band_that_no_training_spectrum_has_is_reported() -> None:
 
 @examples(20)
 @given(order=st.permutations(range(60)), scale=st.floats(0.1, 10), offset=st.floats(-5, 5))
-def test_the_order_of_channels_the_scale_and_the_offset_do_not_matter(
-    order: list[int], scale: float, offset: float
-) -> None:
+def test_the_order_of_channels_scale_and_offset_do_not_matter(order: list[int], scale: float, offset: float) -> None:
     spectra = make_spectra(3, seed=3)
     descriptions = Domain(REFERENCE, WAVENUMBERS[order].tolist()).describe(scale * spectra[:, order] + offset)
     for row, other in zip(DOMAIN.describe(spectra), descriptions, strict=True):

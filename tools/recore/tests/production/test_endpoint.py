@@ -125,9 +125,7 @@ def test_two_variants_share_the_requests_while_they_are_updated(
         (["--variant", "A=1", "--variant", "A=2"], "two variants are named A: give each a different name"),
     ],
 )
-def test_variants_that_cannot_be_served_are_rejected(
-    project: ProductionCommands, arguments: list[str], reason: str
-) -> None:
+def test_unservable_variants_are_rejected(project: ProductionCommands, arguments: list[str], reason: str) -> None:
     assert project.expect_error("deploy", *arguments) == f"recore: {reason}"
 
 

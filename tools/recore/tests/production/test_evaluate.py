@@ -94,9 +94,7 @@ NOT_WRITTEN = "the score is unknown: train.py did not write held_out.csv next to
     ],
     ids=range(6),
 )
-def test_unscorable_files_are_rejected_in_one_line(
-    archive: bytes, reason: str, data: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_unscorable_files_are_rejected(archive: bytes, reason: str, data: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_bytes(archive)
     with pytest.raises(evaluate.ScoreError, match=re.escape(reason)) as raised:
         evaluate.evaluate(tmp_path / "model.tar.gz", write_csv(tmp_path / "public.csv.gz", data), SCORE)

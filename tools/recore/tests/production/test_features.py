@@ -277,9 +277,7 @@ def test_the_pipeline_packs_the_archive_that_recore_writes(trained_model: Traine
         (None, None, "public.csv.gz: there is no such file"),
     ],
 )
-def test_the_job_rejects_invalid_inputs_in_one_line(
-    data: str | None, script: str | None, message: str, tmp_path: Path
-) -> None:
+def test_the_job_rejects_invalid_inputs(data: str | None, script: str | None, message: str, tmp_path: Path) -> None:
     if data is not None:
         write_gz(tmp_path / "public.csv.gz", data)
     (tmp_path / sources.CHALLENGE).write_bytes(sources.challenge_file()[sources.CHALLENGE])

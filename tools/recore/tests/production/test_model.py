@@ -199,9 +199,7 @@ def test_a_request_without_rows_is_not_passed_on(load: Callable[..., Any]) -> No
         ("", "train.py returned 0 rows for a request with 3 lines"),
     ],
 )
-def test_a_response_that_is_not_a_table_of_predictions_is_rejected(
-    response: str, message: str, load: Callable[..., Any]
-) -> None:
+def test_a_response_without_predictions_is_rejected(response: str, message: str, load: Callable[..., Any]) -> None:
     model = load(HOOKS + f"def transform_fn(model, *request): return {response!r}")
     with pytest.raises(ValueError, match=message):
         program.transform_fn(model, BODY, "text/csv", "application/json")

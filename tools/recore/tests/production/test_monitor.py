@@ -155,18 +155,14 @@ def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, sam
     monitored.capture(samples.assign(SiteID=""), interval=0.5)
     result = monitored.monitor("--complete", "--out", "days.html")
     assert result["drift"] is False
-    assert result["units"] == len(
-        {(monitored.begin + timedelta(hours=hour / 2)).date() for hour in range(len(samples))}
-    )
+    assert result["units"] == len({(monitored.begin + timedelta(hours=n / 2)).date() for n in range(len(samples))})
     lines = monitored.commands.run("monitor", "--complete", "--out", "days.html").stdout.splitlines()
     assert lines[0].startswith(f"monitored: {len(samples)} samples of unknown drill holes since ")
     assert f"no drift in {result['units']} days: " in lines[2]
     assert lines[2].endswith("provided that samples without SiteID are from different drill holes each day)")
 
 
-def test_a_changed_baseline_is_found_with_its_time_its_holes_and_its_bands(
-    monitored: Monitored, samples: pd.DataFrame
-) -> None:
+def test_a_changed_baseline_is_found_with_its_time_holes_and_bands(monitored: Monitored, samples: pd.DataFrame) -> None:
     monitored.capture(assign_holes(samples[:42]), interval=1)
     changed = add_curve(assign_holes(samples[42:], "changed"), 0.15)
     monitored.capture(changed, hours=42, interval=1)

@@ -83,9 +83,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_challenge_is_judged_and_its_winner_is_used_under_its_own_names(
-    host: Path, client: Client, tmp_path: Path
-) -> None:
+def test_a_challenge_is_judged_and_its_winner_used_under_its_names(host: Path, client: Client, tmp_path: Path) -> None:
     challenge = read_challenge(host / "score.py")
     succeed("new", tmp_path / "theirs", "--model", "pls", cwd=host)
     assert read_challenge(tmp_path / "theirs/score.py").to_dict() == challenge.to_dict()

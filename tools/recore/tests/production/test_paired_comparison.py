@@ -92,9 +92,7 @@ def test_the_ends_of_an_interval_are_where_t_is_critical(by_hole: bool) -> None:
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.floats(0.3, 1.5))
 @examples(40)
-def test_a_verdict_is_an_interval_without_zero_and_independent_of_order_and_scale(
-    seed: int, holes: int, ratio: float
-) -> None:
+def test_a_verdict_is_an_interval_without_0_whatever_the_order_and_scale(seed: int, holes: int, ratio: float) -> None:
     hole, assays, predictions = make_data(seed, holes=holes, ratio=ratio)
     ((one,), (other,)) = (
         compare_variants(assays, {name: predictions[name] for name in order}, hole, WEIGHTS) for order in ("AB", "BA")
@@ -217,9 +215,7 @@ def test_the_verdicts_are_plain_sentences() -> None:
     lines = format_comparison(comparison, WEIGHTS)
     report = "\n".join(lines)
     assert lines[0].startswith("B compared with A on 60 drill holes")
-    assert (
-        f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower, 95% interval" in report
-    )
+    assert f"B is better on {TARGETS[COPPER]}: RMSE {-100 * comparison.change[COPPER]:.0f}% lower" in report
     assert "B is better on 44 more targets: " in report
     assert "B is better on the weighted score" in report
     # with roles exchanged, the better variant is the first one

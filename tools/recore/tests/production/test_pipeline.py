@@ -83,9 +83,7 @@ def test_everything_is_deleted_except_another_models_resources(
     assert [item["Key"] for item in listed] == [f"{folder}/input/public.csv.gz"]
 
 
-def test_nothing_is_deleted_while_an_execution_runs(
-    commands: ProductionCommands, small_sample: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_deleted_in_an_execution(commands: ProductionCommands, small_sample: Path, tmp_path: Path) -> None:
     public = small_sample / "public/public.csv.gz"
     commands.succeed("train", make_tunable(tmp_path / "mine"), "--public", public)
     slow = make_tunable(tmp_path / "slow", {"train.py": SLOW_TRAIN})
@@ -101,9 +99,7 @@ def test_nothing_is_deleted_while_an_execution_runs(
     commands.succeed("delete", "--all", "--yes")
 
 
-def test_data_without_assays_are_rejected_before_anything_starts(
-    commands: ProductionCommands, small_sample: Path
-) -> None:
+def test_data_without_assays_are_rejected_before_a_job_starts(commands: ProductionCommands, small_sample: Path) -> None:
     line = commands.expect_error("train", ROOT, "--public", small_sample / "private/private.csv.gz")
     assert "there are no assays to train on" in line
     assert commands.client.sagemaker.list_pipelines(PipelineNamePrefix=commands.name)["PipelineSummaries"] == []

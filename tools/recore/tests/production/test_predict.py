@@ -41,9 +41,7 @@ def test_predictions_equal_those_of_the_submissions_scripts(
     pd.testing.assert_frame_equal(joined[IDS], private[IDS].reset_index(drop=True))
 
 
-def test_columns_in_another_order_and_assays_change_nothing(
-    project: ProductionCommands, few_rows: Path, tmp_path: Path
-) -> None:
+def test_other_orders_and_assays_change_nothing(project: ProductionCommands, few_rows: Path, tmp_path: Path) -> None:
     rows = pd.read_csv(few_rows, index_col=0, dtype=str)
     shuffled_rows = rows[rows.columns[::-1]].assign(CuPPM="1")
     other = tmp_path / "rows.csv"  # not gzipped

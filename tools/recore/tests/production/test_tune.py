@@ -103,9 +103,7 @@ def wait_for_training(process: subprocess.Popen[str], commands: ProductionComman
         time.sleep(0.1)
 
 
-def test_an_interrupt_stops_the_tuning_job_and_waits(
-    commands: ProductionCommands, public: Path, tmp_path: Path
-) -> None:
+def test_an_interrupt_stops_the_tuning_and_waits(commands: ProductionCommands, public: Path, tmp_path: Path) -> None:
     arguments = ("tune", make_tunable(tmp_path / "theirs", {"train.py": SLOW_TRAIN}), "--public", public, *RANGE)
     with commands.start(*arguments) as process:
         wait_for_training(process, commands)

@@ -51,9 +51,7 @@ def invoke(client: Client, model: str) -> Iterator[Invoke]:
     endpoints.delete_all()
 
 
-def test_a_bad_row_of_a_transform_job_does_not_affect_the_others(
-    client: Client, model: str, trained_model: TrainedModel
-) -> None:
+def test_a_bad_row_of_a_transform_job_affects_no_other(client: Client, model: str, trained_model: TrainedModel) -> None:
     _, *lines = trained_model.lines
     spectrum = lines[7].split(",")
     middle = len(spectrum) // 2

@@ -167,9 +167,7 @@ def test_samples_are_sorted_and_filtered_by_a_cut_off(tab: Tab, files: dict[str,
     assert iron == sorted(iron, reverse=True)
 
 
-def test_the_history_is_of_this_browser_session_only(
-    tab: Tab, web_page: WebPage, chromium: Any, files: dict[str, bytes]
-) -> None:
+def test_the_history_is_of_this_session(tab: Tab, web_page: WebPage, chromium: Any, files: dict[str, bytes]) -> None:
     tab.add_files(files)
     rows = tab.rows()
     tab.page.reload()

@@ -60,9 +60,7 @@ def test_a_page_that_remains_throttled_reports_it(chromium: Any, web_page: WebPa
         assert all("too many requests at the moment" in message for message in tab.messages())
 
 
-def test_an_unusable_response_does_not_keep_the_page_busy(
-    chromium: Any, web_page: WebPage, files: dict[str, bytes]
-) -> None:
+def test_an_unusable_response_leaves_no_busy_page(chromium: Any, web_page: WebPage, files: dict[str, bytes]) -> None:
     routes = {"api/assays?*": lambda route: route.fulfill(json={"samples": [], "problems": None})}
     with open_tab(chromium, web_page.address, routes) as tab:
         tab.add_files(files)

@@ -245,9 +245,7 @@ def test_the_page_is_served_only_under_addresses_and_known_names(
     ],
     ids=["fetch-site", "no-url", "null", "own"],
 )
-def test_requests_from_other_sites_are_rejected(
-    headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path
-) -> None:
+def test_foreign_requests_are_rejected(headers: dict[str, str], status: int, web_page: WebPage, few_rows: Path) -> None:
     code, _, _ = web_page.request("api/assays?name=few.csv.gz", few_rows.read_bytes(), **headers)
     assert code == status
 

@@ -260,7 +260,6 @@ FLAWS = {
     "RC126 option": fit("def fit(inputs, targets, groups, folds: int = 3):"),
     "RC126 without a type": fit("def fit(inputs, targets, groups, depth: int | None = None):", level=WARNING),
     "RC126 skipped": fit("def fit(*data, depth: int = 3):", level=WARNING),
-    "RC126 one letter": fit("def fit(inputs, targets, groups, *, c=1.0):", level=WARNING),
     "RC127": main('print(input("train all targets? "))'),
     "RC127 standard input": main("print(sys.stdin.readline())", "import sys\n"),
     "RC127 lines": main("for line in sys.stdin: print(line)", "import sys\n"),

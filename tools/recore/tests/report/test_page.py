@@ -64,9 +64,7 @@ def test_a_page_replaces_only_its_older_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["numbers", "render"])
-def test_a_failure_does_not_change_the_older_page(
-    tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_does_not_change_an_old_page(tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_page(make_page(), tmp_path / "r.html")
     contents = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new_page = make_page("new")

@@ -28,9 +28,7 @@ def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     assert "--curve NAME: other_min, other_max, alphas" in section.note
 
 
-def test_runs_of_the_submission_get_the_recomputed_score(
-    tmp_path: Path, linear_submission: Path, small_file: Path
-) -> None:
+def test_runs_of_it_get_the_recomputed_score(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
 
     shutil.copytree(linear_submission, tmp_path / "s")
     copy_scripts(tmp_path / "s", "setup.py", "estimators.py")
@@ -63,9 +61,7 @@ def test_no_file_remains_in_a_submissions_folder(csv_dir: Path, linear_submissio
 
 
 @pytest.mark.slow
-def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
-    tmp_path: Path, linear_submission: Path, small_file: Path
-) -> None:
+def test_a_value_where_fit_fails_is_on_the_curve(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     failing_code = (
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n"
@@ -93,9 +89,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
 
 
 @pytest.mark.slow
-def test_a_hyperparameter_that_fit_ignores_has_no_effect(
-    tmp_path: Path, linear_submission: Path, small_file: Path
-) -> None:
+def test_an_ignored_hyperparameter_has_no_effect(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     script = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "components=8")
     script = script.replace("np.geomspace(alpha_min, alpha_max, alphas)", "[1.0]")
@@ -107,9 +101,7 @@ def test_a_hyperparameter_that_fit_ignores_has_no_effect(
 
 
 @pytest.mark.slow
-def test_the_validate_command_writes_a_report_or_an_error(
-    tmp_path: Path, small_file: Path, linear_submission: Path
-) -> None:
+def test_validate_writes_a_report_or_an_error(tmp_path: Path, small_file: Path, linear_submission: Path) -> None:
     out = tmp_path / "validated.html"
     result = recore_process("validate", linear_submission, "--public", small_file, "--repeats", 1, "--out", out)
     assert result.returncode == 0, result.stderr

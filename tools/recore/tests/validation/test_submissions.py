@@ -73,9 +73,7 @@ def test_a_failing_submission_is_reported_in_one_line(
 
 
 @pytest.mark.slow
-def test_a_submissions_output_is_not_mistaken_for_responses(
-    tmp_path: Path, linear_submission: Path, small_file: Path
-) -> None:
+def test_a_submissions_output_is_no_response(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "print('{}'); return Ridge"))
     assert run_validation(tmp_path / "s", small_file, ValidationSettings(repeats=1)).predictions

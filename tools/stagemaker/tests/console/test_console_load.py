@@ -156,9 +156,7 @@ def open_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> Iterator[No
         future.result()
 
 
-def test_lists_take_at_most_twice_as_long_with_a_console_per_user(
-    simulator: SimulatorProcess, polls: list[Poll]
-) -> None:
+def test_lists_take_at_most_twice_as_long_with_many_consoles(simulator: SimulatorProcess, polls: list[Poll]) -> None:
     percentile_of_lists(simulator)
     baseline = percentile_of_lists(simulator)
     with open_consoles(simulator, polls):

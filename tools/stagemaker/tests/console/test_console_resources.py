@@ -27,9 +27,7 @@ def endpoint(client: Client) -> Iterator[str]:
     endpoints.delete_all()
 
 
-def test_an_endpoint_shows_variants_traffic_and_the_response_to_a_request(
-    endpoint: str, tab: ConsoleTab, tmp_path: Path
-) -> None:
+def test_an_endpoint_shows_variants_traffic_and_a_response(endpoint: str, tab: ConsoleTab, tmp_path: Path) -> None:
     tab.open("endpoints", endpoint)
     assert [(cells[0], *cells[2:]) for cells in tab.rows("Variants")] == [
         ("good", "75%", "1 of 1"),

@@ -76,9 +76,7 @@ def test_current_formats_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.72", "0.90", "1.2", "1.5"])
-def test_a_forest_with_an_unknown_number_of_trees_has_a_warning(
-    version: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_forest_of_an_unknown_number_of_trees_has_a_warning(version: str, capsys: pytest.CaptureFixture[str]) -> None:
     for name, model in read(version)[1].items():
         to_json(model["file"])
         has_warning = "trained with num_parallel_tree" in capsys.readouterr().err

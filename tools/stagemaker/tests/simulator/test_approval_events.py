@@ -50,9 +50,7 @@ def statuses(events: list[dict[str, Any]]) -> list[str]:
     return [event["detail"]["ModelApprovalStatus"] for event in events]
 
 
-def test_every_approval_status_change_emits_an_event_that_describes_the_version(
-    packages: Packages, history: History
-) -> None:
+def test_every_approval_change_emits_an_event_that_describes_the_version(packages: Packages, history: History) -> None:
     properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
     package = packages.version(history.group, ModelPackageDescription="of copper", MetadataProperties=properties)
     packages.approve(package, ApprovalDescription="good on the northern holes")

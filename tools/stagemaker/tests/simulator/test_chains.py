@@ -199,9 +199,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 
 @pytest.mark.parametrize("server_ends", [False, True])
-def test_a_chain_waits_for_a_failure_reason_that_is_being_written(
-    chain: Callable[..., Chain], server_ends: bool
-) -> None:
+def test_a_chain_waits_for_a_reason_that_is_being_written(chain: Callable[..., Chain], server_ends: bool) -> None:
     """The failure file is empty until the container writes the reason, and stays empty if the server exits first."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")

@@ -146,9 +146,7 @@ def test_an_update_changes_the_captured_data(endpoints: Endpoints, model: str) -
     assert line["captureData"]["endpointInput"]["data"] == "1"
 
 
-def test_a_missing_bucket_does_not_affect_invocations(
-    endpoints: Endpoints, model: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_invocations_need_no_data_bucket(endpoints: Endpoints, model: str, caplog: pytest.LogCaptureFixture) -> None:
     capture = capture_config("x", DestinationS3Uri="s3://there-is-no-such-bucket/\x1b]0;title\x07")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     for _ in range(3):

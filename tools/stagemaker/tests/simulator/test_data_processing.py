@@ -170,9 +170,7 @@ def test_a_path_into_a_document_selects_its_value(document: Any, data: st.DataOb
 
 
 @given(rows, st.data())
-def test_joined_rows_have_the_input_columns_followed_by_the_results(
-    table: list[list[str]], data: st.DataObject
-) -> None:
+def test_joined_rows_have_the_input_columns_and_then_the_results(table: list[list[str]], data: st.DataObject) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = to_csv(table), to_csv(results)
     join_processing = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2,-1]")

@@ -100,7 +100,5 @@ def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, end
     call = endpoints.sagemaker.update_endpoint
     assert "at most 50% of the instance count" in rejection(call, EndpointConfigName=one_instance, **update)
     cloudwatch.delete_alarms(AlarmNames=["passing"])
-    assert "the CloudWatch alarm 'passing' does not exist" in rejection(
-        call, EndpointConfigName=two_instances, **update
-    )
+    assert "CloudWatch alarm 'passing' does not exist" in rejection(call, EndpointConfigName=two_instances, **update)
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

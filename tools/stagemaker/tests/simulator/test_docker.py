@@ -161,9 +161,7 @@ def test_the_image_has_the_sagemaker_containers_package(client: Client) -> None:
     assert log.startswith("1\n2\n")
 
 
-def test_the_temporary_folder_may_have_any_name(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_folder_may_have_any_name(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

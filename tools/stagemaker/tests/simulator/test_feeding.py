@@ -82,9 +82,7 @@ def test_a_job_can_be_stopped_while_its_filter_runs(feeding: Feeding) -> None:
     [(b"\n" * (1 << 20), {"split": "Line"}, 5), (gzip.compress(b"", mtime=0) * 100_000, {"is_compressed": True}, 3)],
     ids=["split", "empty gzip members"],
 )
-def test_a_job_can_be_stopped_while_an_object_is_read(
-    content: bytes, settings: dict[str, Any], count: int, feeding: Feeding
-) -> None:
+def test_a_job_can_be_stopped_in_a_read(content: bytes, settings: dict[str, Any], count: int, feeding: Feeding) -> None:
     checks = itertools.count()
     with pytest.raises(JobStopped):
         feeding.feed(content, stop_when(lambda: next(checks) == count), **settings)

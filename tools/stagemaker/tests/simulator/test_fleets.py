@@ -96,9 +96,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 @pytest.mark.slow
-def test_a_broken_connection_keeps_a_busy_server_in_service(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_connection_keeps_a_server_in_service(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server responds to /ping only after all earlier requests; by then, the start-up limit has already passed."""
     monkeypatch.setattr(fleet, "STARTUP_SECONDS", 8)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))

@@ -98,9 +98,7 @@ def test_a_request_that_ends_too_early_is_rejected_and_stores_nothing(client: Cl
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_requests_not_in_http_or_too_large_are_rejected(
-    client: Client, request_bytes: bytes, status: int, code: str
-) -> None:
+def test_invalid_or_large_requests_are_rejected(client: Client, request_bytes: bytes, status: int, code: str) -> None:
     actual_status, headers, body = exchange(client.simulator.port, request_bytes)
     assert (actual_status, json.loads(body)["__type"], headers["Connection"]) == (status, code, "close")
     assert headers["Content-Type"] == "application/x-amz-json-1.1"

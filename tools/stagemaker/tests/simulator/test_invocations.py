@@ -298,9 +298,7 @@ def test_invocation_metrics_reach_cloudwatch(endpoints: Endpoints, invoked: str)
         assert cloudwatch.describe_alarms(AlarmNames=[invoked])["MetricAlarms"][0]["StateValue"] == state
 
 
-def test_logs_have_one_stream_per_instance_and_show_that_a_request_is_repeated_once(
-    endpoints: Endpoints, invoked: str
-) -> None:
+def test_logs_have_one_stream_per_instance_and_show_a_repeated_request(endpoints: Endpoints, invoked: str) -> None:
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{invoked}"
     streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
     assert [stream[:6] for stream in streams] == ["one/i-"] * 3

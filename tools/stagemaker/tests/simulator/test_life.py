@@ -111,9 +111,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
-def test_a_start_that_fails_at_any_line_leaves_nothing_behind_permanently(
-    error: str, temporary_folder: Path, tmp_path: Path
-) -> None:
+def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": SEARCH_PATH}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)

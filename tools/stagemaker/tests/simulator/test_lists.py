@@ -177,9 +177,7 @@ def test_the_status_of_training_jobs_is_compared_after_max_results_jobs_are_retr
 
 
 @given(old_jobs=JOBS, jobs=JOBS, request=REQUESTS)
-def test_changes_between_pages_skip_and_repeat_no_record(
-    old_jobs: list[Record], jobs: list[Record], request: Record
-) -> None:
+def test_changes_between_pages_lose_no_record(old_jobs: list[Record], jobs: list[Record], request: Record) -> None:
     response = resource_of(old_jobs).page("ListTrainingJobs", request)
     if "NextToken" in response:
         limit = rank(response["TrainingJobSummaries"][-1], request)

@@ -59,9 +59,7 @@ def test_an_existing_name_is_rejected(client: Client, name: str) -> None:
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_that_violate_the_service_model_are_rejected(
-    client: Client, name: str, invalid_members: dict[str, Any]
-) -> None:
+def test_requests_against_the_model_are_rejected(client: Client, name: str, invalid_members: dict[str, Any]) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members
     rejection(client.sagemaker.create_model, **{key: value for key, value in request.items() if value is not None})
     rejection(client.sagemaker.describe_model, ModelName=name)

@@ -134,9 +134,7 @@ def test_a_model_that_fails_affects_no_other(
     assert [event for event in events if event["message"].startswith("Loaded model a.tar.gz in ")]
 
 
-def test_a_model_that_failed_or_ended_is_loaded_again(
-    invoke: Callable[..., list[str]], client: Client, prefix: str
-) -> None:
+def test_a_failed_or_ended_model_is_loaded_again(invoke: Callable[..., list[str]], client: Client, prefix: str) -> None:
     assert error(invoke, "repaired.tar.gz")[0] == "ModelError"
     put_model(client, f"{prefix}/repaired.tar.gz")
     process = invoke("repaired.tar.gz")[2]

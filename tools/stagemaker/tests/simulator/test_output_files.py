@@ -120,9 +120,7 @@ def test_a_file_name_that_cannot_be_a_key_is_reported_after_the_other_uploads(
 
 
 @pytest.mark.slow
-def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all_outputs(
-    client: Client, uri: str
-) -> None:
+def test_files_that_cannot_be_uploaded_fail_the_job_after_all_other_files(client: Client, uri: str) -> None:
     outputs = []
     for name in ("o", "good"):
         [output] = make_output(uri + name, f"{OUTPUT[:-1]}{name}")["ProcessingOutputConfig"]["Outputs"]
@@ -142,9 +140,7 @@ def test_files_that_cannot_be_uploaded_fail_the_job_after_the_other_files_of_all
     assert model["ModelArtifacts"]["S3ModelArtifacts"] == f"{uri}{path}"
 
 
-def test_unusual_names_are_kept_and_can_be_deleted_in_one_request(
-    client: Client, folder: OutputFolder, uri: str
-) -> None:
+def test_odd_names_are_kept_and_can_be_deleted_in_one_request(client: Client, folder: OutputFolder, uri: str) -> None:
     names = ["100%", "%41", "a+b", "q?x#y", "a;b&c=d", "<i>&amp;'\"", "é中\U0001f600", "a b", "~", "a\\b", "..a"]
     for name in names:
         Path(name).write_text(name)
@@ -241,9 +237,7 @@ def test_a_job_may_remove_its_data_but_not_replace_them(any_client: Client, uri:
 
 
 @pytest.mark.everywhere
-def test_a_folder_above_an_output_that_links_to_the_host_fails_the_job(
-    any_client: Client, uri: str, tmp_path: Path
-) -> None:
+def test_a_folder_above_an_output_that_links_to_the_host_fails(any_client: Client, uri: str, tmp_path: Path) -> None:
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "output/o/secret").write_text("secret of the host")
     script = f"""
@@ -303,9 +297,7 @@ def test_links_pipes_sockets_and_devices_reveal_no_host_data(any_client: Client,
     assert set(content(body).values()) >= {b"real", b"x"}
 
 
-def test_a_file_that_becomes_shorter_while_it_is_uploaded_fails_the_job(
-    client: Client, folder: OutputFolder, uri: str
-) -> None:
+def test_a_file_that_becomes_shorter_meanwhile_fails_the_job(client: Client, folder: OutputFolder, uri: str) -> None:
     """Without a sandbox, a job's processes can outlive the job and change its files."""
     Path("large").write_bytes(bytes(5 * CHUNK_SIZE))
     calls = iter(range(4))

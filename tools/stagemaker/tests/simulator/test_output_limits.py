@@ -292,9 +292,7 @@ def test_the_simulator_reports_a_full_disk(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
     reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert reasons.pop("there is space again") == "Completed"
-    assert reasons.pop("a job writes").startswith(
-        f"InternalServerError: {FULL_DISK}. The job reported: AlgorithmError: "
-    )
+    assert reasons.pop("a job writes").startswith(f"InternalServerError: {FULL_DISK}. The job reported: AlgorithmError")
     for name in ("a body is received", "an object is put"):
         message = reasons.pop(name)
         assert message.startswith("An error occurred (InternalError) when calling the PutObject operation: ")

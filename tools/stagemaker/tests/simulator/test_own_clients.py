@@ -78,9 +78,7 @@ def proxy() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
-def test_a_client_with_the_environment_variables_uses_no_proxy(
-    client: Client, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_with_the_variables_uses_no_proxy(client: Client, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "a.example")
     variables = client.simulator.variables()

@@ -123,9 +123,7 @@ def test_a_source_archive_is_not_built_and_the_token_of_the_index_is_hidden(
     assert not index.trace.exists()
 
 
-def test_an_index_adds_no_line_to_the_requirements(
-    client: Client, index: Index, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_adds_no_line_to_requirements(client: Client, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", f"http://carol:{SECRET}@proxy.example")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     reason, log = train(client, f"forged==1.0 --hash=sha256:{FORGED_HASH}")
@@ -151,9 +149,7 @@ print(json.dumps({"variables": dict(os.environ), "files": [path for path in sys.
 
 
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_what_starts_where_pip_runs_gets_none_of_the_hosts_variables(
-    isolation: str, index: Index, tmp_path: Path
-) -> None:
+def test_what_starts_where_pip_runs_gets_no_host_variables(isolation: str, index: Index, tmp_path: Path) -> None:
     with Simulator(isolation=isolation) as simulator:
         method = simulator.isolation
         (tmp_path / "install/ml").mkdir(parents=True)
@@ -184,9 +180,7 @@ def test_pip_can_read_the_local_files_that_its_settings_name(
     assert train(client, "local\n")[0] == ""
 
 
-def test_credentials_of_an_index_come_from_the_users_netrc(
-    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_indexs_credentials_come_from_netrc(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login ada password p@{SECRET}\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with Simulator(isolation="off") as simulator:

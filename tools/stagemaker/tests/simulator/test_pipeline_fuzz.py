@@ -65,9 +65,7 @@ def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
         st.tuples(values, dependencies).map(lambda parts: model(name, *parts[1], x=parts[0])),
         st.tuples(values, dependencies).map(lambda parts: fail(name, parts[0], *parts[1])),
     )
-    flat_steps = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(
-        lambda parts: [parts[0], *parts[1]]
-    )
+    flat_steps = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(lambda pair: [pair[0], *pair[1]])
     nested_steps = st.tuples(
         st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(other_names)), st.booleans()
     )

@@ -60,9 +60,7 @@ def test_different_requirements_are_installed_in_parallel(unsandboxed_client: Cl
     assert line == "Installing requirements.txt: ./not-there"  # and not a message about downloading data
 
 
-def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
-    unsandboxed_client: Client, source_being_built: str
-) -> None:
+def test_a_job_that_waits_for_requirements_can_be_stopped(unsandboxed_client: Client, source_being_built: str) -> None:
     settings = {"sagemaker_submit_directory": source_being_built, "sagemaker_program": "inference.py"}
     job = unsandboxed_client.train("", wait=False, HyperParameters=settings)
     wait_until(lambda: list(unsandboxed_client.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
@@ -122,9 +120,7 @@ def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_en
     assert reason == "Production variant one could not be started: the requirements file is missing from the source"
 
 
-def test_paths_in_requirements_are_relative_to_the_source_and_reasons_contain_no_local_path(
-    unsandboxed_client: Client,
-) -> None:
+def test_paths_in_requirements_are_relative_to_the_source_and_reasons_have_no_local_path(unsandboxed_client) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
     archive = tarball(member("requirements.txt", b"2", "below/needs.py"), **files)
     linked_source = unsandboxed_client.put("linked.tar.gz", archive)

@@ -89,9 +89,7 @@ def test_the_containers_of_a_model_share_the_volume(client: Client, monkeypatch:
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
 
 
-def test_an_endpoint_that_starts_too_many_processes_fails(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_with_too_many_processes_fails(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     reason = endpoints.failure_reason(endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")

@@ -100,9 +100,7 @@ def run_simulator() -> None:
     )
 
 
-def test_temporary_folders_of_ended_programs_are_removed_by_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_of_ended_programs_are_removed_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = set_temporary_folder(tmp_path / SPECIAL_NAME, monkeypatch)
     mine = f"recore-mine{locked.TEMPORARY}"
     for name in (mine, f"recore-other-0123cdef{locked.TEMPORARY}"):
@@ -112,9 +110,7 @@ def test_temporary_folders_of_ended_programs_are_removed_by_the_next_one(
     assert [path.name for path in parent.iterdir()] == [mine]
 
 
-def test_a_file_system_without_locks_can_have_temporary_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_systems_without_locks_can_have_temporary_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: int) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")  # as NFS does
 

@@ -4,18 +4,8 @@ import json
 import re
 
 import pytest
+from stagemaker_support import training_jobs
 from stagemaker_support.archives import archive_of, content, make_wheel
-from stagemaker_support.training_jobs import (
-    ALGORITHM,
-    REPORT,
-    REQUIREMENTS,
-    SUCCESS,
-    channel,
-    counter,
-    report_of,
-    train,
-    upload_folder,
-)
 
 from stagemaker.server import BUCKET
 
@@ -23,8 +13,8 @@ pytestmark = pytest.mark.everywhere
 
 
 def test_a_script_receives_its_arguments_environment_variables_and_files(any_client) -> None:
-    folder_uri = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
-    file_uri = any_client.put(f"single/{next(counter)}/c.csv", "3")
+    folder_uri = training_jobs.upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
+    file_uri = any_client.put(f"single/{next(training_jobs.counter)}/c.csv", "3")
     values = {
         "alpha": "0.5",
         "n": "3",
@@ -39,7 +29,7 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
         "Path(os.environ['SM_MODEL_DIR'], 'sub').mkdir()\n"
         "Path(os.environ['SM_MODEL_DIR'], 'sub/model.pkl').write_text('fitted')\n"
         "Path(os.environ['SM_OUTPUT_DATA_DIR'], 'plot.svg').write_text('drawn')\n"
-        "print('rmse=2.5')\nprint('rmse=1.5e-1;')\nprint('r2=nan')\n" + REPORT
+        "print('rmse=2.5')\nprint('rmse=1.5e-1;')\nprint('r2=nan')\n" + training_jobs.REPORT
     )
     patterns = {"rmse": "rmse=([0-9.e-]+)", "r2": "r2=(.*)", "never": "never=(.*)"}
     metrics = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
@@ -47,12 +37,12 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
     uris = {"training": f"{folder_uri}/", "bare": folder_uri, "single": file_uri}
     job = any_client.train(
         "",
-        AlgorithmSpecification=ALGORITHM | {"MetricDefinitions": metrics},
+        AlgorithmSpecification=training_jobs.ALGORITHM | {"MetricDefinitions": metrics},
         HyperParameters=values | {"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source},
         Environment={"MY_OWN": "value"},
-        InputDataConfig=[channel(name, uri) for name, uri in uris.items()],
+        InputDataConfig=[training_jobs.channel(name, uri) for name, uri in uris.items()],
     )
-    report = report_of(any_client, job)
+    report = training_jobs.report_of(any_client, job)
     assert report["files"] == {
         "bare/a.csv": "1",
         "bare/deep/b.csv": "2",
@@ -80,7 +70,7 @@ def test_a_script_receives_its_arguments_environment_variables_and_files(any_cli
         ("rmse", pytest.approx(0.15))
     ]
     transitions = job["SecondaryStatusTransitions"]
-    assert [transition["Status"] for transition in transitions] == SUCCESS
+    assert [transition["Status"] for transition in transitions] == training_jobs.SUCCESS
     assert re.fullmatch(r"Packing and uploading the model, [\d.]+ (bytes|kB)", transitions[-2]["StatusMessage"])
     times = [transition["StartTime"] for transition in transitions]
     assert times == sorted(times)
@@ -104,18 +94,23 @@ DIRECTORY = "/opt/ml/input/data/code/source.tar.gz"
     ("files", "settings"),
     [
         (
-            {"job.py": f"import drilling\nassert drilling.depth == 77\n{REPORT}", "requirements.txt": REQUIREMENTS}
+            {
+                "job.py": f"import drilling\nassert drilling.depth == 77\n{training_jobs.REPORT}",
+                "requirements.txt": training_jobs.REQUIREMENTS,
+            }
             | make_wheel(),
             {},
         ),
-        ({"sourcedir.tar.gz": archive_of(**{"job.py": REPORT})}, {}),
-        ({"source.tar.gz": archive_of(**{"job.py": REPORT})}, {"sagemaker_submit_directory": DIRECTORY}),
+        ({"sourcedir.tar.gz": archive_of(**{"job.py": training_jobs.REPORT})}, {}),
+        ({"source.tar.gz": archive_of(**{"job.py": training_jobs.REPORT})}, {"sagemaker_submit_directory": DIRECTORY}),
     ],
     ids=["files", "archive", "named archive"],
 )
 def test_the_source_comes_from_a_code_channel(any_client, files: dict, settings: dict[str, str]) -> None:
-    inputs = [channel("code", upload_folder(any_client, **files))]
+    inputs = [training_jobs.channel("code", training_jobs.upload_folder(any_client, **files))]
     settings = {"sagemaker_program": "job.py", "n": "3"} | settings
-    report = report_of(any_client, train(any_client, HyperParameters=settings, InputDataConfig=inputs))
+    report = training_jobs.report_of(
+        any_client, training_jobs.train(any_client, HyperParameters=settings, InputDataConfig=inputs)
+    )
     assert report["arguments"] == ["-n", "3"]
     assert report["files"].keys() == {f"code/{name}" for name in files}

@@ -4,18 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from stagemaker_support import training_jobs
 from stagemaker_support.archives import archive_of, content, make_wheel
-from stagemaker_support.training_jobs import (
-    ALGORITHM,
-    REPORT,
-    REQUIREMENTS,
-    SUCCESS,
-    channel,
-    counter,
-    report_of,
-    train,
-    upload_folder,
-)
 
 pytestmark = pytest.mark.everywhere
 
@@ -52,7 +42,7 @@ except subprocess.CalledProcessError as error:
 """,
 }
 DRIVER_SCRIPT = "/opt/ml/input/data/sm_drivers/sm_train.sh"
-ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
+ALGORITHM_WITH_ENTRYPOINT = training_jobs.ALGORITHM | {
     "ContainerEntrypoint": ["/bin/bash"],
     "ContainerArguments": ["-c", f"chmod +x {DRIVER_SCRIPT} && bash {DRIVER_SCRIPT}"],
 }
@@ -61,15 +51,20 @@ ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
 def run_drivers(client, code: dict[str, str | bytes], *channels: dict[str, Any], **members: Any) -> dict[str, Any]:
     description = {"sourcecode.json": '{"requirements": "needs.txt"}'} if "Environment" in members else {}
     folders = {"code": code, "sm_drivers": DRIVERS | description}
-    inputs = [*channels, *(channel(name, upload_folder(client, **files)) for name, files in folders.items())]
-    return train(client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs, **members)
+    inputs = [
+        *channels,
+        *(training_jobs.channel(name, training_jobs.upload_folder(client, **files)) for name, files in folders.items()),
+    ]
+    return training_jobs.train(
+        client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs, **members
+    )
 
 
 def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
-    code = {"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
-    data = channel("training", any_client.put(f"single/{next(counter)}/a.csv", "1"))
+    code = {"job.py": training_jobs.REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
+    data = training_jobs.channel("training", any_client.put(f"single/{next(training_jobs.counter)}/a.csv", "1"))
     job = run_drivers(any_client, code, data, HyperParameters={"n": "3", "word": "abc"})
-    report = report_of(any_client, job)
+    report = training_jobs.report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
     configuration = json.loads(report["variables"]["SM_SEEN"])
@@ -81,10 +76,10 @@ def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> None:
-    script = "import drilling\nassert drilling.depth == 77\n" + REPORT
-    files = {"job.py": script, "needs.txt": REQUIREMENTS, **make_wheel()}
+    script = "import drilling\nassert drilling.depth == 77\n" + training_jobs.REPORT
+    files = {"job.py": script, "needs.txt": training_jobs.REQUIREMENTS, **make_wheel()}
     code = {"archive.tar.gz": archive_of(**files)} if is_packed else files
-    report_of(any_client, run_drivers(any_client, code, Environment={"WITH_REQUIREMENTS": "yes"}))
+    training_jobs.report_of(any_client, run_drivers(any_client, code, Environment={"WITH_REQUIREMENTS": "yes"}))
 
 
 def test_the_failure_reason_of_an_entrypoint_names_the_exception(any_client) -> None:
@@ -94,4 +89,4 @@ def test_the_failure_reason_of_an_entrypoint_names_the_exception(any_client) -> 
     assert "ValueError: the spectra have no columns" in job["FailureReason"]
     assert "CalledProcessError" in job["FailureReason"]
     assert job["FailureReason"].endswith(", exit code: 1")
-    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
+    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*training_jobs.SUCCESS[:3], "Failed"]

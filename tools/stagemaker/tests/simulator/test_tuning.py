@@ -140,9 +140,7 @@ def test_a_warm_start_with_other_data_starts_with_the_best_values(
     assert "OverallBestTrainingJob" not in job
 
 
-def test_several_definitions_take_turns_and_the_largest_value_can_be_the_best(
-    tuning: Tuning, picky_source: str
-) -> None:
+def test_definitions_take_turns_and_the_largest_value_can_be_the_best(tuning: Tuning, picky_source: str) -> None:
     request = tuning_request(picky_source, 2, 1)
     config = request["HyperParameterTuningJobConfig"]
     del request["TrainingJobDefinition"], config["ParameterRanges"], config["HyperParameterTuningJobObjective"]
@@ -241,9 +239,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client, tuning: Tun
     assert model["Environment"] == {"BEST": best["TrainingJobName"], "X": "2", "STATUS": "Completed"}
 
 
-def test_a_deleted_tuning_job_keeps_its_training_jobs(
-    tuning: Tuning, grid_search: dict[str, Any], client: Client
-) -> None:
+def test_a_deleted_tuning_keeps_its_training_jobs(tuning: Tuning, grid_search: dict[str, Any], client: Client) -> None:
     """This test comes last, because other tests use the tuning job that it deletes."""
     jobs = tuning.jobs(grid_search[NAME])
     first = {"TrainingJobName": jobs[0]["TrainingJobName"]}

@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 from stagemaker_support.tuning_jobs import categorical, continuous
 
-from stagemaker.orchestration.tuning.completion import (
-    convergence,
-    is_complete,
-    is_worse_than_median,
-    jobs_without_improvement,
-    running_averages,
-)
+from stagemaker.orchestration.tuning import completion
 from stagemaker.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
 from stagemaker.orchestration.tuning.search import Search
 
@@ -127,9 +121,7 @@ range_ends = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
     is_integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_values_match_the_type_and_bounds_of_a_range(
-    ends: list[float], scaling: str, is_integer: bool, seed: int
-) -> None:
+def test_values_match_a_ranges_type_and_bounds(ends: list[float], scaling: str, is_integer: bool, seed: int) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
@@ -174,24 +166,24 @@ def test_categories_are_passed_on_unchanged() -> None:
     ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
 def test_a_value_is_compared_with_the_median_of_other_jobs(value: float, maximize: bool, is_worse: bool) -> None:
-    other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
+    other_averages = [completion.running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert other_averages[0] == [4.0, 3.0]
-    assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
-    assert is_worse_than_median(1, 4.0, other_averages, maximize=False)  # the median at this step, 3.5
-    assert not is_worse_than_median(2, 3.0, other_averages, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, other_averages, maximize)  # no other job has reached this step
-    assert not is_worse_than_median(2, value, other_averages[:2], maximize)
+    assert completion.is_worse_than_median(2, value, other_averages, maximize) is is_worse
+    assert completion.is_worse_than_median(1, 4.0, other_averages, maximize=False)  # the median at this step, 3.5
+    assert not completion.is_worse_than_median(2, 3.0, other_averages, maximize)  # as good as the median
+    assert not completion.is_worse_than_median(3, value, other_averages, maximize)  # no other job has reached this step
+    assert not completion.is_worse_than_median(2, value, other_averages[:2], maximize)
 
 
 def test_a_search_is_complete_when_a_criterion_is_met() -> None:
-    assert jobs_without_improvement([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
-    assert jobs_without_improvement([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
-    assert jobs_without_improvement([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
-    assert convergence([5.0, *[4.0] * 11], maximize=False) == 11
-    assert convergence([5.0, *[4.0] * 10], maximize=False) is None
+    assert completion.jobs_without_improvement([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
+    assert completion.jobs_without_improvement([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
+    assert completion.jobs_without_improvement([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
+    assert completion.convergence([5.0, *[4.0] * 11], maximize=False) == 11
+    assert completion.convergence([5.0, *[4.0] * 10], maximize=False) is None
 
     def completes(objectives: list[float], **criteria: Any) -> bool:
-        return is_complete(criteria, objectives, maximize=True)
+        return completion.is_complete(criteria, objectives, maximize=True)
 
     assert not completes([])
     assert not completes([1.0] * 20)
@@ -201,4 +193,4 @@ def test_a_search_is_complete_when_a_criterion_is_met() -> None:
     assert not completes([1.0] * 3, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
     assert completes([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Enabled"})
     assert not completes([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Disabled"})
-    assert is_complete({"TargetObjectiveMetricValue": 0.5}, [0.4], maximize=False)
+    assert completion.is_complete({"TargetObjectiveMetricValue": 0.5}, [0.4], maximize=False)

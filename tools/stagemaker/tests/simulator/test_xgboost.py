@@ -94,9 +94,7 @@ def test_a_training_job_produces_a_model_a_log_and_metrics(client: Client, chann
     }
 
 
-def test_a_script_trains_and_serves_a_model(
-    client: Client, endpoints: Endpoints, channels: list[dict[str, Any]]
-) -> None:
+def test_a_script_makes_a_served_model(client: Client, endpoints: Endpoints, channels: list[dict[str, Any]]) -> None:
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
     data = channels[0]

@@ -57,10 +57,7 @@ def find_verification(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def runs_of(
-    runs: Iterable[Record],
-    submission_sha256: str,
-    data: Mapping[str, str],
-    hyperparameters: Mapping[str, Any] = {},
+    runs: Iterable[Record], submission_sha256: str, data: Mapping[str, str], hyperparameters: Mapping[str, Any] = {}
 ) -> list[Record]:
     """Return a submission's runs on the same data, oldest first. data: the SHA-256 of each file by name."""
     is_same_data = (

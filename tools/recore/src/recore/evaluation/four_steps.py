@@ -14,17 +14,9 @@ from pathlib import Path
 
 from recore.backends import Services, SimulatorGoneError, is_third_party
 from recore.challenge import challenge, parse_challenge
-from recore.evaluation import job_requests
+from recore.evaluation import held_out, job_requests
 from recore.evaluation.csv_columns import MAX_HEADER_BYTES, find_columns, remove_columns
 from recore.evaluation.data import DataFiles
-from recore.evaluation.held_out import (
-    ACTUAL,
-    HELD_OUT_NAME,
-    PREDICTED,
-    NoHeldOutScoreError,
-    extract_held_out,
-    write_scored,
-)
 from recore.evaluation.job_requests import KeyParts, RunSettings
 from recore.evaluation.job_runner import JobRunner, StepFailed, StepStopped
 from recore.evaluation.scores import HELD_OUT, SCORES, SPLITS, Score, compare_weights, read_score
@@ -218,16 +210,16 @@ class EvaluationRun:
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
             predictions = self.folder / f"predictions/{HELD_OUT}.csv"
             try:
-                extract_held_out(self.folder / "model.tar.gz", predictions)
+                held_out.extract_held_out(self.folder / "model.tar.gz", predictions)
                 with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-                    write_scored(predictions, self.data.files["public"], Path(folder))
-                    with open(Path(folder, ACTUAL), "rb") as actual:
+                    held_out.write_scored(predictions, self.data.files["public"], Path(folder))
+                    with open(Path(folder, held_out.ACTUAL), "rb") as actual:
                         self.storage.upload_hashed(actual, job_requests.assays_key(HELD_OUT))
-                    self._score(step, HELD_OUT, Path(folder, PREDICTED))
-            except (NoHeldOutScoreError, StepFailed) as error:
+                    self._score(step, HELD_OUT, Path(folder, held_out.PREDICTED))
+            except (held_out.NoHeldOutScoreError, StepFailed) as error:
                 if step.outside:
                     raise
-                step.reason = f"{HELD_OUT_NAME}: {error}" if isinstance(error, StepFailed) else str(error)
+                step.reason = f"{held_out.HELD_OUT_NAME}: {error}" if isinstance(error, StepFailed) else str(error)
 
     def _clean_up(self) -> None:
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):

@@ -11,18 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore import evaluation
 from recore.challenge import challenge
 from recore.data_file import compress_csv, read_header
-from recore.evaluation import (
-    HELD_OUT_NAME,
-    NoHeldOutScoreError,
-    Record,
-    extend_archive,
-    find_public,
-    read_held_out_bytes,
-    read_record,
-    sha256_of,
-)
 from recore.production.client_spectra import explain_unmonitored
 from recore.production.containers import domain, expected_error, features
 from recore.production.handover_files import (
@@ -55,7 +46,7 @@ class TrainedModel:
     """
 
     folder: Path
-    record: Record
+    record: evaluation.Record
     columns: list[str]
     reference: domain.Reference | None
     errors: dict[str, Any] | None
@@ -100,7 +91,7 @@ class TrainedModel:
         if self.errors:
             added[ERRORS] = json.dumps(self.errors).encode()
         model, packed = folder / ARCHIVE, folder / "features.tar.gz"
-        extend_archive(self.archive, model, added, moved={"code": "code/submission"})
+        evaluation.extend_archive(self.archive, model, added, moved={"code": "code/submission"})
         code = read_programs((*FEATURES, *DOMAIN)) | challenge_file() | {"preprocess.py": preprocess}
         features.write_archive(self.columns, self.reference, code, packed)
         return packed, model
@@ -117,13 +108,13 @@ def read_model(folder: Path, public: Path | None = None) -> TrainedModel:
         return _read_handover(folder)
     if not (folder / "run.json").is_file():
         raise FileNotFoundError(f"{folder} is neither a run (with a run.json) nor a handover (with a {CONTENTS})")
-    record = read_record(folder)
+    record = evaluation.read_record(folder)
     if not (folder / ARCHIVE).is_file():
         raise ProductionError(f"{folder}: the run has no {ARCHIVE} ({record.result})")
-    return make_trained_model(folder, record, find_public(record, public))
+    return make_trained_model(folder, record, evaluation.find_public(record, public))
 
 
-def make_trained_model(folder: Path, record: Record, data: Path) -> TrainedModel:
+def make_trained_model(folder: Path, record: evaluation.Record, data: Path) -> TrainedModel:
     """Return the model of a run, with the reference and calibration from its public data file."""
     reference, errors, reasons = None, None, dict[str, str]()
     with compress_csv(data) as packed:
@@ -135,17 +126,17 @@ def make_trained_model(folder: Path, record: Record, data: Path) -> TrainedModel
             errors = _calibrate(folder / ARCHIVE, packed)
         except expected_error.CalibrationError as error:
             reasons[ERRORS] = str(error)
-    sha256 = record.data["public"][1] or sha256_of(data)
+    sha256 = record.data["public"][1] or evaluation.sha256_of(data)
     return TrainedModel(folder, record, read_header(data), reference, errors, sha256, reasons)
 
 
 def _calibrate(model: Path, data: Path) -> dict[str, Any]:
     try:
-        content = read_held_out_bytes(model)
-    except NoHeldOutScoreError as error:
+        content = evaluation.read_held_out_bytes(model)
+    except evaluation.NoHeldOutScoreError as error:
         raise expected_error.CalibrationError(str(error)) from None
     with locked.temporary_folder("recore-held-out-") as name:
-        held_out = Path(name, HELD_OUT_NAME)
+        held_out = Path(name, evaluation.HELD_OUT_NAME)
         held_out.write_bytes(content)
         return expected_error.calibrate_files(held_out, data, challenge().targets, challenge().group)
 
@@ -154,7 +145,7 @@ def _read_handover(folder: Path) -> TrainedModel:
     file_names = check_files(folder)
     reference = read_reference(folder / REFERENCE) if REFERENCE in file_names else None
     errors = read_errors(folder / ERRORS) if ERRORS in file_names else None
-    record = read_record(folder)
+    record = evaluation.read_record(folder)
     columns = parse_columns((folder / CHANNELS).read_bytes(), folder / CHANNELS)
     sha256 = record.data["public"][1] or ""
     reasons = {name: f"the handover has no {name}" for name in (REFERENCE, ERRORS) if name not in file_names}

@@ -7,15 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recore.challenge import (
-    UNITS_IN_NAMES,
-    Challenge,
-    activate,
-    challenge,
-    check_challenge,
-    parse_challenge,
-    reword,
-)
+from recore.challenge import UNITS_IN_NAMES, Challenge, activate, challenge, check_challenge, parse_challenge, reword
 from recore.template.originals import read_original
 from recore.text import plain
 from stagemaker import parse_number

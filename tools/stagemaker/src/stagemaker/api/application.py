@@ -9,19 +9,10 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.utils import redirect
 
+from stagemaker.api import responses
 from stagemaker.api.console import PATH as CONSOLE
 from stagemaker.api.console import TEXT, Console, is_console_request, sign
 from stagemaker.api.other_services import OtherServices
-from stagemaker.api.responses import (
-    JSON,
-    SANDBOX_HEADERS,
-    json_error_response,
-    make_response,
-    parse_document,
-    read_body,
-    respond,
-    signed_service,
-)
 from stagemaker.api.runtime import Runtime
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.protocol.service_model import operation_model, read_request, shape_response
@@ -42,7 +33,7 @@ class ControlPlane:
         self._resources = {name: resource for resource in resources for name in resource.operations()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return respond(environ, start_response, self._operate, json_error_response)
+        return responses.respond(environ, start_response, self._operate, responses.json_error_response)
 
     def _operate(self, request: Request) -> Response:
         target = request.headers.get("X-Amz-Target", "")
@@ -53,10 +44,12 @@ class ControlPlane:
         operation = operation_model(target.removeprefix(TARGET_PREFIX))
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
-        body = read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
-        members = read_request(operation, parse_document(body))
+        body = responses.read_body(request, MAX_REQUEST_BYTES, "RequestEntityTooLarge", 413)
+        members = read_request(operation, responses.parse_document(body))
         response = self._resources[operation.name].handle(operation.name, members)
-        return make_response(json.dumps(shape_response(operation.output_shape, response)).encode(), JSON)
+        return responses.make_response(
+            json.dumps(shape_response(operation.output_shape, response)).encode(), responses.JSON
+        )
 
 
 class Application:
@@ -104,14 +97,14 @@ class Application:
         if is_console:
             sign(request)
         if request.path == HEALTH:
-            return make_response(json.dumps(self._health).encode(), "application/json")
+            return responses.make_response(json.dumps(self._health).encode(), "application/json")
         if self._console and f"{request.path}/" == CONSOLE:
             return redirect(CONSOLE)
         if self._console and request.path.startswith(CONSOLE):
             return self._console.respond(request)
         if MOTO_API.match(request.path):
-            return partial(respond, operate=self._operate, make_error=json_error_response)
-        service = signed_service(request.headers.get("Authorization", ""))
+            return partial(responses.respond, operate=self._operate, make_error=responses.json_error_response)
+        service = responses.signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET_PREFIX) or (service == "sagemaker" and request.path == "/"):
             return self._control
@@ -128,10 +121,10 @@ class Application:
         if self._reset is None:
             raise ServiceError("AccessDeniedException", "The simulator was not started with --allow-reset", 403)
         self._reset()
-        return make_response(json.dumps({"status": "ok"}).encode(), "application/json")
+        return responses.make_response(json.dumps({"status": "ok"}).encode(), "application/json")
 
 
 def _access_denied(request: Request, message: str) -> Response:
     if request.path.startswith(CONSOLE):  # a browser would save JSON as a file
-        return Response(message, 403, SANDBOX_HEADERS, content_type=TEXT)
-    return json_error_response(ServiceError("AccessDeniedException", message, 403))
+        return Response(message, 403, responses.SANDBOX_HEADERS, content_type=TEXT)
+    return responses.json_error_response(ServiceError("AccessDeniedException", message, 403))

@@ -10,16 +10,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug import Request
 
-from stagemaker.api.responses import (
-    FORM,
-    HEADER_NAMES,
-    SANDBOX_HEADERS,
-    XML,
-    disk_error,
-    error_response,
-    make_response,
-    signed_service,
-)
+from stagemaker.api import responses
 from stagemaker.protocol.errors import ServiceError
 from stagemaker.text import printable_logger
 
@@ -48,7 +39,7 @@ class OtherServices:
             from stagemaker.services.moto_inside import SERVICES, UNDERSCORED_NAMES, application
 
             self._prepare()
-            environ[UNDERSCORED_NAMES] = environ.get(HEADER_NAMES, {})
+            environ[UNDERSCORED_NAMES] = environ.get(responses.HEADER_NAMES, {})
             if service not in SERVICES:
                 names = ", ".join(sorted(SERVICES))
                 message = f"The simulator does not support {service[:80]}; besides SageMaker, it supports {names}"
@@ -56,7 +47,7 @@ class OtherServices:
             form = _read_form(request)
             action = form.get("Action", [""])[0]
             if service == "iam" and action == "SimulatePrincipalPolicy":
-                return make_response(_all_allowed_response(form), XML)(environ, start_response)
+                return responses.make_response(_all_allowed_response(form), responses.XML)(environ, start_response)
             if service == "s3" and action in UNSIGNED_ACTIONS:
                 service = "sts"
             body: Iterable[bytes] = application(service)(environ, _complete_headers(start_response))
@@ -64,15 +55,15 @@ class OtherServices:
         except ServiceError as error:
             response_error = error
         except OSError as error:
-            response_error = disk_error(error)
+            response_error = responses.disk_error(error)
         except Exception as error:
             logger.error("%s %r failed: %s: %.1000r", request.method, request.path[:200], service, error)
             response_error = _explain(error)
-        return error_response(response_error, service, request.mimetype)(environ, start_response)
+        return responses.error_response(response_error, service, request.mimetype)(environ, start_response)
 
 
 def _read_form(request: Request) -> dict[str, list[str]]:
-    if request.path != "/" or request.mimetype != FORM or (request.content_length or 0) > MAX_FORM_BYTES:
+    if request.path != "/" or request.mimetype != responses.FORM or (request.content_length or 0) > MAX_FORM_BYTES:
         return {}
     form = request.environ["wsgi.input"].read()
     request.environ["wsgi.input"] = io.BytesIO(form)
@@ -102,14 +93,18 @@ def _complete_headers(start_response: Callable[..., Any]) -> Callable[..., Any]:
         for name, value in headers:
             if not VALUE.fullmatch(value):
                 raise ValueError(f"the header {name[:80]} with the value {value[:80]!r}")
-        return start_response(status, [*headers, *SANDBOX_HEADERS.items()], *error)
+        return start_response(status, [*headers, *responses.SANDBOX_HEADERS.items()], *error)
 
     return start
 
 
 def _service(request: Request) -> str:
     presigned = "Credential=" + request.args.get("X-Amz-Credential", "") + "/"
-    service = signed_service(request.headers.get("Authorization", "")) or signed_service(presigned) or "s3"
+    service = (
+        responses.signed_service(request.headers.get("Authorization", ""))
+        or responses.signed_service(presigned)
+        or "s3"
+    )
     return "s3control" if service == "s3" and request.path.startswith(S3_CONTROL_PATH) else service
 
 

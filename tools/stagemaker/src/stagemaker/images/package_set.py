@@ -205,11 +205,7 @@ def _interpreter(program: str, version: str) -> str | None:
     )
     try:
         result = subprocess.run(
-            [program, "-I", "-c", code],
-            env=program_variables(),
-            capture_output=True,
-            text=True,
-            timeout=PYTHON_SECONDS,
+            [program, "-I", "-c", code], env=program_variables(), capture_output=True, text=True, timeout=PYTHON_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

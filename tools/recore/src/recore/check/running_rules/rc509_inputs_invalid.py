@@ -22,9 +22,7 @@ from recore.listing import count, list_names
 from recore.text import plain
 
 FIX_NAMES = "Give each column of the inputs its own name, for example with add_prefix()"
-FIX_VALUES = (
-    "Compute a finite number for each cell; logarithms, divisions and differences of a row's bins may give none"
-)
+FIX_VALUES = "Compute a finite number for each cell; logarithms, divisions and differences of bins may give none"
 MAX_LISTED = 3
 
 

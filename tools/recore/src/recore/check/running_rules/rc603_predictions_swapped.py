@@ -19,9 +19,7 @@ from recore.check.rule import Finding, Findings, rule
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
-FIX_SCALE = (
-    "Convert the predictions back to the assays' units, in the model or in predict_fn, if fit() scales the targets"
-)
+FIX_SCALE = "Convert the predictions back to the assays' units, in the model or predict_fn, if fit() scales the targets"
 FITS = 0.3  # minimum R2 for a column to fit a target
 SHOWN = 3
 

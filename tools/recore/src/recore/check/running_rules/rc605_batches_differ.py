@@ -12,13 +12,7 @@ same response to the same request.
 
 from recore.check.experiments import Experiments
 from recore.check.job_results import ServedResponse
-from recore.check.predictions import (
-    InvalidPredictions,
-    compare,
-    compare_responses,
-    largest_difference,
-    read_response,
-)
+from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import make_mixed_order
 from recore.listing import count

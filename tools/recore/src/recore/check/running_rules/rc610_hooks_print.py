@@ -18,10 +18,6 @@ from recore.listing import count
 DIGITS = re.compile(r"\d+")  # may differ between the same lines of two requests
 SERVER_LINE = re.compile(r"\[\d{4}-\d\d-\d\d [^]]*\] \[")  # a line of gunicorn's log
 MAX_LINES = 10_000  # lines that are read from a log
-WARNING = re.compile(r": \w*Warning: ")  # in a line of Python's module warnings
-FIX_WARNING = (
-    "Remove the warning's cause, for example by naming the inputs' columns as in training, or filter it in model_fn"
-)
 FIX = "Remove the call to print(), or print once, in model_fn"
 
 
@@ -35,7 +31,7 @@ def inspect(experiments: Experiments) -> Findings:
         lines, requests = count(len(repeated), "line"), count(len(responses), "request")
         message = f"The hooks print {lines} for {requests}: {repeated[0]!r}"
         location = experiments.scripts.locate("predict_fn", "input_fn", "transform_fn")
-        yield Finding(message, FIX_WARNING if WARNING.search(repeated[0]) else FIX, location, Level.WARNING)
+        yield Finding(message, FIX, location, Level.WARNING)
 
 
 def _printed_lines(experiments: Experiments) -> list[str]:

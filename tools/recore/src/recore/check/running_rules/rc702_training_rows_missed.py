@@ -23,12 +23,9 @@ MIN_PLAUSIBLE = -10.0  # per unit of weight
 def inspect(experiments: Experiments) -> Findings:
     public, location = experiments.score(experiments.predicted()), experiments.scripts.locate("fit", "main")
     if public < MIN_PLAUSIBLE * sum(experiments.weights.values()):
-        message = f"On the rows that the model was trained on, it scores {public:.4g}"
-        yield Finding(
-            f"{message}: are the predictions in the targets' units and columns, and did the fit converge?",
-            FIX_UNITS,
-            location,
-        )
+        score = f"On the rows that the model was trained on, it scores {public:.4g}"
+        message = f"{score}: are the predictions in the targets' units and columns, and did the fit converge?"
+        yield Finding(message, FIX_UNITS, location)
     elif public < MIN_SCORE:
         message = (
             f"The public score is {public:.3f}: on the rows that the model was fitted on, its predictions are worse "

@@ -11,17 +11,7 @@ needs in `MANIFEST.in`.
 import posixpath
 import re
 
-from recore.check.file_uses import (
-    ABSOLUTE,
-    CODE,
-    LOCAL_ONLY,
-    WILDCARD,
-    FileUse,
-    find_file_uses,
-    is_local_path,
-    path_of,
-    relative_to_submission,
-)
+from recore.check import file_uses
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import Context, Script, keywords_of, method_of
 from recore.check.source import SubmissionSource
@@ -39,7 +29,7 @@ FIXES = {  # by script
 @rule("The scripts read only files that a job has", needs=("RC201",))
 def inspect(source: SubmissionSource) -> Findings:
     for script in source.scripts:
-        uses = list(find_file_uses(script))
+        uses = list(file_uses.find_file_uses(script))
         written_paths = {use.path for use in uses if use.writes}
         for use in uses:
             if not use.writes and use.path not in written_paths and _is_certain(use.context, script):
@@ -58,24 +48,26 @@ def _is_certain(context: Context, script: Script) -> bool:
     return script.executes(context) and not context.conditional and not is_handled
 
 
-def _check_read(source: SubmissionSource, script: Script, use: FileUse) -> Findings:
-    name, location = relative_to_submission(use.path), Location(script.file, use.line)
-    is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{WILDCARD}")
+def _check_read(source: SubmissionSource, script: Script, use: file_uses.FileUse) -> Findings:
+    name, location = file_uses.relative_to_submission(use.path), Location(script.file, use.line)
+    is_known = use.path.startswith("/opt/ml/") and not use.path.startswith(f"/opt/ml/{file_uses.WILDCARD}")
     is_above = is_known and not is_in_job(use.path)  # through __file__, which is in CODE
-    path = posixpath.relpath(use.path, CODE) if is_above else use.path
-    if ABSOLUTE.fullmatch(path) or path.startswith(".."):
+    path = posixpath.relpath(use.path, file_uses.CODE) if is_above else use.path
+    if file_uses.ABSOLUTE.fullmatch(path) or path.startswith(".."):
         yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location)
         return
-    if not name or name == WILDCARD or name in (".", script.file):
+    if not name or name == file_uses.WILDCARD or name in (".", script.file):
         return
     top = name.partition("/")[0]
-    if top in LOCAL_ONLY:
+    if top in file_uses.LOCAL_ONLY:
         message = f"{use.path!r} does not exist in a job: {top} is never uploaded"
         yield Finding(message, _fix_data(script), location)
     elif script.file == "preprocess.py":
         message = f"step 2 runs preprocess.py without other files, so {name!r} does not exist"
         yield Finding(message, "move its contents into preprocess.py", location)
-    elif WILDCARD not in name and not any(file == name or file.startswith(f"{name}/") for file in source.uploads):
+    elif file_uses.WILDCARD not in name and not any(
+        file == name or file.startswith(f"{name}/") for file in source.uploads
+    ):
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", location)
         else:
@@ -88,8 +80,8 @@ def _check_defaults(script: Script) -> Findings:
     for node, context in script.calls:
         if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
-        path = path_of(keywords_of(node).get("default"), script)
-        if path and is_local_path(path):
+        path = file_uses.path_of(keywords_of(node).get("default"), script)
+        if path and file_uses.is_local_path(path):
             message = f"the platform passes no path, and the default {path!r} does not exist in a job"
             yield Finding(message, _fix_data(script), Location(script.file, node.lineno), Level.WARNING)
 
@@ -101,7 +93,7 @@ def _check_arguments(script: Script) -> Findings:
         if not (name in script.functions or name == "preprocess.preprocess") or not _is_certain(context, script):
             continue
         for argument in [*node.args, *keywords_of(node).values()]:
-            path = path_of(argument, script)
-            if path and DATA.search(path) and is_local_path(path):
+            path = file_uses.path_of(argument, script)
+            if path and DATA.search(path) and file_uses.is_local_path(path):
                 location = Location(script.file, node.lineno)
                 yield Finding(NOT_IN_JOBS.format(path), _fix_data(script), location, Level.WARNING)

@@ -76,6 +76,3 @@ def _judge(parameter: ast.arg, default: ast.expr | None, script: Script) -> Iter
     elif any(f"--{name}" in names for names in [["--help"], *declared]):
         message = f"main() has another option --{name}, so argparse raises ArgumentError"
         yield message, "rename the hyperparameter", Level.ERROR
-    elif len(name) == 1:
-        message = f"SageMaker passes a one-letter hyperparameter as -{name}, which main() ignores"
-        yield message, "give it a longer name", Level.WARNING

@@ -24,19 +24,14 @@ FIX = "remove it, or make the choice a hyperparameter: a parameter of fit() with
 
 @rule("The scripts do not wait for input from the keyboard")
 def inspect(source: SubmissionSource) -> Findings:
-    used_names = {
-        last_name(node) for script in source.scripts for node, _ in script.nodes if isinstance(node, ast.expr)
-    }
+    used_names = {last_name(node) for each in source.scripts for node, _ in each.nodes if isinstance(node, ast.expr)}
     for script in source.scripts:
         unused = [each for name, each in script.functions.items() if name not in {*HOOKS, *used_names}]
         for node, context in script.nodes:
             name, is_optional = _reads_keyboard(node, script), context.conditional or context.handles("EOFError")
-            if (
-                not name
-                or is_optional
-                or not script.executes(context)
-                or any(node in ast.walk(each) for each in unused)
-            ):
+            if not name or is_optional or not script.executes(context):
+                continue
+            if any(node in ast.walk(each) for each in unused):
                 continue
             message = f"{name} reads the keyboard, but nobody sits at a job's terminal, and its standard input is empty"
             yield Finding(message, FIX, Location(script.file, line_of(node)))

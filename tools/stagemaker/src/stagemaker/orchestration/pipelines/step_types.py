@@ -7,18 +7,10 @@ from typing import Any
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
+from stagemaker.orchestration.pipelines import expressions
 from stagemaker.orchestration.pipelines.arguments import check_arguments
 from stagemaker.orchestration.pipelines.conditions import parse_condition
 from stagemaker.orchestration.pipelines.document import DefinitionError, read_members
-from stagemaker.orchestration.pipelines.expressions import (
-    GET,
-    SCALARS,
-    Scope,
-    is_expression,
-    parse,
-    references,
-    steps_of,
-)
 from stagemaker.orchestration.pipelines.property_path import PropertyPath, value_below
 from stagemaker.protocol.service_model import operation_model
 
@@ -44,7 +36,7 @@ class StepType:
     def properties(self) -> Mapping[str, Shape]:
         return {}
 
-    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
+    def check(self, arguments: Document, scope: expressions.Scope) -> Iterable[str]:
         """Return the names of the steps to which the arguments refer. Raises DefinitionError if the step cannot run."""
         raise NotImplementedError
 
@@ -82,10 +74,10 @@ class RequestStepType(StepType):
         jobs = {SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]} if self.kind == TUNING_JOB else {}
         return {**_response_members(f"Describe{self.kind}"), **jobs}
 
-    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
+    def check(self, arguments: Document, scope: expressions.Scope) -> Iterable[str]:
         deadline = time.thread_time() + PATTERN_SECONDS
         check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.name_member)
-        return references(arguments, scope)
+        return expressions.references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
         """Raise DefinitionError if Describe copies the property from the request and the request lacks it."""
@@ -103,7 +95,7 @@ class RequestStepType(StepType):
             value = _item(value, token)
             if value is None and not is_structure:
                 raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
-            if is_expression(value):
+            if expressions.is_expression(value):
                 return
             shape = shape.members[token] if is_structure else shape.value if expected is dict else shape.member
 
@@ -113,11 +105,11 @@ class ConditionStepType(StepType):
         builder = DenormalizedStructureBuilder().with_members({"Outcome": {"type": "boolean"}})
         return dict(builder.build_model().members)
 
-    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
+    def check(self, arguments: Document, scope: expressions.Scope) -> Iterable[str]:
         conditions = self._read(arguments)["Conditions"]
         if not conditions:
             raise DefinitionError("Arguments: Conditions must not be empty")
-        return steps_of(parse_condition(condition, scope) for condition in conditions)
+        return expressions.steps_of(parse_condition(condition, scope) for condition in conditions)
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
         """Return (outcome, definition) for each inner step. Raises DefinitionError if the arguments are invalid."""
@@ -129,10 +121,10 @@ class ConditionStepType(StepType):
 
 
 class FailStepType(StepType):
-    def check(self, arguments: Document, scope: Scope) -> Iterable[str]:
+    def check(self, arguments: Document, scope: expressions.Scope) -> Iterable[str]:
         members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
-        expression = parse(members["ErrorMessage"], scope)
-        if expression.type not in (*SCALARS, "any"):
+        expression = expressions.parse(members["ErrorMessage"], scope)
+        if expression.type not in (*expressions.SCALARS, "any"):
             raise DefinitionError(f"Arguments.ErrorMessage must be a string, not a {expression.type}")
         return expression.steps
 
@@ -213,6 +205,8 @@ def _item(value: Any, token: str | int) -> Any:
     """Return an item of a value, None if it does not exist, or an expression if it is known only in an execution."""
     item = value_below(value, token)
     if item is None and isinstance(value, list) and isinstance(token, str):
-        has_expressions = any(isinstance(each, dict) and any(map(is_expression, each.values())) for each in value)
-        return {GET: ""} if has_expressions else None
+        has_expressions = any(
+            isinstance(each, dict) and any(map(expressions.is_expression, each.values())) for each in value
+        )
+        return {expressions.GET: ""} if has_expressions else None
     return item

@@ -6,15 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from moto.cloudwatch import models
 from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue, ValidationError
-from moto.cloudwatch.models import (
-    Alarm,
-    CloudWatchBackend,
-    MetricAggregatedDatum,
-    MetricDatumBase,
-    Statistics,
-    cloudwatch_backends,
-)
 from moto.core.utils import utcnow
 
 from stagemaker.protocol.account import ACCOUNT, REGION
@@ -66,9 +59,9 @@ def _period_of(query: Mapping[str, Any]) -> Any:
     return query["MetricStat"].get("Period") if "MetricStat" in query else query.get("Period")
 
 
-def _evaluate_first(find: Callable[..., Iterable[Alarm]]) -> Any:
+def _evaluate_first(find: Callable[..., Iterable[models.Alarm]]) -> Any:
 
-    def evaluate_and_find(self: "CloudWatch", *arguments: Any) -> Iterable[Alarm]:
+    def evaluate_and_find(self: "CloudWatch", *arguments: Any) -> Iterable[models.Alarm]:
         with self.lock:
             data = list(self.metric_data)
             for alarm in list(self.alarms.values()):
@@ -78,10 +71,10 @@ def _evaluate_first(find: Callable[..., Iterable[Alarm]]) -> Any:
     return evaluate_and_find
 
 
-class CloudWatch(CloudWatchBackend):
+class CloudWatch(models.CloudWatchBackend):
     """CloudWatch that evaluates alarms when they are read, checks requests, and makes old metrics coarser."""
 
-    __module__ = CloudWatchBackend.__module__
+    __module__ = models.CloudWatchBackend.__module__
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -89,7 +82,7 @@ class CloudWatch(CloudWatchBackend):
         self._state_ends: dict[str, datetime.datetime] = {}  # for each alarm, the end of a state that a request has set
         self._new_data_points = 0  # data points since the last clean-up
 
-    def put_metric_alarm(self, **members: Any) -> Alarm:  # type: ignore[override]
+    def put_metric_alarm(self, **members: Any) -> models.Alarm:  # type: ignore[override]
         if problem := alarms.find_problem(members):
             raise ValidationError(problem)
         name = members["name"]
@@ -111,11 +104,11 @@ class CloudWatch(CloudWatchBackend):
             interval = 10 if alarm and alarm.period in alarms.HIGH_RESOLUTION else 60
             self._state_ends[alarm_name] = utcnow() + datetime.timedelta(seconds=interval)
 
-    describe_alarms = _evaluate_first(CloudWatchBackend.describe_alarms)
-    get_alarms_by_action_prefix = _evaluate_first(CloudWatchBackend.get_alarms_by_action_prefix)
-    get_alarms_by_alarm_name_prefix = _evaluate_first(CloudWatchBackend.get_alarms_by_alarm_name_prefix)
-    get_alarms_by_alarm_names = _evaluate_first(CloudWatchBackend.get_alarms_by_alarm_names)
-    get_alarms_by_state_value = _evaluate_first(CloudWatchBackend.get_alarms_by_state_value)
+    describe_alarms = _evaluate_first(models.CloudWatchBackend.describe_alarms)
+    get_alarms_by_action_prefix = _evaluate_first(models.CloudWatchBackend.get_alarms_by_action_prefix)
+    get_alarms_by_alarm_name_prefix = _evaluate_first(models.CloudWatchBackend.get_alarms_by_alarm_name_prefix)
+    get_alarms_by_alarm_names = _evaluate_first(models.CloudWatchBackend.get_alarms_by_alarm_names)
+    get_alarms_by_state_value = _evaluate_first(models.CloudWatchBackend.get_alarms_by_state_value)
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         if problem := retention.find_problem(metric_data):
@@ -138,7 +131,7 @@ class CloudWatch(CloudWatchBackend):
         stats: list[str],
         dimensions: list[dict[str, str]],
         unit: str | None = None,
-    ) -> list[Statistics]:
+    ) -> list[models.Statistics]:
         """Return statistics for periods that begin at the requested start; moto's begin at the first datum."""
         start, end = start_time.replace(microsecond=0), end_time.replace(microsecond=0)
         if start >= end:
@@ -179,7 +172,7 @@ class CloudWatch(CloudWatchBackend):
                 results.append({"id": query["Id"], "label": label, **values})
         return results
 
-    def evaluate(self, alarm: Alarm, data: Iterable[MetricDatumBase]) -> None:
+    def evaluate(self, alarm: models.Alarm, data: Iterable[models.MetricDatumBase]) -> None:
         now = utcnow()
         if alarms.unsimulated_feature(vars(alarm)) or now < self._state_ends.get(alarm.name, now):
             return
@@ -189,20 +182,20 @@ class CloudWatch(CloudWatchBackend):
             alarm.update_state(reason, "{}", state)
 
 
-def _statistics(names: list[str], time: Time, data: list[MetricDatumBase]) -> Statistics:
-    statistics = Statistics(names, time)
+def _statistics(names: list[str], time: Time, data: list[models.MetricDatumBase]) -> models.Statistics:
+    statistics = models.Statistics(names, time)
     statistics.metric_data, statistics.unit = data, data[-1].unit
     return statistics
 
 
-def _statistic(data: list[MetricDatumBase], name: str) -> float | None:
+def _statistic(data: list[models.MetricDatumBase], name: str) -> float | None:
     if not data:
         return None
     value = _statistics([name], data[0].timestamp, data).get_statistics_for_type(name)
     return None if value is None else float(value)
 
 
-def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricDatumBase]:
+def _data_of(query: dict[str, Any], data: list[models.MetricDatumBase]) -> list[models.MetricDatumBase]:
     metric, unit = query["Metric"], query.get("Unit")
     dimensions = {(dimension["Name"], dimension["Value"]) for dimension in metric.get("Dimensions", [])}
     return [
@@ -214,15 +207,15 @@ def _data_of(query: dict[str, Any], data: list[MetricDatumBase]) -> list[MetricD
     ]
 
 
-def _periods(data: list[MetricDatumBase], start: Time, period: int) -> dict[Time, list[MetricDatumBase]]:
-    periods: dict[Time, list[MetricDatumBase]] = {}
+def _periods(data: list[models.MetricDatumBase], start: Time, period: int) -> dict[Time, list[models.MetricDatumBase]]:
+    periods: dict[Time, list[models.MetricDatumBase]] = {}
     length = datetime.timedelta(seconds=period)
     for datum in data:
         periods.setdefault(start + (datum.timestamp - start) // length * length, []).append(datum)
     return periods
 
 
-def _series(data: list[MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
+def _series(data: list[models.MetricDatumBase], start: Time, period: int, statistic: str) -> dict[Time, float]:
     values = {time: _statistic(period_data, statistic) for time, period_data in _periods(data, start, period).items()}
     return {time: value for time, value in values.items() if value is not None}
 
@@ -232,20 +225,20 @@ def _label(query: dict[str, Any]) -> str:
     return f"{statistic['Metric']['MetricName']} {statistic['Stat']}" if statistic else str(query["Id"])
 
 
-def _merge(data: list[MetricDatumBase]) -> MetricDatumBase:
+def _merge(data: list[models.MetricDatumBase]) -> models.MetricDatumBase:
     datum = data[0]
     # a statistic is None only if there is no data
     minimum, maximum, count, total = (
         _statistic(data, name) or 0.0 for name in ("Minimum", "Maximum", "SampleCount", "Sum")
     )
     dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in datum.dimensions]
-    return MetricAggregatedDatum(
+    return models.MetricAggregatedDatum(
         datum.namespace, datum.name, minimum, maximum, count, total, dimensions, datum.timestamp, datum.unit
     )
 
 
 def _cloudwatch() -> CloudWatch:
-    return cloudwatch_backends[ACCOUNT][REGION]  # type: ignore[return-value]
+    return models.cloudwatch_backends[ACCOUNT][REGION]  # type: ignore[return-value]
 
 
 def alarm_state(name: str) -> tuple[str, str] | None:
@@ -262,7 +255,7 @@ def alarm_definition(name: str) -> dict[str, Any] | None:
     alarm = _cloudwatch().alarms.get(name)
     if alarm is None:
         return None
-    names = inspect.signature(CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
+    names = inspect.signature(models.CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
     dimensions = [{"Name": dimension.name, "Value": dimension.value} for dimension in alarm.dimensions]
     return {member: getattr(alarm, member) for member in names} | {"dimensions": dimensions}
 
