@@ -15,18 +15,28 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore import evaluation
 from recore.backends import Services, SimulatorGoneError
 from recore.check.failures import ExperimentError, explain_failure
 from recore.check.job_results import ServedResponse
 from recore.check.served_requests import CSV, Request
+from recore.evaluation import (
+    JobRunner,
+    RunSettings,
+    Step,
+    StepFailed,
+    Storage,
+    SubmissionFiles,
+    job_requests,
+    list_objects,
+    write_streams,
+)
 from recore.failures import is_outside, read_reason
 from recore.untrusted_archives import open_archive
 from stagemaker import interrupts
 
 MAX_RESULT_BYTES = 512 << 20  # total size of a job's output files
 MAX_RESULT_FILES = 1000
-RESULTS = (evaluation.job_requests.OUTPUTS, "results", "")  # key of a processing job's output
+RESULTS = (job_requests.OUTPUTS, "results", "")  # key of a processing job's output
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
 # time limit for a request; an endpoint allows 60 s. A worker that does not respond must exit before the next request
@@ -41,14 +51,14 @@ class ExperimentJobs:
     """A runner of a submission's jobs. folder: for results and logs. watch: called with each changed step."""
 
     services: Services
-    settings: evaluation.RunSettings
-    submission: evaluation.SubmissionFiles
+    settings: RunSettings
+    submission: SubmissionFiles
     folder: Path
-    watch: Callable[[evaluation.Step], None]
+    watch: Callable[[Step], None]
     _removals: list[Callable[[], object]] = field(default_factory=list)  # calls that delete the created resources
 
     def __post_init__(self) -> None:
-        self._runner = evaluation.JobRunner(self.services, self.folder / "logs")
+        self._runner = JobRunner(self.services, self.folder / "logs")
         self._runner.watch = self.watch
 
     def stop(self) -> None:
@@ -58,30 +68,30 @@ class ExperimentJobs:
         """Delete the created resources. Skip any that cannot be deleted, such as endpoints that are still starting."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
-            with contextlib.suppress(evaluation.StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
+            with contextlib.suppress(StepFailed, ClientError, BotoCoreError, SimulatorGoneError):
                 remove()
 
-    def allocate(self) -> tuple[evaluation.RunSettings, evaluation.Storage]:
+    def allocate(self) -> tuple[RunSettings, Storage]:
         """Return settings and storage for a new experiment. The job names do not reveal the experiment."""
-        settings = replace(self.settings, name=evaluation.job_requests.unique_name(self.settings.round_id))
-        storage = evaluation.Storage(self.services.s3, settings, self._runner.raise_if_stopping)
+        settings = replace(self.settings, name=job_requests.unique_name(self.settings.round_id))
+        storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
         self._removals.append(partial(storage.clear, keep=False))
         return settings, storage
 
     @contextlib.contextmanager
-    def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[evaluation.Step]:
+    def step(self, name: str, kind: str, data: Path | None = None) -> Iterator[Step]:
         """Yield a step. Raises ExperimentError if the step fails.
 
         name: ends with the name of the corresponding step in a run. data: see Step.
         """
-        step = evaluation.Step(name, kind, data=data)
+        step = Step(name, kind, data=data)
         try:
             with self._runner.step(step):
                 yield step
-        except evaluation.StepFailed as error:
+        except StepFailed as error:
             raise explain_failure(step, self._runner.logs, self.submission.path) from error
 
-    def run(self, step: evaluation.Step, request: dict[str, Any]) -> dict[str, Any]:
+    def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
         """Run a step's job and return its description."""
         return self._runner.run(step, request)
 
@@ -98,8 +108,8 @@ class ExperimentJobs:
         """
         settings, storage = self.allocate()
         with self.step(f"{name} predict", "Endpoint") as step:
-            storage.upload(model, evaluation.job_requests.MODEL)
-            request = evaluation.job_requests.model_request(settings)
+            storage.upload(model, job_requests.MODEL)
+            request = job_requests.model_request(settings)
             request["PrimaryContainer"]["Environment"] |= {
                 "SAGEMAKER_MODEL_SERVER_WORKERS": "1",  # rules look for state that outlasts a request
                 "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
@@ -115,12 +125,12 @@ class ExperimentJobs:
             self._call("DeleteEndpoint", {"EndpointName": settings.name})
             self._wait_while(settings.name, "Deleting")  # then its log is complete
             group, streams = f"/aws/sagemaker/Endpoints/{settings.name}", f"{VARIANT['VariantName']}/"
-            evaluation.write_streams(self.services.logs, group, streams, log)
+            write_streams(self.services.logs, group, streams, log)
             if not started:
                 failure = endpoint.get("FailureReason", "")
                 step.outside = is_outside(failure)
                 reason, step.exception = read_reason(failure, log)
-                raise evaluation.StepFailed(reason)
+                raise StepFailed(reason)
         return responses
 
     def _wait_while(self, name: str, status: str) -> dict[str, Any]:
@@ -165,7 +175,7 @@ class ExperimentJobs:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
         return response
 
-    def download_model(self, job: dict[str, Any], storage: evaluation.Storage, target: Path) -> None:
+    def download_model(self, job: dict[str, Any], storage: Storage, target: Path) -> None:
         """Download the model.tar.gz of a training job."""
         key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{self.settings.bucket}/")
         storage.download(key, target)
@@ -182,7 +192,7 @@ class ExperimentJobs:
             storage.put((PROGRAMS / program).read_bytes(), script)
             self._put_all(storage, sources)
             inputs = {source: (source, "") for source in sources}
-            self.run(step, evaluation.job_requests.processing_request(settings, name, script, {}, inputs, RESULTS))
+            self.run(step, job_requests.processing_request(settings, name, script, {}, inputs, RESULTS))
             return self._download_results(settings, self.folder / f"{name}-results")
 
     def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
@@ -195,12 +205,12 @@ class ExperimentJobs:
         if "requirements.txt" in self.submission.files:
             files["requirements.txt"] = self.submission.files["requirements.txt"]
         with self.step(f"{name} predict", "TrainingJob") as step:
-            storage.put(evaluation.SubmissionFiles(self.submission.path, files).archive, evaluation.job_requests.SOURCE)
+            storage.put(SubmissionFiles(self.submission.path, files).archive, job_requests.SOURCE)
             self._put_all(storage, channels)
-            request = evaluation.job_requests.training_request(settings)
+            request = job_requests.training_request(settings)
             request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
             common = [each for each in request["InputDataConfig"] if each["ChannelName"] in ("code", "wheels")]
-            others = [evaluation.job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
+            others = [job_requests.channel(channel, settings.uri(channel, "")) for channel in channels]
             job = self.run(step, request | {"InputDataConfig": others + common})
             archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
             self.download_model(job, storage, archive)
@@ -216,7 +226,7 @@ class ExperimentJobs:
             raise ExperimentError(reason, "Do not change the job's folders or terminate other processes") from None
 
     @staticmethod
-    def _put_all(storage: evaluation.Storage, folders: Mapping[str, Files]) -> None:
+    def _put_all(storage: Storage, folders: Mapping[str, Files]) -> None:
         for folder, files in folders.items():
             for name, content in files.items():
                 if isinstance(content, bytes):
@@ -224,11 +234,11 @@ class ExperimentJobs:
                 else:
                     storage.upload(content, (folder, name))
 
-    def _download_results(self, settings: evaluation.RunSettings, folder: Path) -> Path:
+    def _download_results(self, settings: RunSettings, folder: Path) -> Path:
         """Download the output `results`. Skip files that have unusual names or would exceed the total size limit."""
         prefix = settings.key(*RESULTS)
         folder.mkdir()
-        items = evaluation.list_objects(self.services.s3, settings.bucket, prefix)
+        items = list_objects(self.services.s3, settings.bucket, prefix)
         remaining = MAX_RESULT_BYTES
         for item in islice(items, MAX_RESULT_FILES):
             name = item["Key"].removeprefix(prefix)
@@ -251,4 +261,4 @@ def _unpack_files(archive: Path, folder: Path) -> None:
                     with open(folder / name, "wb") as file:
                         shutil.copyfileobj(content, file)
     except (OSError, ValueError) as error:
-        raise evaluation.StepFailed(f"the job's output could not be read: {error}") from error
+        raise StepFailed(f"the job's output could not be read: {error}") from error

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recore import evaluation
 from recore.backends import Services
 from recore.check.experiment_jobs import ExperimentJobs, Files
 from recore.check.failures import ExperimentError, failure_of
@@ -44,6 +43,16 @@ from recore.check.served_requests import Request, plan_requests, read_lines
 from recore.check.shared_results import SharedResults, experiment
 from recore.check.submission_tree import pack_project
 from recore.check.training_plan import TrainingPlan
+from recore.evaluation import (
+    AUDIT_HOOK,
+    RunSettings,
+    Step,
+    SubmissionFiles,
+    job_requests,
+    read_utilization,
+    remove_columns,
+    remove_targets,
+)
 from stagemaker import CONTAINER
 
 # a submission may have its own serving.py
@@ -69,13 +78,13 @@ class Experiments(SharedResults):
     def __init__(
         self,
         services: Services,
-        settings: evaluation.RunSettings,
-        submission: evaluation.SubmissionFiles,
+        settings: RunSettings,
+        submission: SubmissionFiles,
         data: PublicData,
         weights: dict[str, float],
         folder: Path,
-        watch: Callable[[evaluation.Step], None] = lambda step: None,
-        builder: tuple[Services, evaluation.RunSettings] | None = None,
+        watch: Callable[[Step], None] = lambda step: None,
+        builder: tuple[Services, RunSettings] | None = None,
         thorough: bool = False,
         show: Callable[[str], None] = lambda line: None,
         by_hand: Path | None = None,
@@ -166,9 +175,9 @@ class Experiments(SharedResults):
         by_hand = self._by_hand if name == "full" else None
         with self._training, self._jobs.step(f"{name} train", "TrainingJob", by_hand) as step:
             started = datetime.datetime.now(datetime.UTC)
-            storage.put(self.submission.archive, evaluation.job_requests.SOURCE)
-            storage.upload_data("public", data, evaluation.job_requests.TRAINING)
-            request = evaluation.job_requests.training_request(settings)
+            storage.put(self.submission.archive, job_requests.SOURCE)
+            storage.upload_data("public", data, job_requests.TRAINING)
+            request = job_requests.training_request(settings)
             request["Environment"] = request["Environment"] | variables
             job = self._jobs.run(step, request)
             archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
@@ -176,7 +185,7 @@ class Experiments(SharedResults):
             self.submission.join(archive, joined)
         worked = [each for each in job.get("SecondaryStatusTransitions", []) if each["Status"] == "Training"]
         seconds = sum((each["EndTime"] - each["StartTime"]).total_seconds() for each in worked)
-        utilization = evaluation.read_utilization(
+        utilization = read_utilization(
             self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
         )
         cpu_seconds = None if utilization is None else utilization / 100 * seconds
@@ -186,7 +195,7 @@ class Experiments(SharedResults):
     def preprocessing(self) -> Path:
         """Run step 2 with all data. Return the CSV without targets, which is sent to the model."""
         output = self._preprocess("full", "public", self.data.path, self._by_hand)
-        self.targets_written = evaluation.remove_targets(output)
+        self.targets_written = remove_targets(output)
         return output
 
     @experiment
@@ -204,7 +213,7 @@ class Experiments(SharedResults):
                 raise
             return Variation(None, str(failed))
         if split == "public":
-            evaluation.remove_targets(output)
+            remove_targets(output)
         return Variation(output)
 
     @experiment
@@ -221,10 +230,10 @@ class Experiments(SharedResults):
     def _preprocess(self, name: str, split: str, data: Path, by_hand: Path | None = None) -> Path:
         settings, storage = self._jobs.allocate()
         with self._jobs.step(f"{name} preprocess", "ProcessingJob", by_hand) as step:
-            storage.put(self.submission.script, evaluation.job_requests.PREPROCESS)
-            storage.upload_data(split, data, evaluation.job_requests.data_key(split))
-            self._jobs.run(step, evaluation.job_requests.preprocessing_request(settings, split))
-            key, output = evaluation.job_requests.preprocessed_key(split), self.folder / f"{name}-inputs.csv"
+            storage.put(self.submission.script, job_requests.PREPROCESS)
+            storage.upload_data(split, data, job_requests.data_key(split))
+            self._jobs.run(step, job_requests.preprocessing_request(settings, split))
+            key, output = job_requests.preprocessed_key(split), self.folder / f"{name}-inputs.csv"
             storage.size(key, "preprocess.py did not write")
             storage.fetch(key, output)
         return output
@@ -236,12 +245,12 @@ class Experiments(SharedResults):
         training, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.allocate()
         with self._jobs.step("full predict", "TransformJob") as step:
-            storage.upload(training.joined, evaluation.job_requests.MODEL)
-            storage.upload(inputs, evaluation.job_requests.inputs_key("public"))
-            self._jobs.create("Model", evaluation.job_requests.model_request(settings))
-            self._jobs.run(step, evaluation.job_requests.transform_request(settings, "public", inputs.stat().st_size))
+            storage.upload(training.joined, job_requests.MODEL)
+            storage.upload(inputs, job_requests.inputs_key("public"))
+            self._jobs.create("Model", job_requests.model_request(settings))
+            self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
             target = self.folder / "predictions.csv"
-            storage.fetch(evaluation.job_requests.predictions_key("public"), target)
+            storage.fetch(job_requests.predictions_key("public"), target)
         return target
 
     def predicted(self) -> Floats:
@@ -374,10 +383,10 @@ class Experiments(SharedResults):
             "private": {"public.csv.gz": self._write_variations() / "private.csv.gz"},
         }
         files = SERVING_FILES | {
-            "recore_columns.py": Path(inspect.getfile(evaluation.remove_columns)).read_bytes(),
+            "recore_columns.py": Path(inspect.getfile(remove_columns)).read_bytes(),
             "recore_targets.json": json.dumps(self.data.targets).encode(),
             # a sitecustomize.py; under that name, Python would also import it in observe.py
-            "recore_hook.py": evaluation.AUDIT_HOOK.read_bytes(),
+            "recore_hook.py": AUDIT_HOOK.read_bytes(),
         }
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)
