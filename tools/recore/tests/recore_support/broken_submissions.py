@@ -213,7 +213,7 @@ BROKEN = {
     ),
     "RC605 first line dropped": warning("two batches of lines", train(LINES, "for line in content.splitlines()[1:]")),
     "RC605 request's mean": flaw(
-        "sent as some of the rows", predict_with("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
+        "if only some of the rows are sent", predict_with("model.predict(inputs - inputs.mean(axis=0) + model.mean)")
     ),
     "RC605 counts requests": flaw(
         "the same request is repeated",
