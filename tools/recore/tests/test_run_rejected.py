@@ -31,7 +31,7 @@ REJECTIONS: list[tuple[list[object], str]] = [
     (["mine", PUBLIC, ACTUAL], "--private"),
     (["mine", PUBLIC, "--private", FILE], "the submission would see it"),
     (["mine", "--public", "empty.csv.gz"], "this file is empty"),
-    (["empty", PUBLIC], "recore: empty: setup.py is missing"),
+    (["empty", PUBLIC], "empty: this is not a submission (it has no setup.py"),
     (["gone", PUBLIC], "recore: gone: "),
     (["found", PUBLIC], "this file is parsed, not run"),
     ([FILE, PUBLIC], "submission archive"),

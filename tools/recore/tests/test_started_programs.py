@@ -61,7 +61,7 @@ TABLE = {
     "recore/check/programs/load.py:watch": ("none", "what the submission's model runs", JOB, "the job's"),
     "recore/check/programs/observe.py:main": ("ours", "ours, then submission's", JOB, "the job's"),
     "recore/check/programs/observe.py:run": ("ours", "submission's", JOB, "the job's"),
-    "recore/distribution.py:_find_remote": ("ours", "git", ALL + "git reads the user's settings", "none"),
+    "recore/distribution.py:run_git": ("ours", "git", ALL + "git reads the user's settings", "none"),
     "recore/evaluation/record.py:_versions": ("ours", "git", ALL + "git reads the user's settings", "none"),
     "recore/handover/steps.py:_run": ("user's paths", "submission's", ALL + "run like any program", "none"),
     "recore/production/containers/evaluate.py:run_score": ("ours", "host's score.py", JOB, "the job's"),

@@ -30,7 +30,7 @@ def start() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "recore").partition(".")[0] in ("recore", "stagemaker"):
             raise
-        from recore.distribution import setup_command
+        from recore.distribution import INSTALLED, setup_command
 
         remedy = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
         sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}; {remedy}")

@@ -138,7 +138,7 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
         (["--select", ","], "specify at least one code, such as RC102"),
         (["--format", "xml"], "'xml' is not one of"),
         (["no-such-folder"], "no-such-folder: the submission does not exist"),
-        (["README.md"], "README.md: this is neither a folder nor a submission archive"),
+        (["README.md"], "README.md: this is a file; specify its folder, ."),
         (["/dev/zero"], "/dev/zero: "),
     ],
 )

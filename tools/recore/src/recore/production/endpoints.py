@@ -14,7 +14,6 @@ from typing import Any
 
 from recore.distribution import PROGRAM
 from recore.production.alarms import delete_alarms
-from recore.production.client_spectra import find_unmonitored
 from recore.production.next_command import INVOKE_COMMAND
 from recore.production.project import (
     NO_REASON,
@@ -216,6 +215,8 @@ def version_of(model: str) -> int:
 
 
 def _conclude(project: ProductionProject, endpoint: dict[str, Any], variants: Sequence[Variant], verb: str) -> Outcome:
+    from recore.production.client_spectra import find_unmonitored  # imports pandas
+
     line = f"the endpoint {endpoint['EndpointName']} {verb} {', '.join(map(str, variants))}"
     number = project.settings.endpoint_instance_count * len(variants)
     instances = f"{number} x {project.settings.create_model_instance_type} {'runs' if number == 1 else 'run'}"

@@ -12,7 +12,6 @@ from pathlib import Path
 from recore.atomic import replace_paths
 from recore.challenge import SCORE_SCRIPT, Challenge, activate, challenge, score_script
 from recore.distribution import TEMPLATE, find_origin, install_command
-from recore.evaluation import read_submission
 from recore.outputs import check_writable
 from recore.template.challenge_files import fill_in, is_template, write_challenge
 from recore.template.originals import BLOB_IDS, is_edited, read_original
@@ -84,6 +83,8 @@ def edited_files() -> list[str]:
 
 def read_sources(submission: Path) -> dict[str, bytes]:
     """Return the files that a submission uploads, and the other files that `recore new` writes, by name."""
+    from recore.evaluation import read_submission
+
     others = {name: (submission / name).read_bytes() for name in FILES if (submission / name).is_file()}
     return read_submission(submission).files | others
 
