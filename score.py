@@ -66,8 +66,8 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 def read_actual(path: str) -> pd.DataFrame:
     """Return the assays in a data file, (rows, targets), NaN where missing. Raises DataError if a cell is invalid."""
-    remedy = "create it with `recore sample --out data` or `unearthed new`"
-    actual = read(path, remedy, usecols=lambda name: name in TARGETS)
+    fix = "create it with `recore sample --out data` or `unearthed new`"
+    actual = read(path, fix, usecols=lambda name: name in TARGETS)
     if actual.empty:
         raise DataError(f"{path}: it has no rows, or no column for any of the {len(TARGETS)} targets")
     for name, cells in actual.items():
@@ -83,17 +83,17 @@ def read_predicted(path: str, rows: int) -> pd.DataFrame:
     """Return the predictions in a file, (rows, targets). Raises DataError if the file does not have this shape."""
     predicted = read(path, "predict.py writes it", header=None)
     if predicted.shape != (rows, len(TARGETS)):
-        remedy = "write one line per row and one column per target, without a header or index"
-        raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}; {remedy}")
+        fix = "write one line per row and one column per target, without a header or index"
+        raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}; {fix}")
     return predicted
 
 
-def read(path: str, remedy: str, **options: object) -> pd.DataFrame:
-    """Read a CSV file. remedy: what to do if the file does not exist."""
+def read(path: str, fix: str, **options: object) -> pd.DataFrame:
+    """Read a CSV file. fix: for the message if the file does not exist."""
     try:
         return pd.read_csv(path, **options)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; {remedy}") from error
+        raise DataError(f"{path}: there is no such file; {fix}") from error
     except Exception as error:  # for any reason, the file cannot be read
         raise DataError(f"{path}: {str(error).strip()}") from error
 

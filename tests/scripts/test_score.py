@@ -63,8 +63,8 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
     details = json.loads((tmp_path / "score.json").read_text())
     assert details["weights_scored"] == 0.595
     assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
-    points = sum(target["weight"] * (target["r2"] or 0) for target in details["targets"].values())
-    assert details["score"] == pytest.approx(points) == float((tmp_path / "score.txt").read_text())
+    contributions = sum(target["weight"] * (target["r2"] or 0) for target in details["targets"].values())
+    assert details["score"] == pytest.approx(contributions) == float((tmp_path / "score.txt").read_text())
 
 
 def test_rows_without_an_assay_or_a_target_without_predictions(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The default model's inputs, computed from raw data with pandas as docs/model.md describes."""
+"""The default model's inputs, computed from raw data with pandas as docs/default-model.md describes."""
 
 import numpy as np
 import pandas as pd

@@ -100,7 +100,7 @@ def predict_template(training: Data, held_out: Data) -> dict[str, np.ndarray]:
 
 
 def recipe_bins(spectra: np.ndarray) -> np.ndarray:
-    """Return the features of the submission that won the challenge.
+    """Return the features of the published method of the winner of 2021, team RandomNumbers.
 
     Each spectrum is clipped to the minimum and maximum of a window (all channels except the last 300), and divided by
     that maximum. Every seventh rolling sum of seven channels is kept, so the first feature is a single channel. With

@@ -1,4 +1,4 @@
-"""Repeat, on the sample data, the experiments that the winner of the challenge published.
+"""Repeat, on the sample data, the experiments that the winner of 2021, team RandomNumbers, published.
 
 Examples:
     python tools/recore/benchmarks/published.py

@@ -12,7 +12,11 @@ STAGEMAKER = ROOT / "tools/stagemaker/src/stagemaker"
 PAGE = (ROOT / "tools/recore/docs/architecture.md").read_text("utf-8")
 TABLE = PAGE.partition("## The packages\n")[2].partition("\n## ")[0]
 # modules that other packages may import directly, because they are used as namespaces or their package exports nothing
-NAMESPACES = {"cli -> recore.evaluation.board", "check -> recore.evaluation.job_requests", "cli -> recore.web.server"}
+NAMESPACES = {
+    "cli -> recore.evaluation.leaderboard",
+    "check -> recore.evaluation.job_requests",
+    "cli -> recore.web.server",
+}
 OPEN_PACKAGES = {"production"}  # a command imports only the modules that it needs from these packages
 
 

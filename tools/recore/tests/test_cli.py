@@ -40,6 +40,10 @@ def test_help_describes_every_command_in_a_complete_sentence(columns: dict[str, 
     assert [name for name, sentence in entries if sentence.endswith("...")] == []
 
 
+def test_a_former_name_of_a_command_still_works() -> None:
+    assert recore("board", "--help").stdout == recore("leaderboard", "--help").stdout
+
+
 def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> None:
     """A submission's files may be named like packages; reading the submission must not run them."""
     for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score", "train"):
@@ -98,7 +102,7 @@ def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, m
     ("arguments", "reason"),
     [
         (["vaildate"], "'vaildate': did you mean 'validate'?"),
-        (["borad", "--json"], "'borad': did you mean 'board'?"),
+        (["leaderbord", "--json"], "'leaderbord': did you mean 'leaderboard'?"),
         (["xyzzy"], "'xyzzy'; see `python -m recore --help`"),
         (["--debgu", "board"], "'--debgu': did you mean '--debug'?"),
         (["run", "--pubic", "x"], "'--pubic': did you mean '--public'?"),

@@ -54,16 +54,16 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     folder = tmp_path / "mine"
     readme = (folder / "README.md").read_text()
     assert f"`{install_command(f'git+{ORIGIN}')}`" in readme
-    [session] = re.findall(r"^```console\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    [session] = re.findall(r"^```bash\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     lines = session.splitlines()
-    assert all(line.startswith("$ recore ") for line in lines)
-    outputs = {line.split()[2]: run(line[2:], folder, variables) for line in lines}
+    assert all(line.startswith("recore ") for line in lines)
+    outputs = {line.split()[1]: run(line, folder, variables) for line in lines}
     assert "data/private/actual.csv.gz" in outputs["sample"]
     assert "held-out" in outputs["run"]
     assert "check: no findings" in outputs["check"]
-    assert "unchanged template" in outputs["board"]
+    assert "unchanged template" in outputs["leaderboard"]
     assert (
-        outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]
+        outputs["leaderboard"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]
     )  # board and pack see the same files
     status = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):

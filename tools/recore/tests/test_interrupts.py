@@ -42,7 +42,7 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "check": [submission, "--public", public],
         "report": [folder / "given"],
         "scores": [folder / "given"],
-        "board": [folder / "given"],
+        "leaderboard": [folder / "given"],
         "pack": [submission, "--out", folder / "src.tar.gz"],
         "handover": [folder / "given"],
         "production": ["list"],
@@ -121,7 +121,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        process = start("board", tmp_path, sample)
+        process = start("leaderboard", tmp_path, sample)
         wait_for_handlers(process)
         process.send_signal(signal.SIGHUP)
     finally:

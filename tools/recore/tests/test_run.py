@@ -93,7 +93,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
 def test_a_runs_note_is_in_the_record_on_the_board_and_in_the_report(good_run: Path) -> None:
     note = "means of the training data <b>as a baseline</b>"
     assert record_of(good_run)["note"] == note
-    assert note in recore("board", good_run.parent).stdout
+    assert note in recore("leaderboard", good_run.parent).stdout
     assert html.escape(note) in (good_run / "report.html").read_text()
 
 

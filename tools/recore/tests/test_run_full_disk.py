@@ -18,4 +18,4 @@ def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Pa
     lines = result.stderr.splitlines()
     assert any(line.startswith(f"recore: train failed: {FULL_DISK}") for line in lines), result.stderr
     assert "  look at: the local disk, the bucket, the region and your permissions, not the submission" in lines
-    assert not any("what to do" in line for line in lines)
+    assert not any("fix:" in line for line in lines)

@@ -41,7 +41,7 @@ TABLE = {
     "stagemaker/container/library/sagemaker_containers/_server.py:start": ("job's", "job's", JOB, "the job's"),
     "stagemaker/container/pip_wheels.py:list_settings": ("ours", "pip", JOB, "the job's"),
     "stagemaker/container/script_mode.py:ScriptRunner.run": ("job's", "job's", JOB, "the job's"),
-    "stagemaker/doctor/programs.py:check_program": ("ours", "installed programs", ALL + "as for the user", "none"),
+    "stagemaker/doctor/programs.py:run_program": ("ours", "installed programs", ALL + "as for the user", "none"),
     "stagemaker/images/package_set.py:PackageSet._install": ("ours", "ours", PROGRAM, "none"),
     "stagemaker/images/package_set.py:_interpreter": ("ours", "Python's", PROGRAM, "none"),
     "stagemaker/installing.py:Environment._run_venv": ("ours: a path", "Python's", PROGRAM, "none"),

@@ -1,7 +1,7 @@
 """stagemaker with several versions of Python, and with the lowest and highest versions of its requirements.
 
-README.md's example trains, deploys and predicts as printed. The tests that are run again cover code that relies on
-library internals, SQLite, processes or files.
+The examples of README.md and first-job.md train, deploy and predict as printed. The tests that are run again cover code
+that relies on library internals, SQLite, processes or files.
 """
 
 import os
@@ -54,7 +54,7 @@ def test_stagemaker_works_with_other_packages(
     (tmp_path / "work").mkdir()
     # from now on without a network, so that requests to an index or a proxy fail
     settings = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    run_blocks([ROOT / "README.md"], tmp_path / "work", variables | settings)
+    run_blocks([ROOT / "README.md", ROOT / "docs/first-job.md"], tmp_path / "work", variables | settings)
     uv(*install, *TEST_PACKAGES, cwd=tmp_path)
     tests = [ROOT / "tests" / name for name in TEST_FILES]
     options = "-q -n 2 -p no:cacheprovider -m".split()

@@ -2,7 +2,7 @@
 
 Put this file, job.py and score.py, which defines the targets, next to the scripts of a submission, such as the
 template. Any submission works, because the class uses only the functions that every train.py and preprocess.py has.
-tools/recore/docs/models.md shows how.
+tools/recore/docs/model-classes.md shows how.
 """
 
 import csv

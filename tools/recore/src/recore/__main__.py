@@ -32,8 +32,8 @@ def start() -> None:
             raise
         from recore.distribution import INSTALLED, setup_command
 
-        remedy = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
-        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}; {remedy}")
+        fix = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
+        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}; {fix}")
     main()
 
 

@@ -10,7 +10,7 @@ from stagemaker import locked
 
 @contextlib.contextmanager
 def replace_paths(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each of `paths`. When the context exits, the files and folders there replace `paths`.
+    """Yield a temporary path for each of `paths`. On exit, the files and folders there replace `paths`.
 
     After any exception, including an interrupt, the paths keep their earlier contents. Pass folders before files: a
     file is replaced in one step, but a folder must first be moved away.

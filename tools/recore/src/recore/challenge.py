@@ -175,8 +175,8 @@ def parse_challenge(content: bytes, location: Path | str = SCORE_SCRIPT) -> Chal
     values = _read_values(content, location)
     if "WEIGHTS" not in values:
         raise ValueError(f"{location}: WEIGHTS, a dictionary of targets and weights, is not defined")
-    weights = _check_table("WEIGHTS", values["WEIGHTS"], (int, float), location)
-    units = _check_table("UNITS", values.get("UNITS", {}), (str,), location)
+    weights = _require_table("WEIGHTS", values["WEIGHTS"], (int, float), location)
+    units = _require_table("UNITS", values.get("UNITS", {}), (str,), location)
     ids = values.get("IDS")
     if not isinstance(ids, list | tuple) or not all(isinstance(name, str) for name in ids):
         raise ValueError(f"{location}: IDS is not a list of names")
@@ -231,7 +231,7 @@ def is_column_name(name: str) -> bool:
     return 0 < len(name) <= MAX_NAME and is_plain and not is_wavenumber(name) and name.lower() not in RESERVED_COLUMNS
 
 
-def _check_table(name: str, value: Any, kinds: tuple[type, ...], location: Path | str) -> dict[str, Any]:
+def _require_table(name: str, value: Any, kinds: tuple[type, ...], location: Path | str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(
         isinstance(key, str) and isinstance(each, kinds) and not isinstance(each, bool) for key, each in value.items()
     ):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from recore.challenge import challenge
 from recore.distribution import PROGRAM
-from recore.file_kinds import CONVERT_HINT, GZIP, IMPORT, REPEATED_HEADER, detect_non_csv
+from recore.file_kinds import CONVERT_FIX, GZIP, IMPORT, REPEATED_HEADER, detect_non_csv
 from recore.schema import channels_of
 from recore.text import plain
 from stagemaker import locked
@@ -95,7 +95,7 @@ class DataFile:
             while line := lines.readline(MAX_ROW):
                 number += 1
                 if number == 2 and len(DECIMAL_COMMA.findall(line)) > 1:
-                    raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT_HINT}")
+                    raise ValueError(f"{self.path}: its numbers have decimal commas; {CONVERT_FIX}")
                 if not header.startswith(_normalise(line[:COMPARED_BYTES])) and group not in _normalise(line):
                     continue  # skip the slower comparison
                 cells = _normalise(line)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.data_file import DataFile, open_data
-from recore.file_kinds import CONVERT_HINT
+from recore.file_kinds import CONVERT_FIX
 from recore.listing import count, list_names
 from recore.schema import DEPTH_FROM, DEPTH_TO, channels_of, is_wavenumber
 from recore.text import format_unusual, plain
@@ -25,7 +25,7 @@ Rows = NDArray[np.intp]  # row positions
 
 MAX_SENTENCES = 20  # maximum number of sentences about invalid cells
 MAX_LISTED = 5
-FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
+FLATNESS = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def snv(spectra: Floats) -> Floats:
     spectra: (rows, channels) without missing values. A flat row becomes NaN.
     """
     deviations = spectra.std(axis=1)
-    deviations[np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)] = np.nan
+    deviations[np.ptp(spectra, axis=1) <= FLATNESS * np.abs(spectra).max(axis=1)] = np.nan
     return np.asarray((spectra - spectra.mean(axis=1, keepdims=True)) / deviations[:, None])
 
 
@@ -165,7 +165,7 @@ def _report_unknown(positions: Collection[str]) -> list[str]:
     if with_unit:
         singular = "column is not read, because its name includes"
         plural = "columns are not read, because their names include"
-        problems.append(f"{count(len(with_unit), singular, plural)} a unit: {_quote_names(with_unit)}; {CONVERT_HINT}")
+        problems.append(f"{count(len(with_unit), singular, plural)} a unit: {_quote_names(with_unit)}; {CONVERT_FIX}")
     if others:
         columns = count(len(others), "unknown column")
         problems.append(f"{columns} (not an ID, a wavenumber or a target): {_quote_names(others)}")

@@ -59,10 +59,10 @@ def inputs(names: list[str]) -> bytes:
     return f"index,a\n{''.join(f'{name},1\n' for name in names)}".encode()
 
 
-def fold_predictions(claim: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
-    """Return held-out predictions; recomputed ones have wrong signs. claim: computes the submission's from assays."""
+def fold_predictions(unverified: Callable[[np.ndarray], np.ndarray] | None, failed: list[FailedFold]) -> HeldOut:
+    """Return held-out predictions; recomputed ones have wrong signs. unverified: computes the others from assays."""
     measured = np.arange(ROWS, dtype=float)[:, None] * 2
-    return HeldOut(claim(measured) if claim else None, -measured, failed)
+    return HeldOut(unverified(measured) if unverified else None, -measured, failed)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_a_rule_runs_unless_an_error_prevents_it(
     rules: list[tuple[str, ...]], not_run: dict[str, str], order: list[str], journal: Journal, source: SubmissionSource
 ) -> None:
     results = run_rules([journal.rule(*each) for each in rules], set(not_run), source, journal.experiments)
-    assert {result.rule.code: result.not_run for result in results} == not_run
+    assert {result.rule.code: result.skip_reason for result in results} == not_run
     assert [code for code, _ in journal.calls] == order
     assert journal.open_count == (max(order) > "RC3")
 

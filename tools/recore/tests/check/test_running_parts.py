@@ -35,7 +35,7 @@ from recore.check.running_rules.rc406_model_size import judge as judge_size
 from recore.check.running_rules.rc507_ids_among_inputs import find_ids
 from recore.check.running_rules.rc508_zero_blocks import find_zero_block, longest_runs
 from recore.check.running_rules.rc509_inputs_invalid import judge as judge_inputs
-from recore.check.running_rules.rc603_predictions_swapped import find_scaled, find_swapped
+from recore.check.running_rules.rc603_predictions_swapped import find_scaled, find_swapped, r2_of_all_pairs
 from recore.check.running_rules.rc604_predictions_implausible import is_rounded, judge
 from recore.check.running_rules.rc605_batches_differ import find_moved_rows
 from recore.check.served_requests import plan_requests
@@ -127,9 +127,9 @@ def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
     measured[generator.random(measured.shape) < 0.1] = np.nan
     predicted = np.nan_to_num(measured) * generator.normal(1, 0.1, measured.shape)
     predicted[:, 5] = generator.lognormal(size=200) * 5000  # very bad predictions, but they match no other target
-    assert find_swapped(predicted, measured) == []
+    assert find_swapped(predicted, r2_of_all_pairs(predicted, measured)) == []
     predicted[:, [0, 3]] = predicted[:, [3, 0]]
-    assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
+    assert find_swapped(predicted, r2_of_all_pairs(predicted, measured)) == [(0, 3), (3, 0)]
 
 
 def test_predictions_in_another_unit_are_not_taken_for_swapped_columns() -> None:
@@ -144,19 +144,22 @@ def test_predictions_in_another_unit_are_not_taken_for_swapped_columns() -> None
         (lambda values: np.log(np.abs(values) + 1e-3), "as a natural logarithm"),
         (lambda values: values / 1000, "divided by 1,000"),
     ):
-        scaled = find_scaled(transform(predicted), measured)
+        transformed = transform(predicted)
+        scores = r2_of_all_pairs(transformed, measured)
+        scaled = find_scaled(transformed, measured, scores)
         assert len(scaled) >= 4
         assert sum(transformation.startswith(name) for transformation in scaled.values()) >= len(scaled) - 1
-        assert find_swapped(transform(predicted), measured) == []
+        assert find_swapped(transformed, scores) == []
     changed = predicted.copy()
     changed[:, 3] /= 1000  # as large as column 0
-    assert find_scaled(changed, measured) == {3: "divided by 1,000"}
-    assert find_swapped(np.column_stack([changed[:, :3], measured[:, 0], changed[:, 4:]]), measured) == []  # 0 fits
-    swapped = find_swapped(np.column_stack([predicted[:, 3], np.zeros((200, 5))]), measured)
-    assert swapped == [(0, 3)]  # and all other columns are constant
-    poor = generator.permuted(measured, axis=0)  # and so does a model that has learnt nothing
+    assert find_scaled(changed, measured, r2_of_all_pairs(changed, measured)) == {3: "divided by 1,000"}
+    changed[:, 3] = measured[:, 0]
+    assert find_swapped(changed, r2_of_all_pairs(changed, measured)) == []  # 0 fits
+    changed = np.column_stack([predicted[:, 3], np.zeros((200, 5))])
+    assert find_swapped(changed, r2_of_all_pairs(changed, measured)) == [(0, 3)]  # and all other columns are constant
+    poor = np.nan_to_num(generator.permuted(measured, axis=0))  # and so does a model that has learnt nothing
     for predictions in (predicted, poor, poor * 2, np.zeros_like(measured), predicted[:, [1, 0, *range(2, 6)]]):
-        assert find_scaled(np.nan_to_num(predictions), measured) == {}
+        assert find_scaled(predictions, measured, r2_of_all_pairs(predictions, measured)) == {}
 
 
 def test_invalid_inputs_are_found() -> None:

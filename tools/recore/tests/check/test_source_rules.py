@@ -28,7 +28,7 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
     needs = {result.rule.code: result.rule.needs for result in results}
     for result in results:
         is_blocked = expected.level == Level.ERROR and depends_on(result.rule.code, code, needs)
-        assert bool(result.not_run) == is_blocked, result.rule.code
+        assert bool(result.skip_reason) == is_blocked, result.rule.code
 
 
 def depends_on(code: str, other_code: str, needs: dict[str, tuple[str, ...]]) -> bool:
@@ -57,7 +57,7 @@ def test_complete_and_new_submissions_have_no_findings(tmp_path: Path) -> None:
 def collect_findings(folder: Path) -> list[object]:
     """Return the findings of all source rules, and check that all of these rules ran."""
     results = check_source(folder)
-    assert [result.rule.code for result in results if result.not_run] == []
+    assert [result.rule.code for result in results if result.skip_reason] == []
     return [finding for result in results for finding in result.findings]
 
 

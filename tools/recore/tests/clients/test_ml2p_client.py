@@ -19,8 +19,8 @@ import pytest
 from stagemaker_support.sdk import PYTHON, ROOT, simulate
 
 EXAMPLE = ROOT / "tools/recore/examples/house_prices"
-TUTORIAL = (ROOT / "tools/recore/docs/models-tutorial.md").read_text()
-TUTORIAL_COMMANDS = re.findall(r"^\$ ml2p (.+)$", TUTORIAL, re.MULTILINE)
+TUTORIAL = (ROOT / "tools/recore/docs/model-classes-tutorial.md").read_text()
+TUTORIAL_COMMANDS = re.findall(r"^ml2p (.+)$", TUTORIAL, re.MULTILINE)
 ML2P = Path(sys.executable).with_name("ml2p")
 BUCKET, PREDICTIONS = "sagemaker-us-east-1-123456789012", "house-prices/predictions/house-prices-prices-1-0-0/"
 TEST_IMAGE = "recore-test/house-prices:1.0.0"

@@ -129,7 +129,7 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
         lines = explanation_of(result, step)
         assert lines[0].startswith(f"recore: {step} failed: ")
         assert failure.reason in lines[0]
-        assert lines[1].startswith(f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
+        assert lines[1].startswith(f"  fix: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
         assert lines[-1] == f"  its log: {result.log(step)}"
         assert not any("sagemaker-training" in line for line in lines)
         assert (failure.logged or failure.reason) in result.log(step).read_text()

@@ -100,20 +100,20 @@ def test_copied_assays_are_found_but_not_the_most_frequent_value(files: dict[str
 
 
 @pytest.mark.parametrize(
-    ("claimed", "recomputed", "groups", "is_found"),
+    ("unverified", "recomputed", "groups", "is_found"),
     [
         *((1.0, 0.3, 5, True), (1.0, -0.5, 5, True), (0.4, 0.35, 5, False), (0.4, None, 9, False)),
         *((1.0, 0.3, 4, False), (0.05, -0.5, 9, False), (-0.1, -2.0, 9, False), (-0.1, 0.3, 9, False)),
     ],
 )
-def test_a_claim_is_compared_with_the_recomputed_score(
-    claimed: float, recomputed: float | None, groups: int, is_found: bool, tmp_path: Path
+def test_an_unverified_score_is_compared_with_the_recomputed_one(
+    unverified: float, recomputed: float | None, groups: int, is_found: bool, tmp_path: Path
 ) -> None:
-    record = make_record(private=-3.0, **{"held-out": claimed}) | {"host_findings": []}
+    record = make_record(private=-3.0, **{"held-out": unverified}) | {"host_findings": []}
     write_record(tmp_path, "run", record)
     if recomputed is not None:
         write_recomputed_held_out(tmp_path / "run", recomputed, "judge", groups)
-    finding = f"RC703 the submission's held-out score is {claimed:.3f}, but {recomputed or 0:.3f} recomputed"
+    finding = f"RC703 the unverified held-out score is {unverified:.3f}, but {recomputed or 0:.3f} recomputed"
     assert read_record(tmp_path / "run").host_findings == ((finding,) if is_found else ())
 
 
@@ -194,8 +194,8 @@ def test_the_shares_contain_each_submission_once() -> None:
     assert select_share(paths, (6, 6)) == []  # a task of an array has nothing to do
 
 
-def test_the_folders_of_several_machines_form_one_board(tmp_path: Path) -> None:
+def test_the_folders_of_several_machines_form_one_leaderboard(tmp_path: Path) -> None:
     for number in (1, 2):
         write_record(tmp_path / f"judged-{number}", f"run-{number}", make_record(private=0.1 * number))
-    result = recore("board", "judged-1", "judged-2", "--private", cwd=tmp_path)
+    result = recore("leaderboard", "judged-1", "judged-2", "--private", cwd=tmp_path)
     assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["judged-2/run-2", "judged-1/run-1"]

@@ -145,7 +145,7 @@ def test_the_time_limit_applies_to_each_job_with_the_submissions_code() -> None:
     assert [request["StoppingCondition"]["MaxRuntimeInSeconds"] for request in requests] == [90, 90, 3600]
 
 
-def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
+def test_held_out_predictions_are_recomputed_if_an_unverified_score_would_decide_a_rank(
     backend: Backend, data: DataFiles, tmp_path: Path
 ) -> None:
     def entry(name: str, private: float | None, change: str = "", **scores: float) -> Entry:
@@ -155,23 +155,23 @@ def test_held_out_predictions_are_recomputed_if_a_claim_would_decide_a_rank(
         write_record(tmp_path / "judged", name, record)
         return Entry(tmp_path / name, files, read_record(tmp_path / "judged" / name))
 
-    claims = entry("claims", 0.25, LEAK + FOLD_CHECK, **{"held-out": 1.01})
-    unclaimed = entry("without", 0.25, "# writes no held_out.csv")
+    unverified = entry("unverified", 0.25, LEAK + FOLD_CHECK, **{"held-out": 1.01})
+    without = entry("without", 0.25, "# writes no held_out.csv")
     unscored = entry("unscored", None, "#", **{"held-out": 0.9})
-    entries = [unclaimed, unscored, claims, entry("ahead", 0.5, "#", **{"held-out": 0.8}), entry("copy", 0.5, "#")]
+    entries = [without, unscored, unverified, entry("ahead", 0.5, "#", **{"held-out": 0.8}), entry("copy", 0.5, "#")]
     entries += [entry("modest", -9.0, "# few private holes", **{"held-out": 0.3}), entry("negative", -1.0, "# 2")]
     doubtful = entry("doubtful", -8.0, "# 3", **{"held-out": 0.4})
-    assert entries_to_recompute([*entries, doubtful]) == [unclaimed, claims, doubtful]
+    assert entries_to_recompute([*entries, doubtful]) == [without, unverified, doubtful]
     lines: list[str] = []
     rows = PublicData(data.public, TARGETS)
     two_holes = [row for row, hole in enumerate(rows.hole) if hole in sorted(set(rows.hole))[:2]]
     rows.write_rows(tmp_path / "public.csv.gz", two_holes)
     this_round = Round(replace(data, public=tmp_path / "public.csv.gz"), tmp_path / "judged", 600)
-    recompute_held_out(backend, [claims, unclaimed], this_round, lambda step: None, lines.append)
-    score = claims.record.recomputed_held_out
+    recompute_held_out(backend, [unverified, without], this_round, lambda step: None, lines.append)
+    score = unverified.record.recomputed_held_out
     assert score < 0.5, lines
-    assert f"held-out score {score:.4f} recomputed, 1.0100 computed by the submission itself" in claims.result
-    assert unclaimed.record.recomputed_held_out == pytest.approx(score)  # the same model, although it claims no score
+    assert f"held-out score {score:.4f} recomputed, 1.0100 unverified" in unverified.result
+    assert without.record.recomputed_held_out == pytest.approx(score)  # the same model, which wrote no predictions
     assert entries_to_recompute(entries) == []
 
 
@@ -224,7 +224,7 @@ def test_the_command_prints_and_writes_the_table(sample: Path, tmp_path: Path) -
     printed = json.loads(second_result.stdout)
     assert [{name: "" if each is None else str(each) for name, each in row.items()} for row in printed] == rows
     assert recore("judge", *paths[:2], *options).returncode == 0  # a submission that fails is judged
-    board = json.loads(recore("board", tmp_path / "judged", "--private", "--json").stdout)
+    board = json.loads(recore("leaderboard", tmp_path / "judged", "--private", "--json").stdout)
     assert [run["failed"] for run in board] == [None, "train"]
 
 

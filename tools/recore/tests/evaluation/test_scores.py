@@ -15,11 +15,11 @@ def write_details(path: Path, **r2: float | None) -> Path:
     return path
 
 
-def test_points_and_losses_are_computed_from_weights_and_r2(tmp_path: Path) -> None:
+def test_contributions_and_possible_gains_are_computed_from_weights_and_r2(tmp_path: Path) -> None:
     score = read_score(write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
     assert (score.value, score.weights_scored, score.rows) == (0.25, 0.415, 5)
-    assert [score.points(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])
-    assert [score.loss(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
+    assert [score.contribution(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])
+    assert [score.possible_gain(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
 
 
 def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_the_table_lists_the_targets_that_help_and_hurt_most(tmp_path: Path) -> 
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.2100"] in lines
-    losses = [line[0] for line in lines[[line[:2] for line in lines].index(["Top", "losses:"]) :] if line]
-    assert losses.index("AuPPM") < losses.index("CuPPM")
+    gains = [line[0] for line in lines[[line[:2] for line in lines].index(["Largest", "possible"]) :] if line]
+    assert gains.index("AuPPM") < gains.index("CuPPM")
     assert output.getvalue().isascii()
 
 

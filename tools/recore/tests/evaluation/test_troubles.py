@@ -257,7 +257,7 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     assert f"s3://{BUCKET}/{run.settings.key(*KEY)} could not be deleted: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
-    assert line == "  look at: the bucket and the models, where files of this run remain"
+    assert line == "  look at: the bucket and SageMaker's models: objects of this run were left there"
     assert sorted(run.read_scores()) == ["private", "public"]
     assert ASSAYS in list_keys(simulator, run.settings)
 

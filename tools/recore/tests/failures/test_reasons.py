@@ -25,13 +25,13 @@ from support.checkout import ROOT
 
 from recore.evaluation.step import Step
 from recore.evaluation.submission import pack_files
-from recore.failures import hints
+from recore.failures import fixes
 from recore.failures.exceptions import find_exception
-from recore.failures.explanation import explain_failure, find_place
+from recore.failures.explanation import explain_failure, suggest_location
 from recore.failures.failure_reason import read_reason
-from recore.failures.hints import hint_for, missing_module_hint
+from recore.failures.fixes import fix_for, missing_module_fix
 from recore.failures.job_log import last_error, last_lines
-from recore.failures.source_hints import source_hint
+from recore.failures.source_fixes import source_fix
 from stagemaker import container_packages
 from stagemaker.isolation.unsandboxed import NO_SANDBOX
 
@@ -135,7 +135,7 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN_REASON}",
-        "  what to do: wrap the estimator in MeasuredRowsRegressor from the template's estimators.py, which fits each "
+        "  fix: wrap the estimator in MeasuredRowsRegressor from the template's estimators.py, which fits each "
         "target on the rows where it was measured, because assays have gaps. Put wrappers such as "
         "TransformedTargetRegressor inside it.",
         "  its last lines:",
@@ -148,7 +148,7 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
 def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
     log = write_log(tmp_path, TOOLKIT_BEGINNING + TOOLKIT_END)
     step = Step("train", state="Failed", reason="the script exited with code 3 and wrote no error")
-    lines = [f"  look at: {find_place(step)}", "  it printed nothing", f"  its log: {log}"]
+    lines = [f"  look at: {suggest_location(step)}", "  it printed nothing", f"  its log: {log}"]
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 
@@ -159,7 +159,7 @@ def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
         ("the server did not respond", "[2026-11-20 19:51:57 +0000] [9] [ERROR] (pid:12) was sent SIGKILL!\n"),
     ],
 )
-def test_a_lack_of_memory_has_a_hint(reason: str, log: str, tmp_path: Path) -> None:
+def test_a_lack_of_memory_has_a_fix(reason: str, log: str, tmp_path: Path) -> None:
     write_log(tmp_path, log)
     assert "16 GiB" in explain_failure(Step("train", state="Failed", reason=reason), tmp_path, tmp_path)[1]
 
@@ -213,7 +213,7 @@ def test_a_log_of_any_bytes_is_explained(
     assert all(line.isprintable() for line in lines)
 
 
-# ---- what to do --------------------------------------------------------------------------------------------
+# ---- the fix -----------------------------------------------------------------------------------------------
 
 
 def make_traceback(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
@@ -221,10 +221,10 @@ def make_traceback(exception_line: str, file: str = "train.py", library: str = "
     return f'{lines}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
 
-def hint(log: str, step: str, folder: Path, **options: bool) -> str | None:
+def fix_of(log: str, step: str, folder: Path, **options: bool) -> str | None:
     exception = find_exception(log)
     assert exception
-    return hint_for(exception, step, folder, **options)
+    return fix_for(exception, step, folder, **options)
 
 
 class Renamed:
@@ -246,7 +246,7 @@ def local() -> list[Any]:
 
 @pytest.mark.parametrize("dump", [pickle.dump, joblib.dump], ids=["pickle", "joblib"])
 @pytest.mark.parametrize(
-    ("make", "remedy"),
+    ("make", "fix"),
     [
         (lambda: {"f": lambda x: x}, "a lambda has no name that a pickle could refer to; define it with a name"),
         (lambda: local()[0], "inner is defined inside local, where a pickle cannot refer to it"),
@@ -262,15 +262,15 @@ def local() -> list[Any]:
         (lambda: pytest, "the model contains a module"),
     ],
 )
-def test_a_model_that_cannot_be_pickled_has_a_remedy(
-    make: Callable[[], Any], remedy: str, dump: Callable[..., Any], tmp_path: Path
+def test_a_model_that_cannot_be_pickled_has_a_fix(
+    make: Callable[[], Any], fix: str, dump: Callable[..., Any], tmp_path: Path
 ) -> None:
     value = make()
     try:
         dump(value, io.BytesIO())
     except Exception as error:
         log = "".join(traceback.format_exception(error))
-    assert remedy in str(hint(log, "train", tmp_path))
+    assert fix in str(fix_of(log, "train", tmp_path))
     if hasattr(value, "close"):
         value.close()
 
@@ -281,7 +281,7 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
 
 
 @pytest.mark.parametrize(
-    ("exception_line", "step", "remedy"),
+    ("exception_line", "step", "fix"),
     [
         ("ValueError: Input y contains NaN.", "train", WRAPPER),
         ("ValueError: Input contains NaN.", "train", WRAPPER),
@@ -300,14 +300,14 @@ MAIN_ERROR = "AttributeError: Can't get attribute 'Mine' on <module '__main__' f
         ("AttributeError: 'dict' object has no attribute 'predict'", "train", "change predict_fn in train.py: fit()"),
     ],
 )
-def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy: str | None, tmp_path: Path) -> None:
+def test_a_frequent_exception_has_a_fix(exception_line: str, step: str, fix: str | None, tmp_path: Path) -> None:
     (tmp_path / "helpers.py").touch()
-    advice = hint(make_traceback(exception_line), step, tmp_path)
-    assert (advice is None) if remedy is None else (advice and remedy in advice)
+    advice = fix_of(make_traceback(exception_line), step, tmp_path)
+    assert (advice is None) if fix is None else (advice and fix in advice)
 
 
 @pytest.mark.parametrize(
-    ("code", "remedy"),
+    ("code", "fix"),
     [
         ("import numpy\nnumpy.float", "has no float: it was removed or renamed; use Python's own float"),
         ("import numpy\nnumpy.flaot", "numpy {}, which the container has, has no flaot: it was removed or renamed, or"),
@@ -329,63 +329,63 @@ def test_a_frequent_exception_has_a_hint(exception_line: str, step: str, remedy:
         ("import subprocess\nsubprocess.run(['no-such-git', 'log'])", "do not start the program no-such-git"),
     ],
 )
-def test_what_the_container_lacks_is_named_with_its_replacement(code: str, remedy: str | None, tmp_path: Path) -> None:
+def test_what_the_container_lacks_is_named_with_its_replacement(code: str, fix: str | None, tmp_path: Path) -> None:
     """The exceptions are those of the installed packages, which are the container's."""
     (tmp_path / "train.py").write_text(f"{code}\n")
     log = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True).stderr
     exception = find_exception(log, tmp_path)
     assert exception
     assert [frame.name for frame in exception.locations] == ["train.py"]
-    advice = hint_for(exception, "train", tmp_path)
-    version = container_packages().get((remedy or "").partition(" ")[0], "")
-    assert (advice is None) if remedy is None else (remedy.format(version) in str(advice)), advice
+    advice = fix_for(exception, "train", tmp_path)
+    version = container_packages().get((fix or "").partition(" ")[0], "")
+    assert (advice is None) if fix is None else (fix.format(version) in str(advice)), advice
 
 
-def test_a_failure_without_a_known_remedy_names_the_line(tmp_path: Path) -> None:
+def test_a_failure_without_a_known_fix_names_the_line(tmp_path: Path) -> None:
     log = write_log(tmp_path, make_traceback("ZeroDivisionError: division by zero", "estimators.py"))
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert "  look at: estimators.py, line 3, in fit" in explain_failure(step, tmp_path, tmp_path)
     step = Step("train", state="Failed", reason="train.py: preprocess() returned 54 of 55 rows")
-    assert find_place(step) == "preprocess() in preprocess.py"
+    assert suggest_location(step) == "preprocess() in preprocess.py"
 
 
-def test_swapped_parameters_of_predict_fn_have_a_hint(tmp_path: Path) -> None:
+def test_swapped_parameters_of_predict_fn_have_a_fix(tmp_path: Path) -> None:
     log = make_traceback("AttributeError: 'Ridge' object has no attribute 'columns'").replace("in fit", "in predict_fn")
-    assert "swap the parameters" in str(hint(log, "train", tmp_path))
+    assert "swap the parameters" in str(fix_of(log, "train", tmp_path))
 
 
 @pytest.mark.parametrize(
     ("value", "advice"), [("NaN", "compute each target's metric"), ("infinity or a value too", "return finite numbers")]
 )
-def test_invalid_values_in_a_metric_have_a_separate_hint(value: str, advice: str, tmp_path: Path) -> None:
+def test_invalid_values_in_a_metric_have_a_separate_fix(value: str, advice: str, tmp_path: Path) -> None:
     log = make_traceback(f"ValueError: Input contains {value}.", library="sklearn/metrics/_regression.py")
-    assert advice in str(hint(log, "train", tmp_path))
+    assert advice in str(fix_of(log, "train", tmp_path))
 
 
-def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
-    advice = missing_module_hint("no_such_package.core", tmp_path)
+def test_a_missing_package_has_a_fix(tmp_path: Path) -> None:
+    advice = missing_module_fix("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(advice)
     assert "-m pip index versions no_such_package`" in str(advice)
     assert f"-m pip install -r {tmp_path / 'requirements.txt'}`." in str(advice)
-    assert "then install it locally with `make setup`" in str(missing_module_hint("no_such_package", ROOT))
-    assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
+    assert "then install it locally with `make setup`" in str(missing_module_fix("no_such_package", ROOT))
+    assert "do not import recore" in str(missing_module_fix("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
-    other_advice = str(missing_module_hint("no_such_package", tmp_path))
+    other_advice = str(missing_module_fix("no_such_package", tmp_path))
     assert other_advice.startswith("install no_such_package, which requirements.txt lists, with `")
-    assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
+    assert "--image" in str(missing_module_fix("no_such_package", tmp_path, installs=False))
 
 
-def test_a_hint_names_the_package_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # the version is that of the installed package
-    assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
-    monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
-    assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))
-    assert missing_module_hint("none_such.no_such_part", tmp_path) is None
+def test_a_fix_names_the_package_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "`pytest==" in str(missing_module_fix("_pytest", tmp_path))  # the version is that of the installed package
+    assert "`opencv-python-headless==<version>`" in str(missing_module_fix("cv2", tmp_path))
+    monkeypatch.setattr(fixes, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
+    assert "`no-such-package==<version>`" in str(missing_module_fix("none_such", tmp_path))
+    assert missing_module_fix("none_such.no_such_part", tmp_path) is None
 
 
 @pytest.mark.parametrize(
-    ("module", "remedy"),
+    ("module", "fix"),
     [
         ("fits", 'add "fits" to py_modules in setup.py'),
         ("mine.ridge", 'add "mine.ridge" to py_modules in setup.py'),
@@ -396,23 +396,23 @@ def test_a_hint_names_the_package_of_a_module(tmp_path: Path, monkeypatch: pytes
         ("mdl.ridge", "rename the folder mdl and its imports"),
     ],
 )
-def test_a_module_of_the_submission_has_a_hint(module: str, remedy: str, tmp_path: Path) -> None:
+def test_a_module_of_the_submission_has_a_fix(module: str, fix: str, tmp_path: Path) -> None:
     for name in ("fits.py", "mine/ridge.py", "mdl.py", "mdl/ridge.py", "Shapes/peaks.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     package = f"; '{module.partition('.')[0]}' is not a package" if module == "mdl.ridge" else ""
     log = make_traceback(f"ModuleNotFoundError: No module named '{module}'{package}")
-    assert str(hint(log, "train", tmp_path)).startswith(remedy)
+    assert str(fix_of(log, "train", tmp_path)).startswith(fix)
 
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
-def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: str, tmp_path: Path) -> None:
-    """The hint is the same if training, which imports preprocess.py too, is the first step to fail."""
+def test_a_fix_says_that_preprocess_runs_without_other_files(step: str, file: str, tmp_path: Path) -> None:
+    """The fix is the same if training, which imports preprocess.py too, is the first step to fail."""
     (tmp_path / "fits.py").touch()
     log = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
-    assert "move the code that is needed from fits.py into preprocess.py" in str(hint(log, step, tmp_path))
+    assert "move the code that is needed from fits.py into preprocess.py" in str(fix_of(log, step, tmp_path))
     log = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
-    assert "do not import no_such_package in preprocess.py" in str(hint(log, step, tmp_path))
+    assert "do not import no_such_package in preprocess.py" in str(fix_of(log, step, tmp_path))
 
 
 @pytest.mark.parametrize("is_archive", [False, True])
@@ -423,10 +423,10 @@ def test_old_pins_that_cannot_be_installed_are_named(is_archive: bool, tmp_path:
         submission = tmp_path / "src.tar.gz"
         submission.write_bytes(pack_files({"./requirements.txt": lines.encode()}))
     step = Step("train", reason="requirements.txt could not be installed: ERROR: No matching distribution found")
-    hint = " ".join(explain_failure(step, tmp_path, submission))
-    assert "remove numpy==1.19.2, scikit-learn==0.24.0, retrying==1.3.3 from requirements.txt" in hint
-    assert "scikit-learn 0.23, Python 3.7" in hint
-    assert "The container already has numpy 2.5.1, scikit-learn 1.9.0, retrying." in hint
+    fix = " ".join(explain_failure(step, tmp_path, submission))
+    assert "remove numpy==1.19.2, scikit-learn==0.24.0, retrying==1.3.3 from requirements.txt" in fix
+    assert "scikit-learn 0.23, Python 3.7" in fix
+    assert "The container already has numpy 2.5.1, scikit-learn 1.9.0, retrying." in fix
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def test_a_missing_requirement_is_named(requirements: str, missing: str, advice:
 def test_the_suggested_installation_works(tmp_path: Path) -> None:
     """The package is already installed, so pip needs no network access."""
     (tmp_path / "requirements.txt").write_text("numpy\nno-such-package ; python_version < '3'\n")
-    advice = str(missing_module_hint("no_such_package", tmp_path))
+    advice = str(missing_module_fix("no_such_package", tmp_path))
     command = advice.split("`")[1]
     assert "pip install" in command
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1"}
@@ -512,10 +512,10 @@ def test_the_source_shows_why_a_step_failed(
     archive = tmp_path / "source.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(tmp_path / "train.py", "train.py")
-    hint = source_hint(reason, step, tmp_path)
-    assert (hint is None) if expected is None else (hint and expected in hint)
+    fix = source_fix(reason, step, tmp_path)
+    assert (fix is None) if expected is None else (fix and expected in fix)
     if reason != NO_SETTINGS:
-        assert source_hint(reason, step, archive) == hint
+        assert source_fix(reason, step, archive) == fix
 
 
 TRAINING = "SM_CHANNEL_TRAINING, by default /opt/ml/input/data/training/public.csv.gz"
@@ -539,13 +539,13 @@ ARGPARSE_ERROR = "usage: train.py [-h]\ntrain.py: error: the following arguments
         ("public predict", f"{NO_FILE}'/opt/ml/model/model.pkl'", "write model.pkl to SM_MODEL_DIR in train.py"),
     ],
 )
-def test_a_script_that_jobs_cannot_start_has_a_hint(step: str, reason: str, advice: str | None, tmp_path: Path) -> None:
+def test_a_script_that_jobs_cannot_start_has_a_fix(step: str, reason: str, advice: str | None, tmp_path: Path) -> None:
     if advice:
         (tmp_path / "train.py").write_text("model = Ridge().fit(1, 2)\n")
     is_exception = reason.startswith("FileNotFoundError")
     exception = find_exception(make_traceback(reason)) if is_exception else None
     line = explain_failure(Step(step, reason=reason, exception=exception), tmp_path, tmp_path)[1]
-    assert line.startswith("  look at: " if advice is None else "  what to do: ")
+    assert line.startswith("  look at: " if advice is None else "  fix: ")
     assert (advice or "") in line
     if advice == "":
-        assert line == "  what to do: give --epochs a default in train.py, because jobs start it without arguments."
+        assert line == "  fix: give --epochs a default in train.py, because jobs start it without arguments."

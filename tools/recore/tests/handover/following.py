@@ -1,4 +1,4 @@
-"""Write the pages of a handover, and run a page's console blocks as printed."""
+"""Write the pages of a handover, and run a page's bash blocks as printed."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from recore.handover.readme import write_readme
 from recore.handover.target_figures import measure_targets
 from stagemaker.machine import machine_info
 
-BLOCK = re.compile(r"^```console ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```bash ?([^\n]*)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 # folders with recore and with python3.12, which creates environments
 PATH = os.pathsep.join((f"{sys.base_prefix}/bin", os.environ["PATH"], str(Path(sys.executable).parent)))
 CUT_OFF = 500.0  # ppm of copper
@@ -34,12 +34,11 @@ def write_pages(folder: Path, example: Path, public: Path | None = None) -> tupl
 
 
 def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
-    """Run a handover's console blocks whose tags are not skipped, check the output, and return the tags that ran."""
+    """Run a handover's bash blocks whose tags are not skipped, check the output, and return the tags that ran."""
     ran = []
-    for tag, block in BLOCK.findall((folder / "README.md").read_text("utf-8")):
+    for tag, script, expected in BLOCK.findall((folder / "README.md").read_text("utf-8")):
         if tag in skipped:
             continue
-        script = "\n".join(line[2:] for line in block.splitlines() if line.startswith("$ "))
         result = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=folder,
@@ -49,8 +48,7 @@ def run_blocks(folder: Path, skipped: set[str]) -> list[str]:
             timeout=600,
         )
         assert result.returncode == 0, script + result.stdout + result.stderr
-        expected = [line for line in block.splitlines() if not line.startswith("$ ")]
-        assert set(expected) <= set(result.stdout.splitlines())
+        assert set(expected.splitlines()) <= set(result.stdout.splitlines())
         assert tag != "check" or not result.stdout + result.stderr
         ran.append(tag)
     return ran

@@ -11,7 +11,7 @@ import pytest
 from handover.following import CUT_OFF
 from sklearn.metrics import precision_score, r2_score, recall_score, root_mean_squared_error
 
-from recore.handover.hole_spread import DRAWS, SEED
+from recore.handover.hole_spread import RESAMPLES, SEED
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def test_the_intervals_match_a_bootstrap_over_drill_holes(
     holes = template_public["SiteID"].to_numpy()[mask].astype(str)
     rows_of = [np.flatnonzero(holes == hole) for hole in np.unique(holes)]
     r2, wrong = [], []
-    for times in np.random.default_rng(SEED).multinomial(len(rows_of), [1 / len(rows_of)] * len(rows_of), size=DRAWS):
+    holes = len(rows_of)
+    for times in np.random.default_rng(SEED).multinomial(holes, [1 / holes] * holes, size=RESAMPLES):
         rows = np.concatenate([np.tile(rows, count) for rows, count in zip(rows_of, times, strict=True)])
         r2.append(r2_score(measured[rows], predicted[rows]))
         wrong.append(np.mean((measured[rows] > CUT_OFF) != (predicted[rows] > CUT_OFF)))

@@ -56,8 +56,8 @@ def test_the_printed_commands_work_in_a_new_environment(readers_copy: Path, temp
 
 
 def test_a_changed_file_and_a_changed_prediction_are_detected(readers_copy: Path) -> None:
-    (check,) = (block for tag, block in BLOCK.findall((readers_copy / "README.md").read_text()) if tag == "check")
-    sums, find_command = check.replace("$ ", "").splitlines()
+    (check,) = (script for tag, script, _ in BLOCK.findall((readers_copy / "README.md").read_text()) if tag == "check")
+    sums, find_command = check.splitlines()
     (readers_copy / "submission/more.py").touch()
     result = subprocess.run(["bash", "-c", find_command], cwd=readers_copy, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "submission/more.py\n")

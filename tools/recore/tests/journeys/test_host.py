@@ -1,4 +1,4 @@
-"""A host's evening: split the data, judge the submissions with one command, and see the winner on the board."""
+"""A host's evening: split the data, judge the submissions with one command, and see the winner on the leaderboard."""
 
 import signal
 from pathlib import Path
@@ -65,5 +65,5 @@ def test_evening(tmp_path: Path) -> None:
     names = set(models) - {"failing", "invalid", "slow"}
     assert {name for name, line in lines.items() if line["private"]} == names
     assert all(line["result"] for line in lines.values())
-    board = run("recore board judged --private", tmp_path)
+    board = run("recore leaderboard judged --private", tmp_path)
     assert max(board.index(name) for name in names) < min(board.index(name) for name in ("failing", "invalid", "slow"))

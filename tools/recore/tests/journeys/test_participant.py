@@ -1,4 +1,4 @@
-"""A participant's day: a new folder, a model, the check, runs, validation, the board and the archive to upload."""
+"""A participant's day: a new folder, a model, the check, runs, validation, the leaderboard and the archive."""
 
 import tarfile
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_day(name: str, tmp_path: Path) -> None:
     assert "runs/first" in run("recore run --out runs/first", folder, status=2)
     assert (folder / "runs/first/report.html").is_file()
     assert "held-out" in run(f"recore validate --public {PUBLIC}", folder, **packages)
-    assert {"first", "second"} <= set(run("recore board", folder).split())
+    assert {"first", "second"} <= set(run("recore leaderboard", folder).split())
     pack(folder)
     run("recore check --source-only src.tar.gz", folder)
 
@@ -61,7 +61,7 @@ def test_afternoon_of_mistakes(tmp_path: Path) -> None:
         interrupt(process)
         assert "runs/stopped" in finish(process, status=130)
     assert (mine / "runs/first/run.json").read_bytes() == record
-    assert "first" in run("recore board", mine)
+    assert "first" in run("recore leaderboard", mine)
 
 
 def pack(folder: Path) -> set[str]:

@@ -171,8 +171,8 @@ def test_other_instances_are_a_change(serving: ProductionCommands) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--strategy", "linear", "--step", 5], "--step 5: linear needs 10 to 50 percent"),
-        (["--strategy", "linear", "--interval", 3600], "exceed SageMaker's limit of 8 h"),
+        (["--strategy", "linear", "--step", 5], "--step 5: linear steps must be 10 to 50 percent"),
+        (["--strategy", "linear", "--interval", 3600], "the update would take longer than SageMaker's limit of 8 h"),
     ],
 )
 def test_a_strategy_that_sagemaker_does_not_allow_is_rejected(

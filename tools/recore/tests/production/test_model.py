@@ -25,7 +25,7 @@ from support.scripts import modules_of
 from recore.evaluation.submission import read_submission
 from recore.production import sources
 from recore.production.containers import features
-from recore.production.containers.row_notes import COLUMN, RowProblem, write_note
+from recore.production.containers.row_notes import NOTE_PREFIX, RowProblem, write_note
 
 program = load_program("model")
 
@@ -127,7 +127,7 @@ def test_the_domain_of_each_row_is_not_an_input(load: Callable[..., Any]) -> Non
     model = load(HOOKS + hook.format(rows=lines[1:]) + HOOK_OUTPUTS["string"].splitlines()[1])
     bands = [{"from": 900, "to": 890, "deviation": -1.5}]
     expected = {"inside": False, "distance": 2, "t2": 0.5, "q": 2, "bands": bands}
-    cells = (COLUMN, write_note(expected), write_note(None))
+    cells = (NOTE_PREFIX, write_note(expected), write_note(None))
     body = "".join(f"{line},{cell}\n" for line, cell in zip(lines, cells, strict=True))
     response, _ = program.transform_fn(model, body, "text/csv", "text/csv")
     assert response == (",".join(CELLS) + "\n") * 2
@@ -140,7 +140,7 @@ def test_a_row_that_cannot_be_predicted_does_not_affect_the_others(load: Callabl
         "def predict_fn(rows, model):\n    if any('nan' in row for row in rows): raise ValueError('there is a nan')\n"
     )
     model = load(HOOKS + hook + "    return rows\n" + HOOK_OUTPUTS["string"].splitlines()[1])
-    notes = (COLUMN, write_note({"inside": True}), write_note(RowProblem("no, inputs")), write_note(None))
+    notes = (NOTE_PREFIX, write_note({"inside": True}), write_note(RowProblem("no, inputs")), write_note(None))
     lines = ("index,bin", "a,1", "b,", "c,nan")
     body = "".join(f"{line},{note}\n" for line, note in zip(lines, notes, strict=True))
     response, kind = program.transform_fn(model, body, "text/csv", "text/csv; details=yes")

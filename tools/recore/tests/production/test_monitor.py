@@ -148,7 +148,7 @@ def test_spectra_similar_to_the_training_spectra_are_no_drift(monitored: Monitor
     rate = r"\(false alarms: at most 5.0%, however often you look\)"
     pattern = f"no drift in 13 drill holes: strongest evidence .*, below the threshold of .* {rate}$"
     assert re.match(pattern, lines[2])
-    assert re.match(f"not tested: {result['beyond']} samples, because [0-9]+ per drill hole are enough$", lines[3])
+    assert re.match(f"not tested: {result['beyond']} samples that arrived after .* \\([0-9]+ samples, ", lines[3])
 
 
 def test_samples_without_holes_count_as_one_hole_a_day(monitored: Monitored, samples: pd.DataFrame) -> None:

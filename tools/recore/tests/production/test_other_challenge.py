@@ -99,7 +99,7 @@ def test_a_challenge_is_judged_and_its_winner_used_under_its_names(host: Path, c
     succeed("judge", tmp_path / "theirs.tar.gz", *data, "--out", tmp_path / "judged", cwd=host)
     [run] = [path.parent for path in (tmp_path / "judged").glob("*/run.json")]
     assert list(json.loads((run / "run.json").read_text())["scores"]["private"]["r2"]) == list(challenge.targets)
-    succeed("board", tmp_path / "judged", "--private", cwd=host)
+    succeed("leaderboard", tmp_path / "judged", "--private", cwd=host)
     succeed("report", run, "--public", host / "data/public/public.csv.gz", cwd=tmp_path)
     succeed(
         "explore",

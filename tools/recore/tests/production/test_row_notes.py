@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stagemaker_support.fuzzing import examples
 
-from recore.production.containers.row_notes import COLUMN, RowProblem, compute_by_row, take_notes, write_note
+from recore.production.containers.row_notes import NOTE_PREFIX, RowProblem, compute_by_row, take_notes, write_note
 
 CSV_ROWS = "a,domain:0\n{}"  # as if the index contained a cell of the column
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
@@ -21,7 +21,7 @@ DESCRIPTIONS = st.fixed_dictionaries({"inside": st.booleans(), "q": st.floats(0,
 def test_notes_travel_in_the_last_column(note: Any, name: str) -> None:
     inputs = pd.DataFrame({"bin": [0.5]}, index=pd.Index([name], name="index"))
     sent = inputs.to_csv(lineterminator="\n")
-    table, notes = take_notes(inputs.assign(**{COLUMN: [write_note(note)]}).to_csv(lineterminator="\n"))
+    table, notes = take_notes(inputs.assign(**{NOTE_PREFIX: [write_note(note)]}).to_csv(lineterminator="\n"))
     assert (table, notes) == (sent, [note])
     assert isinstance(notes[0], RowProblem) == isinstance(note, RowProblem)
     assert take_notes(sent) == (sent, [])

@@ -315,7 +315,7 @@ def test_the_command_reports_a_missing_endpoint_or_a_used_port(web_page: WebPage
     assert "choose another --port" in expect_web_error(project, "web-page", "--port", port)
 
 
-def test_missing_packages_are_reported_with_the_remedy() -> None:
+def test_missing_packages_are_reported_with_the_fix() -> None:
     code = (
         "import sys; sys.modules['starlette'] = None; sys.argv = ['recore', 'web']; "
         "from recore.__main__ import start; start()"

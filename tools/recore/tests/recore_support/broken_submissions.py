@@ -91,7 +91,7 @@ HOLE_AS_INPUTS = chain(  # one input column for each drill hole in the file
     replace("preprocess.py", "for i in range(BINS)", "for i in range(inputs.shape[1])"),
     train("if len(line) != BINS + 1", "if len(line) != len(lines[0])"),
 )
-CLAIM = save_held_out("model.predict(np.array(inputs))")  # these rows are not held out
+UNVERIFIED = save_held_out("model.predict(np.array(inputs))")  # these rows are not held out
 OWN_CLASS = chain(
     insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
     fit_with("Limited().fit(inputs, targets)"),
@@ -158,7 +158,7 @@ BROKEN = {
         ),
     ),
     "RC403": warning(
-        "carries code of its own (cloudpickle)",
+        "contains code (cloudpickle)",
         OWN_CLASS,
         add_import("cloudpickle"),
         train("pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
@@ -253,8 +253,8 @@ BROKEN = {
         "worse than the mean of each assay", fit_with("Linear().fit(np.roll(inputs, 44, axis=0), targets)")
     ),
     "RC702 units": flaw("are the predictions in the targets' units", predict_with("model.predict(inputs) * 37 + 1000")),
-    "RC703": warning("the submission's own held-out predictions score", CLAIM),
-    "RC703 hole as inputs": flaw("fails to predict them: ValueError", HOLE_AS_INPUTS, CLAIM),
+    "RC703": warning("the unverified held-out predictions score", UNVERIFIED),
+    "RC703 hole as inputs": flaw("fails to predict them: ValueError", HOLE_AS_INPUTS, UNVERIFIED),
     "RC801": flaw(
         "example.org",
         add_at_end(
@@ -271,7 +271,7 @@ BROKEN = {
     ),
     "RC803": warning("os.system true", predict_with('os.system("true")', "model.predict(inputs)"), file="train.py"),
     "RC804 kills parent": flaw("could not be observed", add_at_end(f"if {IS_SEEN}:", "    os.kill(os.getppid(), 9)")),
-    "RC804 fails observed": warning("Step train fails only while it is observed", start_with(f"assert not {IS_SEEN}")),
+    "RC804 fails observed": warning("train fails only while it is observed", start_with(f"assert not {IS_SEEN}")),
     "RC804 forks": flaw(
         "more processes",
         add_import("time"),

@@ -98,7 +98,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
 LEGENDS = {
     "Explore": {"spectra", "spectra-by-hole", "scores"},
     "Validate": {"comparison-scores", "r2", "contributions", "sensitivity"},
-    "Run ": {"r2", "costs", "history", "change", "predicted-measured"},
+    "Run ": {"r2", "possible-gains", "history", "change", "predicted-measured"},
     "Drift at cores": {"evidence", "samples", "scores", "deviations"},
 }
 # Of a figure's buttons none may send data to another computer: a new one needs a look at what it does.

@@ -20,6 +20,6 @@ def test_axes_are_logarithmic_if_half_of_the_values_are_crowded() -> None:
     even_axes = choose_axes(np.arange(10.0), np.arange(-1.0, 9.0))
     assert not even_axes.logarithmic
     assert even_axes.low < -1
-    assert not even_axes.is_beyond(np.arange(-1.0, 9.0)).any()
+    assert not even_axes.is_outside_axes(np.arange(-1.0, 9.0)).any()
     assert even_axes.format_scale(measured, predicted) == ""
     assert not choose_axes(np.array([0, 0, 0, 5.0]), np.ones(4)).logarithmic  # most points would be at the edge

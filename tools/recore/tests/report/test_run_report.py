@@ -51,11 +51,13 @@ def test_targets_match_the_scores(runs: Runs) -> None:
         details = json.loads((runs.good / f"scores/{split}.json").read_text())
         for name, estimate in details["targets"].items():
             assert table[f"R2 {split}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
-            assert table[f"lost {split}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
-        assert table[f"points {split}"].sum() == pytest.approx(details["score"], rel=1e-9)
-    assert table["lost private"].is_monotonic_decreasing
-    costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
-    np.testing.assert_array_equal(costs["lost public"], table["lost public"])
+            assert table[f"possible gain {split}"][name] == pytest.approx(
+                estimate["weight"] * (1 - estimate["r2"]), rel=1e-12
+            )
+        assert table[f"contribution {split}"].sum() == pytest.approx(details["score"], rel=1e-9)
+    assert table["possible gain private"].is_monotonic_decreasing
+    gains, r2 = read_numbers(runs.good, "possible-gains"), read_numbers(runs.good, "r2")
+    np.testing.assert_array_equal(gains["possible gain public"], table["possible gain public"])
     np.testing.assert_array_equal(r2["R2 private"], table["R2 private"])
 
 
@@ -83,7 +85,7 @@ def test_errors_match_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
 
 def test_steps_match_the_record(runs: Runs) -> None:
     record = json.loads((runs.good / "run.json").read_text())
-    table = read_numbers(runs.good, "steps").set_index("step")
+    table = read_numbers(runs.good, "jobs").set_index("job")
     assert table["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
     assert table["memory %"].dropna().tolist() == [
         step["memory_percent"] for step in record["steps"] if step["memory_percent"] is not None
@@ -155,7 +157,7 @@ def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
         assert "7731.n.d" not in file.read_text()
-    failures = read_numbers(runs.failed, "failures").set_index("step")
+    failures = read_numbers(runs.failed, "failures").set_index("job")
     assert "withheld" in failures["reason"]["private score"]
     assert "the predictions" in failures["look at"]["private score"]
 
@@ -165,9 +167,9 @@ def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
 
 def test_a_failed_run_shows_the_failed_step_and_the_other_results(runs: Runs) -> None:
     page = report_run(runs.failed)
-    assert page.sections[0].name == "steps"
+    assert page.sections[0].name == "jobs"
     assert page.findings[0].name == "failed"
-    assert page.findings[0].values["step"] == "private score"
+    assert page.findings[0].values["job"] == "private score"
     assert set(findings_of(page)["score"].values) == {"public", "possible"}
     assert len(table_of(page, "predicted-measured")) > 100
     assert "are not comparable: 1 run." in next(section.note for section in page.sections if section.name == "previous")
@@ -218,7 +220,7 @@ def test_missing_files_are_reported_with_everything_else(
     damage(run_copy, public)
     page = report_run(run_copy)
     assert reason in findings_of(page)["nothing to compare"].text
-    assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
+    assert {"r2", "possible-gains", "timeline"} <= {item.name for item in page.items}
     write_report(run_copy)
 
 
@@ -246,13 +248,13 @@ def test_predictions_that_were_not_scored_are_reported(run_copy: Path) -> None:
 
 
 def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: Path) -> None:
-    def add_run(name: str, start_time: str, gain: float, **data: str) -> Path:
+    def add_run(name: str, start_time: str, rise: float, **data: str) -> Path:
         folder = Path(shutil.copytree(run_copy, run_copy.parent / name))
 
         def change(record: dict[str, Any]) -> None:
             score = record["scores"]["private"]
-            score["r2"]["CuPPM"] += gain
-            score["value"] += 0.35 * gain
+            score["r2"]["CuPPM"] += rise
+            score["value"] += 0.35 * rise
             record["started"] = start_time
             record["data"]["private"].update(data)
 
@@ -265,7 +267,7 @@ def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: 
     (run_copy.parent / "broken").mkdir()
     (run_copy.parent / "broken/run.json").write_text("no")
     page = report_run(run_copy)
-    assert findings_of(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
+    assert findings_of(page)["rank"].values == {"rank": 2, "runs": 4, "best": "later"}
     assert findings_of(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
     assert findings_of(page)["change"].level == "good"
     changes = table_of(page, "changes")
@@ -273,7 +275,7 @@ def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: 
     assert changes["change"].sum() == pytest.approx(0.035)
     assert table_of(page, "change")["target"].tolist() == ["CuPPM"]
     assert table_of(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
-    assert table_of(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
+    assert table_of(page, "leaderboard").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
     assert "are not comparable: 1 run." in note
     assert "run.json is invalid: 1 folder." in note
@@ -346,7 +348,7 @@ def test_the_report_command_writes_the_report(run_copy: Path) -> None:
 
 def test_json_output_and_errors_of_the_report_command(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
-    assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
+    assert {"score", "possible gain", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
     for folder, reason in ((run_copy, "not a valid run record"), (run_copy / "logs", "no such file")):
         assert reason in usage_error(recore("report", folder))
@@ -427,14 +429,14 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     section = next(section for section in page.sections if section.name == "predicted")
     assert section.title == "Predicted and measured, held-out rows"
     assert section.note.startswith("The submission itself computed these held-out predictions")
-    assert page.facts["held-out score"].endswith(", computed by the submission itself")
-    assert "computed by the submission itself, not checked" in findings_of(page)["score"].text  # third-party
-    board = table_of(page, "board").iloc[0]
-    assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission")
+    assert page.facts["held-out score"].endswith(", unverified: computed by the submission itself")
+    assert "* unverified: computed by the submission itself)" in findings_of(page)["score"].text  # third-party
+    board = table_of(page, "leaderboard").iloc[0]
+    assert (board["held-out"], board["held-out by"]) == (public_score(run_copy), "the submission (unverified)")
     write_recomputed_held_out(run_copy, 0.25, "validate", 10)
     page = report_run(run_copy)
     assert page.facts["held-out score"] == "0.2500, recomputed by recore"
-    board = table_of(page, "board").iloc[0]
+    board = table_of(page, "leaderboard").iloc[0]
     assert (board["held-out"], board["held-out by"]) == (0.25, "recore")
     errors = table_of(page, "errors").set_index("target")
     assert errors["rows"]["CuPPM"] == (public["CuPPM"].notna() & predicted["CuPPM"].notna()).sum()

@@ -35,22 +35,22 @@ def test_runs_of_it_get_the_recomputed_score(tmp_path: Path, linear_submission: 
     record = make_record() | {"submission": {"path": "s", "sha256": read_submission(tmp_path / "s").sha256}}
     record["data"] = {"public": {"path": "public.csv", "sha256": sha256_of(small_file)}}
 
-    def validate(claim: float) -> PageFinding:
-        record["scores"] = make_record(**{"held-out": claim})["scores"]
+    def validate(unverified: float) -> PageFinding:
+        record["scores"] = make_record(**{"held-out": unverified})["scores"]
         write_record(tmp_path / "runs", "mine", record)
         settings = ValidationSettings(repeats=1, time_limit=0.01)
         page = validate_submission(tmp_path / "s", small_file, settings, runs=tmp_path / "runs")
-        return next(finding for finding in page.findings if finding.name == "own score")
+        return next(finding for finding in page.findings if finding.name == "unverified score")
 
     finding = validate(0.9)
-    recomputed = finding.values["again"]
+    recomputed = finding.values["recomputed"]
     assert finding.level == "bad"
-    assert f"held-out score of 0.9000, but this report {recomputed:.4f}, so the" in finding.text
+    assert f"unverified held-out score is 0.9000, but this report computes {recomputed:.4f}, so the" in finding.text
     assert read_record(tmp_path / "runs/mine").recomputed_held_out == recomputed
     finding = validate(recomputed)
     assert (finding.level, finding.text.partition(": ")[2]) == (
         "good",
-        f"the submission computed the same held-out score, {recomputed:.4f}",
+        f"the unverified held-out score is the same, {recomputed:.4f}",
     )
 
 

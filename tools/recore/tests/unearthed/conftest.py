@@ -42,8 +42,8 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     return folder / "bin/unearthed"
 
 
-def require_image(engine: docker.DockerClient, image: str, remedy: str) -> None:
+def require_image(engine: docker.DockerClient, image: str, fix: str) -> None:
     try:
         engine.images.get(image)
     except docker.errors.ImageNotFound:
-        pytest.skip(f"the image {image} is missing: run `{remedy}`")
+        pytest.skip(f"the image {image} is missing: run `{fix}`")

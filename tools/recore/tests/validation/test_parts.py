@@ -13,7 +13,7 @@ from stagemaker_support.fuzzing import examples
 
 from recore.check.predictions import r2
 from recore.handover.hole_spread import HoleSums, measure_errors
-from recore.validation.baselines import group_targets, pls_path
+from recore.validation.baselines import group_targets_by_rows, pls_path
 from recore.validation.plan import Curve, choose_curve, make_plan, thin_rows
 from recore.validation.prediction_errors import errors_table, format_errors, prediction_errors, r2_by_target
 from recore.validation.validation import combine_folds
@@ -133,10 +133,10 @@ def test_the_pls_path_equals_separate_fits() -> None:
 def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
     y = np.random.default_rng(0).random((20, 12))
     y[:10, :4] = np.nan
-    parts = list(group_targets(y))
+    parts = list(group_targets_by_rows(y))
     assert sorted(len(rows) for rows, _, _ in parts) == [10, 20]
     y[np.arange(12), np.arange(12)] = np.nan
-    ((rows, columns, filled_targets),) = group_targets(y)
+    ((rows, columns, filled_targets),) = group_targets_by_rows(y)
     assert (len(rows), len(columns)) == y.shape
     assert filled_targets[0, 11] == y[0, 11]
     assert filled_targets[0, 0] == pytest.approx(np.nanmean(y[:, 0]))

@@ -22,8 +22,8 @@ def run() -> None:
             raise
         from stagemaker.installation import pip_command
 
-        remedy = pip_command(str(error.name))
-        sys.exit(f"stagemaker: the Python package `{error.name}` is not installed for {sys.executable}: {remedy}")
+        fix = pip_command(str(error.name))
+        sys.exit(f"stagemaker: the Python package `{error.name}` is not installed for {sys.executable}: {fix}")
     sys.exit(cli.run())
 
 

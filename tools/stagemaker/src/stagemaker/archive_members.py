@@ -26,7 +26,7 @@ ARCHIVE_ERRORS = (
 
 
 def read_members(
-    archive: Path, check: Callable[[], None] = lambda: None, read_to_end: bool = False
+    archive: Path, raise_if_stopping: Callable[[], None] = lambda: None, read_to_end: bool = False
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a plain or gzip-compressed tar archive. Each must be read before the next is requested.
 
@@ -34,15 +34,15 @@ def read_members(
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
-    with open_gzip(archive, check) if is_compressed else open(archive, "rb") as stream:
-        content = _Content(stream, check)
+    with open_gzip(archive, raise_if_stopping) if is_compressed else open(archive, "rb") as stream:
+        content = _Content(stream, raise_if_stopping)
         with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=CHUNK_SIZE) as tar:
             while True:
                 content.bytes_left = MAX_HEADER_BYTES
                 member = tar.next()
                 if member is None:
                     if read_to_end:
-                        _read_padding(stream, check)
+                        _read_padding(stream, raise_if_stopping)
                     return
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
                 if member.size < 0 or any(offset + size > member.size for offset, size in pieces):
@@ -56,9 +56,9 @@ def read_members(
                 tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
 
 
-def _read_padding(stream: IO[bytes], check: Callable[[], None]) -> None:
+def _read_padding(stream: IO[bytes], raise_if_stopping: Callable[[], None]) -> None:
     for _ in range(MAX_PADDING // CHUNK_SIZE):
-        check()
+        raise_if_stopping()
         if not stream.read(CHUNK_SIZE):
             return
     raise tarfile.ReadError(f"more than {MAX_PADDING >> 20} MiB of data follow the last file")
@@ -71,10 +71,10 @@ def remove_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 @contextlib.contextmanager
-def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. `check` is called before each chunk, because a small file can be slow to read."""
+def open_gzip(path: Path, raise_if_stopping: Callable[[], None]) -> Iterator[BinaryIO]:
+    """Open a gzip file; `raise_if_stopping` is called before each chunk, because a small file can be slow to read."""
     with open(path, "rb") as file:
-        reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
+        reader = CheckedReader(file, os.fstat(file.fileno()).st_size, raise_if_stopping)
         with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
             yield cast(BinaryIO, content)
 
@@ -82,12 +82,12 @@ def open_gzip(path: Path, check: Callable[[], None]) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read sequentially. bytes_left: the number of bytes that tarfile may still read."""
 
-    def __init__(self, file: BinaryIO, check: Callable[[], None]):
-        self._file, self._check = file, check
+    def __init__(self, file: BinaryIO, raise_if_stopping: Callable[[], None]):
+        self._file, self._raise_if_stopping = file, raise_if_stopping
         self.bytes_left = MAX_HEADER_BYTES
 
     def read(self, size: int) -> bytes:
-        self._check()
+        self._raise_if_stopping()
         self.bytes_left -= size
         if self.bytes_left < 0:
             raise tarfile.ReadError(f"the headers of a file are larger than {MAX_HEADER_BYTES >> 10} KiB")
@@ -97,7 +97,7 @@ class _Content:
         if position < self._file.tell():
             raise tarfile.ReadError("its members are out of order")
         while (skipped_bytes := position - self._file.tell()) > 0:
-            self._check()
+            self._raise_if_stopping()
             if not self._file.read(min(skipped_bytes, CHUNK_SIZE)):
                 break
 
@@ -106,14 +106,14 @@ class _Content:
 
 
 class CheckedReader:
-    """A reader of a file of known size, which calls `check` before each chunk."""
+    """A reader of a file of known size, which calls `raise_if_stopping` before each chunk."""
 
-    def __init__(self, file: BinaryIO, size: int, check: Callable[[], None]):
-        self._file, self._bytes_left, self._check = file, size, check
+    def __init__(self, file: BinaryIO, size: int, raise_if_stopping: Callable[[], None]):
+        self._file, self._bytes_left, self._raise_if_stopping = file, size, raise_if_stopping
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file has become shorter, and any error that `check` raises."""
-        self._check()
+        """Read the next bytes. Raises OSError if the file has become shorter, or errors of `raise_if_stopping`."""
+        self._raise_if_stopping()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:
             raise OSError(errno.EIO, "a file was truncated while it was being read")

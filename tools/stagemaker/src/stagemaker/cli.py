@@ -350,7 +350,7 @@ def run() -> int:
     except (ValueError, OSError) as error:
         from stagemaker import NoSandboxError
 
-        remedy = ", or choose --isolation auto for code that you trust" if isinstance(error, NoSandboxError) else ""
-        message, status = f"stagemaker: {error}{remedy}", 2
+        fix = ", or choose --isolation auto for code that you trust" if isinstance(error, NoSandboxError) else ""
+        message, status = f"stagemaker: {error}{fix}", 2
     click.echo(printable(message), err=True)
     return status

@@ -26,7 +26,7 @@ NOTICE_SECONDS, MAX_SECONDS = 0.5, 30.0
 END, RECORDED = 0, 255  # bytes for the watcher; other bytes are the numbers of signals
 
 _signals: SimpleQueue[int] = SimpleQueue()  # recorded and not taken yet
-_watcher = -1  # descriptor of a pipe to the watcher
+_watcher_fd = -1  # descriptor of a pipe to the watcher
 _is_stopping = False  # whether KeyboardInterrupt has been raised
 _never = threading.Event()
 
@@ -57,27 +57,27 @@ def end_at_once(program: str) -> None:
 
 @contextmanager
 def listen(program: str) -> Iterator[None]:
-    """Within the context, record signals for `check`, `sleep` and `take`. At its end, call `check`.
+    """Within the context, record signals for `check`, `sleep` and `take`. On exit, call `check`.
 
     If the command does not stop soon, a line on stderr says that it is stopping; another signal then ends the wait.
     """
-    global _is_stopping, _watcher
-    old_watcher, _is_stopping = _watcher, False
-    read_end, _watcher = os.pipe()
-    os.set_blocking(_watcher, False)
+    global _is_stopping, _watcher_fd
+    old_watcher, _is_stopping = _watcher_fd, False
+    read_end, _watcher_fd = os.pipe()
+    os.set_blocking(_watcher_fd, False)
     thread = threading.Thread(target=_watch, args=(read_end, program), name="signals", daemon=True)
     thread.start()
-    old_descriptor = signal.set_wakeup_fd(_watcher, warn_on_full_buffer=False)
+    old_descriptor = signal.set_wakeup_fd(_watcher_fd, warn_on_full_buffer=False)
     try:
         with record(*_active_signals()):
             yield
     finally:
         signal.set_wakeup_fd(old_descriptor)
-        os.write(_watcher, bytes([END]))
+        os.write(_watcher_fd, bytes([END]))
         thread.join()
-        os.close(_watcher)
+        os.close(_watcher_fd)
         os.close(read_end)
-        _watcher = old_watcher
+        _watcher_fd = old_watcher
         check()
 
 
@@ -119,7 +119,7 @@ def take(seconds: float = 0.0) -> int | None:
 
 def _record(signum: int, frame: FrameType | None) -> None:
     _signals.put(signum)  # unlike other methods, it may be called again while it runs
-    os.write(_watcher, bytes([RECORDED]))
+    os.write(_watcher_fd, bytes([RECORDED]))
 
 
 def _watch(read_end: int, program: str) -> None:

@@ -48,7 +48,7 @@ class FolderLock:
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[str]:
-    """Yield a new folder for temporary files, and remove it at the end.
+    """Yield a new folder for temporary files, and remove it on exit.
 
     prefix: the folder name's prefix, which begins with the program's name. All folders of the program's killed
     processes are removed first.
@@ -88,12 +88,14 @@ def remove_abandoned(parent: Path, pattern: str) -> None:
 
 
 @contextlib.contextmanager
-def hold_lock(lock: threading.Lock, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock within the context. on_wait: called if another thread holds it. check: called while waiting."""
+def hold_lock(
+    lock: threading.Lock, on_wait: Callable[[], None], raise_if_stopping: Callable[[], None]
+) -> Iterator[None]:
+    """Hold a lock within the context. on_wait: called once if another thread holds it."""
     if not lock.acquire(blocking=False):
         on_wait()
         while not lock.acquire(timeout=0.2):
-            check()
+            raise_if_stopping()
     try:
         yield
     finally:

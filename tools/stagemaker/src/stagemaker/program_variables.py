@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 REASONS = {
-    "PATH|PYENV_ROOT|LD_LIBRARY_PATH|PYTHONPATH": "where programs, Pythons, their libraries and their packages are",
+    "PATH|PYENV_ROOT|LD_LIBRARY_PATH|PYTHONPATH": "where programs, Python interpreters, libraries and packages are",
     "HOME|XDG_.*|NETRC": "where pip, uv and the engine's client look for their settings and credentials",
     "TMPDIR": "where programs create temporary files",
     "LANG|LC_.*": "the encoding of file names and messages",

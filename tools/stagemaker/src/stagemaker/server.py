@@ -122,8 +122,8 @@ class Simulator:
         Each step registers its clean-up. The next simulator removes the remains of an interrupted start.
         """
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
-            remedy = "call signal.signal(signal.SIGCHLD, signal.SIG_DFL) first"
-            raise OSError(f"this process ignores SIGCHLD, so that it would not notice the end of a job; {remedy}")
+            fix = "call signal.signal(signal.SIGCHLD, signal.SIG_DFL) first"
+            raise OSError(f"this process ignores SIGCHLD, so that it would not notice the end of a job; {fix}")
         port, isolation, engine = self._settings
         self._prepared, self._credentials = False, _make_credentials()
         self.isolation = _choose_isolation(engine, isolation, self._jobs_can_call, exit_stack)

@@ -39,8 +39,8 @@ class VariablesFile:
         except FileNotFoundError:
             pass
         except BlockingIOError:
-            remedy = "stop the simulator, or choose another file"
-            raise OSError(f"{self._path}: a running simulator uses this file; {remedy}") from None
+            fix = "stop the simulator, or choose another file"
+            raise OSError(f"{self._path}: a running simulator uses this file; {fix}") from None
         except OSError as error:
             raise OSError(f"{self._path}: the file could not be replaced ({error.strerror})") from error
         return self

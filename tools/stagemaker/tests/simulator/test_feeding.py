@@ -18,11 +18,11 @@ from stagemaker.compute.servers.response import Response
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
-    def check() -> None:
+    def raise_if_stopping() -> None:
         if condition():
             raise JobStopped
 
-    return check
+    return raise_if_stopping
 
 
 class Feeding:
@@ -36,10 +36,10 @@ class Feeding:
             self.bodies.append(body)
         return Response(200, {}, body)
 
-    def feed(self, content: bytes, check: Callable[[], None] = lambda: None, **settings: Any) -> bytes:
+    def feed(self, content: bytes, raise_if_stopping: Callable[[], None] = lambda: None, **settings: Any) -> bytes:
         source, output = self.folder / "in", self.folder / "out"
         source.write_bytes(content)
-        Feeder(**settings).feed(self, source, output, check)
+        Feeder(**settings).feed(self, source, output, raise_if_stopping)
         return output.read_bytes()
 
 

@@ -106,7 +106,7 @@ def test_distributed_training_is_rejected_by_name(client: Client, name: str) -> 
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
-def test_an_image_that_needs_a_missing_python_is_rejected_with_the_remedy(
+def test_an_image_that_needs_a_missing_python_is_rejected_with_the_fix(
     family: ImageFamily, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -80,7 +80,7 @@ def test_keys_that_cannot_be_files_are_rejected(client: Client, tmp_path: Path, 
     for key in keys:
         client.put(f"{root}/{key}", "x")
     with pytest.raises(JobFailed, match=f"^ClientError: .*{reason}"):
-        download(client.s3, f"s3://{BUCKET}/{root}/data/", tmp_path / "in")
+        download(client.s3, f"s3://{BUCKET}/{root}/data/", tmp_path / "in", lambda: None)
     assert not (tmp_path.parent / "escaped").exists()
 
 

@@ -20,7 +20,7 @@ from stagemaker_support.simulator_client import OUTPUT, Client, make_output, sta
 
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files.archives import pack
-from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.output_files import OutputFolder, ignore
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.files.transfers import CHUNK_SIZE, upload_folder
 from stagemaker.compute.processes.volume import Volume
@@ -78,7 +78,7 @@ def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
     reasons = []
     for save in (partial(pack, folder, folder.ml / "archive"), partial(upload_folder, client.s3, folder, uri)):
         with pytest.raises(JobFailed) as excinfo:
-            save(VOLUME)
+            save(VOLUME, ignore)
         reasons.append(str(excinfo.value))
         assert_states_a_reason(reasons[-1], folder.ml)
     assert client.keys(uri) == []
@@ -86,7 +86,7 @@ def failures(client: Client, folder: OutputFolder, uri: str) -> list[str]:
 
 
 def members_of(folder: OutputFolder) -> dict[str, tarfile.TarInfo]:
-    pack(folder, archive := folder.ml / "model.tar.gz", VOLUME)
+    pack(folder, archive := folder.ml / "model.tar.gz", VOLUME, ignore)
     with tarfile.open(archive) as tar:
         return {os.fsencode(member.name).decode("latin-1"): member for member in tar}
 
@@ -113,7 +113,7 @@ def test_a_file_name_that_cannot_be_a_key_is_reported_after_the_other_uploads(
         os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
         Path(os.fsdecode(name)).touch()
     with pytest.raises(JobFailed) as excinfo:
-        upload_folder(client.s3, folder, uri, VOLUME)
+        upload_folder(client.s3, folder, uri, VOLUME, ignore)
     assert str(excinfo.value).startswith(f"ClientError: Artifact upload failed: {DATA}: the file ")
     assert reason in str(excinfo.value)
     assert client.keys(uri) == ["a", "z"]
@@ -144,7 +144,7 @@ def test_odd_names_are_kept_and_can_be_deleted_in_one_request(client: Client, fo
     names = ["100%", "%41", "a+b", "q?x#y", "a;b&c=d", "<i>&amp;'\"", "é中\U0001f600", "a b", "~", "a\\b", "..a"]
     for name in names:
         Path(name).write_text(name)
-    upload_folder(client.s3, folder, uri, VOLUME)
+    upload_folder(client.s3, folder, uri, VOLUME, ignore)
     assert client.keys(uri) == sorted(names)
     prefix = uri.removeprefix(f"s3://{BUCKET}/")
     objects = {"Objects": [{"Key": prefix + name} for name in names]}
@@ -219,8 +219,8 @@ def test_a_folder_that_was_replaced_is_not_packed_and_not_followed_out_of_the_jo
         assert all(DATA in reason for reason in failures(client, folder, uri))
         return
     with pytest.raises(JobFailed, match=f"the folder {DATA} was removed or replaced"):
-        pack(folder, folder.ml / "archive", VOLUME)
-    upload_folder(client.s3, folder, uri, VOLUME)
+        pack(folder, folder.ml / "archive", VOLUME, ignore)
+    upload_folder(client.s3, folder, uri, VOLUME, ignore)
     assert client.keys(uri) == keys
 
 
@@ -302,12 +302,12 @@ def test_a_file_that_becomes_shorter_meanwhile_fails_the_job(client: Client, fol
     Path("large").write_bytes(bytes(5 * CHUNK_SIZE))
     calls = iter(range(4))
 
-    def check() -> None:
+    def raise_if_stopping() -> None:
         if next(calls, None) is None:
             (folder.path / "large").write_bytes(b"")
 
     with pytest.raises(JobFailed, match=f"could not be written to|{DATA} could not be read"):
-        upload_folder(client.s3, folder, uri, VOLUME, check)
+        upload_folder(client.s3, folder, uri, VOLUME, raise_if_stopping)
 
 
 UNPRIVILEGED_PROGRAM = """

@@ -17,7 +17,7 @@ from stagemaker_support.small_disk import FULL_DISK, run_on_a_small_disk
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed, JobStopped, JobTimedOut
 from stagemaker.compute.files.archives import pack
-from stagemaker.compute.files.output_files import OutputFolder
+from stagemaker.compute.files.output_files import OutputFolder, ignore
 from stagemaker.compute.files.transfers import CHUNK_SIZE, download_file, parse, upload_file, upload_folder
 from stagemaker.compute.job import Job
 from stagemaker.compute.processes.volume import Volume
@@ -32,14 +32,14 @@ MODEL_FILES = {"CompressionType": "NONE"}
 
 
 def fail_at_call(count: int) -> Callable[[], None]:
-    """Return a check that raises JobStopped on its `count`-th call."""
+    """Return a function that raises JobStopped on its `count`-th call."""
     calls = iter(range(count - 1))
 
-    def check() -> None:
+    def raise_if_stopping() -> None:
         if next(calls, None) is None:
             raise JobStopped
 
-    return check
+    return raise_if_stopping
 
 
 def test_a_transfer_checks_between_chunks_whether_to_continue(client: Client, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_an_output_that_is_too_large_for_one_request_is_rejected(client: Client,
     uri = f"s3://{BUCKET}/large-output"
     reason = "'large-output/large' would be larger than 5 GiB, the maximum for one request"
     with pytest.raises(JobFailed, match=f"^ClientError: '{uri}' could not be written to: {reason}$"):
-        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))
+        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30), ignore)
     assert client.keys(uri) == ["/a"]
 
 
@@ -185,7 +185,7 @@ def test_too_many_output_files_are_rejected(client: Client, tmp_path: Path) -> N
         (tmp_path / str(index)).touch()
     uri = f"s3://{BUCKET}/many-outputs"
     with pytest.raises(JobFailed, match="contains more than 10,000 files, the maximum for an upload"):
-        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30))
+        upload_folder(client.s3, OutputFolder(tmp_path.resolve(), "/opt/ml"), uri, Volume(30 << 30), ignore)
     assert client.keys(uri) == []
 
 

@@ -63,8 +63,8 @@ def test_invalid_selections_are_rejected(pipelines: Pipelines, pipeline: str) ->
         return rejection(lambda: start(pipelines, *arguments, **members))
 
     assert "the pipeline has no step 'Fourth'" in reason(pipeline, "Fourth")
-    remedy = "select it, too, or specify a SourcePipelineExecutionArn"
-    assert f"step 'First' is needed by selected steps; {remedy}" in reason(pipeline, "Second")
+    fix = "select it, too, or specify a SourcePipelineExecutionArn"
+    assert f"step 'First' is needed by selected steps; {fix}" in reason(pipeline, "Second")
     assert "step 'Stop' did not succeed in the source execution" in reason(pipeline_name, "After", source=failed_arn)
     source = pipelines.start(pipeline)
     pipelines.wait(source)

@@ -1,4 +1,4 @@
-"""Write a table of houses and their prices, the training data for tools/recore/docs/models-tutorial.md."""
+"""Write a table of houses and their prices, the training data for tools/recore/docs/model-classes-tutorial.md."""
 
 import numpy as np
 import pandas as pd

@@ -175,10 +175,10 @@ class ExperimentJobs:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
         return response
 
-    def download_model(self, job: dict[str, Any], storage: Storage, target: Path) -> None:
+    def download_model(self, job: dict[str, Any], storage: Storage, destination: Path) -> None:
         """Download the model.tar.gz of a training job."""
         key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{self.settings.bucket}/")
-        storage.download(key, target)
+        storage.download(key, destination)
 
     def process(self, program: str, sources: Mapping[str, Files]) -> Path:
         """Run a program from programs/ as a processing job. Return the folder with the job's output `results`.

@@ -249,9 +249,9 @@ class Experiments(SharedResults):
             storage.upload(inputs, job_requests.inputs_key("public"))
             self._jobs.create("Model", job_requests.model_request(settings))
             self._jobs.run(step, job_requests.transform_request(settings, "public", inputs.stat().st_size))
-            target = self.folder / "predictions.csv"
-            storage.fetch(job_requests.predictions_key("public"), target)
-        return target
+            predictions = self.folder / "predictions.csv"
+            storage.fetch(job_requests.predictions_key("public"), predictions)
+        return predictions
 
     def predicted(self) -> Floats:
         """Return step 3's predictions (rows, targets). Raises InvalidPredictions if the file is invalid."""
@@ -296,21 +296,21 @@ class Experiments(SharedResults):
         return Level.ERROR if self.for_host else Level.WARNING
 
     @experiment
-    def claimed_held_out(self) -> Floats | None:
-        """Return the submission's own held-out predictions, or None if they are missing or invalid."""
+    def unverified_held_out(self) -> Floats | None:
+        """Return the unverified held-out predictions, or None if they are missing or invalid."""
         return read_held_out(self.training().archive, self.data.targets)
 
     @experiment
     def held_out(self) -> HeldOut | None:
-        """Return the submission's own and the recomputed held-out predictions, or None if either is unavailable."""
-        claimed = self.claimed_held_out()
-        return None if claimed is None else self.recompute_held_out(claimed)
+        """Return the unverified and the recomputed held-out predictions, or None if either is unavailable."""
+        unverified = self.unverified_held_out()
+        return None if unverified is None else self.recompute_held_out(unverified)
 
-    def recompute_held_out(self, claimed: Floats | None = None) -> HeldOut | None:
+    def recompute_held_out(self, unverified: Floats | None = None) -> HeldOut | None:
         """Predict each held-out drill hole with a model trained on the others. Return None if there are no folds.
 
         Models are trained as in step 1 and predict as in step 3, but all in one job. If `thorough` is set, each fold
-        has a separate job, because train.py can read all of its job's data. claimed: the submission's own predictions.
+        has a separate job, because train.py can read all of its job's data. unverified: the values in held_out.csv.
         """
         if not self.plan.folds:
             return None
@@ -320,14 +320,14 @@ class Experiments(SharedResults):
             failed += read_folds(results, [rows for _, rows in folds], recomputed)
         if not thorough:
             path = results / "own.csv.out"
-            claimed = parse_held_out(path.read_bytes(), self.data.targets) if path.is_file() else None
-        return HeldOut(claimed, recomputed[self.plan.held_out], failed)
+            unverified = parse_held_out(path.read_bytes(), self.data.targets) if path.is_file() else None
+        return HeldOut(unverified, recomputed[self.plan.held_out], failed)
 
     def _hold_out(self, name: str, folds: list[tuple[list[int], list[int]]]) -> Path:
         """For each fold, train without its rows and predict them. Return the folder with the results."""
         folder = self.folder / name
         folder.mkdir()
-        if not self.plan.thorough:  # the submission's own predictions then use the same few rows
+        if not self.plan.thorough:  # the unverified predictions then use the same few rows
             self.data.write_rows(folder / "own.csv.gz", self.plan.held_out)
         for number, (training, held_out) in enumerate(folds):
             self.data.write_rows(folder / f"{number}.csv.gz", training)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Findings, Level, Location
 from recore.evaluation import Step
-from recore.failures import PIP_FAILURE, UNKNOWN_REASON, find_command, find_hint, find_place
+from recore.failures import PIP_FAILURE, UNKNOWN_REASON, find_command, find_fix, suggest_location
 from recore.text import plain
 
 GENERAL_FIX = "Look at"  # the beginning of a general fix
@@ -14,8 +14,8 @@ GENERAL_FIX = "Look at"  # the beginning of a general fix
 class ExperimentError(Exception):
     """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: the remedy. location: the position in the submission, if known. outside: whether the cause lies outside the
-    submission.
+    fix: in the imperative. location: the position in the submission, if known. outside: whether the cause lies outside
+    the submission.
     """
 
     def __init__(self, reason: str, fix: str, location: Location | None = None, outside: bool = False):
@@ -51,7 +51,7 @@ def explain_failure(step: Step, logs: Path, submission: Path) -> ExperimentError
     """Convert a step's failure to an exception. submission: the path of the folder or archive."""
     frame = step.exception.location if step.exception else None
     location = Location(frame.name, frame.line) if frame else None
-    fix = find_hint(step, logs, submission) or f"{GENERAL_FIX} {find_place(step)}"
+    fix = find_fix(step, logs, submission) or f"{GENERAL_FIX} {suggest_location(step)}"
     if command := find_command(step, submission):
         fix = f"{fix.rstrip('.')}. To reproduce it, run `{command}`"
     return ExperimentError(step.reason or UNKNOWN_REASON, fix, location, step.outside)

@@ -66,8 +66,8 @@ def find_file_uses(script: Script) -> Iterator[FileUse]:
     for node, context in script.calls:
         if context.typing:
             continue
-        target, writes = _target(node, script)
-        path = path_of(target, script)
+        file, writes = _file(node, script)
+        path = path_of(file, script)
         if path and not path.startswith(WILDCARD):
             yield FileUse(path, writes, node.lineno, context)
 
@@ -127,7 +127,7 @@ def _join_parts(parts: list[ast.expr], separator: str, script: Script, depth: in
     return posixpath.join(*known) if separator else "".join(known)
 
 
-def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
+def _file(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
     name = script.name_of(node.func)
     method = method_of(node)
     keywords = keywords_of(node)

@@ -1,4 +1,4 @@
-"""Read and score held_out.csv, the submission's own held-out predictions, which train.py may write."""
+"""Read and score held_out.csv, the unverified held-out predictions, which train.py may write."""
 
 import csv
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ class FailedFold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The submission's own and the recomputed predictions (rows, targets) for held-out rows. Missing values are NaN.
+    """The unverified and the recomputed predictions (rows, targets) for held-out rows. Missing values are NaN.
 
-    claimed: the submission's own predictions, or None if train.py wrote none. failed: the failed folds.
+    unverified: the submission's predictions, or None if train.py wrote none. failed: the failed folds.
     """
 
-    claimed: Floats | None
+    unverified: Floats | None
     recomputed: Floats
     failed: list[FailedFold]
 

@@ -9,7 +9,7 @@ from recore.check.rule import Finding, Findings, Level, Location
 from recore.text import plain
 
 SHOWN = 20  # findings of one rule
-CODE_EVENTS = ("code.__new__", "function.__new__", "compile")  # in a LoadRecord: the model carries code
+CODE_EVENTS = ("code.__new__", "function.__new__", "compile")  # in a LoadRecord: the model contains code
 
 
 @dataclass(frozen=True)

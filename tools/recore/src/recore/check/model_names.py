@@ -39,7 +39,7 @@ DATA_NAMES = {
     "types": "GenericAlias MappingProxyType MethodType NoneType SimpleNamespace",
 }
 # functions that read attributes by name, which neither the resolved names nor Python's events show
-ATTRIBUTE_READERS = frozenset(("getattr", "attrgetter", "methodcaller"))
+ATTRIBUTE_GETTERS = frozenset(("getattr", "attrgetter", "methodcaller"))
 # the container's packages of which most names are expected; those of requirements.txt are judged in the same way
 ML_PACKAGES = frozenset("numpy scipy sklearn pandas dateutil pytz".split())
 JOB_PROGRAMS = frozenset(("load", "recore_serving", "step_environment"))  # of the job that loads the model
@@ -68,10 +68,10 @@ PRIVATE_NAMES = re.compile(  # they create arrays, tables and generators, or are
 )
 
 
-def carries_code(module: str, name: str) -> bool:
-    """Return whether a name restores code or reads attributes by name, so that what it does cannot be judged."""
+def contains_code(module: str, name: str) -> bool:
+    """Return whether a name restores code or reads attributes by name, so that its effect cannot be judged."""
     return module.partition(".")[0] in EXTENSIONS or (
-        module in ("builtins", "operator", "_operator") and name in ATTRIBUTE_READERS
+        module in ("builtins", "operator", "_operator") and name in ATTRIBUTE_GETTERS
     )
 
 

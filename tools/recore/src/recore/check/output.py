@@ -63,11 +63,11 @@ def summarise(results: Sequence[RuleResult], verbose: bool = False) -> str:
     errors, these rules are always listed.
     """
     lines = []
-    not_run = [result for result in results if result.not_run]
+    skipped = [result for result in results if result.skip_reason]
     if verbose or not _counts(results)[Level.ERROR]:
-        lines += [f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in not_run]
-    elif not_run:
-        lines.append(f"{count(len(not_run), 'rule')} could not be run because of the errors above; -v lists them")
+        lines += [f"{result.rule.code} {result.rule.name} was not run: {result.skip_reason}" for result in skipped]
+    elif skipped:
+        lines.append(f"{count(len(skipped), 'rule')} could not be run because of the errors above; -v lists them")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
@@ -89,10 +89,10 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
         }
         for rule, finding in _findings(results)
     ]
-    not_run = [
-        {"code": result.rule.code, "rule": result.rule.name, "reason": result.not_run}
+    skipped = [
+        {"code": result.rule.code, "rule": result.rule.name, "reason": result.skip_reason}
         for result in results
-        if result.not_run
+        if result.skip_reason
     ]
     digest = None
     with suppress(OSError, ValueError):
@@ -106,7 +106,7 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "warnings": counts[Level.WARNING],
             "notes": counts[Level.NOTE],
             "findings": findings,
-            "not_run": not_run,
+            "not_run": skipped,
         }
     )
 
@@ -156,11 +156,11 @@ def _counts(results: Sequence[RuleResult]) -> Counter[Level]:
 
 
 def _summary(results: Sequence[RuleResult]) -> str:
-    counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
-    run = count(len(results) - not_run, "rule")
-    if not counts and not not_run:
+    counts, n_skipped = _counts(results), sum(1 for result in results if result.skip_reason)
+    run = count(len(results) - n_skipped, "rule")
+    if not counts and not n_skipped:
         return f"no findings from {run}"
     levels = list(Level) if counts[Level.NOTE] else [Level.ERROR, Level.WARNING]
     parts = [count(counts[level], level.value) for level in levels]
-    ending = f"; {count(not_run, 'rule')} not run" if not_run else ""
+    ending = f"; {count(n_skipped, 'rule')} not run" if n_skipped else ""
     return f"{', '.join(parts[:-1])} and {parts[-1]} from {run}{ending}"

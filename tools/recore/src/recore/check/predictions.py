@@ -53,7 +53,7 @@ def _parse_cell(cell: str, line: int) -> float:
     return value
 
 
-def largest_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
+def find_max_difference(first: Floats, second: Floats) -> tuple[int, int] | None:
     """Return the row and column (from 0) in which two arrays of the same shape differ most, or None if they agree.
 
     NaN equals NaN. Differences are relative to the value, or to a millionth of its column's maximum if this is larger.
@@ -104,7 +104,7 @@ def format_difference(expected: Floats, predicted: Floats, targets: Sequence[str
             f"the predictions have {count(rows, 'line')} of {count(columns, 'number')},"
             f" but {count(needed, 'row')} of {count(width, 'target')} are expected"
         )
-    position = largest_difference(expected, predicted)
+    position = find_max_difference(expected, predicted)
     if position is None:
         return ""
     row, column = position

@@ -91,9 +91,9 @@ class PublicData:
         """The numbers (from 0) of a few rows, evenly spaced."""
         return pick_subset(range(self.rows))
 
-    def write_rows(self, target: Path, rows: Sequence[int]) -> None:
+    def write_rows(self, destination: Path, rows: Sequence[int]) -> None:
         """Write the header and these rows to a data file, in their original order."""
-        with gzip.open(target, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
+        with gzip.open(destination, "wt", compresslevel=1, newline="", encoding="utf-8") as file:
             file.writelines(self._select_lines(rows))
 
     def write_variations(self, folder: Path, private: Sequence[int]) -> None:

@@ -30,7 +30,7 @@ class Location:
 class Finding:
     """A problem that a rule found. Messages are one line of plain text without control characters.
 
-    message: the problem and its effect on the platform. fix: the remedy in the imperative; empty if the cause is
+    message: the problem and its effect on the platform. fix: in the imperative; empty if the cause is
     unknown.
     """
 

@@ -47,8 +47,8 @@ def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_ho
     for prefix in [*select, *ignore]:
         if not any(code.startswith(prefix) for code in codes):
             closest_code = max(codes, key=lambda code: _similarity(code, prefix))
-            hint = f"`{PROGRAM} check --list` lists all rules"
-            raise ValueError(f"unknown rule {prefix!r}: did you mean {closest_code}? {hint}")
+            fix = f"`{PROGRAM} check --list` lists all rules"
+            raise ValueError(f"unknown rule {prefix!r}: did you mean {closest_code}? {fix}")
     chosen_codes = {code for code in codes if not select or code.startswith(tuple(select))}
     if not select and not for_host:
         chosen_codes -= {code for code in codes if code.startswith(HOST_PREFIX)}
@@ -67,12 +67,12 @@ class RuleResult:
 
     rule: Rule
     findings: tuple[Finding, ...] = ()
-    not_run: str = ""
+    skip_reason: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether the rule was run and found no error."""
-        return not self.not_run and all(finding.level != Level.ERROR for finding in self.findings)
+        return not self.skip_reason and all(finding.level != Level.ERROR for finding in self.findings)
 
 
 Show = Callable[[list[RuleResult]], None]
@@ -105,17 +105,17 @@ def run_rules(
     experiments: Any = None
     shown_codes: set[str] = set()
 
-    def finish(rule: Rule, findings: Iterable[Finding] = (), not_run: str = "") -> None:
-        results[rule.code] = RuleResult(rule, tuple(dict.fromkeys(findings)), not_run)
+    def finish(rule: Rule, findings: Iterable[Finding] = (), skip_reason: str = "") -> None:
+        results[rule.code] = RuleResult(rule, tuple(dict.fromkeys(findings)), skip_reason)
         order.done(rule.code)
 
     with ExitStack() as opened:
         threads = opened.enter_context(ThreadPool(max(1, len(due)), "rule"))
         while order.is_active():
             for rule in [due[code] for code in sorted(order.get_ready())]:
-                not_run = _find_unmet_need(rule, results) or (_first_error(chosen_codes, results) if rule.runs else "")
-                if not_run or not rule.runs:
-                    finish(rule, () if not_run else rule.inspect(source), not_run)
+                reason = _find_unmet_need(rule, results) or (_first_error(chosen_codes, results) if rule.runs else "")
+                if reason or not rule.runs:
+                    finish(rule, () if reason else rule.inspect(source), reason)
                     continue
                 if experiments is None and open_experiments:
                     experiments = opened.enter_context(open_experiments())
@@ -162,7 +162,7 @@ def _find_unmet_need(rule: Rule, results: dict[str, RuleResult]) -> str:
     for code in _list_needs(rule):
         result = results.get(code)
         if result and not result.passed:
-            state = "was not run" if result.not_run else "found an error"
+            state = "was not run" if result.skip_reason else "found an error"
             return f"it needs {code} ({result.rule.name}), which {state}"
     return ""
 

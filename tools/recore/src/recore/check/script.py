@@ -217,7 +217,7 @@ class Scripts:
         self._parsed = [parse_script(name, files[name]) for name in names]
 
     def locate(self, *names: str) -> Location:
-        """Return the location of the first of these functions or classes that exists, or else of train.py."""
+        """Return the location of the first of these functions or classes that exists, otherwise of train.py."""
         for name in names:
             for script in self._parsed:
                 if definition := script.definitions.get(name):

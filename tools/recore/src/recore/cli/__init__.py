@@ -18,7 +18,7 @@ from recore.cli.judge import judge
 from recore.cli.predict import predict
 from recore.cli.production import production
 from recore.cli.reports import explore, report, validate
-from recore.cli.results import board, scores
+from recore.cli.results import leaderboard, scores
 from recore.cli.run import run
 from recore.cli.submissions import new, new_challenge, pack
 from recore.cli.web import web
@@ -28,6 +28,7 @@ from stagemaker import interrupts, machine
 
 # commands by names that other programs use
 OTHER_NAMES = {"train": "run", "fit": "run", "submit": "pack", "upload": "pack", "score": "scores", "test": "check"}
+ALIASES = {"board": "leaderboard"}  # former names
 
 
 class OneLineError(click.ClickException):
@@ -49,6 +50,9 @@ class OneLineErrors(click.Group):
             raise
         except click.UsageError as error:
             raise OneLineError(_usage_message(error, PROGRAM)) from error
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        return super().resolve_command(ctx, [ALIASES.get(args[0], args[0]), *args[1:]])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -83,6 +87,8 @@ def _explain(error: ValueError | OSError) -> str:
     if machine.is_disk_full(error):
         path = getattr(error, "filename", None) or f"the output or TMPDIR, {tempfile.gettempdir()}"
         return f"the disk is full ({path}): free some space on it, or choose a folder on another disk"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename}: there is no such file or folder"
     return str(error)
 
 
@@ -157,7 +163,7 @@ def doctor(as_json: bool) -> None:
 
 COMMANDS = (
     *(sample, import_, split, new, new_challenge, explore, validate, check, pack),
-    *(run, report, scores, board, judge, handover, predict, production, web),
+    *(run, report, scores, leaderboard, judge, handover, predict, production, web),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -62,7 +62,7 @@ class AwsRound:
         try:
             n_stopped, n_removed = stop_leftovers(backend.services, backend.bucket, name)
         except (StepFailed, ClientError, BotoCoreError) as error:
-            reason = f"what an earlier call left could not be removed: {error}; repeat the command"
+            reason = f"jobs or objects of an earlier call could not be removed: {error}; repeat the command"
             raise click.ClickException(reason) from None
         if n_stopped or n_removed:
             stopped = f"stopped {count(n_stopped, 'job')} and removed {count(n_removed, 'object')}"
@@ -85,7 +85,7 @@ class AwsRound:
         show_line(f"aws: region {backend.region}, bucket {backend.bucket}, {roles}")
         run_counts = f"{len(to_run)} to run, {min(jobs, len(to_run))} at a time"
         show_line(f"aws: {run_counts}: {_format_bound(bound)}, if every job uses its entire time limit")
-        tied = "for each submission with a tied private or doubtful held-out score, to recompute the latter"
+        tied = "for each submission with a tied private or doubtful held-out score, to recompute its held-out score"
         show_line(f"aws: plus {_format_bound(tied_bound)}, {tied}")
         for line in _format_quotas(settings, count_instances(len(to_run), jobs)):
             show_line(f"aws: {line}")

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,17 +25,15 @@ def parse_codes(value: str) -> list[str]:
     return codes
 
 
+CODES: dict[str, Any] = {"type": parse_codes, "multiple": True, "metavar": "CODES"}
+
+
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules and exit.")
-@click.option("--explain", type=parse_codes, multiple=True, help="Explain rules, or all: reason, example and fix.")
-@click.option(
-    "--select",
-    type=parse_codes,
-    multiple=True,
-    help="Apply only rules with these codes or prefixes, such as RC1,RC203.",
-)
-@click.option("--ignore", type=parse_codes, multiple=True, help="Skip these rules.")
+@click.option("--explain", **CODES, help="Explain rules, or all: reason, example and fix.")
+@click.option("--select", **CODES, help="Apply only rules with these codes or prefixes, such as RC1,RC203.")
+@click.option("--ignore", **CODES, help="Skip these rules.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: from data/ in SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox for jobs.  [default: auto, or required with --for-host]")
 @click.option("--source-only", is_flag=True, help="Apply only rules that read files; do not run the submission.")

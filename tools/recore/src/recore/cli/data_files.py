@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 3  # target names in a note
+FRACTION = FiniteNumber(min=0, max=1, max_open=True)
 
 
 @click.command()
@@ -23,7 +24,7 @@ SHOWN = 3  # target names in a note
 @click.option("--rows", type=int, default=1920, help="Number of samples; three in ten are private.")
 @click.option("--holes", type=int, default=24, help="Number of drill holes; each is either public or private.")
 @click.option("--channels", type=int, default=3651, help="Channels per spectrum, from 4000 to 350 cm-1.")
-@click.option("--missing", type=FiniteNumber(), default=0.0, help="Fraction of assays to omit.")
+@click.option("--missing", type=FRACTION, default=0.0, help="Fraction of assays to omit.")
 @click.option("--seed", type=int, default=0, help="Random seed.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

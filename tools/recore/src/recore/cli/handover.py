@@ -49,11 +49,11 @@ def handover(
       python -m recore handover runs/first --cut-off CuPPM=2000 --out ../theirs
     """
     from recore.evaluation import StepFailed, predict_with_run
-    from recore.handover import NotReproducedError, check_output_folder, read_cut_offs, read_run, write_handover
+    from recore.handover import NotReproducedError, check_output_folder, parse_cut_offs, read_run, write_handover
 
     use_challenge_of(run)
     folder = out or run / "handover"
-    values = read_cut_offs(cut_offs)
+    values = parse_cut_offs(cut_offs)
     check_output_folder(folder)
     completed_run = read_run(run, public)
     settings = BackendSettings(engine, choose_isolation(isolation, run))

@@ -91,16 +91,16 @@ def judge(
     stops the jobs and keeps completed runs.
 
     With --share 1/4, 2/4 and so on, four machines each judge a part of the same list of submissions, with separate
-    --out folders; `recore board` with all these folders ranks the submissions together.
+    --out folders; `recore leaderboard` with all these folders ranks the submissions together.
 
     With --engine aws, submissions run as jobs on AWS, with one role for their jobs and another for scoring;
     --print-policies prints the policies of both roles. Before any job starts, the command prints the maximum cost of
     the round and asks for confirmation. First, it stops the jobs and removes the files that an earlier call with the
     same --out left on AWS, even if there is nothing to run.
 
-    Ties in the private score are broken by the held-out score, then by the time of the run. The held-out scores of tied
-    submissions, and those that are far above the private score, are recomputed by training without the predicted drill
-    holes, because the submissions' own scores cannot be trusted. RC703 marks a submission whose own score is clearly
+    Ties in the private score are broken by the held-out score, then by the time of the run. Held-out scores are
+    recomputed for tied submissions, and where they are far above the private score, by training without the predicted
+    drill holes, because unverified scores cannot be trusted. RC703 marks a submission whose unverified score is clearly
     higher than the recomputed one; with fewer than five drill holes, this proves nothing and is not reported.
 
     Exit status: 0 all submissions were judged, 1 one could not be read or the command must be repeated, 2 usage error,
@@ -112,7 +112,7 @@ def judge(
         --private q.csv.gz --actual a.csv.gz
       python -m recore judge --print-policies --bucket my-bucket
     """
-    from recore.evaluation import DataFiles, Round, explain_claimed_score
+    from recore.evaluation import DataFiles, Round, explain_unverified_score
 
     if aws.pop("print_policies"):
         show_policies(aws["bucket"])
@@ -145,8 +145,8 @@ def judge(
         show_json([_summarise(entry) for entry in ranked_entries])
     else:
         table_console().print(_make_table(ranked_entries, public), "")
-        if any(entry.record and entry.record.held_out_is_claimed for entry in ranked_entries):
-            click.echo(explain_claimed_score(None))
+        if any(entry.record and entry.record.held_out_is_unverified for entry in ranked_entries):
+            click.echo(explain_unverified_score(None))
         click.echo(f"judge: wrote {table}; the runs are in {out}")
     raise SystemExit(int(any(entry.problem for entry in entries)))
 

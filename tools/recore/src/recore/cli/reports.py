@@ -82,7 +82,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     train.py, by default the current one. These scripts run without a sandbox, as `python train.py` does: validate only
     code that you trust, and use `recore run` for other code. The first cross-validation uses the folds of the
     template's train.py. Its score is compared with the scores of the submission's runs in `runs`, and replaces them on
-    the board. Other folds hold out individual rows.
+    the leaderboard. Other folds hold out individual rows.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 usage error or invalid input.
 
@@ -103,8 +103,8 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
             page = validate_submission(submission, public, ValidationSettings(**settings), advance)
         except SubmissionError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
-            if error.hint:
-                click.echo(f"  what to do: {plain(error.hint)}", err=True)
+            if error.fix:
+                click.echo(f"  fix: {plain(error.fix)}", err=True)
             raise SystemExit(1) from None
         write_page(page, out)
     _show_findings("validate", page, out, as_json)
@@ -118,7 +118,7 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
     """Write the report of a run to report.html in its folder.
 
     FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
-    runs, predictions and steps. `recore run` also writes this report; write it again to include later runs.
+    runs, predictions and jobs. `recore run` also writes this report; write it again to include later runs.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`recore scores` and `recore board`: show the scores of a run, and compare runs."""
+"""`recore scores` and `recore leaderboard`: show the scores of a run, and compare runs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recore.evaluation import Score
 
 MEANINGS = {  # of scores, by name
-    "held-out": "public rows, predicted without the row's drill hole in training; computed by the submission itself",
+    "held-out": "public rows, predicted without the row's drill hole in training; unverified",
     "public": "public rows, predicted by the model that was trained on them, so this score is optimistic",
 }
 
@@ -23,7 +23,7 @@ MEANINGS = {  # of scores, by name
 @click.argument("folder", type=FOLDER, default=Path("data/scores"))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def scores(folder: Path, as_json: bool) -> None:
-    """Show the scores, and the targets that help and hurt most.
+    """Show the scores, contributions and possible gains.
 
     FOLDER contains the output of score.py: any of held-out.json, public.json and private.json.
 
@@ -53,12 +53,12 @@ def scores(folder: Path, as_json: bool) -> None:
 )
 @click.option("--private", is_flag=True, help="For hosts: list the best private score first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
+def leaderboard(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: bool, as_json: bool) -> None:
     """List runs, the best held-out score first.
 
     FOLDERS, by default `runs`, contain runs or the output of judge.
 
-    A held-out score with * was computed by the submission itself and is not verified; `recore validate` recomputes it.
+    A held-out score with * is unverified: the submission computed it itself; `recore validate` recomputes it.
     Later runs of the same submission keep the recomputed score. Runs without a held-out score come last, the best
     private score first. With --private, equal private scores are ranked as by `recore judge`: by the recomputed
     held-out score, then the earliest run first. Hyperparameters of `run --set` are shown next to the submission's hash.
@@ -67,22 +67,22 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
 
     \b
     Example:
-      python -m recore board
-      python -m recore board judged --private
-      python -m recore board judged-1 judged-2 --private
-      python -m recore board --note runs/first "PLS, 12 components"
+      python -m recore leaderboard
+      python -m recore leaderboard judged --private
+      python -m recore leaderboard judged-1 judged-2 --private
+      python -m recore leaderboard --note runs/first "PLS, 12 components"
     """
-    from recore.evaluation import board as runs
-    from recore.evaluation import explain_claimed_score, write_note
+    from recore.evaluation import explain_unverified_score, write_note
+    from recore.evaluation import leaderboard as runs
 
     if note:
         new_note = write_note(*note)
         if as_json:
             show_json({"run": str(note[0]), "note": new_note})
         elif new_note:
-            click.echo(f"board: the note of {note[0]} is now: {new_note}")
+            click.echo(f"leaderboard: the note of {note[0]} is now: {new_note}")
         else:
-            click.echo(f"board: {note[0]} has no note")
+            click.echo(f"leaderboard: {note[0]} has no note")
         return
     folders = folders or (Path("runs"),)
     entries, errors = runs.read_runs(*folders, private_first=private)
@@ -94,17 +94,17 @@ def board(folders: tuple[Path, ...], note: tuple[Path, str] | None, private: boo
     console = table_console()
     for table in runs.make_tables(entries, private, len(folders) > 1):
         console.print(table, "")
-    if any(run.held_out_is_claimed for run in entries):
-        click.echo(explain_claimed_score(None if private else shell_program()))
+    if any(run.held_out_is_unverified for run in entries):
+        click.echo(explain_unverified_score(None if private else shell_program()))
     if not entries:
-        click.echo(f"board: no runs in {', '.join(map(str, folders))}")
+        click.echo(f"leaderboard: no runs in {', '.join(map(str, folders))}")
 
 
 def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> None:
     """Print tables of scores, and explain the scores. is_third_party: whether somebody else wrote the submission."""
     from rich.console import Console
 
-    from recore.evaluation import explain_claimed_score, make_tables
+    from recore.evaluation import explain_unverified_score, make_tables
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a truncated number would be misread
@@ -114,4 +114,4 @@ def show_scores(by_name: "dict[str, Score]", is_third_party: bool = False) -> No
         if name in by_name:
             click.echo(f"{name}: {reword(meaning)}")
     if "held-out" in by_name:
-        click.echo(explain_claimed_score(None if is_third_party else shell_program()))
+        click.echo(explain_unverified_score(None if is_third_party else shell_program()))

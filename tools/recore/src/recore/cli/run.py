@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="Assays of the private data; only the scoring job can read them.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/TIME]")
-@click.option("--note", default="", show_default=False, help="A one-line note that `recore board` shows.")
+@click.option("--note", default="", show_default=False, help="A one-line note that `recore leaderboard` shows.")
 @set_option
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--role", help="AWS: ARN of the role for jobs.")
 @click.option("--bucket", help="AWS: bucket for the files of the run.")
-@click.option("--image", help="Container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
+@click.option("--image", help="Container image.  [default: AWS's scikit-learn 1.9-0; for docker, built locally]")
 @click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the training job.")
 @click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="For preprocessing and scoring.")
 @click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the transform jobs.")
@@ -74,7 +74,7 @@ def run(
     set, on the embedded one; with --engine aws, on AWS. The run's folder keeps all results, even if the run fails.
     Ctrl-C stops the jobs and waits for them to end; a second Ctrl-C exits without waiting.
 
-    Exit status: 0 all steps completed, 1 a step failed, 2 usage error, 130 interrupted.
+    Exit status: 0 all jobs completed, 1 a job failed, 2 usage error, 130 interrupted.
 
     \b
     Example:

@@ -54,10 +54,10 @@ def new(folder: Path, model: str | None, source: Path | None, as_json: bool) -> 
         click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")
 
 
-def _show_edited(command: str, remedy: str = "") -> None:
+def _show_edited(command: str, fix: str = "") -> None:
     """Print the names of the files that were edited in this checkout and therefore not copied from it."""
     if names := ", ".join(edited_files()):
-        show_line(f"{command}: wrote the released template, for this challenge, without your edits of {names}{remedy}")
+        show_line(f"{command}: wrote the released template, for this challenge, without your edits of {names}{fix}")
 
 
 @click.command("new-challenge")
@@ -131,8 +131,8 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     from recore.check import check_source, is_negative, to_json, to_text
     from recore.evaluation import ARCHIVE_NAME, read_submission
 
-    target = out or submission / ARCHIVE_NAME
-    _check_target(submission, target, submission / ARCHIVE_NAME)
+    destination = out or submission / ARCHIVE_NAME
+    _check_destination(submission, destination, submission / ARCHIVE_NAME)
     results = check_source(submission)
     if is_negative(results):
         click.echo(to_json(results, submission) if as_json else to_text(results, submission))
@@ -142,11 +142,11 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     files = read_submission(submission)
     content = files.archive
     try:
-        with replace_paths(target) as [part]:
+        with replace_paths(destination) as [part]:
             part.write_bytes(content)
     except OSError as error:
-        raise OSError(f"the archive {target} could not be written: {error.strerror}") from error
-    archive = {"archive": str(target), "bytes": len(content), "sha256": files.sha256}
+        raise OSError(f"the archive {destination} could not be written: {error.strerror}") from error
+    archive = {"archive": str(destination), "bytes": len(content), "sha256": files.sha256}
     if as_json:
         listed = [
             {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -156,11 +156,11 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
         return
     for name, content in sorted(files.files.items()):
         click.echo(f"{len(content):11,}  {plain(name)}")
-    click.echo(f"pack: wrote {len(files.files)} files to {plain(str(target))}, {archive['bytes']:,} bytes")
+    click.echo(f"pack: wrote {len(files.files)} files to {plain(str(destination))}, {archive['bytes']:,} bytes")
     click.echo(f"pack: SHA-256 {archive['sha256']}")
 
 
-def _check_target(submission: Path, target: Path, default: Path) -> None:
+def _check_destination(submission: Path, destination: Path, default: Path) -> None:
     """Raise ValueError or OSError if the archive cannot be written, or if a later archive could contain it."""
     if submission.is_file():
         raise ValueError(f"{submission}: this is a file; specify the folder of a submission")
@@ -168,10 +168,10 @@ def _check_target(submission: Path, target: Path, default: Path) -> None:
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():
         raise ValueError(f"{submission}: setup.py is missing; it lists the files to upload: copy it from the template")
-    check_writable(target)
-    folder, root = target.absolute().parent.resolve(), submission.resolve()
-    if folder.is_relative_to(root) and not (folder == root and target.name.endswith(".tar.gz")):
+    check_writable(destination)
+    folder, root = destination.absolute().parent.resolve(), submission.resolve()
+    if folder.is_relative_to(root) and not (folder == root and destination.name.endswith(".tar.gz")):
         raise ValueError(
-            f"{target}: this archive could be packed into the next one; choose a folder outside the submission, or "
-            f"omit --out to write {default}"
+            f"{destination}: this archive could be packed into the next one; choose a folder outside the submission, "
+            f"or omit --out to write {default}"
         )

@@ -3,7 +3,7 @@
 from recore.dataset.codes import SuspectedCode, suspected_codes
 from recore.dataset.grammar import QUESTIONS, Ambiguity
 from recore.dataset.grids import Grid, grid_of_names
-from recore.dataset.import_hint import explain_import, is_foreign
+from recore.dataset.import_explanation import explain_import, may_need_import
 from recore.dataset.importing import ImportOptions, ImportResult, import_files
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import Problem, Spectrum

@@ -12,7 +12,7 @@ from recore.dataset.codes import suspected_codes
 from recore.dataset.columns import find_columns
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.contents import conversion_factor
-from recore.dataset.grammar.elements import mass_share
+from recore.dataset.grammar.elements import mass_fraction
 from recore.dataset.grammar.ids import find_id_columns
 from recore.dataset.grammar.numbers import EMPTY, Marks
 from recore.dataset.grammar.signs import read_sign
@@ -21,7 +21,7 @@ from recore.dataset.grammar.units import CONTENT_UNITS, unit_of_cell
 from recore.dataset.holes import is_control_sample, note_shared_names
 from recore.dataset.plausibility import SuspectedUnit, likely_unit, suspected_content_units, suspected_depth_unit
 from recore.dataset.target_columns import Source, is_with_unit, tried_option, unit_in_comments
-from recore.dataset.text_lines import check_names
+from recore.dataset.text_lines import note_on_names
 from recore.dataset.text_table import TextTable, open_table, strip_empty_end
 from recore.listing import count, list_names
 from recore.schema import DEPTHS
@@ -153,8 +153,8 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
     above = ""
     for line, cell in cells_of[group]:
         if cell in EMPTY:
-            hint = "; if spreadsheet cells are merged, unmerge them and fill each" if above and not errors else ""
-            errors.append(f"line {line}, {group}: {_invalid_name(cell)}{hint}")
+            fix = "; if spreadsheet cells are merged, unmerge them and fill each" if above and not errors else ""
+            errors.append(f"line {line}, {group}: {_invalid_name(cell)}{fix}")
         above = cell
     for name in challenge().sample_ids:
         if name in challenge().depths:
@@ -172,9 +172,9 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, marks: 
             source = sources.get(name)
             cells = cells_of[name] if source else [(0, "")] * len(rows)
             by_line = _sources_by_line(name, source, rows, errors) if source else [None] * len(rows)
-            remedy = cache(partial(_remedy_above_maximum, name, source, cells, marks))
+            suggest_fix = cache(partial(_fix_above_maximum, name, source, cells, marks))
             table.assays[name] = [
-                _assay(name, of_line, line, cell, remedy, marks, errors, limits)
+                _assay(name, of_line, line, cell, suggest_fix, marks, errors, limits)
                 for of_line, (line, cell) in zip(by_line, cells, strict=True)
             ]
     if limits:
@@ -213,7 +213,7 @@ def _notes_on_names(
     """Yield notes on names that may be wrong. Raises ValueError if one is garbled."""
     strings = (table.identity[name] for name in challenge().sample_ids if name not in challenge().depths)
     names = [*table.samples, *table.index, *(str(cell) for cells in strings for cell in cells)]
-    if note := check_names(names, text_table.encoding):
+    if note := note_on_names(names, text_table.encoding):
         yield note
     used = {source.position for source in sources.values()}
     others = {name: [cells[position] for _, cells in rows] for position, name in header.items() if position not in used}
@@ -288,15 +288,12 @@ def _assay(
     source: Source | None,
     line: int,
     cell: str,
-    remedy: Callable[[], str],
+    suggest_fix: Callable[[], str],
     marks: Marks,
     errors: list[str],
     limits: list[str],
 ) -> float:
-    """Return a cell's assay in the target's unit, or NaN if it is missing or invalid.
-
-    remedy: returns the remedy for contents above 100%.
-    """
+    """Return a cell's assay in the target's unit, or NaN. suggest_fix: returns the fix for contents above 100%."""
     if cell in EMPTY or not source:
         return np.nan
     value = marks.parse(cell.replace("<=", "<").removeprefix("<").strip())
@@ -304,10 +301,10 @@ def _assay(
     if cell.startswith(">"):
         errors.append(f"{location} exceeds the method's range; enter the value, or leave the cell empty")
     elif value is None:
-        advice = "leave the cell empty if the assay is missing"
+        fix = "leave the cell empty if the assay is missing"
         if is_with_unit(cell):
-            advice = "remove the unit, convert the values to one unit, and state it in the name of the column"
-        errors.append(f"{location} is not a number; {advice}")
+            fix = "remove the unit, convert the values to one unit, and state it in the name of the column"
+        errors.append(f"{location} is not a number; {fix}")
     elif value < 0 and unit_of(name) in VALUES_PER_UNIT:
         errors.append(
             f"{location} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is "
@@ -316,7 +313,7 @@ def _assay(
     elif abs(value) >= NO_DATA:
         errors.append(f"{location} is a code of a program for no data; leave the cell empty")
     elif (content := _scale(value, source.factor)) > (MAX_CONTENT[unit_of(name)] if element_of(name) else np.inf):
-        errors.append(f"{location} is more than 100% of the sample; {remedy()}")
+        errors.append(f"{location} is more than 100% of the sample; {suggest_fix()}")
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
         return content / 2
@@ -325,13 +322,13 @@ def _assay(
     return np.nan
 
 
-def _remedy_above_maximum(name: str, source: Source | None, cells: Cells, marks: Marks) -> str:
-    """Return the remedy for contents above 100%: the unit in which most of the column's numbers are plausible."""
+def _fix_above_maximum(name: str, source: Source | None, cells: Cells, marks: Marks) -> str:
+    """Return the fix for contents above 100%: the unit in which most of the column's numbers are plausible."""
     if not source or source.units:
         return f"check the unit in {source.units[1]!r}" if source and source.units else ""
     numbers = [marks.parse(cell.lstrip("<>= ")) for _, cell in cells]
     values = [number for number in numbers if number is not None and 0 < number < NO_DATA]
-    share = mass_share(element_of(name), source.formula or element_of(name))
+    share = mass_fraction(element_of(name), source.formula or element_of(name))
     unit = likely_unit(name, values, source.unit or unit_of(name), share)
     if unit and (option := tried_option(name, source.column, unit)):
         return f"{option}, for example, converts it from a different unit"
@@ -354,19 +351,19 @@ def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[S
         unit = next((unit for unit in CONTENT_UNITS if np.isclose(CONTENT_UNITS[unit], size)), "")
         is_clear = unit and not source.units
         option = is_clear and tried_option(names[0], source.column, unit)
-        remedy = f"check the unit of the table's column {source.column!r}"
+        fix = f"check the unit of the table's column {source.column!r}"
         if option:
-            remedy = (
+            fix = (
                 f"if so, {option} converts them"
                 if len(names) == 1
                 else f"if so, {option} converts the first column, and each needs such an option"
             )
-        suspected.append(replace(content, remedy=remedy))
+        suspected.append(replace(content, fix=fix))
     depths = challenge().depths and suspected_depth_unit(*(table.identity[name] for name in DEPTHS))
     if depths:
         source = sources[DEPTHS[0]]
-        remedy = f"if so, --depth-unit {depths.unit} converts them"
+        fix = f"if so, --depth-unit {depths.unit} converts them"
         if not depths.unit or source.factor != 1:
-            remedy = "check the unit of the depths, --depth-unit"
-        suspected.append(replace(depths, remedy=remedy))
+            fix = "check the unit of the depths, --depth-unit"
+        suspected.append(replace(depths, fix=fix))
     return suspected

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 MIN_OTHERS = 3  # measured values needed to recognise a code in a single row
 NINES_PATTERN = re.compile(r"9{3,}(\.9+)?")
-ROUND_LIMITS = (1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 32767.0, 65535.0)  # upper limits that programs also use as codes
+LIMIT_CODES = (1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 32767.0, 65535.0)  # upper limits that programs also use as codes
 LARGE_RATIO = 10  # times the next lower value: a code, even in a single row if all its digits are nines
 MIN_RATIO = 2  # times the next lower value: a code if all its digits are nines and several rows have it
 # nines among values of similar size are a code in this many rows, and this many times more often than the others
@@ -23,7 +23,7 @@ SIZE = 3  # times smaller or larger
 
 @dataclass(frozen=True)
 class SuspectedCode:
-    """A number that is probably a code. rows: the positions at which it occurs. message: a sentence with the remedy."""
+    """A number that is probably a code. rows: the positions at which it occurs. message: a sentence with the fix."""
 
     column: str
     value: float
@@ -65,7 +65,7 @@ def _is_code_above(distinct: NDArray[np.float64], counts: NDArray[np.int64]) -> 
         return False
     if _is_nines(value):
         return bool(value > (MIN_RATIO if is_repeated else LARGE_RATIO) * next_lower)
-    return is_repeated and value in ROUND_LIMITS and bool(value > LARGE_RATIO * next_lower)
+    return is_repeated and value in LIMIT_CODES and bool(value > LARGE_RATIO * next_lower)
 
 
 def _is_nines(value: float) -> bool:

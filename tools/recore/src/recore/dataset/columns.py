@@ -91,8 +91,8 @@ def _make_source(name: str, column: str, header: Mapping[int, str]) -> Source:
     if name in challenge().targets:
         return chosen_source(name, column, position, unit_text)
     if unit_text:
-        advice = "specify the unit of depths with --depth-unit" if name in DEPTHS else f"{name} has no unit"
-        raise ValueError(f"{option}: {advice}")
+        fix = "specify the unit of depths with --depth-unit" if name in DEPTHS else f"{name} has no unit"
+        raise ValueError(f"{option}: {fix}")
     return Source(position, column)
 
 
@@ -152,8 +152,8 @@ def _check_mistyped(ignored: Sequence[str], known: Collection[str]) -> None:
         if mistyped and mistyped[0] not in known:
             target, unit = mistyped
             option = tried_option(target, name, unit)
-            remedy = f"did you mean {target}?" + (f" {option} imports it from {unit}" if option else " rename it")
-            raise ValueError(f"column {name[:40]!r} is not in the schema; {remedy}")
+            fix = f"did you mean {target}?" + (f" {option} imports it from {unit}" if option else " rename it")
+            raise ValueError(f"column {name[:40]!r} is not in the schema; {fix}")
 
 
 def _check_missing(unused: Sequence[str], known: Collection[str], first: str, first_cells: Sequence[str]) -> None:
@@ -167,11 +167,11 @@ def _check_missing(unused: Sequence[str], known: Collection[str], first: str, fi
                     f"as {names[0][:40]!r}; transpose it to one line for each sample"
                 )
             similar = next((name for name in unused if likely_name(name) == missing), None)
-            remedy = f"specify its column with --column {missing}=COLUMN"
+            fix = f"specify its column with --column {missing}=COLUMN"
             if similar:
-                remedy = f"did you mean {similar!r}? {column_option(missing, similar)} imports it"
+                fix = f"did you mean {similar!r}? {column_option(missing, similar)} imports it"
             required = ", ".join(required_columns()[:-1]) + f" and {required_columns()[-1]}"
-            raise ValueError(f"column {missing!r} is missing; {required} are required; {remedy}")
+            raise ValueError(f"column {missing!r} is missing; {required} are required; {fix}")
 
 
 def _is_column_name(cell: str) -> bool:

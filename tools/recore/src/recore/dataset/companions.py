@@ -44,7 +44,7 @@ def add_companions(targets: Sources, unused: Mapping[int, str], cells: Cells, ma
         if (words := _split_words(name_rest)) and words in map(_split_words, others):
             continue  # belongs to a column that is not imported
         if not owners and (kind == "units" or any(read_sign(cell, name) for cell in values)):
-            owners, is_clear = _possible_owners(name_rest, targets, kind)
+            owners, is_clear = _find_possible_targets(name_rest, targets, kind)
             words_left = words if kind == "signs" else [word.lower() for word in parse_assay_header(name_rest).unknown]
             if owners and name_rest != name and not NEUTRAL_WORDS.issuperset(words_left):
                 is_sign = any(map(is_plain_sign, values)) or "qual" in name.lower()
@@ -68,7 +68,8 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
     """Raise ValueError if an unused column repeats an imported column's numbers with signs (`>10000` for `10000`)."""
 
     def are_equal(number: str, other: str) -> bool:
-        return number == other or None is not marks.parse(number) == marks.parse(other)
+        value = marks.parse(number)
+        return number == other or (value is not None and value == marks.parse(other))
 
     for position, name in unused.items():
         signed = {row: number for row, cell in enumerate(cells(position)) if (number := remove_sign(cell))}
@@ -80,10 +81,10 @@ def _reject_unsigned_copies(targets: Sources, unused: Mapping[int, str], cells: 
             if rows and (len(rows) == len(signed) or _mentions_any(name, {target: source})):
                 is_above = any(cells(position)[row].startswith(">") for row in signed)
                 option = "" if is_above else tried_option(target, name, source.unit)
-                remedy = f"import the former with {option}, or remove it" if option else "keep one of the columns"
+                fix = f"import {name[:40]!r} with {option}, or remove it" if option else "keep one of the columns"
                 raise ValueError(
                     f"column {name[:40]!r} has {cells(position)[rows[0]][:20]!r} where {source.column[:40]!r} has "
-                    f"{numbers[rows[0]][:20]!r}; {remedy}"
+                    f"{numbers[rows[0]][:20]!r}; {fix}"
                 )
 
 
@@ -132,7 +133,7 @@ def _mentions_any(name: str, targets: Sources) -> bool:
     return not {_formula(source) for source in targets.values()}.isdisjoint(parse_assay_header(name).formulas)
 
 
-def _possible_owners(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
+def _find_possible_targets(rest: str, targets: Sources, kind: str) -> tuple[list[str], bool]:
     """Return the targets to which a companion that names none of them may belong, and whether it certainly does.
 
     Units may belong to all targets without a unit or, if all have one, to all. Signs certainly belong to a target if it

@@ -20,7 +20,7 @@ from recore.dataset.grids import Grid
 from recore.dataset.holes import is_control_sample
 from recore.dataset.instruments.files import find_files, read_file
 from recore.dataset.instruments.reading_options import ReadingOptions
-from recore.dataset.instruments.spectrum import REFLECTANCE_HINT, Numbers, Problem, Spectrum, find_reflectance
+from recore.dataset.instruments.spectrum import REFLECTANCE_REASON, Numbers, Problem, Spectrum, find_reflectance
 from recore.dataset.plausibility import SuspectedUnit
 from recore.dataset.replicates import match_replicates, remove_ambiguous, sample_of_replicate
 from recore.dataset.similar_names import note_similar_holes, similar_names
@@ -241,11 +241,11 @@ def _keep_listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, 
     elif unlisted:
         similar = similar_names(unlisted, samples)
         for name, source in unlisted.items():
-            remedy = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
+            fix = f"did you mean {similar[name]!r}?" if name in similar else "--only-listed ignores such samples"
             sample, _ = sample_of_replicate(name, samples)
             if sample:
-                remedy = f"if it is a replicate of {sample!r}, --replicates mean averages both; otherwise {remedy}"
-            reason = f"its sample {name!r} has no row in {table.path}; {remedy}"
+                fix = f"if it is a replicate of {sample!r}, --replicates mean averages both; otherwise {fix}"
+            reason = f"its sample {name!r} has no row in {table.path}; {fix}"
             result.problems.append(Problem(source, reason))
     return listed
 
@@ -271,7 +271,7 @@ def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
         result.problems.append(Problem(spectra[0].source, question, "quantity"))
     elif suspects:
         names = list_names([spectrum.source for spectrum in suspects], SHOWN)
-        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {REFLECTANCE_HINT}")
+        result.remarks.append(f"{len(suspects)} of {len(spectra)} spectra ({names}) {REFLECTANCE_REASON}")
 
 
 def _note_constant_runs(spectra: list[Spectrum], grid: Grid) -> list[str]:
@@ -318,10 +318,10 @@ def _sort_rows(rows: list[Row], table: AssayTable, unlisted: Iterable[str], resu
     if missing := [sample for sample in table.samples if sample not in samples]:
         similar = similar_names(missing, unlisted)
         names = [f"{name} (is it {similar[name]!r}?)" if name in similar else name for name in missing]
-        remedy = "; --keep-going imports the others" if rows else ""
+        fix = "; --keep-going imports the others" if rows else ""
         if control := list(filter(is_control_sample, missing)):
-            remedy += f"; remove the rows of standards, blanks and duplicates, such as {control[0]!r}"
-        reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{remedy}"
+            fix += f"; remove the rows of standards, blanks and duplicates, such as {control[0]!r}"
+        reason = f"these samples have no usable spectrum: {list_names(names, SHOWN)}{fix}"
         result.problems.append(Problem(str(table.path), reason))
     renamed = [replace(row, index=table.index[table.rows[row.sample]] + row.index[len(row.sample) :]) for row in rows]
     return sorted(renamed, key=lambda row: table.rows[row.sample])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from recore.dataset.grammar.elements import mass_share
+from recore.dataset.grammar.elements import mass_fraction
 from recore.dataset.grammar.target_units import MAX_CONTENT, VALUES_PER_UNIT, element_of, unit_of
 from recore.dataset.grammar.units import CONTENT_UNITS, DEPTH_UNITS, DETECTION_LIMITS, NAMES, PLAUSIBLE_RANGES
 
@@ -43,11 +43,11 @@ class SuspectedUnit:
     unit: str
     factor: float | None
     reason: str
-    remedy: str
+    fix: str
 
     @property
     def message(self) -> str:
-        return f"{self.reason}: {self.remedy}"
+        return f"{self.reason}: {self.fix}"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _joint_unit(assays: Mapping[str, ArrayLike], stated: str) -> SuspectedUnit |
     if len(columns) < MIN_MAJORS:
         return None
     medians = {target: float(np.median(values[values > 0])) for target, values in columns.items()}
-    total = sum(1e-4 * median / mass_share(element_of(target), oxides[target]) for target, median in medians.items())
+    total = sum(1e-4 * median / mass_fraction(element_of(target), oxides[target]) for target, median in medians.items())
     ratio = float(np.median([median / PLAUSIBLE_RANGES[target][1] for target, median in medians.items()]))
     # extracts of soils have little calcium and potassium, too, but aluminium is measured in total analyses
     is_low = total < LOW_SUM and ratio < DEPLETED and any(element_of(target) == "Al" for target in columns)
@@ -146,8 +146,8 @@ def _content_unit(target: str, assays: ArrayLike, stated: str) -> SuspectedUnit 
     is_trace = abundance < scale * MAJOR
     unit, *others = sorted(fitting, key=lambda unit: (is_trace and unit == "g/kg", unusual[unit]))
     units = " or ".join(NAMES[name] for name in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
-    remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
-    return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
+    fix = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
+    return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", fix)
 
 
 def likely_unit(target: str, numbers: ArrayLike, stated: str, share: float) -> str:
@@ -192,9 +192,9 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
     if not fitting:
         return SuspectedUnit(column, "", None, reason, "check the unit of the depths")
     unit, factor = fitting[0], DEPTH_UNITS[fitting[0]]
-    remedy = f"multiply both columns by {factor:g}, or import the table with --depth-unit {unit}"
+    fix = f"multiply both columns by {factor:g}, or import the table with --depth-unit {unit}"
     units = " or ".join(NAMES[unit] for unit in fitting)
-    return SuspectedUnit(column, unit, factor, f"{reason}; the values look like {units}", remedy)
+    return SuspectedUnit(column, unit, factor, f"{reason}; the values look like {units}", fix)
 
 
 def _format(value: float) -> str:

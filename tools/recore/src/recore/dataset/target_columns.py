@@ -45,7 +45,7 @@ SHOWN = 3  # choices that a question lists
 
 @dataclass(frozen=True)
 class Source:
-    """A table's column for a column of the challenge's schema. factor: the factor from its unit to the challenge's.
+    """A table's column that is imported as one of the challenge's. factor: converts its unit to the challenge's.
 
     signs, units: the position and name of another column that contains each value's sign or unit.
     """
@@ -70,17 +70,17 @@ def chosen_source(target: str, column: str, position: int, stated_unit: str) -> 
         return Source(position, column, target_unit, 1.0, element)
     contents = parse_assay_header(column)
     if element and (word := NO_CONTENT.search(to_ascii(column).replace("_", " "))):
-        remedy = "rename it to the formula, such as CaCO3, or to the element"
-        raise ValueError(f"{option}: {word[0]!r} means that this is not the concentration of an element; {remedy}")
+        fix = "rename it to the formula, such as CaCO3, or to the element"
+        raise ValueError(f"{option}: {word[0]!r} means that this is not the concentration of an element; {fix}")
     if has_factor(column):
         raise ValueError(f"{option}: this name contains a factor; convert the values, and remove it from the name")
     formula = _choose_formula(target, contents, option) if element else ""
     unit = _parse_unit(stated_unit, target_unit, option) if stated_unit else contents.unit
     if not stated_unit and (len(contents.units) > 1 or unit == OTHER_UNIT):
-        remedy = "convert the values to ppm or %, and rename the column"
+        fix = "convert the values to ppm or %, and rename the column"
         if OTHER_UNIT not in contents.units and (likely := tried_option(target, column, contents.units[0])):
-            remedy = f"convert the values, or specify their unit, as in {likely}"
-        raise ValueError(f"{option}: this name has no single unit by mass; {remedy}")
+            fix = f"convert the values, or specify their unit, as in {likely}"
+        raise ValueError(f"{option}: this name has no single unit by mass; {fix}")
     if unit == OUNCES:
         raise ValueError(f"{option}: {AMBIGUOUS_TON}")
     try:
@@ -171,7 +171,7 @@ def find_targets(
             continue
         if len(targets) > 1:
             compounds[name] = targets
-            # CuS beside CuO: these may be the sulfidic and the oxidic part of copper, as contents of copper
+            # CuS next to CuO: these may be the sulfidic and the oxidic part of copper, as contents of copper
             for target in (target for target in targets if contents.formula == f"{element_of(target)}S"):
                 totals.setdefault(target, []).append(Source(position, name, contents.unit, formula=contents.formula))
         elif targets[0] not in chosen_sources:
@@ -183,7 +183,7 @@ def find_targets(
         compounds = {name: targets for name, targets in compounds.items() if parse_assay_header(name).unit}
     options = {target: _drop_ounces(target, sources) for target, sources in options.items()}
     for target, sources in options.items():
-        # the element before its compounds, and a compound beside CUT, which may be the total, is a question
+        # the element before its compounds, and a compound next to CUT, which may be the total, is a question
         sources.sort(key=lambda source: source.formula != element_of(target))
         if sources[0].formula != element_of(target):
             sources[:0] = totals.get(target, [])
@@ -279,12 +279,12 @@ def _ask_which(options: Mapping[str, list[Source]], compounds: Mapping[str, list
     choices += [(target, column) for column, targets in compounds.items() for target in targets]
     tried = (tried_option(*choice, unit) for choice in choices for unit in ("", "pct"))
     example = next(filter(None, tried), "")
-    remedy = f"choose one, as in {example}" if example else "convert the values, and rename the column that is right"
+    fix = f"choose one, as in {example}" if example else "convert the values, and rename the column that is right"
     fillings = [[_filled_rows(cells(source.position)) for source in sources] for sources in options.values()]
     if lost := max((len(set.union(*rows) - rows[0]) for rows in fillings), default=0):
         rows = count(lost, "row has a value", "rows have values")
-        remedy += f"; {rows} only in another column: to keep all values, merge the columns into one, in one unit"
-    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; {remedy}")
+        fix += f"; {rows} only in another column: to keep all values, merge the columns into one, in one unit"
+    raise Ambiguity("target", f"several columns fit: {list_names(lists, SHOWN)}; {fix}")
 
 
 def _filled_rows(cells: Sequence[str]) -> set[int]:

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from recore.dataset.formats import EXPORT, detect_format
 from recore.dataset.grammar import Ambiguity, normalise_text
-from recore.file_kinds import CONTROL, GZIP, detect_foreign, is_utf_16
+from recore.file_kinds import CONTROL, GZIP, detect_unsupported, is_utf_16
 
 HEAD_BYTES = 1 << 16  # bytes that decide whether a file is text
 MAX_FILE = 1 << 30  # bytes, unpacked
@@ -29,18 +29,19 @@ WESTERN = "cp1252"  # Windows-1252, the superset of Latin-1 that programs in Wes
 # signs, longer runs of letters, or capitals within a word.
 GARBLED = re.compile(
     r"[^\x00-\x7f]{3}|(?<![A-Za-z])[^\x00-\x7f]{2}(?![A-Za-z])"
-    r"|[^\w\s\x00-\x7f\xb0\xb4\u2018\u2019\u2013\u2014]|[\xb9\xb3\u0192\u02c6]|(?<=[a-z])[\xc0-\xde\u0152\u0160\u0178\u017d]"
+    r"|[^\w\s\x00-\x7f\xb0\xb4\u2018\u2019\u2013\u2014]|[\xb9\xb3\u0192\u02c6]"
+    r"|(?<=[a-z])[\xc0-\xde\u0152\u0160\u0178\u017d]"
 )
 
 
-def check_text(path: Path, reason: str) -> str:
+def detect_encoding(path: Path, reason: str) -> str:
     """Check that a file can be text, and return its encoding: UTF-16, UTF-8 or WESTERN.
 
     reason: the message for an unknown format. Raises ValueError, or Ambiguity if a known format is not supported.
     """
     with _open_unpacked(path) as file:
         head = file.read(HEAD_BYTES)
-        if kind := detect_foreign(head):
+        if kind := detect_unsupported(head):
             raise ValueError(kind)
         # NUL bytes at the end get a message below; a file of NUL bytes alone is not text
         content = head.rstrip(b"\0") or head if head.endswith(b"\0") else head.rstrip(f"{END_MARK}\r\n".encode())
@@ -67,7 +68,7 @@ def check_text(path: Path, reason: str) -> str:
     return encoding if encoding == "utf-16" or is_utf_8 else WESTERN
 
 
-def check_names(names: Iterable[str], encoding: str) -> str:
+def note_on_names(names: Iterable[str], encoding: str) -> str:
     """Return a note on names with letters that are not ASCII if their encoding is WESTERN, which is a guess, or "".
 
     Raises ValueError if a name is garbled, because the file has another encoding, or had one.

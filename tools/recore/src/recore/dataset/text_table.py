@@ -17,7 +17,7 @@ from recore.dataset.grammar.axis import ChannelName, channel_prefixes, mentions_
 from recore.dataset.grammar.contents import continues_header, parse_assay_header
 from recore.dataset.grammar.ids import find_id_columns, rank_sample_name
 from recore.dataset.grammar.numbers import CHANNEL, DECIMALS, OPTIONS, Evidence, Marks, decide_marks, possible_marks
-from recore.dataset.text_lines import MAX_SKIPPED, check_text, numbered_lines
+from recore.dataset.text_lines import MAX_SKIPPED, detect_encoding, numbered_lines
 from recore.file_kinds import REPEATED_HEADER
 from recore.schema import DEPTHS
 
@@ -104,10 +104,10 @@ def open_table(
     """Return a text file as a table, with its layout and its decimal mark detected.
 
     decimal: "point" or "comma", for ambiguous numbers. reason: the message for an unknown format. used: names of
-    other columns whose numbers may show the decimal mark. Raises ValueError if the file is not a text table, and
+    more columns in which to look for the decimal mark. Raises ValueError if the file is not a text table, and
     Ambiguity if its decimal mark is ambiguous or its format is not supported.
     """
-    encoding = check_text(path, reason)
+    encoding = detect_encoding(path, reason)
     head = _first_lines(path, encoding)
     if head and head[0][1].strip().strip('"').lower().startswith(SEPARATOR):
         head = head[1:]
@@ -136,7 +136,10 @@ def _first_lines(path: Path, encoding: str) -> list[tuple[int, str]]:
 
 
 def split_line(number: int, line: str, delimiter: str | None) -> list[str]:
-    """Split a line into stripped cells, at white space if `delimiter` is None. Raises ValueError if it is invalid."""
+    """Split a line into stripped cells, at white space if `delimiter` is None.
+
+    Raises ValueError for an invalid line.
+    """
     cells = _split(number, line, delimiter)
     if len(line) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         raise ValueError(f"line {number}: {LONG_CELL}")

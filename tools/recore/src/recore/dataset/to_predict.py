@@ -85,7 +85,7 @@ def parse_id_columns(options: Sequence[str]) -> dict[str, str]:
 def write_samples(
     options: SampleOptions,
     columns: Sequence[str],
-    target: Path,
+    destination: Path,
     advance: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> ImportResult:
     """Write a data file with a row for each sample, in the order of the files.
@@ -109,7 +109,7 @@ def write_samples(
         by_sample[row.sample].append(row)
     complete = [row for sample, group in by_sample.items() for row in group or [Row(sample, sample, [])]]
     result.rows, result.grid, result.spectra = len(complete), grid, len(spectra)
-    with write_data_file(target) as append:
+    with write_data_file(destination) as append:
         for start in range(0, len(complete), CHUNK):
             part = complete[start : start + CHUNK]
             append(_columns(part, grid.names, unread))

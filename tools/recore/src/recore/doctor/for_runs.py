@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from recore.distribution import INSTALLED, PACKAGES, PROGRAM, TEMPLATE, setup_command
-from stagemaker.doctor import NOTE, OK, Check, check_container_packages, check_disk, check_program, install_command
+from stagemaker.doctor import NOTE, OK, Check, check_container_packages, check_disk, install_command, run_program
 from stagemaker.doctor import check_up as check_up_for_jobs
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -48,7 +48,7 @@ def _check_runs_disk(folder: Path) -> Check:
 
 def _check_browser() -> Check:
     cost = "Without it, tests that open reports in a browser are skipped."
-    name, output = check_program(BROWSERS, "--version")
+    name, output = run_program(BROWSERS, "--version")
     if output is not None:
         return Check("browser", OK, " ".join(output.split()) or name)
     result = f"{name} does not start" if name else "no Chromium or Chrome"

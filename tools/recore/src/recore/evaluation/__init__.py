@@ -1,7 +1,6 @@
 """Run a submission through the four steps, score it, and keep the record of the run."""
 
 from recore.data_file import sha256_of
-from recore.evaluation.board import find_runs, read_runs
 from recore.evaluation.csv_columns import remove_columns
 from recore.evaluation.data import DataFiles, choose_data_files, find_data_files
 from recore.evaluation.fleet.costs import Bound, bound_costs, count_instances, read_quotas
@@ -11,7 +10,7 @@ from recore.evaluation.fleet.wheels import WheelHouse, count_package_lists
 from recore.evaluation.four_steps import EvaluationRun, remove_targets
 from recore.evaluation.held_out import (
     HELD_OUT_NAME,
-    HONEST_GAP,
+    MIN_GROUPS,
     NoHeldOutScoreError,
     check_size,
     is_overstated,
@@ -32,6 +31,7 @@ from recore.evaluation.job_requests import (
 )
 from recore.evaluation.job_runner import JobRunner, StepFailed
 from recore.evaluation.judging import Entry, Round, entries_to_recompute
+from recore.evaluation.leaderboard import find_runs, read_runs
 from recore.evaluation.pace import Pace
 from recore.evaluation.record import (
     Record,
@@ -51,7 +51,7 @@ from recore.evaluation.scores import (
     SCORES,
     SPLITS,
     Score,
-    explain_claimed_score,
+    explain_unverified_score,
     make_tables,
     read_scores,
 )

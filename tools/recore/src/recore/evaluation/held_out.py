@@ -1,6 +1,6 @@
-"""Score the submission's own held-out predictions in held_out.csv, which a training job writes next to its model.
+"""Score the unverified held-out predictions in held_out.csv, which a training job writes next to its model.
 
-Each row should be predicted by a model that has not seen the row's drill hole, but this is only the submission's claim.
+Each row should be predicted by a model that has not seen the row's drill hole, but recore has not verified this.
 """
 
 import gzip
@@ -18,31 +18,31 @@ HELD_OUT_NAME = "held_out.csv"  # name in model.tar.gz, if train.py has written 
 ACTUAL, PREDICTED = "public.csv.gz", "public.csv.out"  # file names in a scoring job
 MAX_BYTES, MAX_HEADER_BYTES = 256 << 20, 64 << 10
 MAX_COLUMNS, MAX_CELLS = 1000, 20_000_000  # limits, because the file is parsed outside the sandbox
-# By how much a submission's own held-out score can exceed recore's if entire drill holes were held out, as a share of
+# By how much an unverified held-out score can exceed recore's if entire drill holes were held out, as a share of
 # the best score. Over 30 parts of the sample data and four kinds of models, folds with other numbers, seeds or sizes
 # scored at most 0.064 more; folds of shuffled rows at least 0.077, and 0.2 in the median.
-HONEST_GAP = 0.075
-MIN_GROUPS = 5  # with fewer drill holes, honest scores differ by more than this
+MAX_PLAUSIBLE_GAP = 0.075
+MIN_GROUPS = 5  # with fewer drill holes, such scores differ by more than this
 
 
 class NoHeldOutScoreError(Exception):
     """The training job wrote no held-out predictions that can be scored; the message gives the reason."""
 
 
-def is_overstated(claimed: float, recomputed: float, best: float, groups: int) -> bool:
-    """Return whether the submission's own held-out score is clearly higher than the recomputed one.
+def is_overstated(unverified: float, recomputed: float, best: float, groups: int) -> bool:
+    """Return whether an unverified held-out score is clearly higher than the recomputed one.
 
     best: the best possible score. groups: the number of drill holes in the data. Negative scores are unlimited and
-    differ between honest folds, so they count as 0.
+    differ between folds, so they count as 0.
     """
-    return groups >= MIN_GROUPS and claimed - max(recomputed, 0.0) > HONEST_GAP * best
+    return groups >= MIN_GROUPS and unverified - max(recomputed, 0.0) > MAX_PLAUSIBLE_GAP * best
 
 
-def extract_held_out(model: Path, target: Path) -> None:
-    """Copy held_out.csv from a model.tar.gz to `target`. Raises NoHeldOutScoreError if it is missing or too large."""
+def extract_held_out(model: Path, destination: Path) -> None:
+    """Copy held_out.csv from a model.tar.gz. Raises NoHeldOutScoreError if it is missing or too large."""
     content = read_held_out_bytes(model)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    destination.write_bytes(content)
 
 
 def read_held_out_bytes(model: Path) -> bytes:

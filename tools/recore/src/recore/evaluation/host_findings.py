@@ -1,6 +1,6 @@
 """Findings for the host about a judged submission: forbidden attempts, copied assays and printed data in its run.
 
-A claimed held-out score that exceeds the recomputed one is found when the record is read (record.py).
+An unverified held-out score that exceeds the recomputed one is found when the record is read (record.py).
 Most codes are rules of `recore check --for-host`, which examines a new run of the submission more closely.
 """
 
@@ -121,7 +121,7 @@ def _find_copies(held_out: Path, public: Path, scores: dict[str, Score]) -> Iter
 def _share_of_copies(held_out: Path, public: Path) -> float:
     """Return the fraction of the predicted values that equal the assays to nine digits.
 
-    Each target's most frequent assay is ignored: for samples below a detection limit, honest models also predict it.
+    Each target's most frequent assay is ignored: for samples below a detection limit, models also predict it.
     """
     import pyarrow as pa
 

@@ -313,7 +313,7 @@ def processing_request(
         arguments,
         inputs={name: settings.uri(*key) for name, key in {"code": script, **sources}.items()},
         output=output[-2],
-        target=settings.uri(*output[:-1]),
+        output_uri=settings.uri(*output[:-1]),
         seconds=seconds,
     )
     return {"ProcessingJobName": settings.job(step)} | request
@@ -356,12 +356,12 @@ def processing_arguments(
     arguments: Mapping[str, str],
     inputs: Mapping[str, Any],
     output: str,
-    target: Any,
+    output_uri: Any,
     seconds: int | None = None,
 ) -> Request:
     """Return the request for a processing job, without its name. script: a file in the input `code`.
 
-    inputs: URIs by the names of their folders in the job. output: the name of the folder that is uploaded to `target`.
+    inputs: URIs by the names of their folders in the job. output: the folder that is uploaded to `output_uri`.
     """
     specification: Request = {
         "ImageUri": image,
@@ -370,7 +370,7 @@ def processing_arguments(
     if arguments:
         specification["ContainerArguments"] = [word for pair in arguments.items() for word in pair]
     files = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
-    folder = {"S3Uri": target, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}
+    folder = {"S3Uri": output_uri, "LocalPath": f"{PROCESSING}/output/{output}", "S3UploadMode": "EndOfJob"}
     return {
         "RoleArn": role,
         "AppSpecification": specification,

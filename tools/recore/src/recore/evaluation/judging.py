@@ -11,13 +11,13 @@ from typing import Any
 from recore.backends import Backend
 from recore.challenge import score_script
 from recore.data_file import sha256_of
-from recore.evaluation.board import read_runs, runs_of
 from recore.evaluation.data import DataFiles
 from recore.evaluation.fleet.wheels import WheelHouse, Wheels
 from recore.evaluation.four_steps import POLL_SECONDS, EvaluationRun
 from recore.evaluation.host_findings import collect_findings
 from recore.evaluation.job_requests import RunSettings, make_round_id
 from recore.evaluation.job_runner import TIMED_OUT
+from recore.evaluation.leaderboard import read_runs, runs_of
 from recore.evaluation.pace import Pace
 from recore.evaluation.record import MAX_REASON, Record, read_record
 from recore.evaluation.run_folder import RunFolder, keep_run
@@ -28,7 +28,7 @@ from recore.text import plain
 from recore.thread_pool import ThreadPool
 from stagemaker import interrupts
 
-DOUBTFUL_EXCESS = 0.3  # of a claimed held-out score over the private score, as a share of the best score
+DOUBTFUL_EXCESS = 0.3  # of an unverified held-out score over the private score, as a share of the best score
 
 
 @dataclass
@@ -51,9 +51,9 @@ class Entry:
         record = self.record
         result = "completed" if record.has_all_results else record.explain_result()
         if record.recomputed_held_out is not None and HELD_OUT in record.scores:
-            recomputed, claimed = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
-            if recomputed != claimed:
-                result += f"; held-out score {recomputed} recomputed, {claimed} computed by the submission itself"
+            recomputed, unverified = record.show(HELD_OUT), f"{record.scores[HELD_OUT].value:.4f}"
+            if recomputed != unverified:
+                result += f"; held-out score {recomputed} recomputed, {unverified} unverified"
         return f"{result}; {self.problem}" if self.problem else result
 
     @property
@@ -69,10 +69,10 @@ class Entry:
 
 
 def entries_to_recompute(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries whose held-out scores must be recomputed: doubtful claims and ties.
+    """Return the entries whose held-out scores must be recomputed: doubtful scores and ties.
 
-    A claim far above the private score proves nothing, because the private drill holes may differ, but is checked. The
-    held-out scores of entries with equal private scores decide their order, so one unverified claim is not enough.
+    An unverified score far above the private score proves nothing, because the private drill holes may differ. The
+    held-out scores of entries with equal private scores decide their order, so all of them must be recomputed.
     """
     groups: dict[float, list[tuple[Entry, Record]]] = {}
     for entry in entries:
@@ -81,10 +81,10 @@ def entries_to_recompute(entries: Sequence[Entry]) -> list[Entry]:
     chosen = []
     for private, group in groups.items():
         is_tied = len({record.submission_sha256 for _, record in group}) > 1
-        is_undecided = is_tied and any(record.held_out_is_claimed for _, record in group)
+        is_undecided = is_tied and any(record.held_out_is_unverified for _, record in group)
         for entry, record in group:
-            claim = record.scores.get(HELD_OUT)
-            doubtful = claim and claim.value - max(private, 0.0) > DOUBTFUL_EXCESS * claim.weights_scored
+            score = record.scores.get(HELD_OUT)
+            doubtful = score and score.value - max(private, 0.0) > DOUBTFUL_EXCESS * score.weights_scored
             if record.recomputed_held_out is None and (is_undecided or doubtful):
                 chosen.append(entry)
     return chosen

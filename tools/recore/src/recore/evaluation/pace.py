@@ -64,7 +64,7 @@ class Pace:
 
 
 def peak_memory(steps: Sequence[Step]) -> float:
-    """Return a run's peak memory in bytes: that of the training job or, if larger, the total of all later jobs."""
+    """Return a run's peak memory in bytes: of the training job or, if larger, of all later jobs together."""
     by_split: dict[str, float] = {}
     for step in steps:
         split = step.name.partition(" ")[0]

@@ -23,7 +23,7 @@ from recore.data_file import sha256_of
 from recore.distribution import PROGRAM
 from recore.evaluation.held_out import is_overstated
 from recore.evaluation.job_requests import ENVIRONMENT, JOB_SECONDS
-from recore.evaluation.scores import CLAIMED_MARK, HELD_OUT, RANKING_SCORES, SCORES, SPLITS, Score
+from recore.evaluation.scores import HELD_OUT, RANKING_SCORES, SCORES, SPLITS, UNVERIFIED_MARK, Score
 from recore.evaluation.step import Step
 from recore.text import plain
 from recore.untrusted_json import get, get_number, get_optional_number, prefix_errors, read_object
@@ -47,7 +47,7 @@ class Record:
     """A run's record. data: the path and SHA-256 (None if unreadable) of each file. started_in: base of relative paths.
 
     hyperparameters: arguments of `fit` that replaced its defaults. recomputed_held_out: the held-out score that recore
-    recomputed with `fit`, with data of this number of recomputed_groups; `scores` has the submission's own.
+    recomputed with `fit`, with data of this number of recomputed_groups; `scores` has the unverified one.
     training_seconds: time limit of train.py and preprocess.py. host_findings: findings for the host, each beginning
     with its code; None if the run was not judged.
     """
@@ -80,7 +80,7 @@ class Record:
         return is_third_party(self.started_in / self.submission, actual, self.started_in)
 
     @property
-    def ranking_score(self) -> str | None:
+    def ranking_name(self) -> str | None:
         """The name of the score by which the run's targets are sorted."""
         return next((name for name in RANKING_SCORES if name in self.scores), None)
 
@@ -124,7 +124,7 @@ class Record:
 
     @property
     def values(self) -> dict[str, float]:
-        """The scores by name; a recomputed held-out score replaces the submission's own."""
+        """The scores by name; a recomputed held-out score replaces the unverified one."""
         values = {name: score.value for name, score in self.scores.items()}
         return values if self.recomputed_held_out is None else values | {HELD_OUT: self.recomputed_held_out}
 
@@ -140,35 +140,35 @@ class Record:
         return plain(" --set ".join(f"{name}={value}" for name, value in self.hyperparameters.items()), MAX_NOTE)
 
     @property
-    def held_out_is_claimed(self) -> bool:
-        """Whether the held-out score is the submission's own and was not recomputed."""
+    def held_out_is_unverified(self) -> bool:
+        """Whether the submission computed the held-out score itself, and it was not recomputed."""
         return HELD_OUT in self.scores and self.recomputed_held_out is None
 
     @property
     def held_out_source(self) -> str:
-        """Who computed the held-out score: "the submission" or "recore"; "" if the run has no such score."""
+        """Who computed the held-out score: "the submission (unverified)" or "recore"; "" if there is no such score."""
         if HELD_OUT not in self.values:
             return ""
-        return "the submission" if self.held_out_is_claimed else "recore"
+        return "the submission (unverified)" if self.held_out_is_unverified else "recore"
 
     def rank(self, private_first: bool = False) -> tuple[float, ...]:
         """Return the sort key of runs on the same data: runs that lack a result first, the best run last.
 
         The held-out score decides first, whoever computed it; the private score decides second. For a host
-        (private_first), the private score decides first, claims do not count, and the earlier run of equals is better.
+        (private_first), the private score decides first, unverified scores are ignored, and the earlier of equals wins.
         The public score says nothing about rows outside the training data, so only its existence counts.
         """
         held_out, private = (self.values.get(name, -math.inf) for name in (HELD_OUT, "private"))
         if private_first:
-            verified = -math.inf if self.recomputed_held_out is None else held_out
-            return (self.has_all_results, private, verified, -self.started.timestamp())
+            recomputed = -math.inf if self.recomputed_held_out is None else held_out
+            return (self.has_all_results, private, recomputed, -self.started.timestamp())
         return (self.has_all_results, held_out, private, bool(self.scores))
 
     def show(self, name: str) -> str:
-        """Return a score with four decimals, marked if only the submission claims it, or "-" without a score."""
+        """Return a score with four decimals, marked if unverified, or "-" without a score."""
         if name not in self.values:
             return "-"
-        return f"{self.values[name]:.4f}{CLAIMED_MARK if name == HELD_OUT and self.held_out_is_claimed else ''}"
+        return f"{self.values[name]:.4f}{UNVERIFIED_MARK if name == HELD_OUT and self.held_out_is_unverified else ''}"
 
     def completed(self, step: str) -> bool:
         return any(each.name == step and each.completed for each in self.steps)
@@ -304,9 +304,9 @@ def _run_record(folder: Path, content: Any) -> Record:
 
 def _host_findings(content: Any, record: Record) -> tuple[str, ...]:
     findings = [f"{get(each, 'code', str)} {get(each, 'text', str)}" for each in get(content, "host_findings", list)]
-    claim, recomputed, groups = record.scores.get(HELD_OUT), record.recomputed_held_out, record.recomputed_groups
-    if claim and recomputed is not None and is_overstated(claim.value, recomputed, claim.weights_scored, groups):
-        findings.append(f"RC703 the submission's held-out score is {claim.value:.3f}, but {recomputed:.3f} recomputed")
+    score, recomputed, groups = record.scores.get(HELD_OUT), record.recomputed_held_out, record.recomputed_groups
+    if score and recomputed is not None and is_overstated(score.value, recomputed, score.weights_scored, groups):
+        findings.append(f"RC703 the unverified held-out score is {score.value:.3f}, but {recomputed:.3f} recomputed")
     return tuple(plain(finding, MAX_REASON) for finding in findings)
 
 

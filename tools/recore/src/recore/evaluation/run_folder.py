@@ -12,9 +12,9 @@ from typing import Any
 
 from recore.challenge import SCORE_SCRIPT
 from recore.distribution import shell_program
-from recore.evaluation.board import find_verification
 from recore.evaluation.data import find_data_files
 from recore.evaluation.four_steps import EvaluationRun
+from recore.evaluation.leaderboard import find_recomputed
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.step import Step
 from recore.failures import explain_failure
@@ -29,20 +29,20 @@ INCOMPLETE_SUFFIX = "-without-run.json"  # the suffix of a run whose record coul
 class RunFolder:
     """The folder of a run in progress, which is removed when the context exits unless finish() was called.
 
-    target: its final path. Raises FileExistsError if the path exists, or OSError if it is not writable.
+    destination: its final path. Raises FileExistsError if the path exists, or OSError if it is not writable.
     """
 
-    def __init__(self, target: Path):
-        self.target = target
+    def __init__(self, destination: Path):
+        self.destination = destination
         self._lock: locked.FolderLock | None = None
-        if target.exists() or target.is_symlink():
-            raise FileExistsError(f"{target} already exists, and a run is never overwritten; choose another --out")
-        check_writable(target)
+        if destination.exists() or destination.is_symlink():
+            raise FileExistsError(f"{destination} already exists, and a run is never overwritten; choose another --out")
+        check_writable(destination)
 
     def __enter__(self) -> "RunFolder":
-        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.destination.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self.path, self._lock = locked.make(self.target.parent, ".run-", PART_SUFFIX)
+            self.path, self._lock = locked.make(self.destination.parent, ".run-", PART_SUFFIX)
             mask = os.umask(0)
             os.umask(mask)
             self.path.chmod(0o777 & ~mask)
@@ -56,9 +56,9 @@ class RunFolder:
 
         complete: whether the folder contains run.json; if not, the name gets a suffix that says so.
         """
-        name = self.target.name if complete else f"{self.target.name}{INCOMPLETE_SUFFIX}"
+        name = self.destination.name if complete else f"{self.destination.name}{INCOMPLETE_SUFFIX}"
         for number in itertools.count(1):
-            path = self.target.with_name(name if number == 1 else f"{name}-{number}")
+            path = self.destination.with_name(name if number == 1 else f"{name}-{number}")
             try:
                 if not path.exists() and not path.is_symlink():
                     return self.path.rename(path)
@@ -108,7 +108,7 @@ def keep_run(run: EvaluationRun, run_folder: RunFolder, context: dict[str, Any])
     Raises OSError if run.json cannot be written; the folder's name then gets a suffix that says so.
     """
     record = make_record(run, context)
-    record |= find_verification(run_folder.target.parent, record)
+    record |= find_recomputed(run_folder.destination.parent, record)
     try:
         (run_folder.path / SCORE_SCRIPT).write_bytes(run.score_script)
         write_record(record, run_folder.path)

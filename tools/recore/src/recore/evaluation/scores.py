@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SPLITS = ("public", "private")  # data sets whose rows a run predicts
-HELD_OUT = "held-out"  # public rows, each predicted without its drill hole, as the submission claims
+HELD_OUT = "held-out"  # public rows, each predicted without its drill hole; unverified unless recomputed
 SCORES = (HELD_OUT, *SPLITS)  # in display order
 RANKING_SCORES = (HELD_OUT, "private", "public")  # targets are sorted by the first of these scores that exists
 HOST_RANKING_SCORES = ("private", HELD_OUT, "public")  # for a host, who knows the private assays
-CLAIMED_MARK = "*"  # marks a held-out score that only the submission claims
-SHOWN = 5  # number of targets that help most, and of those that hurt most
+UNVERIFIED_MARK = "*"  # marks a held-out score that the submission computed itself
+SHOWN = 5  # targets in each table
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Score:
     r2: dict[str, float | None]
     weights: dict[str, float]
 
-    def points(self, target: str) -> float:
+    def contribution(self, target: str) -> float:
         """Return weight x R2, or 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * r2
 
-    def loss(self, target: str) -> float:
+    def possible_gain(self, target: str) -> float:
         """Return weight x (1 - R2), or 0 if the target was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * (1 - r2)
@@ -73,39 +73,42 @@ def read_scores(folder: Path) -> dict[str, Score]:
     return scores
 
 
-def explain_claimed_score(program: str | None) -> str:
-    """Return a line that explains the mark of a claimed held-out score.
+def explain_unverified_score(program: str | None) -> str:
+    """Return a line that explains the mark of an unverified held-out score.
 
     program: the command that starts recore, or None for third-party code, which `recore validate` would not sandbox.
     """
-    remedy = f"; `{program} validate` recomputes it" if program else ""
-    return f"{CLAIMED_MARK} computed by the submission itself, not checked{remedy}"
+    fix = f"; `{program} validate` recomputes it" if program else ""
+    return f"{UNVERIFIED_MARK} unverified: computed by the submission itself{fix}"
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """Return tables of the scores, and of the targets that help and hurt most in the first available ranking score."""
+    """Return tables of the scores, and of the largest contributions and possible gains in the first ranking score."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=0)
         table.add_column("", min_width=16)
         for column in columns:
-            table.add_column(column, justify="right", min_width=12)
+            table.add_column(column, justify="right", min_width=max(12, len(column) + 2))
         return table
 
     total = make_table("Scores of this run", *scores)
     total.add_row(
-        "score", *(f"{score.value:.4f}{CLAIMED_MARK if name == HELD_OUT else ''}" for name, score in scores.items())
+        "score", *(f"{score.value:.4f}{UNVERIFIED_MARK if name == HELD_OUT else ''}" for name, score in scores.items())
     )
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 
-    judge = next(name for name in RANKING_SCORES if name in scores)
-    score = scores[judge]
+    ranking_name = next(name for name in RANKING_SCORES if name in scores)
+    score = scores[ranking_name]
     scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]
-    for title, amount in (("Top gains: weight x R2", score.points), ("Top losses: weight x (1 - R2)", score.loss)):
-        ranking = make_table(f"{title}, {judge}", "weight", *(f"R2 {name}" for name in scores), "points")
+    for title, column, amount in (
+        ("contributions: weight x R2", "contribution", score.contribution),
+        ("possible gains: weight x (1 - R2)", "possible gain", score.possible_gain),
+    ):
+        ranking = make_table(f"Largest {title}, {ranking_name}", "weight", *(f"R2 {name}" for name in scores), column)
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
             r2 = ("-" if each.r2.get(target) is None else f"{each.r2[target]:.3f}" for each in scores.values())
             ranking.add_row(target, f"{score.weights[target]:g}", *r2, f"{amount(target):.4f}")

@@ -52,16 +52,16 @@ class Storage:
         content.seek(0)
         self._s3.upload_fileobj(content, *self._address(key).values())
 
-    def copy(self, source: KeyParts, target: KeyParts, message: str) -> int:
+    def copy(self, source: KeyParts, destination: KeyParts, message: str) -> int:
         """Copy an object within the bucket, and return its size. Raises StepFailed like `size`."""
         self.size(source, message)
         self._begin_upload()
-        self._s3.copy(self._address(source), *self._address(target).values())
-        return self.size(target, message)
+        self._s3.copy(self._address(source), *self._address(destination).values())
+        return self.size(destination, message)
 
     @contextlib.contextmanager
     def upload_private_assays(self, path: Path, key: KeyParts) -> Iterator[None]:
-        """Upload the assays, and remove them when the context ends. If removal fails, `clear` tries again."""
+        """Upload the assays, and remove them on exit. If removal fails, `clear` tries again."""
         with self._open_hashed("actual", path) as data, data.open_compressed() as content:
             self._private_key = self._address(key)["Key"]
             try:
@@ -76,15 +76,15 @@ class Storage:
         with self._open_hashed(name, path):
             pass
 
-    def fetch(self, key: KeyParts, target: Path) -> None:
+    def fetch(self, key: KeyParts, destination: Path) -> None:
         """Download an object. Raises StepFailed if it is missing."""
         self.size(key, "the job did not write")
-        target.parent.mkdir(exist_ok=True)
-        self.download(self._address(key)["Key"], target)
+        destination.parent.mkdir(exist_ok=True)
+        self.download(self._address(key)["Key"], destination)
 
-    def download(self, key: str, target: Path) -> None:
+    def download(self, key: str, destination: Path) -> None:
         self._raise_if_stopping()
-        self._s3.download_file(self._settings.bucket, key, str(target))
+        self._s3.download_file(self._settings.bucket, key, str(destination))
 
     def open(self, key: KeyParts) -> Any:
         return self._s3.get_object(**self._address(key))["Body"]

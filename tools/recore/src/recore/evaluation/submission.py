@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from recore.failures import similar_file_hint
+from recore.failures import similar_file_fix
 from recore.file_kinds import GZIP
 from recore.text import is_utf_8
 from recore.untrusted_archives import open_archive
@@ -72,18 +72,18 @@ class SubmissionFiles:
     def sha256(self) -> str:
         return hashlib.sha256(self.archive).hexdigest()
 
-    def join(self, model: Path, target: Path, wheels: Mapping[str, Path] = {}) -> None:
+    def join(self, model: Path, destination: Path, wheels: Mapping[str, Path] = {}) -> None:
         """Write a model.tar.gz with the submission under code/ and its packages under wheels/.
 
         The server cannot fetch packages, because it has no network access. Raises ValueError like `extend_archive`.
         """
         files: dict[str, bytes | Path] = {f"code/{name}": content for name, content in self.files.items()}
         files |= {f"wheels/{name}": path for name, path in wheels.items()}
-        extend_archive(model, target, files, problem="the training job's model.tar.gz could not be read")
+        extend_archive(model, destination, files, problem="the training job's model.tar.gz could not be read")
 
 
 def extend_archive(
-    model: Path, target: Path, files: Mapping[str, bytes | Path], moved: Mapping[str, str] = {}, problem: str = ""
+    model: Path, destination: Path, files: Mapping[str, bytes | Path], moved: Mapping[str, str] = {}, problem: str = ""
 ) -> None:
     """Write a reproducible model.tar.gz with additional files.
 
@@ -94,7 +94,7 @@ def extend_archive(
     is_empty = True
     with (
         open_archive(model, problem=problem) as members,
-        open(target, "wb") as file,
+        open(destination, "wb") as file,
         gzip.GzipFile("", "wb", 1, file, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as joined,
     ):
@@ -152,8 +152,8 @@ def read_submission(path: Path) -> SubmissionFiles:
         _check_name(name, path)
     for name in SCRIPTS:
         if name not in files:
-            hint = similar_file_hint(name, os.listdir(path)) if path.is_dir() else None
-            raise ValueError(f"{path}: {name} would not be uploaded; {hint or 'add it to py_modules in setup.py'}")
+            fix = similar_file_fix(name, os.listdir(path)) if path.is_dir() else None
+            raise ValueError(f"{path}: {name} would not be uploaded; {fix or 'add it to py_modules in setup.py'}")
     return SubmissionFiles(path, files)
 
 
@@ -198,8 +198,8 @@ def find_uploads(folder: Path) -> list[Path]:
         if path.is_file() and path.stat().st_size > MAX_LIST_BYTES:
             raise ValueError(f"{path}: the file is larger than {MAX_LIST_BYTES >> 20} MB")
     if not setup.is_file():
-        hint = similar_file_hint(setup.name, os.listdir(folder)) or "copy the one from the template"
-        raise ValueError(f"{folder}: setup.py is missing; it lists the files to upload: {hint}")
+        fix = similar_file_fix(setup.name, os.listdir(folder)) or "copy the one from the template"
+        raise ValueError(f"{folder}: setup.py is missing; it lists the files to upload: {fix}")
     setup_files = _read_setup(setup)
     files = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
     for module in list(files):
@@ -212,7 +212,7 @@ def find_uploads(folder: Path) -> list[Path]:
             name = path.relative_to(folder).as_posix()
             if name.endswith("/py.py"):
                 raise ValueError(f"{setup}: it lists {name.replace('/py.py', '.py')}; write module names without .py")
-            similar = similar_file_hint(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
+            similar = similar_file_fix(path.name, os.listdir(path.parent)) if path.parent.is_dir() else None
             raise ValueError(f"{setup}: it lists {name}, which does not exist" + (f"; {similar}" if similar else ""))
     readmes = [folder / name for name in README if (folder / name).is_file()]
     files |= set(readmes[:1])

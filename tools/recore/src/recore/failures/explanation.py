@@ -1,25 +1,25 @@
-"""Explain a failed step to a participant: the reason, the remedy, the job's last lines, and its log."""
+"""Explain a failed step to a participant: the reason, the fix, the job's last lines, and its log."""
 
 from pathlib import Path
 
 from recore.failures.failure_reason import FailedStep
-from recore.failures.hints import hint_for, reason_hint
-from recore.failures.installation import PIP_FAILURE, installation_hint
+from recore.failures.fixes import fix_for, reason_fix
+from recore.failures.installation import PIP_FAILURE, installation_fix
 from recore.failures.job_log import last_lines
-from recore.failures.source_hints import source_hint
+from recore.failures.source_fixes import source_fix
 from recore.failures.terminal_command import find_command
 from recore.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE_CAUSES = "the local disk, the bucket, the region and your permissions, not the submission"
-PLACES = {  # by the last word of a step's name
+LOCATIONS = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py",
     "preprocess": "preprocess.py, which runs without the other files, and on private data without assays",
     "predict": "model_fn, input_fn, predict_fn and output_fn of train.py, which run in a different process from fit "
     "and receive the output of preprocess.py, complete or in batches of lines",
     "score": "the predictions, one line per row of the data, in the same order, with one number per target",
-    "clean up": "the bucket and the models, where files of this run remain",
+    "clean up": "the bucket and SageMaker's models: objects of this run were left there",
 }
 
 
@@ -29,10 +29,10 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
     folder: the run's folder. submission: a folder or archive. installs: whether the jobs install requirements.txt.
     """
     log = folder / "logs" / step.log
-    hint = find_hint(step, log.parent, submission, installs)
+    fix = find_fix(step, log.parent, submission, installs)
     lines = [
         f"recore: {step.name} failed: {plain(step.reason or UNKNOWN_REASON)}",
-        f"  what to do: {plain(hint)}" if hint else f"  look at: {find_place(step)}",
+        f"  fix: {plain(fix)}" if fix else f"  look at: {suggest_location(step)}",
     ]
     if command := find_command(step, submission):
         lines.append(f"  to see only the error: {command}")
@@ -43,23 +43,23 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
     return lines
 
 
-def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
-    """Return the remedy for a failed step, or None if the reason is not a common one. logs: the folder of logs."""
+def find_fix(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
+    """Return the fix for a failed step, or None if the reason is not a common one. logs: the folder of logs."""
     reason = step.reason or ""
-    hint = hint_for(step.exception, step.name, submission, installs) if step.exception else None
-    if hint or step.outside:
-        return hint
-    if hint := source_hint(reason, step.name, submission):
-        return hint
+    fix = fix_for(step.exception, step.name, submission, installs) if step.exception else None
+    if fix or step.outside:
+        return fix
+    if fix := source_fix(reason, step.name, submission):
+        return fix
     if step.exception:
         return None
-    if PIP_FAILURE in reason and (hint := installation_hint(reason, submission)):
-        return hint
+    if PIP_FAILURE in reason and (fix := installation_fix(reason, submission)):
+        return fix
     # only the log says whether a worker of the server was killed
-    return reason_hint("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
+    return reason_fix("\n".join([reason, *last_lines(logs / step.log)]), step.name, submission)
 
 
-def find_place(step: FailedStep) -> str:
+def suggest_location(step: FailedStep) -> str:
     """Return advice on where to look for the cause of a step's failure."""
     if PIP_FAILURE in (step.reason or ""):
         return "requirements.txt"
@@ -67,4 +67,4 @@ def find_place(step: FailedStep) -> str:
         return str(step.exception.location)
     if "preprocess()" in (step.reason or ""):  # train.py calls it, too
         return "preprocess() in preprocess.py"
-    return OUTSIDE_CAUSES if step.outside else next(where for end, where in PLACES.items() if step.name.endswith(end))
+    return OUTSIDE_CAUSES if step.outside else next(LOCATIONS[end] for end in LOCATIONS if step.name.endswith(end))

@@ -1,4 +1,4 @@
-"""Remedies for a failed installation of requirements.txt, based on the names and former versions of packages."""
+"""Fixes for a failed installation of requirements.txt, based on the names and former versions of packages."""
 
 import platform
 import re
@@ -58,8 +58,8 @@ PIP_FAILURE = "requirements.txt could not be installed: "  # in the reason of a 
 NOT_FOUND = re.compile(r"ERROR: No matching distribution found for ([\w.-]+)")  # pip's message
 
 
-def installation_hint(reason: str, submission: Path) -> str | None:
-    """Return the remedy for a failed installation, or None if no line of requirements.txt is the likely cause.
+def installation_fix(reason: str, submission: Path) -> str | None:
+    """Return the fix for a failed installation, or None if no line of requirements.txt is the likely cause.
 
     submission: a folder or archive.
     """

@@ -1,4 +1,4 @@
-"""Remedies for names and arguments that the container's versions of packages lack, and for what only a computer has."""
+"""Fixes for names and arguments that the container's versions of packages lack, and for what only a computer has."""
 
 import ast
 import re
@@ -33,8 +33,8 @@ REPLACEMENTS = {
 }
 
 
-def removed_name_hint(cause: LoggedException, submission: Path) -> str | None:
-    """Return the remedy if an exception is about a name that a package of the container lacks, otherwise None."""
+def removed_name_fix(cause: LoggedException, submission: Path) -> str | None:
+    """Return the fix if an exception is about a name that a package of the container lacks, otherwise None."""
     message = cause.message
     if match := next(filter(None, (pattern.search(message) for pattern in MISSING_NAMES)), None):
         module = match["module"]
@@ -46,12 +46,12 @@ def removed_name_hint(cause: LoggedException, submission: Path) -> str | None:
     if match.re is MEMBER and name not in REPLACEMENTS:  # perhaps a missing column
         return None
     versions = {each.lower(): version for each, version in container_packages().items()}
-    hint = f"{package} {versions.get(package, '')}, which the container has, has no {name}: it was removed or renamed"
-    return f"{hint}; use {REPLACEMENTS[name]}." if name in REPLACEMENTS else f"{hint}, or is misspelt."
+    reason = f"{package} {versions.get(package, '')}, which the container has, has no {name}: it was removed or renamed"
+    return f"{reason}; use {REPLACEMENTS[name]}." if name in REPLACEMENTS else f"{reason}, or is misspelt."
 
 
 def _find_module(owner: str | None, cause: LoggedException, submission: Path) -> str:
-    """Return the package that was called: the import of the owner, or else the file after the submission's frame."""
+    """Return the package that was called: the import of the owner, otherwise the file after the submission's frame."""
     frame = next((each for each in reversed(cause.frames) if each.name), None)
     if owner and frame:
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
@@ -62,8 +62,8 @@ def _find_module(owner: str | None, cause: LoggedException, submission: Path) ->
     return next((part for each in after[:1] for part in PACKAGES if f"/site-packages/{part}/" in each.path), "")
 
 
-def local_only_hint(cause: LoggedException, name: str | None) -> str | None:
-    """Return the remedy if a job lacks an environment variable or a program. name: the missing file or program."""
+def local_only_fix(cause: LoggedException, name: str | None) -> str | None:
+    """Return the fix if a job lacks an environment variable or a program. name: the missing file or program."""
     last = cause.frames[-1] if cause.frames else None
     if last and cause.type == "KeyError" and re.search(r"(?:<frozen os>|/os\.py)$", last.path):
         variable = cause.message.strip("'\"")

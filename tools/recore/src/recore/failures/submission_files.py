@@ -1,4 +1,4 @@
-"""Read the files of a submission that hints refer to, and find files with similar names."""
+"""Read the files of a submission that fixes refer to, and find files with similar names."""
 
 import shlex
 from collections.abc import Collection
@@ -43,15 +43,15 @@ def module_in_other_case(module: str, names: Collection[str]) -> str | None:
     return other_case(f"{module}.py", names) or other_case(module, names)
 
 
-def similar_file_hint(missing: str, names: Collection[str]) -> str | None:
-    """Return the remedy for a missing file if one of the names in its folder was probably meant; otherwise None."""
+def similar_file_fix(missing: str, names: Collection[str]) -> str | None:
+    """Return the fix for a missing file if one of the names in its folder was probably meant; otherwise None."""
     if similar := other_case(missing, names):
         return f"rename {similar} to {missing}, because file names on Linux are case-sensitive"
     notebook = next((name for name in sorted(names) if name.endswith(".ipynb")), None)
     if notebook and "train.py" not in names:
         convert = f"jupyter nbconvert --to script --output train {shlex.quote(notebook)}"
         return (
-            f"jobs cannot run a notebook; write its code to train.py with `{convert}`, and the other files with "
-            f"`{PROGRAM} new FOLDER`"
+            f"jobs cannot run a notebook; convert it to train.py with `{convert}`, and copy the other files from a new "
+            f"template: `{PROGRAM} new FOLDER`"
         )
     return None

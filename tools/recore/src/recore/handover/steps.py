@@ -82,18 +82,18 @@ def preprocess(data: Path, output: Path) -> None:
     """Run preprocess.py alone, as the processing job does."""
     with _job_folder() as base:
         source = base / "processing/input/public/public.csv.gz"
-        target = base / "processing/output/preprocess/public.csv"
+        destination = base / "processing/output/preprocess/public.csv"
         code = base / "processing/input/code"
-        for folder in (source.parent, target.parent, code):
+        for folder in (source.parent, destination.parent, code):
             folder.mkdir(parents=True)
         _link(data, source)
         script = Path(shutil.copy(SUBMISSION / "preprocess.py", code))
-        _run([script, "--input", source, "--output", target], code, base, {})
-        if not target.is_file():
+        _run([script, "--input", source, "--output", destination], code, base, {})
+        if not destination.is_file():
             sys.exit("steps.py: preprocess.py did not write its output")
-        _remove_targets(target)
+        _remove_targets(destination)
         output.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(target, output)
+        shutil.move(destination, output)
 
 
 def predict(model: Path, request: Path, output: Path) -> None:
@@ -220,15 +220,15 @@ def _job_folder() -> Iterator[Path]:
         yield Path(name).resolve()
 
 
-def _link(data: Path, target: Path) -> None:
+def _link(data: Path, destination: Path) -> None:
     if not data.is_file():
         sys.exit(f"steps.py: {data}: there is no such file; put the data files where README.md says")
     with open(data, "rb") as source:
         if source.read(2) == b"\x1f\x8b":
-            target.symlink_to(data.resolve())
+            destination.symlink_to(data.resolve())
             return
         source.seek(0)
-        with gzip.open(target, "wb", compresslevel=1) as packed:  # a plain CSV
+        with gzip.open(destination, "wb", compresslevel=1) as packed:  # a plain CSV
             shutil.copyfileobj(source, packed)
 
 

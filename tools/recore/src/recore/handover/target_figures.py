@@ -62,7 +62,7 @@ class TargetFigures:
         return dict(_replace_nan(asdict(self)))
 
 
-def read_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
+def parse_cut_offs(arguments: Iterable[str]) -> dict[str, float]:
     """Parse arguments such as CuPPM=2000, and return the cut-offs by target. Raises ValueError."""
     values = {}
     for argument in arguments:

@@ -62,7 +62,7 @@ class SageMakerEnvType(enum.Enum):
 
 
 class SageMakerEnv:
-    """The environment of a job or model server. tools/recore/docs/models.md lists its attributes and variables.
+    """The environment of a job or model server. tools/recore/docs/model-classes.md lists its attributes and variables.
 
     ml_folder: the folder that SageMaker populates, /opt/ml in a container. environ: the variables, by default
     os.environ. Raises ConfigError if ML2P_S3_URL is not an S3 URL.

@@ -83,7 +83,7 @@ class ModelPredictor(S3Access):
         Raises ConfigError if the environment has no S3 URL or no model version, ValueError if the record cannot be
         written as JSON or its name is too long for S3, or UploadError if the upload fails.
         """
-        s3 = check_recordable(self.env)
+        s3 = require_s3_url(self.env)
         name = "--".join(f"{key}-{value}" for key, value in self.record_invoke_id(datum, prediction).items())
         key = s3.path(f"predictions/{self.env.model_version}/{name}.json")
         if len(key.encode()) > MAX_KEY:
@@ -106,7 +106,7 @@ class ModelPredictor(S3Access):
             logger.error("an invocation was not recorded: %s: %s", type(error).__name__, error)
 
 
-def check_recordable(env: SageMakerEnv) -> S3URL:
+def require_s3_url(env: SageMakerEnv) -> S3URL:
     """Return the S3 URL for records. Raises ConfigError if it or the model's version is not set."""
     if env.s3 is None or not env.model_version:
         variable = "ML2P_S3_URL" if env.s3 is None else "ML2P_MODEL_VERSION"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from botocore.config import Config
 
-from .predictor import ModelPredictor, check_recordable
+from .predictor import ModelPredictor, require_s3_url
 from .uploads import S3Uploader, make_s3_client
 
 LIMIT = 64 * 2**20  # bytes in memory
@@ -117,14 +117,14 @@ class RecordQueue:
 
 @contextmanager
 def background_recording(predictor: ModelPredictor) -> Iterator[None]:
-    """If recording is enabled, write the predictor's records in the background, and the rest when the context ends.
+    """If recording is enabled, write the predictor's records in the background, and the rest on exit.
 
     Raises ConfigError if recording is enabled but the S3 URL or the model's version is not set.
     """
     if not predictor.env.record_invokes:
         yield
         return
-    check_recordable(predictor.env)
+    require_s3_url(predictor.env)
     client = functools.cache(lambda: make_s3_client(predictor.env.session, config=S3_CONFIG))
     records = RecordQueue(S3Uploader(client).put)
     predictor.record_in_background(records)

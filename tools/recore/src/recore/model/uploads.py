@@ -27,10 +27,10 @@ def make_s3_client(session: Any = None, **options: Any) -> Any:
 
 
 class S3Uploader:
-    """Writes objects to S3. client: a function that returns the boto3 client, called when needed."""
+    """Writes objects to S3. get_client: returns the boto3 client, called when needed."""
 
-    def __init__(self, client: Callable[[], Any]):
-        self._client = client
+    def __init__(self, get_client: Callable[[], Any]):
+        self._get_client = get_client
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         self._upload(bucket, key, lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body))
@@ -42,7 +42,7 @@ class S3Uploader:
 
     def _upload(self, bucket: str, key: str, upload: Callable[[Any], Any]) -> None:
         try:
-            upload(self._client())
+            upload(self._get_client())
         except (Boto3Error, BotoCoreError, ClientError) as error:
             raise UploadError(f"s3://{bucket}/{key} could not be written: {reason_of(error, bucket)}") from error
 

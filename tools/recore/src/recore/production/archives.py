@@ -22,7 +22,7 @@ from recore.production.handover_files import (
     CONTENTS,
     ERRORS,
     REFERENCE,
-    check_files,
+    list_verified_files,
     parse_columns,
     read_errors,
     read_reference,
@@ -142,7 +142,7 @@ def _calibrate(model: Path, data: Path) -> dict[str, Any]:
 
 
 def _read_handover(folder: Path) -> TrainedModel:
-    file_names = check_files(folder)
+    file_names = list_verified_files(folder)
     reference = read_reference(folder / REFERENCE) if REFERENCE in file_names else None
     errors = read_errors(folder / ERRORS) if ERRORS in file_names else None
     record = evaluation.read_record(folder)

@@ -74,7 +74,7 @@ class PredictedSamples:
 def write_table(
     joined: Iterable[Sequence[str]],
     columns: Sequence[str],
-    target: Path,
+    destination: Path,
     intervals: bool = False,
     spectra: bool = False,
 ) -> PredictedSamples:
@@ -89,7 +89,7 @@ def write_table(
     channels = [name for name in columns[1:] if name not in sample_ids] if spectra else []
     ends = [f"{name} {end}" for name in targets for end in INTERVAL_ENDS] if intervals else []
     samples = PredictedSamples()
-    with replace_paths(target) as [part], open(part, "w", encoding="utf-8", newline="") as file:
+    with replace_paths(destination) as [part], open(part, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*_first_columns(), *targets, *ends, *channels])
         for row in joined:
@@ -117,29 +117,29 @@ def _first_columns() -> list[str]:
     return ["name", *challenge().sample_ids, "domain"]
 
 
-def check_target(target: Path, source: Path, consequence: str) -> None:
-    """Raise OSError if `target` cannot be written, or ProductionError with `consequence` if it is `source`."""
-    check_writable(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ProductionError(f"{target}: {consequence}; choose another --out")
+def check_destination(destination: Path, source: Path, consequence: str) -> None:
+    """Raise OSError if `destination` cannot be written, or ProductionError with `consequence` if it is `source`."""
+    check_writable(destination)
+    if destination.exists() and source.exists() and destination.samefile(source):
+        raise ProductionError(f"{destination}: {consequence}; choose another --out")
 
 
-def check_new_table(target: Path, sources: Iterable[Path], replace: bool) -> None:
-    """Raise ProductionError or OSError if `target` cannot be written. replace: whether an old table may be replaced.
+def check_new_table(destination: Path, sources: Iterable[Path], replace: bool) -> None:
+    """Raise ProductionError or OSError if `destination` cannot be written. replace: whether it may be replaced.
 
     sources: input files, or folders with input files.
     """
     for source in sources:
-        check_target(target, source, "the table would overwrite its own input")
-        if source.is_dir() and target.resolve().parent == source.resolve():
-            raise ProductionError(f"{target}: the spectra are in this folder; choose an --out outside it")
-    if not target.exists():
+        check_destination(destination, source, "the table would overwrite its own input")
+        if source.is_dir() and destination.resolve().parent == source.resolve():
+            raise ProductionError(f"{destination}: the spectra are in this folder; choose an --out outside it")
+    if not destination.exists():
         return
     if not replace:
-        raise FileExistsError(f"{target} already exists; choose another --out, or replace it with --force")
-    with open(target, "rb") as file:
+        raise FileExistsError(f"{destination} already exists; choose another --out, or replace it with --force")
+    with open(destination, "rb") as file:
         header = ",".join([*_first_columns(), ""]).encode()
         if file.read(len(header)) != header:
             raise FileExistsError(
-                f"{target} is not a table of predictions, so it is not replaced; choose another --out"
+                f"{destination} is not a table of predictions, so it is not replaced; choose another --out"
             )

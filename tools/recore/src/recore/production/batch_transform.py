@@ -145,14 +145,14 @@ def require_columns(file: DataFile, columns: Sequence[str]) -> None:
         raise ProductionError(f"{file.path}: missing column {missing[0]!r}{more}, which the version was trained on")
 
 
-def _write_lines(file: Path, columns: Sequence[str], target: Path) -> int:
+def _write_lines(file: Path, columns: Sequence[str], destination: Path) -> int:
     """Copy a data file's columns unchanged, without the header, and return the number of rows. Raises ValueError."""
     with open_data(file) as data:
         require_columns(data, columns)
         positions = {name: data.positions[name] for name in columns[1:] if name in data.positions}
         schema = pa.schema([(name, pa.string()) for name in ["index", *columns[1:]]])
         rows = 0
-        with pa.csv.CSVWriter(target, schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
+        with pa.csv.CSVWriter(destination, schema, write_options=pa.csv.WriteOptions(include_header=False)) as writer:
             for batch in data.read_batches(dict.fromkeys([0, *positions.values()], pa.string())):
                 empty = pa.nulls(batch.num_rows, pa.string())
                 cells = [batch[str(positions[name])] if name in positions else empty for name in columns[1:]]

@@ -18,7 +18,7 @@ from recore.production.containers.domain import MIN_HOLES, Domain, Reference
 from recore.production.containers.features import REFERENCE, Columns, SpectraError, column_key, read_request
 from recore.production.data_capture import CaptureEvent
 from recore.production.drift import ReferenceUnits
-from recore.production.handover_files import CHANNELS, check_reference, parse_columns, read_features_files
+from recore.production.handover_files import CHANNELS, parse_columns, parse_reference, read_features_files
 from recore.production.joined_samples import PREFIX
 from recore.production.project import ProductionError, ProductionProject
 from recore.production.versions import Version, find_version
@@ -102,7 +102,7 @@ def read_training_summary(project: ProductionProject, version: Version) -> Train
             f"data had too few spectra; train a new version with `{PROGRAM} production train --again`"
         )
     try:
-        return make_training_summary(parse_columns(header, CHANNELS), check_reference(parse_object(content)))
+        return make_training_summary(parse_columns(header, CHANNELS), parse_reference(parse_object(content)))
     except ValueError as error:
         problem = f"the reference of its spectra is invalid: {error}"
         raise ProductionError(f"version {version.number}, {version.archives[0]}: {problem}") from None
@@ -112,13 +112,13 @@ def read_monitored_summary(project: ProductionProject, version: Version) -> Trai
     """Read the summary of a version's training data. Raises ProductionError if `monitor` cannot use it."""
     summary = read_training_summary(project, version)
     if reason := explain_unmonitored(summary.reference):
-        remedy = f"train on data with more: `{PROGRAM} production retrain --public FILE`"
-        raise ProductionError(f"version {version.number} cannot be monitored: {reason}; {remedy}")
+        fix = f"train on data with more: `{PROGRAM} production retrain --public FILE`"
+        raise ProductionError(f"version {version.number} cannot be monitored: {reason}; {fix}")
     return summary
 
 
 def find_unmonitored(project: ProductionProject, numbers: Iterable[int]) -> list[str]:
-    """Return a line for each of these versions that cannot be monitored, with the reason and the remedy."""
+    """Return a line for each of these versions that cannot be monitored, with the reason and the fix."""
     lines = []
     for number in numbers:
         try:

@@ -180,10 +180,10 @@ def _processing_step(
         "InstanceType": _get("Parameters.ProcessingInstanceType"),
         "InstanceCount": _get("Parameters.ProcessingInstanceCount"),
     }
-    target = _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId"))
+    output_uri = _join("/", project.uri(name.lower()), _get("Execution.PipelineExecutionId"))
     program = script.rpartition("/")[2]
     request = processing_arguments(
-        project.settings.image, project.role, instances, program, arguments, inputs, output, target
+        project.settings.image, project.role, instances, program, arguments, inputs, output, output_uri
     )
     return {"Name": name, "Type": "Processing", "Arguments": request, "CacheConfig": CACHE}
 

@@ -66,8 +66,8 @@ def find_default(known: Mapping[str, Value | None], name: str, location: str) ->
     """Return a default. location: for messages. Raises ProductionError if the hyperparameter cannot be set."""
     if name not in known:
         similar = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {similar[0]}?" if similar else f"it has {list_names([*known], 20) or 'none'}"
-        raise ProductionError(f"{location}: fit() has no such hyperparameter; {hint}")
+        fix = f"did you mean {similar[0]}?" if similar else f"it has {list_names([*known], 20) or 'none'}"
+        raise ProductionError(f"{location}: fit() has no such hyperparameter; {fix}")
     default = known[name]
     if default is None:
         raise ProductionError(
@@ -159,21 +159,21 @@ def _is_none(node: ast.expr) -> bool:
 
 
 def _read_parameters(fit: ast.FunctionDef, location: str) -> Hyperparameters:
-    arguments, place = fit.args, f"{location}, line {fit.lineno}: fit()"
+    arguments, position = fit.args, f"{location}, line {fit.lineno}: fit()"
     positional = [*arguments.posonlyargs, *arguments.args]
     padding: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     named = [*zip(positional, [*padding, *arguments.defaults], strict=True)]
     if len(named) < DATA or any(default and not _is_none(default) for _, default in named[:DATA]):
         raise ProductionError(
-            f"{place} is called with inputs, targets and holes: these must be its first three parameters"
+            f"{position} is called with inputs, targets and holes: these must be its first three parameters"
         )
     if len(arguments.posonlyargs) > DATA:
         name = arguments.posonlyargs[DATA].arg
-        raise ProductionError(f"{place}: the hyperparameter {name} cannot be passed by name: move it after the /")
+        raise ProductionError(f"{position}: the hyperparameter {name} cannot be passed by name: move it after the /")
     known: Hyperparameters = {}
     for parameter, default in [*named[DATA:], *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
         if default is None:
-            raise ProductionError(f"{place}: the hyperparameter {parameter.arg} must have a default")
+            raise ProductionError(f"{position}: the hyperparameter {parameter.arg} must have a default")
         known[parameter.arg] = _read_literal(default)
     return known
 

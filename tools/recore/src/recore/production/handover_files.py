@@ -25,11 +25,11 @@ REQUIRED, OPTIONAL = (CONTENTS, ARCHIVE, "run.json", CHANNELS), (REFERENCE, ERRO
 MAX_BYTES = 256 << 20  # for each file except an archive
 MAX_SUMS_BYTES = 16 << 20
 SUM = re.compile(r"\\?([0-9a-f]{64})  (.+)")
-COPY_ADVICE = "copy the handover again from its source"
+COPY_FIX = "copy the handover again from its source"
 CURVES = ("predicted", "error", "low", "high")
 
 
-def check_files(folder: Path) -> set[str]:
+def list_verified_files(folder: Path) -> set[str]:
     """Check files that recore reads against SHA256SUMS; return the names in it. Raises ProductionError or OSError."""
     sums = _read_sums(folder / SUMS)
     for name in (*REQUIRED, *OPTIONAL):
@@ -38,15 +38,15 @@ def check_files(folder: Path) -> set[str]:
             _require_file(path, MAX_ARCHIVE_BYTES if name == ARCHIVE else MAX_BYTES)
             if sha256_of(path) != sums[name]:
                 problem = f"is not the file that was handed over: {SUMS} lists a different hash"
-                raise ProductionError(f"{path} {problem}; {COPY_ADVICE}")
+                raise ProductionError(f"{path} {problem}; {COPY_FIX}")
         elif name in REQUIRED or os.path.lexists(path):
-            raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_ADVICE}")
+            raise ProductionError(f"{path} may be damaged: it is not listed in {SUMS}; {COPY_FIX}")
     return set(sums)
 
 
 def _require_file(path: Path, limit: int) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: this file of the handover is missing or not a regular file; {COPY_ADVICE}")
+        raise FileNotFoundError(f"{path}: this file of the handover is missing or not a regular file; {COPY_FIX}")
     if path.stat().st_size > limit:
         raise ProductionError(f"{path} is larger than {limit >> 20} MB")
 
@@ -58,7 +58,7 @@ def _read_sums(path: Path) -> dict[str, str]:
         match = SUM.fullmatch(line)
         if not match or match[2] in sums:
             problem = "repeats an earlier file" if match else "does not consist of a SHA-256, two spaces and a name"
-            raise ProductionError(f"{path}: line {number} {problem}; {COPY_ADVICE}")
+            raise ProductionError(f"{path}: line {number} {problem}; {COPY_FIX}")
         sums[match[2]] = match[1]
     return sums
 
@@ -83,10 +83,10 @@ def parse_columns(content: bytes, source: object) -> list[str]:
 
 def read_reference(path: Path) -> Reference:
     with prefix_errors(path):
-        return check_reference(read_object(path, MAX_BYTES))
+        return parse_reference(read_object(path, MAX_BYTES))
 
 
-def check_reference(reference: Reference) -> Reference:
+def parse_reference(reference: Reference) -> Reference:
     """Return the reference unchanged. Raises ValueError, naming the field, if a field is missing or invalid."""
     get_numbers(reference, "channels")
     bins = (len(get_numbers(reference, "bins")),)

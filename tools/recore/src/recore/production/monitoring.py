@@ -33,8 +33,8 @@ from recore.production.versions import Version, find_version, list_versions, mod
 from recore.text import plain
 
 FALSE_ALARMS = 0.05
-ADVICE = (
-    "what to do: service the instrument if it has changed; otherwise have some of these samples assayed, add them to "
+ALARM_FIX = (
+    "fix: service the instrument if it has changed; otherwise have some of these samples assayed, add them to "
     "the data, and `retrain`"
 )
 LISTED = 5  # maximum number of holes, and of bands, in a list
@@ -257,7 +257,8 @@ def format_monitoring(result: Monitoring, state: ProjectState) -> Outcome:
         lines.append(f"not tested yet: {count(result.waiting, 'sample')} from incomplete drill holes")
     if result.n_late:
         lines.append(
-            f"not tested: {count(result.n_late, 'sample')}, because {result.reference.size} per drill hole are enough"
+            f"not tested: {count(result.n_late, 'sample')} that arrived after their drill hole was complete "
+            f"({result.reference.size} samples, or a long pause)"
         )
     if traffic.repeated:
         lines.append(f"sent more than once, but counted once: {count(traffic.repeated, 'sample')}")
@@ -315,7 +316,7 @@ def _format_drift(result: Monitoring) -> list[str]:
         f"drift since about {_minute(result.start)} ({count(len(changed), 'sample')}): {result.evidence_text} {rate}",
         f"bands that differ most, with their mean deviation divided by the limit for one spectrum: {', '.join(bands)}",
         *([f"drill holes with the most samples outside the domain: {', '.join(hole_lines)}"] if hole_lines else []),
-        ADVICE,
+        ALARM_FIX,
     ]
 
 

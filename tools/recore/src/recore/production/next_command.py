@@ -105,7 +105,10 @@ def suggest_update(version: int | None) -> str:
 
 
 def suggest_second_variant(versions: Mapping[int, str], served: tuple[str, int]) -> str:
-    """Return how to serve a second variant. versions: approval statuses by version. served: the variant's version."""
+    """Return how to serve a second variant.
+
+    versions: approval statuses by version. served: the name and version of the variant in service.
+    """
     name, version = served
     others = {number: approval for number, approval in versions.items() if number != version and approval != REJECTED}
     if not others:

@@ -29,7 +29,7 @@ Watch = Callable[[str, int, int], None]  # called with a stage or a status, the 
 
 
 class ProductionError(ValueError):
-    """The requested operation is not possible. The message states the reason and the remedy."""
+    """The requested operation is not possible. The message states the reason and the fix."""
 
 
 class WorkFailedError(Exception):

@@ -51,8 +51,9 @@ BANDS_READING = (
     "is not in the training data."
 )
 DEVIATIONS = (
-    "The deviation of each bin of the SNV spectra from the training mean, or from its reconstruction by the principal "
-    "components, divided by its limit. 99% of the training spectra are within the limits in all bins."
+    "For each bin of the SNV spectra: the difference from the training mean, or the residual of the principal "
+    "components, whichever is larger relative to its limit, as a multiple of that limit. In 99% of the "
+    "training spectra, all bins are within the limits."
 )
 BANDS = "Bands: adjacent bins whose mean deviation is at least half of its maximum."
 

@@ -30,8 +30,8 @@ def read_targets(path: Path) -> tuple[dict[str, float], dict[str, str]]:
     line = content.removeprefix(codecs.BOM_UTF8).partition(b"\n")[0]
     separator = next((word for sign, word in SEPARATORS.items() if sign in line), "")
     if separator and b"," not in line:
-        remedy = "save it as a CSV file with commas, and write weights with a decimal point, such as 0.35"
-        raise ValueError(f"{path}: its columns are separated by {separator}; {remedy}")
+        fix = "save it as a CSV file with commas, and write weights with a decimal point, such as 0.35"
+        raise ValueError(f"{path}: its columns are separated by {separator}; {fix}")
     try:
         header, *rows = [row for row in csv.reader(content.decode("utf-8-sig").splitlines(), strict=True) if any(row)]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:

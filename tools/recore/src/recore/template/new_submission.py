@@ -114,11 +114,11 @@ def _fill_template(folder: Path, files: dict[str, bytes], model: str | None, ext
         (folder / name).write_bytes(files[name])
     origin = find_origin()
     install = (INSTALL_NOTE if origin else UNKNOWN_NOTE).format(command=install_command(origin))
-    for name, target in extra_names.items():
+    for name, destination in extra_names.items():
         content = fill_in((EXTRA_FILES / name).read_text("utf-8"))
         content = content.replace("{origin}", origin or "").replace("{install}", install)
-        (folder / target).parent.mkdir(parents=True, exist_ok=True)
-        (folder / target).write_text(content, "utf-8")
+        (folder / destination).parent.mkdir(parents=True, exist_ok=True)
+        (folder / destination).write_text(content, "utf-8")
 
 
 def replace_fit(train: str, example: str) -> str:

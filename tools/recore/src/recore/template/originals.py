@@ -24,8 +24,8 @@ def read_original(name: str) -> bytes:
         return _read(TEMPLATE / name)
     content = run_git(TEMPLATE, "cat-file", "blob", BLOB_IDS[name])
     if _blob_id(content) != BLOB_IDS[name]:
-        remedy = f"restore it, or copy your own files with `recore new --from {TEMPLATE}`"
-        raise ValueError(f"{TEMPLATE / name}: this file was edited, and the original is not in Git; {remedy}")
+        fix = f"restore it, or copy your own files with `recore new --from {TEMPLATE}`"
+        raise ValueError(f"{TEMPLATE / name}: this file was edited, and the original is not in Git; {fix}")
     return content
 
 

@@ -12,7 +12,7 @@ from recore.validation.plan import SPLITS, Split, make_folds
 from stagemaker import interrupts
 
 BIN_WIDTH = 7  # channels
-IGNORED_SHARE = 300 / 1700  # share of channels at the low end, where the winner of 2021 did not look for the maximum
+IGNORED_SHARE = 300 / 1700  # share of channels at the low end, where the published method does not look for the maximum
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 MAX_COMPONENTS = 20
 MAX_PATTERNS = 8  # maximum number of sets of measured rows that are fitted separately
@@ -36,8 +36,8 @@ def fit_one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: 
     return y_mean + (new[:, best_band] - x_mean[best_band]) * slopes
 
 
-def predict_random(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
-    """Predict like the challenge's winner: ridge regression, one regularisation strength per target, clipped at 0."""
+def published_method(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+    """Predict with the published method of the winner of 2021, team RandomNumbers: ridge regression, clipped at 0."""
     from sklearn.linear_model import RidgeCV
 
     if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
@@ -77,7 +77,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
 BASELINES: dict[str, tuple[Baseline, int]] = {
     "mean": (mean, 0),
     "one band": (fit_one_band, 0),
-    "winner of 2021": (predict_random, 0),
+    "winner of 2021": (published_method, 0),
     "PLS": (pls, 1),
 }
 
@@ -98,7 +98,7 @@ def cross_validate_baselines(data: SpectralData, measured: Floats) -> dict[tuple
                 predicted = predictions.setdefault((split, name), np.full(measured.shape, np.nan))
                 model, number = BASELINES[name]
                 x = inputs[number]
-                for rows, columns, assays in group_targets(measured[training]):
+                for rows, columns, assays in group_targets_by_rows(measured[training]):
                     rows_used = training[rows]
                     new = model(x[rows_used], assays, x[held_out], data.hole[rows_used], split)
                     predicted[np.ix_(held_out, columns)] = new
@@ -117,7 +117,7 @@ def fills_gaps(measured: Floats) -> bool:
     return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
 
 
-def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
+def group_targets_by_rows(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Yield (rows, columns, assays) for each group of targets that are measured on the same rows.
 
     If there were more than MAX_PATTERNS groups, all targets form one group, with means for missing values.

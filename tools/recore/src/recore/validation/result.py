@@ -122,12 +122,12 @@ class ValidationResult:
 
     def score(self, predicted: Floats) -> float:
         """Return the challenge's score of predictions (rows, targets)."""
-        return self._sum_of_weighted(self.r2(predicted))
+        return self._weighted_sum(self.r2(predicted))
 
     def score_and_r2(self, predicted: Floats) -> dict[str, float]:
         """Return the score of predictions (rows, targets) and R2 of each target, by name."""
         r2 = self.r2(predicted)
-        return {"score": self._sum_of_weighted(r2)} | dict(zip(self.targets, r2, strict=True))
+        return {"score": self._weighted_sum(r2)} | dict(zip(self.targets, r2, strict=True))
 
     @cached_property
     def possible_score(self) -> float:
@@ -136,7 +136,7 @@ class ValidationResult:
 
     def scores_of_repeats(self, split: Split) -> list[float]:
         """Return the scores with fit()'s defaults, one for each set of folds."""
-        return [self._sum_of_weighted(r2) for r2 in self.r2_of_repeats(split)]
+        return [self._weighted_sum(r2) for r2 in self.r2_of_repeats(split)]
 
     def r2_of_repeats(self, split: Split) -> Floats:
         """Return R2 with fit()'s defaults for each set of folds: (repeats, targets)."""
@@ -153,10 +153,10 @@ class ValidationResult:
         differences = []
         for group in groups:
             measured, *predictions = (np.delete(each, group, axis=0) for each in (self.measured, first, second))
-            one, other = (self._sum_of_weighted(r2_by_target(measured, each)) for each in predictions)
+            one, other = (self._weighted_sum(r2_by_target(measured, each)) for each in predictions)
             differences.append(one - other)
         return float(np.sqrt((len(groups) - 1) * np.var(differences)))
 
-    def _sum_of_weighted(self, r2: Floats) -> float:
+    def _weighted_sum(self, r2: Floats) -> float:
         """Return the score: the sum of weight x R2 over the targets whose R2 is not NaN."""
         return float(np.nan_to_num(r2) @ self.weights)

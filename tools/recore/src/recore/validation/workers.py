@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recore.challenge import challenge
 from recore.data_file import compress_csv
-from recore.failures import find_exception, format_exit, hint_for, memory_hint
+from recore.failures import find_exception, fix_for, format_exit, memory_fix
 from recore.spectral_data import Floats, Rows
 from recore.thread_pool import ThreadPool, result_of
 from stagemaker import locked
@@ -33,11 +33,11 @@ ENVIRONMENT = {
 
 
 class SubmissionError(Exception):
-    """The submission failed; the message says how and where. hint: how to correct it."""
+    """The submission failed; the message says how and where. fix: how to correct it."""
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, fix: str | None = None) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.fix = fix
 
 
 class Worker:
@@ -82,7 +82,7 @@ class Worker:
             )
         if not line:
             message = f"the submission's process stopped: {format_exit(self.process.wait())}"
-            raise SubmissionError(message, memory_hint(message))
+            raise SubmissionError(message, memory_fix(message))
         response: dict[str, Any] = json.loads(line)
         if "error" in response:
             raise ValueError(response["error"]) if response["data"] else self._submission_error(response)
@@ -92,7 +92,7 @@ class Worker:
         exception = find_exception(response.get("traceback", ""), self.submission)
         if exception is None:
             return SubmissionError(response["error"])
-        return SubmissionError(str(exception), hint_for(exception, "train", self.submission))
+        return SubmissionError(str(exception), fix_for(exception, "train", self.submission))
 
     def _time_out(self) -> None:
         self.timed_out = True

@@ -40,7 +40,7 @@ class Reception:
 
     @contextlib.asynccontextmanager
     async def receive(self, request: Request, max_size: int, noun: str) -> AsyncIterator[bytearray]:
-        """Receive an upload; keep it until the context exits. noun: its name in errors. Raises UnusableUploadError."""
+        """Receive an upload; delete it on exit. noun: its name in errors. Raises UnusableUploadError."""
         upload = UnfinishedUpload()
         self._unfinished.append(upload)
         try:

@@ -16,7 +16,7 @@ MAX_NAME = 120  # characters of a file name
 MAX_REASON = 600  # characters
 SHOWN = 5  # maximum number of problems reported for a file
 OPTION = re.compile(r"(?<!\S)--[a-z]")
-OPTIONS_HINT = " (options of `recore import`, which writes a CSV file for this page)"
+OPTIONS_NOTE = " (options of `recore import`, which writes a CSV file for this page)"
 
 
 class UnusableUploadError(ValueError):
@@ -50,9 +50,9 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
 
     folder: an empty folder, to which the file is written.
     """
-    name = check_name(name)
+    name = parse_name(name)
     if content.startswith(GZIP):
-        content, name = _unpack(content, limits.max_file_size), check_name(name.removesuffix(".gz"))
+        content, name = _unpack(content, limits.max_file_size), parse_name(name.removesuffix(".gz"))
     path = folder / name
     path.write_bytes(content)
     reading = read_spectra(path, grid, limits.max_spectra)
@@ -60,8 +60,8 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
     def shorten(message: str, question: str = "") -> str:
         message = message.replace(f"{path}: ", "").replace(f"{path} ", "").replace(str(path), name)
         if OPTION.search(message):
-            message += OPTIONS_HINT
-            message += f"; or in the file: {remedy}" if (remedy := QUESTIONS.get(question)) else ""
+            message += OPTIONS_NOTE
+            message += f"; or in the file: {fix}" if (fix := QUESTIONS.get(question)) else ""
         return plain(message, MAX_REASON)
 
     problems = [
@@ -80,7 +80,7 @@ def read_upload(name: str, content: bytes | bytearray, grid: Grid, limits: Limit
     return Upload(reading.spectra, problems, [shorten(remark) for remark in reading.remarks])
 
 
-def check_name(name: str) -> str:
+def parse_name(name: str) -> str:
     """Return a file name without its folders. Raises UnusableUploadError if it is invalid."""
     name = PurePosixPath(name.replace("\\", "/")).name
     if name in ("", ".", ".."):

@@ -6,7 +6,7 @@ from stagemaker.state.records import Record
 
 # by reason: the settings, each of them a kind of job and the path of a member
 UNUSED_SETTINGS = {
-    "spot instances are never interrupted and save nothing": "training.EnableManagedSpotTraining",
+    "spot instances are never interrupted, and do not reduce costs": "training.EnableManagedSpotTraining",
     "checkpoints are not copied to or from S3; the job starts from the beginning": "training.CheckpointConfig",
     "jobs are not connected to a VPC": "training.VpcConfig processing.NetworkConfig.VpcConfig",
     "a job has only one container": "training.EnableInterContainerTrafficEncryption "

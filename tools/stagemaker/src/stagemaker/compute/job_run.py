@@ -103,7 +103,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def apply_limits(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Within the context, apply the instance, volume and time limits. At its end, deliver the remaining log."""
+        """Apply the job's limits. On exit, deliver the remaining log lines. Yields the job's volume."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
@@ -116,7 +116,7 @@ class JobRun:
         finally:
             log.deliver()  # including lines from before the job's command started
 
-    def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
+    def create_log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
         stream = f"{self.name}/algo-{instance}-{int(time.time())}"
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 

@@ -21,7 +21,7 @@ logger = printable_logger(__name__)
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":
-    return cached_property(lambda platform: platform.client(service))
+    return cached_property(lambda platform: platform.get_client(service))
 
 
 class Platform:
@@ -40,12 +40,12 @@ class Platform:
         self,
         store: Store,
         jobs: JobQueue,
-        client: Callable[[str], Any],
+        get_client: Callable[[str], Any],
         isolation: Isolation,
         folder: Path,
         sockets_folder: Path,
     ):
-        self.store, self.jobs, self.client, self.isolation = store, jobs, client, isolation
+        self.store, self.jobs, self.get_client, self.isolation = store, jobs, get_client, isolation
         self.observed_metrics: dict[str, Values] = {}
         self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 

@@ -29,7 +29,7 @@ class ProcessingRun(JobRun):
     kind = "ProcessingJob"
 
     def run(self) -> None:
-        log = self.log()
+        log = self.create_log()
         for line in ineffective_setting_lines("processing", self.record):
             log.line(line)
         self.begin((self.record["AppSpecification"]["ImageUri"], log))

@@ -32,7 +32,7 @@ class TrainingRun(JobRun):
         observed_metrics = self.platform.observed_metrics.get(self.name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
-        log = self.log(metrics)
+        log = self.create_log(metrics)
         self.begin((image, log), announce=self._change_message)
         for line in ineffective_setting_lines("training", record):
             log.line(line)
@@ -69,7 +69,7 @@ class TrainingRun(JobRun):
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog, has_status: bool = True) -> None:
-        check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
+        raise_if_stopping, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         message = f"{'Uploading' if target.endswith('/') else 'Packing and uploading'} the model"
         if has_status:
@@ -81,16 +81,16 @@ class TrainingRun(JobRun):
 
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
         try:
-            folders = {"output": data} if data.exists() and any(data.files(check)) else {}
+            folders = {"output": data} if data.exists() and any(data.files(raise_if_stopping)) else {}
             if target.endswith("/"):
-                transfers.upload_folder(s3, model, target, volume, check, announce)
+                transfers.upload_folder(s3, model, target, volume, raise_if_stopping, announce)
             else:
                 folders["model"] = model
             for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
-                archives.pack(folder, archive, volume, check, announce if folder is model else ignore)
+                archives.pack(folder, archive, volume, raise_if_stopping, announce if folder is model else ignore)
                 uri = f"{target[: target.rindex('/output/')]}/output/{archive.name}"
-                transfers.upload_file(s3, archive, uri, check)
+                transfers.upload_file(s3, archive, uri, raise_if_stopping)
         except JobFailed as failure:
             log.line(str(failure))
             raise

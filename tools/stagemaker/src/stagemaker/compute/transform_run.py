@@ -55,7 +55,7 @@ class TransformRun(JobRun):
             self.platform,
             self.job,
             model | model.internal,
-            self.log(instance=index),
+            self.create_log(instance=index),
             instance,
             f"instance-{index}",
             environment=self.record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},

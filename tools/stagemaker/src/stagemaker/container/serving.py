@@ -167,8 +167,8 @@ class LoadedModel:
         self._has_script = not is_missing
         if is_missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without the module and fail later
-            remedy = top_folder_hint(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
-            raise ModuleNotFoundError(f"the module {module!r} is missing from {folder}: {remedy}")
+            fix = top_folder_hint(f"code/{module}.py") or "set SAGEMAKER_PROGRAM to the script's name"
+            raise ModuleNotFoundError(f"the module {module!r} is missing from {folder}: {fix}")
         if not is_missing:
             __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}

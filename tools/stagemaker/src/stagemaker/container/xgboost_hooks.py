@@ -164,15 +164,15 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     Absent features are missing values. Raises ValueError or XGBoostError if there are too many features or, in CSV
     before image version 1.3, if several are absent.
     """
-    features, trained_features = matrix.num_col(), booster.num_features()
+    n_features, n_trained = matrix.num_col(), booster.num_features()
     if is_before(1, 3):
-        size = f"Feature size of {kind} inference data {features} is"
-        if kind == "libsvm" and features > trained_features + 1:
-            raise ValueError(f"{size} larger than feature size of trained model {trained_features}.")
-        if kind == "csv" and features not in (trained_features, trained_features - 1):
-            raise ValueError(f"{size} not consistent with feature size of trained model {trained_features}.")
-    if features < trained_features and kind == "csv":
-        counts = f"The number of features in a request is {features}, but the model was trained with {trained_features}"
+        size = f"Feature size of {kind} inference data {n_features} is"
+        if kind == "libsvm" and n_features > n_trained + 1:
+            raise ValueError(f"{size} larger than feature size of trained model {n_trained}.")
+        if kind == "csv" and n_features not in (n_trained, n_trained - 1):
+            raise ValueError(f"{size} not consistent with feature size of trained model {n_trained}.")
+    if n_features < n_trained and kind == "csv":
+        counts = f"The number of features in a request is {n_features}, but the model was trained with {n_trained}"
         print(f"{counts}: absent features are treated as missing values.")
     best_iteration = booster.attr("best_iteration")
     rounds = (0, int(best_iteration) + 1) if best_iteration else (0, 0)

@@ -4,7 +4,7 @@ import platform
 import sys
 from collections.abc import Iterable
 
-from stagemaker.doctor.result import FAIL, NOTE, OK, Check, Remedy
+from stagemaker.doctor.result import FAIL, NOTE, OK, Check, PipCommand
 from stagemaker.images.scikit_learn import container_packages
 from stagemaker.installation import installed_version, missing_packages, required_packages
 
@@ -14,23 +14,23 @@ def check_python() -> Check:
     return Check("Python", OK, f"{platform.python_version()}, {sys.executable}")
 
 
-def check_container_packages(remedy: Remedy) -> Check:
+def check_container_packages(make_command: PipCommand) -> Check:
     required = container_packages()
     installed_versions = {name: installed_version(name) or "no version" for name in required}
     wrong_versions = {name: version for name, version in installed_versions.items() if version != required[name]}
     if wrong_versions:
         result = "; ".join(f"{name}: {version} instead of {required[name]}" for name, version in wrong_versions.items())
         cost = "Scripts that you run by hand may behave differently than in jobs."
-        return Check("container", NOTE, result, cost, remedy(*wrong_versions))
+        return Check("container", NOTE, result, cost, make_command(*wrong_versions))
     return Check("container", OK, f"{len(required)} packages match the container's versions")
 
 
-def check_packages(remedy: Remedy, distributions: Iterable[str]) -> Check:
+def check_packages(make_command: PipCommand, distributions: Iterable[str]) -> Check:
     required = required_packages(distributions)
     if not required:
         cost = "The required packages are unknown."
-        return Check("packages", NOTE, "this program runs from source and is not installed", cost, remedy())
+        return Check("packages", NOTE, "this program runs from source and is not installed", cost, make_command())
     if missing := missing_packages(required):
         cost = "Commands that import these packages will fail."
-        return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, remedy(*missing))
+        return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, make_command(*missing))
     return Check("packages", OK, f"all {len(required)} required packages")

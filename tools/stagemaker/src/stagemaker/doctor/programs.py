@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from stagemaker.doctor.result import NOTE, OK, Check, Remedy
+from stagemaker.doctor.result import NOTE, OK, Check, PipCommand
 from stagemaker.isolation.bubblewrap import sandbox_works
 
 # by a system's name in os-release (ID or ID_LIKE): the command of its package manager
@@ -107,7 +107,7 @@ def _read_engine_version(environ: Mapping[str, str]) -> str:
 def check_compiler() -> Check:
     cost = "New environments cannot be created, because sagemaker-training must be compiled."
     program = "#include <stdio.h>\n#include <unistd.h>\n"
-    name, output = check_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", data=program)
+    name, output = run_program(("cc", "gcc"), "-xc", "-fsyntax-only", "-", data=program)
     if output is not None:
         return Check("C compiler", OK, shutil.which(name) or name)
     result = f"{name} cannot compile a program" if name else "not found"
@@ -126,7 +126,7 @@ def check_sandbox() -> Check:
     return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, "; ".join(changes) or fix)
 
 
-def check_docker(remedy: Remedy) -> Check:
+def check_docker(make_command: PipCommand) -> Check:
     cost = "Without Docker, `--engine docker` does not work; jobs can still run as processes."
     try:
         version = _read_engine_version(os.environ)
@@ -139,11 +139,11 @@ def check_docker(remedy: Remedy) -> Check:
         return Check("Docker", NOTE, f"no Docker engine responds ({error})", cost, fix)
     if find_spec("docker") is None:
         result = f"engine {version} responds; the Python package `docker` is not installed"
-        return Check("Docker", NOTE, result, cost, remedy(extra="docker"))
+        return Check("Docker", NOTE, result, cost, make_command(extra="docker"))
     return Check("Docker", OK, f"engine {version} responds")
 
 
-def check_program(names: tuple[str, ...], *arguments: str, data: str = "") -> tuple[str, str | None]:
+def run_program(names: tuple[str, ...], *arguments: str, data: str = "") -> tuple[str, str | None]:
     """Run the first of these programs that exists, and return its name and output.
 
     The name is empty if none exists. The output is None if the program failed or took too long.

@@ -25,7 +25,7 @@ class Check:
     fix: str = ""
 
 
-class Remedy(Protocol):
+class PipCommand(Protocol):
     def __call__(self, *names: str, extra: str = "") -> str: ...
 
 

@@ -55,7 +55,7 @@ class ImageFamily:
         return self.package_sets[self._nearest_version(image)]
 
     def _nearest_version(self, image: str) -> str:
-        """Return the version with the tag's first two numbers, or else the next newer one, or else the newest."""
+        """Return the version with the tag's first two numbers, otherwise the next newer one, otherwise the newest."""
         numbers, versions = self._requested_version(image), list(self.package_sets)[::-1]
         similar_versions = [version for version in versions if numbers and _version_numbers(version)[:2] == numbers[:2]]
         newer_versions = [version for version in versions if numbers and _version_numbers(version) >= numbers]

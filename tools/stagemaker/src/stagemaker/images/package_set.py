@@ -37,7 +37,7 @@ _pythons: dict[str, str] = {}  # programs that were found, by version
 
 
 class NoEnvironmentError(OSError):
-    """Raised if an environment is missing and could not be created; the message gives the reason and the remedy."""
+    """Raised if an environment is missing and could not be created; the message gives the reason and the fix."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class PackageSet:
         return None
 
     def _fault(self) -> str | None:
-        """Return why other users could have changed the environment, and the remedy, or None if they could not."""
+        """Return why other users could have changed the environment, and the fix, or None if they could not."""
         cache = self.folder.parent
         if fault := _fault(cache.resolve()):
-            remedy = "remove their write permission" if fault == WRITABLE else "set XDG_CACHE_HOME to your own folder"
-            return f"{cache}: {fault}; {remedy}"
+            fix = "remove their write permission" if fault == WRITABLE else "set XDG_CACHE_HOME to your own folder"
+            return f"{cache}: {fault}; {fix}"
         patterns = ("bin", "lib", "lib/*", "lib/*/site-packages")
         for path in (self.folder, *(path for pattern in patterns for path in self.folder.glob(pattern))):
             if fault := _fault(path):
@@ -112,14 +112,15 @@ class PackageSet:
             f"run `uv python install {version}`, or install python{version} and python{version}-venv"
         )
 
-    def make(self, say: Callable[[str], None], check: Callable[[], None] = lambda: None) -> None:
+    def make(self, say: Callable[[str], None], raise_if_stopping: Callable[[], None] = lambda: None) -> None:
         """Create the environment if necessary, for all simulators of this user.
 
         say: called with messages before and during the work. Raises NoEnvironmentError.
         """
         if self.find():
             return
-        with hold_lock(_creation_locks[self.folder], lambda: say(f"waiting for the environment of {self.name}"), check):
+        lock, on_wait = _creation_locks[self.folder], lambda: say(f"waiting for the environment of {self.name}")
+        with hold_lock(lock, on_wait, raise_if_stopping):
             if self.find():
                 return
             if problem := self.problem():
@@ -127,12 +128,12 @@ class PackageSet:
             say(f"creating the environment of {self.name}, once for all simulators")
             reasons = []
             for program in filter(None, map(find_python, self.pythons)):
-                reasons.append(self._install(program, say, check))
+                reasons.append(self._install(program, say, raise_if_stopping))
                 if self.find():
                     return
             raise NoEnvironmentError(f"the environment of {self.name} could not be created: {reasons[0]}")
 
-    def _install(self, program: str, say: Callable[[str], None], check: Callable[[], None]) -> str:
+    def _install(self, program: str, say: Callable[[str], None], raise_if_stopping: Callable[[], None]) -> str:
         self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
         command = [sys.executable, "-P", "-m", "stagemaker.installing", "--once", "--needs-compiler"]
         command += ["--python", program, "--imports", self.imports, str(self.folder), *map(str, self.requirements)]
@@ -151,7 +152,7 @@ class PackageSet:
             )
             try:
                 while process.poll() is None:
-                    check()
+                    raise_if_stopping()
                     time.sleep(POLL_SECONDS)
                     if time.monotonic() - start > reports * REPORT_SECONDS:
                         say(f"creating the environment of {self.name}: {reports * REPORT_SECONDS:.0f} s so far")

@@ -27,7 +27,7 @@ BRIDGE = "/run/bridge.py"
 PIP_WHEELS = "/run/pip_wheels.py"
 NOBODY_ID = 65534
 Mounts = dict[Path, tuple[str, str]]  # for each local path, the path in the container, and "rw" or "ro"
-REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
+FIX = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
@@ -42,17 +42,17 @@ class Docker(Isolation):
     def unsupported_reason(self, image: str) -> str | None:
         return None
 
-    def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
+    def prepare(self, image: str, report: Callable[[str], None], raise_if_stopping: Callable[[], None]) -> None:
         try:
             if image_exists(self._engine, image):
                 return
             if self._pull_images:
-                pull(self._engine, image, report, check)
+                pull(self._engine, image, report, raise_if_stopping)
                 return
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' does not exist locally and could not be pulled: {error}") from None
-        remedy = f"run `docker pull {image}`, because --network simulator does not pull images"
-        raise OSError(f"The image '{image}' does not exist locally: {remedy}")
+        fix = f"run `docker pull {image}`, because --network simulator does not pull images"
+        raise OSError(f"The image '{image}' does not exist locally: {fix}")
 
     def remarks(self, image: str) -> list[str]:
         return []
@@ -122,13 +122,13 @@ class Docker(Isolation):
 
 @contextlib.contextmanager
 def docker_client() -> Iterator[docker.DockerClient]:
-    """Yield a Docker client. Raises OSError, with a remedy, if no engine responds."""
+    """Yield a Docker client. Raises OSError, with a fix, if no engine responds."""
     with contextlib.ExitStack() as exit_stack:
         try:
             engine = exit_stack.enter_context(contextlib.closing(docker.from_env(environment=program_variables())))
             engine.ping()
         except (DockerException, OSError) as error:
-            raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
+            raise OSError(f"no Docker engine responds ({str(error)[:200]}): {FIX}") from None
         yield engine
 
 
@@ -157,15 +157,15 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pull(
-    engine: docker.DockerClient, image: str, report: Callable[[str], None], check: Callable[[], None] = lambda: None
+    engine: docker.DockerClient, image: str, report: Callable[[str], None], raise_if_stopping: Callable[[], None]
 ) -> None:
-    """Pull an image. report: called at the start. Raises DockerException, or an error from `check`."""
+    """Pull an image. report: called at the start. Raises DockerException, or an error from `raise_if_stopping`."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
         if "error" in event:
             raise DockerException(event["error"])
-        check()
+        raise_if_stopping()
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:

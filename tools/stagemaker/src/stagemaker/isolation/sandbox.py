@@ -112,14 +112,14 @@ class Isolation:
         """Return lines about differences between jobs with this image here and on AWS."""
         return catalogue.family_of(image).remarks(image)
 
-    def prepare(self, image: str, report: Callable[[str], None], check: Callable[[], None]) -> None:
+    def prepare(self, image: str, report: Callable[[str], None], raise_if_stopping: Callable[[], None]) -> None:
         """Make the image available. This may take minutes, which must not count towards a job's time.
 
         report: called with progress messages. Raises OSError if this is impossible.
         """
         if problem := self.unsupported_reason(image):
             raise OSError(problem)
-        catalogue.family_of(image).package_set(image).make(report, check)
+        catalogue.family_of(image).package_set(image).make(report, raise_if_stopping)
 
     def training(self, image: str) -> list[str]:
         return catalogue.family_of(image).train()

@@ -231,8 +231,9 @@ class TrialComponents(Tracked):
                 Trials(self.platform).create({"TrialName": component, "ExperimentName": experiment})
         if trial_name:
             trial = self.require("Trial", trial_name)
-            if trial["ExperimentName"].lower() != config.get("ExperimentName", trial["ExperimentName"]).lower():
-                message = f"the trial '{trial['TrialName']}' belongs to the experiment '{trial['ExperimentName']}'"
+            owner, requested = trial["ExperimentName"], config.get("ExperimentName", trial["ExperimentName"])
+            if owner.lower() != requested.lower():
+                message = f"the trial '{trial['TrialName']}' belongs to the experiment '{owner}', not '{requested}'"
                 raise ValidationException(f"ExperimentConfig: {message}")
             trials = [trial["TrialName"].lower()]
         members = {

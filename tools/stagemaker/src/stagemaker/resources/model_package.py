@@ -268,7 +268,7 @@ def _check_additional_specifications(specifications: list[Record]) -> None:
 
 
 class StateChanges:
-    """The prompt, ordered delivery of events to EventBridge. Requests do not wait for it or fail because of it."""
+    """Deliver events to EventBridge promptly and in order. Requests do not wait for it or fail because of it."""
 
     def __init__(self, platform: Platform):
         self._platform = platform

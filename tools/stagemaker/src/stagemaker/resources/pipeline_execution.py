@@ -194,8 +194,8 @@ class PipelineExecutions(Resource):
         for name in sorted(needed_names, key=[*definition.steps].index):
             if name not in records or records[name]["StepStatus"] != "Succeeded":
                 reason = "did not succeed in the source execution" if arn else "is needed by selected steps"
-                remedy = "select it, too" if arn else "select it, too, or specify a SourcePipelineExecutionArn"
-                raise ValidationException(f"{SELECTION}: step '{name}' {reason}; {remedy}")
+                fix = "select it, too" if arn else "select it, too, or specify a SourcePipelineExecutionArn"
+                raise ValidationException(f"{SELECTION}: step '{name}' {reason}; {fix}")
             result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": arn}}
             members = {"Position": len(reused_records) + 1, "Properties": records[name].internal["Properties"]}
             reused_records[name] = records[name] | members | result

@@ -32,14 +32,15 @@ PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 class Resource:
     """The records of one kind of resource. The API's members are named after the kind: `kind` + Name, Arn, Status.
 
-    arn_type: the part of an ARN before the record's key. verbs: the operations among Describe, List, Stop and Delete
-    that this class implements for the kind. filters: List's additional filters, by request member. sort_members: the
-    member by which each additional SortBy of List sorts. newest_first: whether List returns the newest records first by
-    default. runs: whether the simulator runs such a resource, instead of only recording it. work: creates the
-    background work of resources that wait for others. running_statuses: the statuses of a resource whose work has not
-    ended. title: the kind's name in messages, if it differs from arn_type. missing_message, exists_message: the
-    messages for a missing or existing resource, with the placeholders of `error_messages`. missing_messages: other
-    messages for a missing resource, by operation. missing_code: the error's code, if the operation's model lists it.
+    arn_type: the part of an ARN before the record's key. verbs: the operations among Describe, List, Stop and
+    Delete that this class implements for the kind. filters: List's additional filters, by request member.
+    sort_members: the member that each additional value of List's SortBy sorts by. newest_first: whether List
+    returns the newest records first by default. runs: whether the simulator runs such a resource, instead of only
+    recording it. work: creates the background work of resources that wait for others. running_statuses: the
+    statuses of a resource whose work has not ended. title: the kind's name in messages, if it differs from
+    arn_type. missing_message, exists_message: the messages for a missing or existing resource, with the
+    placeholders of `error_messages`. missing_messages: other messages for a missing resource, by operation.
+    missing_code: the error's code, if the operation's model lists it.
     """
 
     kind: ClassVar[str]

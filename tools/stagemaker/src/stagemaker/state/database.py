@@ -21,7 +21,7 @@ CREATE TABLE objects (
     PRIMARY KEY (bucket, key)
 );
 """
-REMEDIES = {
+FIXES = {
     "FULL": "the disk is full; free some space and repeat the request",
     "READONLY": "it cannot be written to; allow this user to write to the file and its folder, or use another folder",
     "CANTOPEN": "it cannot be opened; allow this user to read and write the file and its folder, or use another folder",
@@ -35,7 +35,7 @@ REMEDIES = {
 class Database:
     """An SQLite database that threads can share. Changes are serialised. Reads need not wait for a change in progress.
 
-    Every file error is raised as an OSError whose one-line message states the file, the problem and the remedy.
+    Every file error is raised as an OSError whose one-line message states the file, the problem and the fix.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
@@ -135,18 +135,18 @@ def _create(path: Path) -> None:
 
 def _check(path: Path) -> None:
     if not path.is_file():
-        raise OSError(f"{path}: {REMEDIES['CANTOPEN']}")
+        raise OSError(f"{path}: {FIXES['CANTOPEN']}")
     # A rejected file must stay unchanged. Closing a writable one would apply the changes in its -wal file.
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         application_id, layout = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
         if application_id != APPLICATION_ID or layout < 1:
-            raise OSError(f"{path}: {REMEDIES['NOTADB']}")
+            raise OSError(f"{path}: {FIXES['NOTADB']}")
         if layout != LAYOUT:
             raise OSError(f"{path}: another version of stagemaker wrote it; use that version, or another folder")
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
+            raise OSError(f"{path}: {FIXES['CORRUPT']}")
 
 
 @contextlib.contextmanager
@@ -155,6 +155,6 @@ def _convert_errors(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         kind = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
-        if kind not in REMEDIES:
+        if kind not in FIXES:
             raise
-        raise OSError(f"{path}: {REMEDIES[kind]} ({error})") from error
+        raise OSError(f"{path}: {FIXES[kind]} ({error})") from error

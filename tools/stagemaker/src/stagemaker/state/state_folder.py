@@ -46,8 +46,8 @@ class State:
             except BlockingIOError:
                 raise OSError(f"{self.folder} is in use by another simulator") from None
             except OSError as error:
-                remedy = "allow this user to write to it, or use another folder"
-                raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}); {remedy}") from error
+                fix = "allow this user to write to it, or use another folder"
+                raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}); {fix}") from error
             database, contents = self.folder / "state.sqlite", self.folder / "s3"
             self._check(database, contents)
             opened_database = exit_stack.enter_context(contextlib.closing(Database.open(database)))

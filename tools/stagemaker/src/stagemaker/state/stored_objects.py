@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stagemaker.services.s3_changes import Change
-from stagemaker.state.database import REMEDIES, Database, sync_folder
+from stagemaker.state.database import FIXES, Database, sync_folder
 from stagemaker.state.records import from_json, to_json
 
 MAX_BYTES_IN_DATABASE = 64 << 10  # larger contents go to files; writing a row waits for the disk once, a file 3 times
@@ -129,7 +129,7 @@ class StoredObjects:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise OSError(f"{path}: {REMEDIES['IOERR']} ({error.strerror})") from error
+            raise OSError(f"{path}: {FIXES['IOERR']} ({error.strerror})") from error
         return *row, None, path.name
 
     def _content(self, bucket: str, key: str, size: int, file: str) -> bytes:
@@ -137,14 +137,14 @@ class StoredObjects:
             return content.read()
 
     def _open(self, bucket: str, key: str, size: int, file: str) -> IO[bytes]:
-        path, remedy = self._folder / file, "restore the folder from a backup, or use another folder"
+        path, fix = self._folder / file, "restore the folder from a backup, or use another folder"
         try:
             content = open(path, "rb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
-            raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}); {remedy}") from error
+            raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}); {fix}") from error
         if (actual_size := os.fstat(content.fileno()).st_size) != size:
             content.close()
-            raise OSError(f"{path}: s3://{bucket}/{key} has {actual_size} instead of {size} bytes; {remedy}")
+            raise OSError(f"{path}: s3://{bucket}/{key} has {actual_size} instead of {size} bytes; {fix}")
         return content
 
     def _unlink(self, files: Iterable[str | None]) -> None:

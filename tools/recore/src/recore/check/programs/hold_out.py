@@ -3,7 +3,7 @@
 This is the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
 file, the files next to it, requirements.txt), `submission` (submission.tar.gz), `folds` (for each fold, NUMBER.csv.gz
 with the data of the other folds and NUMBER.csv with the fold's inputs; own.csv.gz with the data of all folds). The job
-writes to the model folder: the responses, NUMBER.csv.out; the submission's own held-out predictions for all folds,
+writes to the model folder: the responses, NUMBER.csv.out; the unverified held-out predictions for all folds,
 own.csv.out; and the reasons for failures, NUMBER.train.failed, NUMBER.predict.failed and own.train.failed.
 
 Each model trains and predicts in separate processes, which are forked after the libraries have been imported: with few

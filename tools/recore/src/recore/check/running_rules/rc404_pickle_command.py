@@ -16,7 +16,7 @@ from collections.abc import Collection
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentError
 from recore.check.job_results import CODE_EVENTS, LoadRecord
-from recore.check.model_names import carries_code, is_expected
+from recore.check.model_names import contains_code, is_expected
 from recore.check.rule import Finding, Findings, rule
 
 MAX_SHOWN = 10  # names or events in a message
@@ -29,7 +29,7 @@ def find_names(record: LoadRecord, own_modules: Collection[str]) -> list[str]:
     return [
         f"{module}.{name}".rstrip(".")
         for module, name in record.names
-        if module != "__main__" and not carries_code(module, name) and not is_expected(module, name, own_modules)
+        if module != "__main__" and not contains_code(module, name) and not is_expected(module, name, own_modules)
     ]
 
 

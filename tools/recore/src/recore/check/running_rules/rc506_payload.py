@@ -12,7 +12,10 @@ from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.training_plan import REAL_ROWS
 from recore.evaluation import LINE_BATCHES, MAX_PAYLOAD_MB
 
-FIX = 'Write fewer columns or fewer digits, as with float_format="%.5g"; `recore run --max-payload 6` splits the file'
+FIX = (
+    'Write fewer columns or fewer digits, as with float_format="%.5g". `recore run --max-payload 6` shows whether the '
+    "model works with a split file"
+)
 
 
 @rule("The inputs fit into one Batch Transform request", needs=("RC502",))

@@ -1,7 +1,7 @@
 """The host's score.py takes the first column for silver, the second for arsenic, and so on, each in its own unit. If
 two columns are swapped, or a target is predicted in another unit, nothing fails, but the score is far below zero. The
-rule lists columns that fit their own target only in another unit, or fit another target, whose own column
-does not fit it either. For a poor model, the list is unreliable.
+rule lists columns that fit their own target only in another unit, and columns that fit the target of another column
+that does not fit it either. For a poor model, the list is unreliable.
 
     targets = [name for name in data if name in TARGETS]      # in the order of the file
     targets = (targets - targets.mean()) / targets.std()      # and the predictions are not scaled back
@@ -16,6 +16,7 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.predictions import Floats, r2
 from recore.check.rule import Finding, Findings, rule
+from recore.validation import r2_by_target
 
 FIX = "Make output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
@@ -27,12 +28,13 @@ SHOWN = 3
 @rule("The predictions' columns are in the order and in the units of the targets", needs=("RC602",))
 def inspect(experiments: Experiments) -> Findings:
     predicted, measured, names = experiments.predicted(), experiments.data.measured, experiments.data.targets
-    if scaled := find_scaled(predicted, measured):
+    pair_r2 = r2_of_all_pairs(predicted, measured)
+    if scaled := find_scaled(predicted, measured, pair_r2):
         listed = _list_columns([f"{names[column]} {transformation}" for column, transformation in scaled.items()])
         score = f"the score on the rows that the model was trained on is {experiments.score(predicted):.4g}"
         message = f"The predictions fit their own targets only in another unit: {listed}; {score}"
         yield Finding(message, FIX_SCALE, experiments.scripts.locate("fit", "predict_fn"))
-    elif swapped := find_swapped(predicted, measured):
+    elif swapped := find_swapped(predicted, pair_r2):
         message = _list_columns([f"column {each + 1}, {names[each]}, fits {names[other]}" for each, other in swapped])
         hooks = experiments.scripts.locate("output_fn", "transform_fn", "predict_fn")
         location, fix = (hooks, FIX) if hooks.line else (experiments.scripts.locate("fit"), FIX_FIT)
@@ -43,19 +45,19 @@ def _list_columns(parts: list[str]) -> str:
     return "; ".join(parts[:SHOWN]) + (f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else "")
 
 
-def find_scaled(predicted: Floats, measured: Floats) -> dict[int, str]:
+def find_scaled(predicted: Floats, measured: Floats, pair_r2: Floats) -> dict[int, str]:
     """Return the positions of columns that fit their own target only if it is transformed, with the transformation.
 
     Return {} if fewer than half of the columns that do not fit their own target fit it transformed.
     """
-    scores, scaled = _all_scores(predicted, measured), {}
-    missed = np.flatnonzero(scores.diagonal() < 0)
+    scaled = {}
+    missed = np.flatnonzero(pair_r2.diagonal() < 0)
     for column in missed:
         assay = measured[:, column]
         with np.errstate(divide="ignore", invalid="ignore"):
-            fits = {name: r2(predicted[:, column], values) for name, values in _transformations(assay)}
-        best = max(fits, key=lambda name: fits[name])
-        if fits[best] > max(FITS, scores[column].max()):
+            r2_by_name = {name: r2(predicted[:, column], values) for name, values in _transformations(assay)}
+        best = max(r2_by_name, key=lambda name: r2_by_name[name])
+        if r2_by_name[best] > max(FITS, pair_r2[column].max()):
             scaled[int(column)] = best
     return scaled if len(scaled) >= len(missed) / 2 else {}
 
@@ -75,25 +77,24 @@ def _transformations(assay: Floats) -> Iterator[tuple[str, Floats]]:
     yield "as a square root", np.sqrt(assay)
 
 
-def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
+def find_swapped(predicted: Floats, pair_r2: Floats) -> list[tuple[int, int]]:
     """Return pairs of positions: of a column that does not fit its own target, and of the target that it fits best.
 
     Return [] if fewer than half of the columns that do not fit their own target fit another: that may be chance.
     Constant columns are not counted.
     """
-    scores = _all_scores(predicted, measured)
-    missed = [int(each) for each in np.flatnonzero(scores.diagonal() < 0) if np.ptp(predicted[:, each]) != 0]
-    matches = [(column, *_best_match(scores, column)) for column in missed]
-    swapped = [(column, target) for column, target, score in matches if score > FITS]
+    missed = [int(each) for each in np.flatnonzero(pair_r2.diagonal() < 0) if np.ptp(predicted[:, each]) != 0]
+    matches = [(column, *_best_match(pair_r2, column)) for column in missed]
+    swapped = [(column, target) for column, target, value in matches if value > FITS]
     return swapped if len(swapped) >= len(missed) / 2 else []
 
 
-def _all_scores(predicted: Floats, measured: Floats) -> Floats:
+def r2_of_all_pairs(predicted: Floats, measured: Floats) -> Floats:
     """Return R2 of each column of predictions (rows) for each target (columns)."""
-    return np.array([[r2(estimate, assay) for assay in measured.T] for estimate in predicted.T])
+    return np.nan_to_num([r2_by_target(measured, np.broadcast_to(each, measured.T.shape).T) for each in predicted.T])
 
 
-def _best_match(scores: Floats, column: int) -> tuple[int, float]:
-    """Return the target that a column fits best, and R2, among those that their own columns do not fit."""
-    candidates = np.where(scores.diagonal() <= FITS, scores[column], -np.inf)
+def _best_match(pair_r2: Floats, column: int) -> tuple[int, float]:
+    """Among the targets that their own columns do not fit, return the one that this column fits best, and its R2."""
+    candidates = np.where(pair_r2.diagonal() <= FITS, pair_r2[column], -np.inf)
     return int(candidates.argmax()), float(candidates.max())

@@ -12,7 +12,13 @@ same response to the same request.
 
 from recore.check.experiments import Experiments
 from recore.check.job_results import ServedResponse
-from recore.check.predictions import InvalidPredictions, compare, compare_responses, largest_difference, read_response
+from recore.check.predictions import (
+    InvalidPredictions,
+    compare,
+    compare_responses,
+    find_max_difference,
+    read_response,
+)
 from recore.check.rule import Finding, Findings, Level, rule
 from recore.check.served_requests import make_mixed_order
 from recore.listing import count
@@ -80,12 +86,12 @@ def find_moved_rows(subset: ServedResponse, mixed: ServedResponse, rows: int) ->
         second = read_response(mixed)
     except InvalidPredictions as error:
         return f"{case} there are no valid predictions: {error}", Level.WARNING
-    if len(first) != rows or (len(second) == len(order) and not largest_difference(first[order], second)):
+    if len(first) != rows or (len(second) == len(order) and not find_max_difference(first[order], second)):
         return None
     if len(second) < len(order):
         return f"{case} there are only {len(second)} predictions: the hooks drop rows", Level.WARNING
     for twice in range(rows):
         rising = first[[*range(twice + 1), *range(twice, rows)]]
-        if any(each.shape == second.shape and not largest_difference(each, second) for each in (rising, rising[::-1])):
+        if any(each.shape == second.shape and not find_max_difference(each, second) for each in (rising, rising[::-1])):
             return f"{case} the predictions are in a different order: the hooks sort the rows of a request", Level.ERROR
     return None

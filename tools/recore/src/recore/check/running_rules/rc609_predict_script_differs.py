@@ -14,7 +14,7 @@ from recore.check.job_results import ScriptResult
 from recore.check.predictions import InvalidPredictions, format_difference, read_predictions
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.running_rules.rc505_preprocessing_other_rows import find_difference
-from recore.failures import find_exception, format_exit, hint_for, last_error
+from recore.failures import find_exception, fix_for, format_exit, last_error
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on the result of preprocess()"
 
@@ -49,7 +49,7 @@ def _failure(result: ScriptResult, experiments: Experiments) -> Finding:
         message = f"predict.py fails intermittently (in {failed} of {len(result.statuses)} runs): {reason}"
         return Finding(message, "", Location("predict.py"), Level.WARNING)
     exception = find_exception(result.log)
-    fix = hint_for(exception, "predict", experiments.submission.path) if exception else None
+    fix = fix_for(exception, "predict", experiments.submission.path) if exception else None
     frame = exception.location if exception else None
     location = Location(frame.name, frame.line) if frame else Location("predict.py")
     return Finding(f"predict.py fails: {reason}", fix or FIX, location, Level.WARNING)

@@ -1,4 +1,4 @@
-"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the submission's own
+"""The public score is computed on the rows that the model was fitted on. In held_out.csv, the unverified
 held-out predictions, each row should be predicted by a model that has not seen its drill hole (RC703). Private data
 come from other holes, so the private score will be close to the held-out score. The rule reports a held-out score
 below a third of the public score. With fewer than twenty holes or 1,000 rows, the finding is only a note; with fewer
@@ -24,7 +24,7 @@ def inspect(experiments: Experiments) -> Findings:
     data = experiments.data
     if data.holes < MIN_HOLES:
         return
-    held_out = experiments.claimed_held_out()
+    held_out = experiments.unverified_held_out()
     if held_out is None or held_out.shape != data.measured.shape:
         return
     public = experiments.score(experiments.predicted())

@@ -26,7 +26,7 @@ def inspect(experiments: Experiments) -> Findings:
     failures = experiments.failures()
     for step, failed in failures.items():
         if LIMITS.search(str(failed)):
-            yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.location)
+            yield Finding(f"The job {step} exceeds a limit: {failed}", FIX, failed.location)
     try:
         observations = experiments.observations()
     except ExperimentError as failed:
@@ -34,9 +34,9 @@ def inspect(experiments: Experiments) -> Findings:
         return
     for step, observation in observations.items():
         if observation.status == TIMED_OUT:
-            yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s while it is observed", FIX)
+            yield Finding(f"The job {step} takes longer than {observation.seconds:.0f} s while it is observed", FIX)
         elif observation.status and not failures:
             with contextlib.suppress(ExperimentError):
                 if step.startswith("private") and experiments.variations()["private"].problem:
                     continue  # RC503 reports it
-            yield Finding(f"Step {step} fails only while it is observed", FIX_UNOBSERVED, level=Level.WARNING)
+            yield Finding(f"The job {step} fails only while it is observed", FIX_UNOBSERVED, level=Level.WARNING)

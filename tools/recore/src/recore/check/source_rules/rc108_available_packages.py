@@ -12,7 +12,7 @@ from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
 from recore.distribution import PACKAGES
-from recore.failures import missing_module_hint
+from recore.failures import missing_module_fix
 from recore.listing import list_names
 
 
@@ -40,10 +40,10 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
     level = Level.WARNING if unknown or statement.context.function else Level.ERROR
     if statement.top in PACKAGES:
         message = f"{statement.top} is a local tool that jobs do not have: the import raises ModuleNotFoundError"
-        return Finding(message, missing_module_hint(statement.top, source.tree.path) or "", location)
+        return Finding(message, missing_module_fix(statement.top, source.tree.path) or "", location)
     missing = f"the container has no {statement.top!r}, and requirements.txt does not list it"
     message = f"{missing}: the import raises ModuleNotFoundError"
-    fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
+    fix = missing_module_fix(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:
         message = (
             f"the container has no {statement.top!r}, and it is unknown whether {list_names(unknown, 3)} in "

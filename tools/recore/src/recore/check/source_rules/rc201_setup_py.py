@@ -16,7 +16,7 @@ import warnings
 from recore.check.rule import Finding, Findings, Location, rule
 from recore.check.source import SetupFile, SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.failures import similar_file_hint
+from recore.failures import similar_file_fix
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
 UNSUPPORTED_ARGS = {"package_dir", "package_data", "data_files", "scripts", "ext_modules"}
@@ -30,7 +30,7 @@ def inspect(source: SubmissionSource) -> Findings:
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
-        fix = similar_file_hint("setup.py", source.tree.list_folder("")) or "copy the one from the template"
+        fix = similar_file_fix("setup.py", source.tree.list_folder("")) or "copy the one from the template"
         yield Finding(f"{error}, but it must list the files to upload", fix, Location("setup.py"))
         return
     setup = source.setup
@@ -84,12 +84,11 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Findings:
         if not _is_module(name):
             yield Finding(f"{name!r} is not a module name", "write it without .py", Location("setup.py", line))
         elif not source.tree.is_file(file := f"{name.replace('.', '/')}.py"):
-            hint = similar_file_hint(file, source.tree.list_folder(""))
+            fix = similar_file_fix(file, source.tree.list_folder("")) or "correct the name, or remove it"
             if name.endswith(".py") and source.tree.is_file(name):
-                file, hint = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
+                file, fix = f"folder {name.removesuffix('.py')}", f'write "{name.removesuffix(".py")}" without .py'
             elif source.tree.list_folder(name.replace(".", "/")):
-                hint = f'{name} is a folder: list it in packages=["{name}"]'
-            fix = hint or "correct the name, or remove it"
+                fix = f'{name} is a folder: list it in packages=["{name}"]'
             yield Finding(f"it lists {name}, but {file} does not exist", fix, Location("setup.py", line))
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):

@@ -11,7 +11,7 @@ from recore.check.container import is_in_container
 from recore.check.rule import Finding, Findings, Level, Location, rule
 from recore.check.script import ENTRY_POINTS
 from recore.check.source import SubmissionSource
-from recore.failures import similar_file_hint
+from recore.failures import similar_file_fix
 
 
 @rule("setup.py lists every module that train.py imports, directly or indirectly", needs=("RC201",))
@@ -19,7 +19,7 @@ def inspect(source: SubmissionSource) -> Findings:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
             line = source.setup.line if source.setup else 0
-            fix = similar_file_hint(name, source.tree.list_folder("")) if source.tree.is_folder else None
+            fix = similar_file_fix(name, source.tree.list_folder("")) if source.tree.is_folder else None
             fix = fix or f'add "{name.removesuffix(".py")}" to py_modules of setup.py'
             yield Finding(f"{name} is not uploaded", fix, Location("setup.py", line))
     reported_files = set()

@@ -55,8 +55,8 @@ def report_interrupt(operation: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        remedy = "run the same command to wait, or `delete --endpoint` to stop it"
-        show_line(f"interrupted; {operation} continues if it has started: {remedy}")
+        fix = "run the same command to wait, or `delete --endpoint` to stop it"
+        show_line(f"interrupted; {operation} continues if it has started: {fix}")
         raise
 
 

@@ -85,10 +85,10 @@ def predict(file: Path, out: Path, version: int | None, intervals: bool, spectra
       python -m recore production predict data/private/private.csv.gz \\
         --out runs/assays.csv
     """
-    from recore.production.batch_predictions import check_target
+    from recore.production.batch_predictions import check_destination
     from recore.production.batch_transform import format_batch_costs, predict_file
 
-    check_target(out, file, "the predictions would replace the input")
+    check_destination(out, file, "the predictions would replace the input")
     with open_here() as project:
         costs = [format_batch_costs(project)]
         show_costs("predict", costs)

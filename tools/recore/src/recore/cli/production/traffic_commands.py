@@ -49,11 +49,11 @@ def compare(
     Example:
       python -m recore production compare --assays assays.csv
     """
-    from recore.production.batch_predictions import check_target
+    from recore.production.batch_predictions import check_destination
     from recore.production.live_comparison import compare_endpoint
 
     if out:
-        check_target(out, assays, "the table would replace the assays")
+        check_destination(out, assays, "the table would replace the assays")
     with open_here() as project, show_work("compare") as advance:
         outcome = compare_endpoint(
             project,

@@ -15,8 +15,8 @@ from recore.cli.production.group import as_json, open_here, production, show_out
 def register(model: Path, public: Path | None, as_json: bool) -> None:
     """Register the model of a run or handover as a version.
 
-    MODEL is the folder of a run that `recore run` wrote, or of a handover, for which no data file is needed. The model
-    is registered unchanged; to train one through the pipeline, use `train`.
+    MODEL is a run's folder, written by `recore run`, or a handover folder. A handover needs no data file. The model is
+    registered unchanged; to train one through the pipeline, use `train`.
 
     \b
     Example:

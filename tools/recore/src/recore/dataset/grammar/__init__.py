@@ -35,16 +35,16 @@ def normalise_number(cell: str) -> str:
 
 
 def separate_words(text: str) -> str:
-    """Return text in lower case, with spaces for underscores and between a lower-case letter and a capital.
+    """Return text in lower case, with a space instead of each underscore and before a capital in a word.
 
-    Superscript digits become digits, both micro signs become equal, and accents are removed.
+    Superscript digits become digits, the two micro signs become one, and accents are removed.
     """
     letters = unicodedata.normalize("NFKD", text).translate(DASHES).replace("_", " ")
     text = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", text).lower()
 
 
-# Remedies within the file, for users without options; "" if another file is needed.
+# Fixes within the file, for users without options; "" if another file is needed.
 QUESTIONS = {
     "unit": "name the axis 'wavenumber (cm-1)' or 'wavelength (nm)', or the channels '1005 nm'",
     "quantity": "if the values are absorbance, state this in the header",
@@ -61,7 +61,7 @@ QUESTIONS = {
 
 
 class Ambiguity(ValueError):
-    """The meaning of a file's numbers is ambiguous. message: an explanation with the remedy. id: a key of QUESTIONS."""
+    """The meaning of a file's numbers is ambiguous. message: an explanation with the fix. id: a key of QUESTIONS."""
 
     def __init__(self, id: str, message: str) -> None:
         super().__init__(id, message)

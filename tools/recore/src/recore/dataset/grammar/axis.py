@@ -60,7 +60,7 @@ class ChannelName:
 
 
 def unit_options(numbers: Collection[float], *units: str) -> str:
-    """Return a remedy: the options for those of the units in which these numbers can be an axis."""
+    """Return a fix: the options for those of the units in which these numbers can be an axis."""
     first, last = min(numbers), max(numbers)
     options = [f"--unit {unit}" for unit in units if LIMITS[unit][0] <= first <= last <= LIMITS[unit][1]]
     return f"specify {' or '.join(options)}" if options else "export wavenumbers in cm-1"
@@ -77,8 +77,8 @@ def axis_unit(header: str, numbers: Sequence[float], is_header: bool = False) ->
     quoted_text = repr(header.strip()[:60])
     others = [*OTHER_AXES.items(), *(OTHER_HEADERS.items() if is_header and not units else ())]
     if other_axis := next((axis for axis, pattern in others if re.search(pattern, words)), ""):
-        remedy = "export wavenumbers in cm-1, or wavelengths in nm or um"
-        raise Ambiguity("unit", f"the axis {quoted_text} is {other_axis}, which is not supported; {remedy}")
+        fix = "export wavenumbers in cm-1, or wavelengths in nm or um"
+        raise Ambiguity("unit", f"the axis {quoted_text} is {other_axis}, which is not supported; {fix}")
     if len(units) > 1:
         raise Ambiguity("unit", f"{quoted_text} mentions {' and '.join(units)}; {unit_options(numbers, *units)}")
     is_wavenumber = re.search(WAVENUMBER, words) is not None

@@ -10,7 +10,7 @@ from functools import cache
 
 from recore.challenge import challenge
 from recore.dataset.grammar.axis import mentions_axis
-from recore.dataset.grammar.elements import element_names, mass_share
+from recore.dataset.grammar.elements import element_names, mass_fraction
 from recore.dataset.grammar.target_units import element_of, unit_factor
 from recore.dataset.grammar.units import GLUED_UNITS, is_depth_unit, split_units, to_ascii
 
@@ -120,7 +120,7 @@ def conversion_factor(target: str, formula: str, unit: str) -> float:
     if size is None:
         target_unit = challenge().unit(target) or "none"
         raise ValueError(f"{unit} cannot be converted to the unit of {target}, {target_unit}")
-    return size * (mass_share(element_of(target), formula) if formula else 1.0)
+    return size * (mass_fraction(element_of(target), formula) if formula else 1.0)
 
 
 def list_targets(formula: str) -> list[str]:

@@ -35,7 +35,7 @@ def element_names() -> dict[str, str]:
 
 
 @cache
-def mass_share(element: str, formula: str) -> float:
+def mass_fraction(element: str, formula: str) -> float:
     """Return the mass fraction of an element in a compound, 1 for the element itself."""
     if element == formula:
         return 1.0

@@ -46,7 +46,7 @@ HEADER_WORDS = {
     "a difference of spectra": r"\bresiduals?\b(?! (soil|clay|sand|deposit))|\bsubtracted\b|^\W*d ?a\W*$",
 }
 # the values can be converted, but not by an option
-REMEDIES = {
+FIXES = {
     "a natural logarithm": "divide the values by ln(10) = 2.302585, and name them absorbance",
     "milliabsorbance units": "convert the values to absorbance, and correct the name",
     "a difference of spectra": "export the absorbance of the samples",
@@ -78,6 +78,6 @@ def stated_quantity(header: str, is_header: bool = True) -> str:
     other_words = re.sub(ABSORBANCE, "", words)  # log(1/reflectance) is absorbance alone
     quantities += [name for name, pattern in CONVERSIONS.items() if re.search(pattern, other_words)]
     if len(quantities) > 1:
-        remedy = "keep only the words for the quantity of the values"
-        raise Ambiguity("quantity", f"{header.strip()[:60]!r} mentions {' and '.join(quantities)}; {remedy}")
+        fix = "keep only the words for the quantity of the values"
+        raise Ambiguity("quantity", f"{header.strip()[:60]!r} mentions {' and '.join(quantities)}; {fix}")
     return quantities[0] if quantities else ""

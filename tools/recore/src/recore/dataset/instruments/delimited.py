@@ -24,7 +24,7 @@ from recore.dataset.grammar.units import DEPTH_UNITS, depth_unit_in
 from recore.dataset.instruments.reading_options import ReadingOptions
 from recore.dataset.instruments.spectrum import MeasuredSpectrum, Problem, to_wavenumbers
 from recore.dataset.instruments.table_layout import check_layout, is_axis, reject_columns, reject_pairs
-from recore.dataset.text_lines import check_names
+from recore.dataset.text_lines import note_on_names
 from recore.dataset.text_table import Lines, TextTable, open_table
 from recore.listing import count, list_names
 from recore.schema import DEPTHS
@@ -166,7 +166,7 @@ def _table(
             yield Problem(location, f"the line has {count(len(cells), 'cell')}, but the header has {len(names)}")
             continue
         sample, ids = cells[columns.sample], _read_ids(columns, cells, table)
-        check_names([sample, *ids.values()], table.encoding)
+        note_on_names([sample, *ids.values()], table.encoding)
         values = {position: table.marks.parse(cells[position]) for position in columns.axis}
         invalid = next((position for position, value in values.items() if value is None), None)
         if not sample:
@@ -241,7 +241,7 @@ def _find_columns(
         sample = find_sample_column(candidates or others, lambda position: [cells[position] for cells in rows])
         if sample != min(others):
             remarks.append(f"the column {names[sample]!r} contains the sample names")
-    if note := check_names((cells[sample] for cells in rows), table.encoding):
+    if note := note_on_names((cells[sample] for cells in rows), table.encoding):
         remarks.append(note)
     ignored = [name[:40] or "(without a name)" for position, name in others.items() if position != sample]
     if ignored and reading.only_spectra:

@@ -60,7 +60,7 @@ def _natural_order(path: Path) -> list[tuple[str, int]]:
 
 
 def read_file(path: Path, reading: ReadingOptions) -> Iterator[Spectrum | Problem]:
-    """Yield the spectra in a file, and a Problem in place of each ValueError or OSError."""
+    """Yield the spectra in a file, and a Problem instead of each ValueError or OSError."""
     is_opus, sample = False, ""
     try:
         if not path.is_file():

@@ -136,14 +136,14 @@ def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["D
     if len(candidates) < number:
         available = [other for other, (key, _) in BLOCKS.items() if key in blocks]
         convertible = [other for other in ("reflectance", "transmittance") if other in available]
-        remedy = ""
+        fix = ""
         if convertible:
-            remedy = f"; --block {convertible[0]} with --convert converts it to absorbance"
+            fix = f"; --block {convertible[0]} with --convert converts it to absorbance"
         elif {"sample", "reference"} <= set(available):
-            remedy = f"; --block {RATIO} computes absorbance from these two"
+            fix = f"; --block {RATIO} computes absorbance from these two"
         kind = f"{name} spectrum" if number == 1 else f"{name} spectrum number {number}"
         contents = " and ".join(available) or "no readable spectrum"
-        raise UnusableFile(f"the file has no {kind}; it contains {contents}{remedy}")
+        raise UnusableFile(f"the file has no {kind}; it contains {contents}{fix}")
     block = candidates[number - 1]
     if block.params["dpf"] != 1:
         raise UnusableFile(f"its values are in OPUS's format {block.params['dpf']}; 32-bit floats (1) are required")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recore.dataset.grammar import Ambiguity
 from recore.dataset.grammar.axis import LIMITS, unit_options
-from recore.dataset.grammar.quantity import REMEDIES
+from recore.dataset.grammar.quantity import FIXES
 from recore.listing import count, list_names
 
 SHOWN = 5  # channels that a message lists
@@ -31,7 +31,7 @@ MAX_ABSORBANCE = 10.0  # no detector can measure 1e-10 of the light
 # cm-1: bands of water and hydroxyl in the near infrared, with their shoulders above and below
 WATER = (((6800, 7200), (7500, 8000), (6100, 6500)), ((5100, 5300), (5500, 5900), (4650, 4950)))
 MAX_MEDIAN = 3.0  # absorbance; in most channels, at least a thousandth of the light returns
-REFLECTANCE_HINT = (
+REFLECTANCE_REASON = (
     "look like reflectance: highest where rocks and soils absorb least (2700 and 2100 cm-1), lowest in bands of water, "
     f"or above {MAX_MEDIAN:g} in most channels"
 )
@@ -64,8 +64,8 @@ class MeasuredSpectrum:
 class Spectrum:
     """Absorbance (channels,) of a sample at descending wavenumbers (channels,) in cm-1.
 
-    is_stated: whether the file or the user stated the original quantity. in_schema: whether the file is in the
-    challenge's schema. ids: the cells with IDs, by name in the schema, with depths in metres.
+    is_stated: whether the file or the user stated the quantity of the file's values, such as reflectance. in_schema:
+    whether the file is in the challenge's schema. ids: the cells with IDs, by name, with depths in metres.
     """
 
     source: str
@@ -223,21 +223,21 @@ def explain_peaks(x: Numbers) -> str:
 def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[str]) -> Numbers:
     y, quantity = measured.y, measured.quantity
     if not convert and quantity in ("reflectance", "transmittance"):
-        remedy = f"{convert_options(y)}, where fraction and percent compute log10(1 / value), and none keeps the values"
-        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
+        fix = f"{convert_options(y)}, where fraction and percent compute log10(1 / value), and none keeps the values"
+        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {fix}")
     if convert != "none" and quantity not in ("", "absorbance", "reflectance", "transmittance"):
-        remedy = f"if the values are absorbance, {convert_options(y, options=('none',))}, otherwise export absorbance"
-        remedy = REMEDIES.get(quantity, remedy)
-        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {remedy}")
+        fix = f"if the values are absorbance, {convert_options(y, options=('none',))}, otherwise export absorbance"
+        fix = FIXES.get(quantity, fix)
+        raise Ambiguity("quantity", f"it contains {quantity}, but absorbance is expected; {fix}")
     if convert in (None, "none"):
         if not -MAX_ABSORBANCE <= y.min() <= y.max() <= MAX_ABSORBANCE:
-            kinds, remedy = "neither absorbance nor percentages", "export absorbance or reflectance"
+            kinds, fix = "neither absorbance nor percentages", "export absorbance or reflectance"
             if 0 < y.min() <= y.max() <= MAX_VALUE["percent"]:
-                kinds, remedy = "not absorbance", "--convert percent converts reflectance or transmittance in percent"
-            raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are {kinds}; {remedy}")
+                kinds, fix = "not absorbance", "--convert percent converts reflectance or transmittance in percent"
+            raise Ambiguity("quantity", f"values from {y.min():g} to {y.max():g} are {kinds}; {fix}")
         if not convert and not quantity and (y < 0).mean() > MAX_NEGATIVE:
-            remedy = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
-            raise Ambiguity("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {remedy}")
+            fix = "they may be preprocessed (SNV, a derivative); specify --convert none if they are absorbance"
+            raise Ambiguity("quantity", f"{(y < 0).mean():.0%} of the values are below 0; {fix}")
         if convert and quantity not in ("", "absorbance"):
             remarks.append(
                 f"the values were read as absorbance, because of --convert none, although the file states {quantity}"
@@ -257,7 +257,7 @@ def _absorbance(measured: MeasuredSpectrum, convert: str | None, remarks: list[s
 
 
 def convert_options(*spectra: Numbers, options: tuple[str, ...] = ("fraction", "percent", "none")) -> str:
-    """Return a remedy: the options --convert that all these values allow, by the rules of `_absorbance`."""
+    """Return a fix: the options --convert that all these values allow, by the rules of `_absorbance`."""
     low, high = min(y.min() for y in spectra), max(y.max() for y in spectra)
     smallest = min(y.max() for y in spectra)
     is_possible = {
@@ -279,7 +279,7 @@ def find_reflectance(spectra: list[Spectrum]) -> tuple[list[Spectrum], str]:
     if len(suspects) * 2 <= len(unstated):
         return suspects, ""
     options = convert_options(*(spectrum.absorbance for spectrum in unstated))
-    return suspects, f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_HINT}; {options} (absorbance)"
+    return suspects, f"{len(suspects)} of {len(spectra)} spectra {REFLECTANCE_REASON}; {options} (absorbance)"
 
 
 def _has_dip(spectrum: Spectrum, *ranges: tuple[int, int]) -> bool:

@@ -63,9 +63,8 @@ def check_layout(
         if re.fullmatch(r"-\d+(?:\.\d+)?", name):
             check_positive(float(name), name)
     is_stated = any(channel.unit for channel in axis.values()) or mentions_axis(table.preamble)
-    if is_stated or {*challenge().ids, *challenge().targets} & {
-        *names
-    }:  # in the challenge's schema, with one spectrum per line
+    is_in_schema = not {*challenge().ids, *challenge().targets}.isdisjoint(names)  # with one spectrum per line
+    if is_stated or is_in_schema:
         return
     first = min(position for position in range(len(names)) if position not in axis)
     cells = [cells[first] for cells in rows]

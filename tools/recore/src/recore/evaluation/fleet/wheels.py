@@ -183,6 +183,6 @@ def wheels_request(settings: RunSettings, name: str, uri: str) -> dict[str, obje
         },
         inputs={folder: f"{uri}/{folder}" for folder in ("code", "requirements")},
         output="wheels",
-        target=settings.uri(OUTPUTS, name),
+        output_uri=settings.uri(OUTPUTS, name),
     )
     return {"ProcessingJobName": name} | request | {"NetworkConfig": {"EnableNetworkIsolation": False}}

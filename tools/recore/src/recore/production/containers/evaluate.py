@@ -54,7 +54,7 @@ def evaluate(model: Path, data_file: Path, score_script: Path) -> dict[str, Any]
     }
 
 
-def extract_held_out(model: Path, target: Path) -> None:
+def extract_held_out(model: Path, destination: Path) -> None:
     """Extract the held-out predictions from a model.tar.gz to a file. Raises ScoreError."""
     try:
         with tarfile.open(model) as archive:
@@ -65,7 +65,7 @@ def extract_held_out(model: Path, target: Path) -> None:
             if member.size > MAX_BYTES or member.issparse():
                 raise ScoreError(f"{NAME} is larger than {MAX_BYTES >> 30} GB")
             content = archive.extractfile(member)
-            target.write_bytes(content.read() if content else b"")
+            destination.write_bytes(content.read() if content else b"")
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ScoreError(f"{model}: {NAME} could not be read: {to_one_line(error)}") from None
 
@@ -119,11 +119,11 @@ def main() -> None:
     arguments = parser.parse_args()
     evaluation = evaluate(arguments.model, arguments.data, arguments.score)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    target = arguments.output / "evaluation.json"
-    part = target.with_name(f"{target.name}.part")
+    destination = arguments.output / "evaluation.json"
+    part = destination.with_name(f"{destination.name}.part")
     part.write_text(json.dumps(evaluation, indent=1, allow_nan=False) + "\n", "ascii")
-    part.replace(target)
-    print(f"evaluate: score {evaluation['score']['value']} on {evaluation['rows']} rows, in {target}", flush=True)
+    part.replace(destination)
+    print(f"evaluate: score {evaluation['score']['value']} on {evaluation['rows']} rows, in {destination}", flush=True)
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ class Features:
         inputs = inputs.set_axis(pd.Index(index, dtype=object, name=inputs.index.name))
         if not descriptions:
             return inputs
-        return inputs.assign(**{self._notes.COLUMN: list(map(self._notes.write_note, descriptions))})
+        return inputs.assign(**{self._notes.NOTE_PREFIX: list(map(self._notes.write_note, descriptions))})
 
     def answer(self, rows: Iterable[Row], content_type: str) -> str:
         """Return the inputs as CSV. With bad-rows=empty, a bad row has empty inputs and a note with the reason.
@@ -181,14 +181,14 @@ class Features:
         """
         if not (self._notes and self._notes.has_parameter(content_type, self._notes.BAD_ROWS_EMPTY)):
             return write_inputs(self.compute(rows))
-        header: Row = ["index", self._notes.COLUMN]
+        header: Row = ["index", self._notes.NOTE_PREFIX]
 
         def compute(part: Sequence[Row]) -> list[Row]:
             nonlocal header
             header, *inputs = csv.reader(io.StringIO(write_inputs(self.compute(part)), newline=""))
             if self._domain:
                 return inputs
-            header.append(self._notes.COLUMN)
+            header.append(self._notes.NOTE_PREFIX)
             return [[*cells, self._notes.write_note(None)] for cells in inputs]
 
         arranged = list(self._columns.arrange(rows))

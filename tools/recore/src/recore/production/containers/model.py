@@ -201,27 +201,27 @@ def describe_target(model: ServedSubmission, name: str, values: np.ndarray) -> I
 
 # ---- The entry point of the training job -----------------------------------------------------------------
 def main() -> None:
-    here, model_dir = Path(__file__).resolve().parent, Path(os.environ["SM_MODEL_DIR"])
-    submission = here / "submission"
+    entry_folder, model_dir = Path(__file__).resolve().parent, Path(os.environ["SM_MODEL_DIR"])
+    submission = entry_folder / "submission"
     files = [path for path in submission.rglob("*") if path.is_file()]  # before train.py adds files
-    run_train(submission, here)
+    run_train(submission, entry_folder)
     code = model_dir / "code"
     shutil.rmtree(code, ignore_errors=True)
-    targets = {path: code / path.relative_to(here) for path in files}
-    targets |= {here / name: code / name for name in FILES if (here / name).exists()}
+    targets = {path: code / path.relative_to(entry_folder) for path in files}
+    targets |= {entry_folder / name: code / name for name in FILES if (entry_folder / name).exists()}
     for source, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     data_file = Path(os.environ["SM_CHANNEL_TRAINING"], "public.csv.gz")
-    write_expected_errors(model_dir, data_file, read_challenge(here))
+    write_expected_errors(model_dir, data_file, read_challenge(entry_folder))
 
 
-def run_train(submission: Path, here: Path) -> None:
+def run_train(submission: Path, entry_folder: Path) -> None:
     """Run train.py as if it were the entry point. If it fails, exit with its status or signal."""
     variables = dict(os.environ)
     if "PYTHONPATH" in variables:  # the toolkit adds the folder of the entry point
         folders = variables["PYTHONPATH"].split(os.pathsep)
-        folders = [str(submission) if Path(folder).resolve() == here else folder for folder in folders]
+        folders = [str(submission) if Path(folder).resolve() == entry_folder else folder for folder in folders]
         variables["PYTHONPATH"] = os.pathsep.join(folders)
     process = subprocess.Popen([sys.executable, "train.py", *sys.argv[1:]], cwd=submission, env=variables)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
-COLUMN = "domain:"  # the header of the column of notes, and the prefix of each note
+NOTE_PREFIX = "domain:"  # the header of the column of notes, and the prefix of each note
 LAST_CELL = re.compile(r'("[^"]*")|,domain:([^,"\r\n]*)$', re.MULTILINE)  # or a quoted cell before it
 SAFE_CHARACTERS = " :[]{}"  # characters that an unquoted cell may contain
 MAX_PROBLEM_LENGTH = 600  # characters
@@ -49,7 +49,7 @@ def compute_by_row(
 
 
 def write_note(note: Note) -> str:
-    return COLUMN + quote(json.dumps(note), safe=SAFE_CHARACTERS)
+    return NOTE_PREFIX + quote(json.dumps(note), safe=SAFE_CHARACTERS)
 
 
 def take_notes(csv: str) -> tuple[str, list[Note]]:

@@ -168,8 +168,8 @@ def _findings(table: pd.DataFrame, model: Components, outliers: np.ndarray, rati
     )
     if ratio.max() > FAR_RATIO:
         row = table.iloc[int(np.argmax(ratio))]
-        message += f"; the furthest is index {short_name(row['index'])} of {short_name(row[challenge().group])}, at "
-        message += f"{ratio.max():.3g} times the limit"
+        hole, times = short_name(row[challenge().group]), f"{ratio.max():.3g} times the limit"
+        message += f"; the furthest is index {short_name(row['index'])} in drill hole {hole}, at {times}"
     level: Level = "good"
     if ratio.max() > VERY_FAR_RATIO:
         level = "bad"

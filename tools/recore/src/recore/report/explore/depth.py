@@ -81,7 +81,7 @@ def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
         rows_overlap = count(int(overlapping.sum()), "row overlaps", "rows overlap")
         message = (
             f"{rows_overlap} another row of the same hole (the first: index {short_name(row['index'])} "
-            f"of {short_name(row[group])}, at {row['from']:g} m): repeated samples or wrong depths"
+            f"in hole {short_name(row[group])}, at {row['from']:g} m): repeated samples or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", message, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:

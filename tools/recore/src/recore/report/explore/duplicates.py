@@ -157,11 +157,8 @@ def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
         if is_case.any():
             pair = duplicates[is_case].iloc[0]
             pairs = count(int(is_case.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
-            ids = [
-                f"{short_name(pair[f'index_{end}'])} of {short_name(pair[f'{challenge().group}_{end}'])}"
-                for end in (1, 2)
-            ]
-            rows = " and ".join(ids)
+            holes = [short_name(pair[f"{challenge().group}_{end}"]) for end in (1, 2)]
+            rows = " and ".join(f"{short_name(pair[f'index_{end}'])} in hole {holes[end - 1]}" for end in (1, 2))
             message = f"{pairs} the same spectrum: their distance is close to the noise (the nearest: index {rows})"
             findings.append(PageFinding(level, name, message, "duplicates", {"pairs": int(is_case.sum())}))
     if not findings:

@@ -7,7 +7,7 @@ from recore.challenge import challenge
 from recore.data_file import read_header
 from recore.dataset import (
     explain_import,
-    is_foreign,
+    may_need_import,
     note_similar_holes,
     suspected_codes,
     suspected_content_units,
@@ -78,7 +78,7 @@ def _read(path: Path) -> SpectralData:
     except ValueError:
         names = []
     has_channels = bool(channels_of(names))
-    if (is_foreign(names) or not has_channels) and (reason := explain_import(path, only_header=has_channels)):
+    if (may_need_import(names) or not has_channels) and (reason := explain_import(path, only_header=has_channels)):
         raise ValueError(f"{path}: {reason}")
     return read_data(path)
 

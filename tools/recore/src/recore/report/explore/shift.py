@@ -98,9 +98,9 @@ HIGH_AUC = 0.8
 TITLE = "Private against public"
 READING = (
     "Good: the private rows are inside the public cloud, the fraction outside the public range (beyond a limit) is "
-    "about that of held-out public rows, and a classifier separates private from public rows hardly better than it "
-    "separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the limit of "
-    "Q: they have features that no public row has, so predictions for them are guesses."
+    "about the same as for held-out public rows, and a classifier separates private from public rows hardly better "
+    "than it separates random groups of public holes. Bad: a separate private cloud, or most private rows beyond the "
+    "limit of Q: they have features that no public row has, so predictions for them are guesses."
 )
 NOTE = (
     "The limits are computed from the public rows, at {confidence:.0%}. {holes} held out, one at a time. The "

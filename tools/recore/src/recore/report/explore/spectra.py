@@ -42,7 +42,7 @@ def order_holes(binned: BinnedData) -> list[HoleSpectra]:
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # maximum per line; a screen has hardly more columns
-CSV_HOLES = 200  # maximum with quantiles in the CSV file
+MAX_CSV_HOLES = 200  # maximum with quantiles in the CSV file
 VISIBLE_HOLES = 3  # holes shown when the page is opened
 WIDE_STEP = 1.5  # a step between channels wider than this multiple of the usual step is a gap
 HIGHEST_MEDIAN = 5.0  # absorbance; a higher median suggests a different unit
@@ -92,7 +92,7 @@ def section(binned: BinnedData, holes: list[HoleSpectra], private: SpectralData 
     step = _step(len(data.wavenumbers))
     note = NOTE.format(edge=EDGE) + (THINNING_NOTE.format(step=step) if step > 1 else "")
     note += NAMED_HOLES.format(named=draw.MAX_COLOURS) if len(holes) > draw.MAX_COLOURS else ""
-    note += CSV_NOTE.format(written=CSV_HOLES, holes=len(holes)) if len(holes) > CSV_HOLES else ""
+    note += CSV_NOTE.format(written=MAX_CSV_HOLES, holes=len(holes)) if len(holes) > MAX_CSV_HOLES else ""
     return Section("spectra", TITLE, READING, items, note, _findings(data))
 
 
@@ -128,7 +128,7 @@ def _hole_figure(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     x = data.wavenumbers[drawn]
     tables = []
     shown = []
-    for order, hole in enumerate(holes[:CSV_HOLES]):
+    for order, hole in enumerate(holes[:MAX_CSV_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
         columns = {challenge().group: hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))

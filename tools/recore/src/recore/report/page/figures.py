@@ -114,15 +114,15 @@ def heat_map(
     names: Sequence[str],
     cells: Floats,
     unit: str,
-    ends: tuple[float, float],
+    colour_limits: tuple[float, float],
     xaxis: dict[str, Any],
     **trace: Any,
 ) -> Figure:
-    """Return a heat map with the first name at the top. cells: (names, x). ends: the limits of the colour scale."""
+    """Return a heat map with the first name at the top. cells: (names, x)."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
-    plot.add_heatmap(x=x, y=names, z=cells, zmin=ends[0], zmax=ends[1], **look)
+    plot.add_heatmap(x=x, y=names, z=cells, zmin=colour_limits[0], zmax=colour_limits[1], **look)
     return plot
 
 

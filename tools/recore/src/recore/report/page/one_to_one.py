@@ -43,7 +43,7 @@ class SquareAxes:
             "yaxis": axis | {"title": {"text": f"predicted{notes}"}, "constraintoward": "top", "scaleanchor": "x"},
         }
 
-    def is_beyond(self, values: Floats) -> NDArray[np.bool_]:
+    def is_outside_axes(self, values: Floats) -> NDArray[np.bool_]:
         """Return a mask of the values below the axes. Zeros are below a logarithmic axis."""
         return values < self.low
 
@@ -53,7 +53,7 @@ class SquareAxes:
             return ""
         parts = []
         for name, values in zip(("measured", "predicted"), paired_values(measured, predicted), strict=True):
-            n_below, n_zeros = int(self.is_beyond(values).sum()), int((values <= 0).sum())
+            n_below, n_zeros = int(self.is_outside_axes(values).sum()), int((values <= 0).sum())
             if n_below:
                 parts.append(f"{count(n_below, f'{name} value')} below the axis, {n_zeros} of them 0 or less")
         edge = f"; triangles at the edge: {'; '.join(parts)}" if parts else ""
@@ -97,9 +97,9 @@ class OneToOne:
         self.details.append(f"{format_errors(errors, target)}. {self.axes.format_scale(measured, predicted)}")
         self.layouts.append(self.axes.layout(unit_of(target)))
 
-    def is_beyond(self, rows: Rows) -> NDArray[np.bool_]:
+    def is_outside_axes(self, rows: Rows) -> NDArray[np.bool_]:
         """Return a mask of the rows with a value below the axes."""
-        return self.axes.is_beyond(self.measured[rows]) | self.axes.is_beyond(self.predicted[rows])
+        return self.axes.is_outside_axes(self.measured[rows]) | self.axes.is_outside_axes(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
         """Add the points of rows within the axes; add_edge adds the other rows."""
@@ -118,7 +118,7 @@ class OneToOne:
             return
         measured, predicted = self.measured[rows], self.predicted[rows]
         edge = self.axes.low * (1 + 1e-5)  # plotly drops points that rounding moves beyond the end
-        is_left, is_below = self.axes.is_beyond(measured), self.axes.is_beyond(predicted)
+        is_left, is_below = self.axes.is_outside_axes(measured), self.axes.is_outside_axes(predicted)
         symbols = np.where(is_left & is_below, "triangle-sw", np.where(is_left, "triangle-left", "triangle-down"))
         values = zip(labels, measured, predicted, strict=True)
         self._add(

@@ -25,21 +25,18 @@ READING = (
 UNREADABLE_NOTE = "The folder that contains this run could not be read."
 OTHER_DATA = "Excluded because scores on different data or from a different score.py are not comparable: {runs}."
 INVALID = "Excluded because run.json is invalid: {folders}."
-BOARD = (
+LEADERBOARD = (
     "Best held-out score first, whoever computed it, then runs without one, by private score. SHA-256: the first "
     "digits of the hash of the submission's files, with the hyperparameters of --set."
 )
 HISTORY = "Runs on the same data by start time, at most the latest {runs}; the large marker is this run."
-CHANGES = (
-    "R2 of both runs, from their own predictions, and weight x the difference in R2. The sum of these products is the "
-    "change in the score that the runs computed."
-)
-CHANGE = "Weight x the difference in R2 from {run}, the best earlier run on the same data."
+CHANGES = "R2 in both runs, and the change in contribution; the sum of these changes is the change in the score."
+CHANGE = "Change in contribution from {run}, the best earlier run on the same data."
 
 
 @dataclass(frozen=True)
 class ComparableRuns:
-    """The runs in a folder. same_data: the runs in the same table of the board. invalid: error messages."""
+    """The runs in a folder. same_data: the runs in the same table of the leaderboard. invalid: error messages."""
 
     same_data: list[Record]
     this: Record
@@ -57,20 +54,20 @@ def section(run: Record) -> Section:
         notes.append(OTHER_DATA.format(runs=count(runs.other_data, "run")))
     if runs.invalid:
         notes.append(INVALID.format(folders=count(len(runs.invalid), "folder")))
-    table = _board(runs)
+    table = _leaderboard(runs)
     items: list[Figure | Table] = []
     if table[list(SCORES)].notna().any(axis=1).sum() > 1:
         items.append(_history(table))
-    items.append(Table("board", "Runs on the same data", BOARD, table))
+    items.append(Table("leaderboard", "Runs on the same data", LEADERBOARD, table))
     findings = _rank_finding(run, runs)
     earlier_runs = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
     best_run = next((entry for entry in earlier_runs if entry.scores), None)
-    if best_run is not None and run.ranking_score in best_run.scores:
-        changes = _changes(run, best_run, run.ranking_score)
+    if best_run is not None and run.ranking_name in best_run.scores:
+        changes = _changes(run, best_run, run.ranking_name)
         if changes["change"].any():
-            items.append(_change_figure(changes, best_run, run.ranking_score))
+            items.append(_change_figure(changes, best_run, run.ranking_name))
         items.append(Table("changes", f"Compared with {short_name(best_run.folder.name)}", CHANGES, changes))
-        findings += _change_findings(run, best_run, changes, run.ranking_score)
+        findings += _change_findings(run, best_run, changes, run.ranking_name)
     return Section("previous", TITLE, READING, items, " ".join(notes), findings)
 
 
@@ -84,7 +81,7 @@ def _find_runs(run: Record) -> ComparableRuns | None:
     return ComparableRuns(same_data, this, len(entries) - len(same_data), invalid)
 
 
-def _board(runs: ComparableRuns) -> pd.DataFrame:
+def _leaderboard(runs: ComparableRuns) -> pd.DataFrame:
     rows = [
         {
             "run": plain(entry.folder.name),
@@ -158,13 +155,13 @@ def _rank_finding(run: Record, runs: ComparableRuns) -> list[PageFinding]:
     if not run.scores or runs.this not in ranked or len(ranked) < 2:
         return []
     rank, best_run = ranked.index(runs.this) + 1, ranked[0]
-    values = {"place": rank, "runs": len(ranked), "best": plain(best_run.folder.name)}
+    values = {"rank": rank, "runs": len(ranked), "best": plain(best_run.folder.name)}
     if rank == 1:
-        return [PageFinding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
+        return [PageFinding("good", "rank", f"the best of {len(ranked)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best_run.show(kind)} {kind}" for kind in SCORES if kind in best_run.values)
     name = short_name(best_run.folder.name)
     message = f"rank {rank} of {len(ranked)} runs on the same data; the best is {name}, with {scores}"
-    return [PageFinding("note", "place", message, "previous", values)]
+    return [PageFinding("note", "rank", message, "previous", values)]
 
 
 def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind: str) -> list[PageFinding]:
@@ -175,7 +172,7 @@ def _change_findings(run: Record, best_run: Record, changes: pd.DataFrame, kind:
     name = short_name(best_run.folder.name)
     message = f"{kind} score {change:+.4f} compared with {name}, the best earlier run on the same data"
     top = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
-    names = ", ".join(f"{short_name(target)} {points:+.4f}" for target, points in top)
+    names = ", ".join(f"{short_name(target)} {difference:+.4f}" for target, difference in top)
     if names and all(each.values[kind] == each.scores[kind].value for each in (run, best_run)):
         message += f"; the largest changes: {names}"
     values = {"run": plain(best_run.folder.name), "change": change}

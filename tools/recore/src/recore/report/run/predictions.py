@@ -1,4 +1,4 @@
-"""Section on predicted against measured public assays: the submission's own held-out predictions, if there are any.
+"""Section on predicted against measured public assays: the unverified held-out predictions, if there are any.
 
 A report must not show private assays.
 """
@@ -155,10 +155,10 @@ def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
             (f"the {MARKED_ROWS} largest errors", drawn_rows[:MARKED_ROWS], draw.VERMILION, "diamond", 8),
         )
         for title, rows, colour, symbol, size in series:
-            inner_rows = rows[~figure.is_beyond(rows)]
+            inner_rows = rows[~figure.is_outside_axes(rows)]
             marker = {"color": colour, "symbol": symbol, "size": size, "opacity": 0.85}
             figure.add_points(inner_rows, title, marker, text=[labels[row] for row in inner_rows])
-        edge = drawn_rows[figure.is_beyond(drawn_rows)]
+        edge = drawn_rows[figure.is_outside_axes(drawn_rows)]
         figure.add_edge(edge, [labels[row] for row in edge])
         figure.add_line()
     return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _residual_table(data))

@@ -6,12 +6,12 @@ from pathlib import Path
 from recore.evaluation import HELD_OUT, SCORES, SPLITS, Record, read_record
 from recore.report.page.content import Page, findings_of, sort_by_level
 from recore.report.page.page_files import write_page
-from recore.report.run import earlier_runs, predictions, steps, target_scores
+from recore.report.run import earlier_runs, jobs, predictions, target_scores
 from recore.text import plain
 
 REPORT_NAME = "report.html"  # in the run's folder
 
-LEAD = "The findings come first, then the scores, a comparison with earlier runs, the predictions, and the steps."
+LEAD = "The findings come first, then the scores, a comparison with earlier runs, the predictions, and the jobs."
 
 
 def report_run(folder: Path, public: Path | None = None) -> Page:
@@ -24,9 +24,9 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
         target_scores.section(run),
         earlier_runs.section(run),
         predictions.section(run, public),
-        steps.section(run),
+        jobs.section(run),
     ]
-    if run.state != "Completed":  # the section with the failed steps comes first
+    if run.state != "Completed":  # the section with the failed jobs comes first
         sections = sections[-1:] + sections[:-1]
     return Page(
         f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), sort_by_level(findings_of(sections)), sections
@@ -43,8 +43,10 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 def _facts(run: Record) -> dict[str, str]:
     facts = {f"{name} score": f"{run.values[name]:.4f}" for name in SCORES if name in run.values}
     if HELD_OUT in run.values:
-        origin = ", computed by the submission itself" if run.held_out_is_claimed else ", recomputed by recore"
-        facts[f"{HELD_OUT} score"] += origin
+        origin = (
+            "unverified: computed by the submission itself" if run.held_out_is_unverified else "recomputed by recore"
+        )
+        facts[f"{HELD_OUT} score"] += f", {origin}"
     # the name, even for "." and ".."; the path may be from another computer
     submission = os.path.normpath(run.started_in / run.submission)
     submission = plain(os.path.basename(submission) or submission)
@@ -61,4 +63,4 @@ def _facts(run: Record) -> dict[str, str]:
             path, sha256 = run.data[split]
             rows = f", rows: {run.scores[split].rows:,}" if split in run.scores else ""
             facts[f"{split} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
-    return facts | {"endpoint": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}
+    return facts | {"ran on": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}

@@ -88,9 +88,9 @@ class Bins:
         if self.are_wavenumbers:
             draw.mark_regions(plot, self.positions)
 
-    def table(self, names: Sequence[str], values: Floats) -> pd.DataFrame:
-        """Return a row for each bin. values: (bins, names)."""
-        columns = dict(zip(names, values.T, strict=True))
+    def table(self, targets: Sequence[str], values: Floats) -> pd.DataFrame:
+        """Return a row for each bin. values: (bins, targets)."""
+        columns = dict(zip(targets, values.T, strict=True))
         return pd.DataFrame({"input": self.names, "wavenumber": self.positions} | columns)
 
 

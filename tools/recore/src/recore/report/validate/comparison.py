@@ -19,9 +19,10 @@ READING = (
 NOTE = (
     "All methods use the folds of train.py, and choose their hyperparameters within the training part of each fold. "
     "mean: the mean of the training part. one band: a straight line fitted to the single best bin. winner of 2021: the "
-    "method of team RandomNumbers, ridge regression on spectra divided by their maximum and averaged over 7 channels, "
-    "with a regularisation strength (alpha) per target. PLS: partial least squares for all targets at once, after "
-    "standard normal variate; the number of components for each target is the best on a held-out part."
+    "published method of the winner of 2021, team RandomNumbers, which is ridge regression on spectra divided by their "
+    "maximum and averaged over 7 channels, with a regularisation strength (alpha) per target. PLS: partial least "
+    "squares for all targets at once, after standard normal variate; the number of components for each target is the "
+    "best on a held-out part."
 )
 MEAN_NOTE = (
     "All methods use the folds of train.py. mean: the mean of the training part; the other baselines "

@@ -9,8 +9,8 @@ from recore.report.page import figures as draw
 from recore.report.page.content import Figure, Level, PageFinding, Section
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
-MAX_LOSS = 0.3  # end of the colour scale: R2 relative to a target's best
-CLEAR_LOSS = 0.005  # smaller differences in the score can be chance
+MAX_DIFFERENCE = 0.3  # end of the colour scale: R2 relative to a target's best
+CLEAR_DIFFERENCE = 0.005  # smaller differences in the score can be chance
 
 NO_TIME = "Not drawn: the curve would have exceeded the time limit; raise --time-limit."
 TITLE = "Hyperparameter"
@@ -130,15 +130,15 @@ def _target_curves(table: pd.DataFrame, result: ValidationResult, curve: Curve) 
     rows = table[table["held out"] == result.held_out]
     names = result.ranked_names
     r2 = rows[names].to_numpy().T
-    loss = r2 - r2.max(axis=1, keepdims=True) if names else r2
+    difference = r2 - r2.max(axis=1, keepdims=True) if names else r2
     values = [f"{value:.4g}" for value in rows[curve.name]]
     axis = {"title": {"text": curve.name}, "type": "category"}
     hover = f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>"
     look = {"colorscale": draw.SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
-    plot = draw.heat_map(values, names, loss, "R2 - best R2", (-MAX_LOSS, 0), axis, **look)
+    plot = draw.heat_map(values, names, difference, "R2 - best R2", (-MAX_DIFFERENCE, 0), axis, **look)
     summary = (
         f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. The "
-        f"colour scale ends {MAX_LOSS:g} below the best; hover for the values."
+        f"colour scale ends {MAX_DIFFERENCE:g} below the best; hover for the values."
     )
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
@@ -148,8 +148,8 @@ def _finding(scores: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     value, score = float(best_row[curve.name]), float(best_row["score"])
     default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]
     error = result.standard_error(predicted, result.predicted)
-    gain = score - default
-    is_clear = gain > max(CLEAR_LOSS, 2 * error)
+    improvement = score - default
+    is_clear = improvement > max(CLEAR_DIFFERENCE, 2 * error)
     at_end = len(scores) > 2 and value in (scores[curve.name].min(), scores[curve.name].max())
     level: Level = "bad" if curve.default is not None and is_clear else "note" if is_clear else "good"
     if curve.default is None:
@@ -164,10 +164,11 @@ def _finding(scores: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     elif value == curve.default:
         message = f"{curve.name}: the default, {value:.4g}, scores highest of {len(scores)} values, {score:.4f}"
     else:
-        level = "bad" if is_clear else "note" if gain > CLEAR_LOSS else "good"
+        level = "bad" if is_clear else "note" if improvement > CLEAR_DIFFERENCE else "good"
         message = (
             f"{curve.name}: try {value:.4g}, which scores {score:.4f} on {result.held_out}; the default, "
-            f"{curve.default:.4g}, scores {default:.4f}. The gain, {gain:.4f}, is {_significance(gain, error)}"
+            f"{curve.default:.4g}, scores {default:.4f}. The improvement, {improvement:.4f}, is "
+            f"{_significance(improvement, error)}"
         )
         if level == "good":
             message = (
@@ -180,7 +181,7 @@ def _finding(scores: pd.DataFrame, result: ValidationResult, curve: Curve) -> Pa
     return PageFinding(level, "curve", message, "curve", values)
 
 
-def _significance(gain: float, error: float) -> str:
-    if gain > 2 * error:
+def _significance(improvement: float, error: float) -> str:
+    if improvement > 2 * error:
         return f"more than twice its standard error, {error:.4f}, and unlikely to be chance"
     return f"less than twice its standard error, {error:.4f}, and may be chance with so few rows"

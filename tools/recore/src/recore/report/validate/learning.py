@@ -9,7 +9,7 @@ from recore.report.validate.curve_section import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
 
-CLEAR_RISE = 0.02  # gain in the score when the number of holes doubles; less is no reason to collect more
+CLEAR_RISE = 0.02  # rise of the score when the number of holes doubles; less is no reason to collect more
 
 TITLE = "Learning curve"
 READING = (

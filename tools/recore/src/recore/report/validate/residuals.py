@@ -98,7 +98,7 @@ def _scatter_plot(result: ValidationResult, named_holes: Sequence[str]) -> Figur
     for column, rows in drawn.items():
         target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
         figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
-        off_axis, positions = figure.is_beyond(rows), np.searchsorted(labelled, rows)
+        off_axis, positions = figure.is_outside_axes(rows), np.searchsorted(labelled, rows)
         numbers = positions[~off_axis].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
         figure.add_line()
         figure.add_points(rows[~off_axis], target, {"color": draw.BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)

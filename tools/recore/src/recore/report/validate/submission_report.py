@@ -13,7 +13,7 @@ TOLERANCE = 5e-5  # scores are printed with four digits
 
 
 def connect_runs(result: ValidationResult, submission: Path, public: Path, runs: Path) -> list[PageFinding]:
-    """Write the held-out score to the records of the submission's runs, and compare it with the submission's own score.
+    """Write the held-out score to the records of the submission's runs, and compare it with the unverified score.
 
     Do nothing if some rows were not used, or if no drill holes were held out.
     """
@@ -29,25 +29,26 @@ def connect_runs(result: ValidationResult, submission: Path, public: Path, runs:
             write_recomputed_held_out(run.folder, recomputed, "validate", groups)
         except (OSError, ValueError) as error:  # the report is still written
             message = f"{run.folder}: the score could not be written to its record: {plain(str(error))}"
-            return [PageFinding("note", "own score", message)]
-    claimed = [run for run in matching_runs if HELD_OUT in run.scores]
-    if not claimed:
+            return [PageFinding("note", "unverified score", message)]
+    scored_runs = [run for run in matching_runs if HELD_OUT in run.scores]
+    if not scored_runs:
         return []
-    return [_compare(str(claimed[-1].folder), claimed[-1].scores[HELD_OUT].value, recomputed, groups)]
+    return [_compare(str(scored_runs[-1].folder), scored_runs[-1].scores[HELD_OUT].value, recomputed, groups)]
 
 
-def _compare(run: str, claimed: float, score: float, groups: int) -> PageFinding:
+def _compare(run: str, unverified: float, score: float, groups: int) -> PageFinding:
     level: Level = "good"
-    message = f"{run}: the submission computed the same held-out score, {claimed:.4f}"
-    if abs(claimed - score) >= TOLERANCE:
-        level = "bad" if is_overstated(claimed, score, sum(challenge().weights.values()), groups) else "note"
+    message = f"{run}: the unverified held-out score is the same, {unverified:.4f}"
+    if abs(unverified - score) >= TOLERANCE:
+        level = "bad" if is_overstated(unverified, score, sum(challenge().weights.values()), groups) else "note"
         reason = "probably because folds or seeds differ"
         if level == "bad":
             reason = "so the submission's models had probably seen the drill holes"
         message = (
-            f"{run}: the submission computed a held-out score of {claimed:.4f}, but this report {score:.4f}, {reason}"
+            f"{run}: the unverified held-out score is {unverified:.4f}, but this report computes {score:.4f}, {reason}"
         )
-    return PageFinding(level, "own score", message, "comparison", {"run": run, "own": claimed, "again": score})
+    values = {"run": run, "unverified": unverified, "recomputed": score}
+    return PageFinding(level, "unverified score", message, "comparison", values)
 
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
@@ -71,10 +72,10 @@ def validate_submission(
     result = run_validation(submission, public, settings, advance)
     advance("writing", 0, 1)
     sections = [module.section(result) for module in SECTIONS]
-    claims = connect_runs(result, submission, public, runs)
+    compared_runs = connect_runs(result, submission, public, runs)
     findings = [
         comparison.score_finding(result),
-        *claims,
+        *compared_runs,
         *sort_by_level([*_data_findings(result), *findings_of(sections)]),
     ]
     facts = _facts(result, submission, public)

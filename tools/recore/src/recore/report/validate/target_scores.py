@@ -15,7 +15,7 @@ LOWEST_R2 = -0.5  # the end of the axes
 TITLE = "Targets"
 READING = (
     "Good: the two markers of a target are close together and far to the right, and targets with a high weight have "
-    "little left to gain. Bad: a marker left of zero (the mean would be better, so the target lowers the score), a "
+    "a small possible gain. Bad: a marker left of zero (the mean would be better, so the target lowers the score), a "
     "long line between the markers (the model has learnt the hole instead of the rock)."
 )
 SPREAD_NOTE = " A wide whisker is also bad: the result depends on the folds."
@@ -40,7 +40,7 @@ def section(result: ValidationResult) -> Section:
     items: tuple[Figure | Table, ...] = (_r2(scored_rows, result), _contributions(scored_rows), targets, *errors)
     line = NOT_MEASURED.format(count=len(not_measured), total=len(table))
     folded = {line: ", ".join(not_measured)} if not_measured else {}
-    findings = [*_gain_findings(scored_rows), *_error_findings(scored_rows, result), *_data_findings(table, result)]
+    findings = [*_score_findings(scored_rows), *_error_findings(scored_rows, result), *_data_findings(table, result)]
     wide, deviations = (SPREAD_NOTE, DEVIATIONS) if any(f"sd {split}" in table for split in result.splits) else ("", "")
     return Section("target-scores", TITLE, READING + wide, items, NOTE + deviations, findings, folded)
 
@@ -101,7 +101,7 @@ def _r2(table: pd.DataFrame, result: ValidationResult) -> Figure:
 def _contributions(table: pd.DataFrame) -> Figure:
     plot = draw.new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
     plot.update_layout(legend=draw.ABOVE | {"traceorder": "normal"})
-    plot.update_xaxes(title_text="points of the score")
+    plot.update_xaxes(title_text="contribution and possible gain")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
     lowest = LOWEST_R2 * table["weight"]
     # so that a target's two bars end at its weight
@@ -127,23 +127,23 @@ def _contributions(table: pd.DataFrame) -> Figure:
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
 
-def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
+def _score_findings(scored: pd.DataFrame) -> list[PageFinding]:
     findings = []
     total = scored["possible gain"].sum()
     if total > 0:
         first = scored.iloc[0]
         gain = first["possible gain"]
         message = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
-        values = {"target": first["target"], "points": gain}
-        findings.append(PageFinding("note", "gain", message, "target-scores", values))
+        values = {"target": first["target"], "possible gain": gain}
+        findings.append(PageFinding("note", "possible gain", message, "target-scores", values))
     worse = scored[scored["contribution"] < 0]
     if len(worse):
-        cost, verb = float(-worse["contribution"].sum()), "is" if len(worse) == 1 else "are"
+        contribution, verb = float(worse["contribution"].sum()), "is" if len(worse) == 1 else "are"
         message = (
             f"{len(worse)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which lowers the "
-            f"score by {cost:.4f}: {list_names(worse['target'].tolist(), LISTED)}"
+            f"score by {-contribution:.4f}: {list_names(worse['target'].tolist(), LISTED)}"
         )
-        values = {"targets": worse["target"].tolist(), "points": cost}
+        values = {"targets": worse["target"].tolist(), "contribution": contribution}
         findings.append(PageFinding("bad", "below the mean", message, "target-scores", values))
     return findings
 

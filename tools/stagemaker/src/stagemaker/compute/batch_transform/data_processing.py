@@ -16,7 +16,7 @@ from typing import Any
 
 from stagemaker.compute.batch_transform.json_path import JsonPath, NoSelection, SelectionTooLarge
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check, ignore
+from stagemaker.compute.files.output_files import StopCheck, ignore
 from stagemaker.text import reject_constant
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
@@ -31,16 +31,16 @@ csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
 class Ticker:
-    """Counts small steps of work, and regularly calls `check`, which raises an exception if the job must end."""
+    """Counts small steps of work, and regularly calls `raise_if_stopping`."""
 
-    def __init__(self, check: Check):
-        self._check, self._steps_left = check, CHECK_INTERVAL
+    def __init__(self, raise_if_stopping: StopCheck):
+        self._raise_if_stopping, self._steps_left = raise_if_stopping, CHECK_INTERVAL
 
     def __call__(self) -> None:
         self._steps_left -= 1
         if not self._steps_left:
             self._steps_left = CHECK_INTERVAL
-            self._check()
+            self._raise_if_stopping()
 
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
@@ -108,8 +108,8 @@ def _parse_number(literal: str) -> float:
 class DataProcessing:
     """A transform job's filters and join, if any. Methods raise JobFailed if they cannot process a body.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Methods call `check` regularly,
-    because processing can take much longer than a body's size suggests.
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Methods regularly call
+    `raise_if_stopping`, because processing can take much longer than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -143,18 +143,18 @@ class DataProcessing:
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
-    def request_body(self, body: bytes, max_bytes: int, check: Check = ignore) -> bytes:
+    def request_body(self, body: bytes, max_bytes: int, raise_if_stopping: StopCheck = ignore) -> bytes:
         """Return the model's request body for an input body. max_bytes: its maximum size after filtering."""
         if self.input_filter.is_root:
             return body
-        tick = Ticker(check)
+        tick = Ticker(raise_if_stopping)
         return self._format(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
-    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = ignore) -> bytes:
+    def result(self, body: bytes, response: bytes, max_bytes: int, raise_if_stopping: StopCheck = ignore) -> bytes:
         """Return the output to store for an input body and the model's response. max_bytes: its maximum size."""
         if not self.join and self.output_filter.is_root:
             return response
-        tick = Ticker(check)
+        tick = Ticker(raise_if_stopping)
         results = self._records(response, "the response", tick)
         if self.join:
             results = self._join_records(self._records(body, "the input", tick), results)

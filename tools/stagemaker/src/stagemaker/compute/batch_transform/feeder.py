@@ -14,7 +14,7 @@ from stagemaker.archive_members import open_gzip
 from stagemaker.compute.batch_transform.data_processing import DataProcessing, Ticker
 from stagemaker.compute.deadline import Deadline
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import StopCheck
 from stagemaker.compute.servers.chain import Chain
 from stagemaker.compute.servers.container_server import server_of
 from stagemaker.compute.servers.response import NoResponse
@@ -42,23 +42,23 @@ class Feeder:
     is_compressed: bool = False
     processing: DataProcessing = field(default_factory=DataProcessing)
 
-    def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
+    def feed(self, chain: Chain, source: Path, target: Path, raise_if_stopping: StopCheck) -> None:
         """Send the object in `source` to a model's servers, and write the responses to `target` in order.
 
         Only a few requests are in memory at a time. Raises JobFailed, with the server's reason, if a request fails.
         """
 
         def result(body: bytes) -> bytes:
-            request = self.processing.request_body(body, self.max_megabytes << 20, check)
-            response = self._invoke(chain, request, check)
-            return self.processing.result(body, response, self._max_response_bytes, check)
+            request = self.processing.request_body(body, self.max_megabytes << 20, raise_if_stopping)
+            response = self._invoke(chain, request, raise_if_stopping)
+            return self.processing.result(body, response, self._max_response_bytes, raise_if_stopping)
 
         with (
-            open_gzip(source, check) if self.is_compressed else open(source, "rb") as objects,
+            open_gzip(source, raise_if_stopping) if self.is_compressed else open(source, "rb") as objects,
             open(target, "wb") as results,
             ThreadPoolExecutor(self.concurrency) as pool,
         ):
-            bodies = self._bodies(objects, Ticker(check))
+            bodies = self._bodies(objects, Ticker(raise_if_stopping))
             while batch := list(islice(bodies, self.concurrency)):
                 for part in pool.map(result, batch):
                     results.write(part)
@@ -90,12 +90,12 @@ class Feeder:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise JobFailed(f"ClientError: An object is not a gzip file or is corrupted: {error}") from None
 
-    def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
+    def _invoke(self, chain: Chain, body: bytes, raise_if_stopping: StopCheck) -> bytes:
         members = {"Content-Type": self.content_type, "Accept": self.accept}
         headers = {name: value for name, value in members.items() if value}  # otherwise the container's defaults apply
         failure = ""
         for attempt in range(self.retries + 1):
-            check()
+            raise_if_stopping()
             try:
                 response = chain.invoke(body, headers, Deadline(self.seconds), self._max_response_bytes)
             except NoResponse as error:

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
-from stagemaker.compute.files.output_files import Check, ignore
+from stagemaker.compute.files.output_files import StopCheck, ignore
 
 MAX_MANIFEST_BYTES = 64 << 20
 
@@ -23,10 +23,10 @@ class SourceObject:
     name: str
 
 
-def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> list[SourceObject]:
+def source_objects(s3: Any, source: dict[str, Any], raise_if_stopping: StopCheck = ignore) -> list[SourceObject]:
     """Return the objects that an S3DataSource's prefix or manifest selects. Raises JobFailed if one is missing."""
     if source["S3DataType"] == "ManifestFile":
-        return _manifest_objects(s3, source["S3Uri"], check)
+        return _manifest_objects(s3, source["S3Uri"], raise_if_stopping)
     bucket, prefix = transfers.parse(source["S3Uri"])
     folder = prefix[: prefix.rfind("/") + 1]
 
@@ -37,7 +37,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = ignore) -> li
     return [SourceObject(bucket, key, name(key)) for key, _ in transfers.objects_below(s3, source["S3Uri"])]
 
 
-def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
+def _manifest_objects(s3: Any, uri: str, raise_if_stopping: StopCheck) -> list[SourceObject]:
     """Return the objects listed in a manifest: a JSON array of {"prefix": S3 URI}, then the rest of each URI."""
     entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
@@ -53,7 +53,7 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
         raise JobFailed(f"ClientError: The manifest '{uri}' lists '{repeated_names[0]}' more than once")
     objects = []
     for name in names:
-        check()
+        raise_if_stopping()
         bucket, key = transfers.parse(prefix + name)
         try:
             s3.head_object(Bucket=bucket, Key=key)

@@ -6,12 +6,12 @@ from pathlib import Path
 from stagemaker import machine
 from stagemaker.archive_members import ARCHIVE_ERRORS, CheckedReader, read_members, remove_owner, tarfile
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, OutputFolder, StopCheck, ignore
 from stagemaker.compute.processes.volume import Volume
 
 
 def pack(
-    folder: OutputFolder, archive: Path, volume: Volume, check: Check = ignore, announce: Announce = ignore
+    folder: OutputFolder, archive: Path, volume: Volume, raise_if_stopping: StopCheck, announce: Announce = ignore
 ) -> None:
     """Pack a folder's content into a tar.gz archive, as SageMaker does for models, omitting absolute symbolic links.
 
@@ -19,14 +19,14 @@ def pack(
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
-    announce(folder.check_volume(volume, check, is_archive=True))
+    announce(folder.measure_volume(volume, raise_if_stopping, is_archive=True))
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
-            for file in folder.files(check):
+            for file in folder.files(raise_if_stopping):
                 member = remove_owner(tar.gettarinfo(os.path.join(folder.path, file.name), file.name))
                 if member.isreg():
                     with file.open() as content:
-                        tar.addfile(member, CheckedReader(content, member.size, check))
+                        tar.addfile(member, CheckedReader(content, member.size, raise_if_stopping))
                 elif not member.issym() or not os.path.isabs(member.linkname):
                     tar.addfile(member)
     except (OSError, tarfile.TarError) as error:
@@ -36,7 +36,7 @@ def pack(
         raise JobFailed(f"AlgorithmError: {folder.name} could not be packed: {reason}") from None
 
 
-def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -> None:
+def unpack(archive: Path, folder: Path, volume: Volume, raise_if_stopping: StopCheck = ignore) -> None:
     """Unpack a tar archive, plain or gzipped, into a folder, without writing outside it.
 
     Raises JobFailed if the archive is invalid, malicious or too large, and OSError if the local disk is full.
@@ -44,7 +44,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = ignore) -
     folder.mkdir(parents=True, exist_ok=True)
     name = ""
     try:
-        for tar, member in read_members(archive, check):
+        for tar, member in read_members(archive, raise_if_stopping):
             name = member.name
             folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
             if not volume.take(member.size, files=1 + folders):

@@ -19,12 +19,12 @@ T = TypeVar("T")
 CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 10_000  # files that can be uploaded from a folder; each upload takes 10 ms of time that all jobs share
 
-Check = Callable[[], None]  # called often, before each file and each part of one: raises if the work must end
+StopCheck = Callable[[], None]  # called often, before each file and each part of one: raises if the work must end
 Announce = Callable[[int], None]  # called with the size of a folder before its content is packed or uploaded
 
 
 def ignore(*_: object) -> None:
-    """Do nothing. The default for a Check or an Announce."""
+    """Do nothing. The default for a StopCheck or Announce."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class OutputFolder:
             raise JobFailed(f"AlgorithmError: the job replaced {self.name}, or a folder above it, with a symbolic link")
         return os.path.lexists(self.path)
 
-    def files(self, check: Check) -> Iterator[OutputFile]:
+    def files(self, raise_if_stopping: StopCheck) -> Iterator[OutputFile]:
         """Yield the files and folders below the folder, each folder before its contents.
 
         If the folder is in fact a file, yield it with an empty name. Skip pipes, sockets and links that lead outside.
@@ -92,7 +92,7 @@ class OutputFolder:
             while folders:
                 folder, subfolders = folders.pop(), []
                 for name in sorted(_read_with_permission(os.path.join(self.path, folder), 0o700, os.listdir)):
-                    check()
+                    raise_if_stopping()
                     file = self._file(os.path.join(folder, name))
                     if file and file.is_folder and not file.is_link:
                         subfolders.append(file.name)
@@ -102,11 +102,11 @@ class OutputFolder:
         except OSError as error:
             raise self._make_failure(error) from None
 
-    def copy(self, target: Path, check: Check) -> None:
+    def copy(self, target: Path, raise_if_stopping: StopCheck) -> None:
         """Copy the contents to a new folder, preserving symbolic links."""
         target.mkdir()
         try:
-            for file in self.files(check):
+            for file in self.files(raise_if_stopping):
                 copy_path = target / file.name
                 if file.is_link:
                     copy_path.symlink_to(os.readlink(self.path / file.name))
@@ -114,19 +114,19 @@ class OutputFolder:
                     copy_path.mkdir()
                 else:
                     with file.open() as content, open(copy_path, "wb") as copy:
-                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, CHUNK_SIZE)
+                        shutil.copyfileobj(CheckedReader(content, file.size or 0, raise_if_stopping), copy, CHUNK_SIZE)
                     shutil.copymode(file.path, copy_path)
         except OSError as error:
             raise self._make_failure(error) from None
 
-    def check_volume(self, volume: Volume, check: Check, is_archive: bool) -> int:
+    def measure_volume(self, volume: Volume, raise_if_stopping: StopCheck, is_archive: bool) -> int:
         """Return the content's size in bytes. Raises JobFailed if it does not fit on the volume.
 
         is_archive: whether a file with several hard links counts once, as in an archive, instead of once per link.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()
-        for file in self.files(check):
+        for file in self.files(raise_if_stopping):
             if is_archive and file.info and file.info.st_nlink > 1 and not file.is_folder:
                 identity = file.info.st_dev, file.info.st_ino
                 if identity in seen_files:

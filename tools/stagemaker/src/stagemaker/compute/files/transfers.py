@@ -1,4 +1,4 @@
-"""Transfer a job's files to and from S3. Before each chunk, `check` raises an exception if the job must end."""
+"""Transfer a job's files to and from S3. `raise_if_stopping` is called before each chunk."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stagemaker import machine
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Announce, Check, OutputFile, OutputFolder, ignore
+from stagemaker.compute.files.output_files import Announce, OutputFile, OutputFolder, StopCheck, ignore
 from stagemaker.compute.processes.volume import Volume
 
 CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
@@ -39,7 +39,7 @@ def parse(uri: str) -> tuple[str, str]:
 
 
 def download(
-    s3: Any, uri: str, folder: Path, check: Check = ignore, volume: Volume | None = None, is_object: bool = False
+    s3: Any, uri: str, folder: Path, raise_if_stopping: StopCheck, volume: Volume | None = None, is_object: bool = False
 ) -> None:
     """Download the objects under a prefix to paths relative to the prefix; a single object keeps its name.
 
@@ -54,7 +54,7 @@ def download(
         reason = f"the inputs are larger than {volume}"
         raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
     for key, _ in objects:
-        check()
+        raise_if_stopping()
         is_below = key == prefix or prefix.endswith("/") or key[len(prefix)] == "/"
         name = key[len(prefix) if is_below else prefix.rfind("/") + 1 :].lstrip("/") or key.rsplit("/", 1)[-1]
         target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
@@ -62,7 +62,7 @@ def download(
             if folder.resolve() not in target.resolve().parents:
                 raise JobFailed(f"{subject} points outside its folder")
             target.parent.mkdir(parents=True, exist_ok=True)
-            download_file(s3, bucket, key, target, check)
+            download_file(s3, bucket, key, target, raise_if_stopping)
         except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
             if machine.is_disk_full(error):
                 raise
@@ -71,25 +71,25 @@ def download(
             ) from None
 
 
-def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = ignore) -> None:
+def download_file(s3: Any, bucket: str, key: str, path: Path, raise_if_stopping: StopCheck = ignore) -> None:
     """Download an object to a file. Raises JobFailed if the request fails, or OSError if the file cannot be written."""
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
         with open(path, "wb") as file:
             for chunk in body.iter_chunks(CHUNK_SIZE):
-                check()
+                raise_if_stopping()
                 file.write(chunk)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: '{key}' could not be downloaded: {_reason(error)}") from None
 
 
-def upload_file(s3: Any, path: Path, uri: str, check: Check = ignore) -> None:
+def upload_file(s3: Any, path: Path, uri: str, raise_if_stopping: StopCheck = ignore) -> None:
     """Upload a file to an S3 URI. Raises JobFailed."""
-    _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
+    _put(s3, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], raise_if_stopping)
 
 
 def upload_folder(
-    s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = ignore, announce: Announce = ignore
+    s3: Any, folder: OutputFolder, uri: str, volume: Volume, raise_if_stopping: StopCheck, announce: Announce = ignore
 ) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder is a file, it is uploaded to that key.
 
@@ -99,9 +99,9 @@ def upload_folder(
     if not folder.exists():
         return
     prefix = parse(uri)[1]
-    announce(folder.check_volume(volume, check, is_archive=False))
+    announce(folder.measure_volume(volume, raise_if_stopping, is_archive=False))
     rejections = []
-    for file in folder.files(check):
+    for file in folder.files(raise_if_stopping):
         if file.size is None:
             continue
         key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
@@ -109,7 +109,7 @@ def upload_folder(
             rejections.append(f"the file {file.name[:200]!r} cannot be stored as an object: {reason}")
             continue
         try:
-            _put(s3, file, uri, key, check)
+            _put(s3, file, uri, key, raise_if_stopping)
         except OSError as error:
             raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
@@ -119,7 +119,7 @@ def upload_folder(
 
 
 def get_archive(folder: Path, uri: str) -> Path:
-    """Return the archive downloaded from a URI: the file that the URI names, or else the folder's only file."""
+    """Return the archive downloaded from a URI: the file that the URI names, otherwise the folder's only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
@@ -145,14 +145,14 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
     return objects
 
 
-def _put(s3: Any, file: OutputFile, uri: str, key: str, check: Check) -> None:
+def _put(s3: Any, file: OutputFile, uri: str, key: str, raise_if_stopping: StopCheck) -> None:
     size = file.size or 0
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
         raise JobFailed(f"ClientError: '{uri}' could not be written to: {reason}")
     content = io.BytesIO()  # which S3, here in this process, reads without a copy
     with file.open() as source:
-        shutil.copyfileobj(CheckedReader(source, size, check), content, CHUNK_SIZE)
+        shutil.copyfileobj(CheckedReader(source, size, raise_if_stopping), content, CHUNK_SIZE)
     try:
         s3.put_object(Bucket=parse(uri)[0], Key=key, Body=content.getvalue())
     except (ClientError, BotoCoreError) as error:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from stagemaker.archive_members import CheckedReader
 from stagemaker.compute.failure import JobFailed
-from stagemaker.compute.files.output_files import Check, OutputFolder
+from stagemaker.compute.files.output_files import OutputFolder, StopCheck
 from stagemaker.compute.files.removal import remove
 from stagemaker.compute.job import Job
 from stagemaker.compute.logs.log_stream import JobLog
@@ -189,7 +189,7 @@ def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def digest_of(image: str, requirements: bytes, source: OutputFolder | None, check: Check) -> str:
+def digest_of(image: str, requirements: bytes, source: OutputFolder | None, raise_if_stopping: StopCheck) -> str:
     """Return a digest of an image's name, a requirements file's content, and all files in the source, if any."""
     digest = hashlib.sha256()
 
@@ -200,7 +200,7 @@ def digest_of(image: str, requirements: bytes, source: OutputFolder | None, chec
     add(image.encode(), requirements)
     if source is None:
         return digest.hexdigest()[:24]
-    for file in source.files(check):
+    for file in source.files(raise_if_stopping):
         add(os.fsencode(file.name))
         if file.is_link:
             add(b"link", os.fsencode(os.readlink(source.path / file.name)))
@@ -209,7 +209,7 @@ def digest_of(image: str, requirements: bytes, source: OutputFolder | None, chec
         else:
             digest.update(b"file of %d bytes, mode %o:" % (file.size, file.info.st_mode))
             with file.open() as content:
-                reader = CheckedReader(content, file.size, check)
+                reader = CheckedReader(content, file.size, raise_if_stopping)
                 while part := reader.read(READ_SIZE):
                     digest.update(part)
     return digest.hexdigest()[:24]

@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """The first ending caused by a limit, or else the first server's ending, with the overall peak memory."""
+        """The first ending caused by a limit, otherwise the first server's ending, with the overall peak memory."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None

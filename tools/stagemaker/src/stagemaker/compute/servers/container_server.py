@@ -194,19 +194,20 @@ class ContainerServer:
             self.ending = self.job.wait_for(self._process)
 
     def _prepare(self) -> Path:
-        ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
+        folder, s3, volume, raise_if_stopping = self.folder, self.platform.s3, self.volume, self.job.raise_if_stopping
+        ml, archive, source = folder / "ml", folder / "archive", folder / "source"
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
         uri, is_packed = model_data(self.container)
         if uri and is_packed:
-            transfers.download(s3, uri, self.folder / "archive", check, volume, is_object=True)
-            archives.unpack(transfers.get_archive(self.folder / "archive", uri), ml / "model", volume, check)
+            transfers.download(s3, uri, archive, raise_if_stopping, volume, is_object=True)
+            archives.unpack(transfers.get_archive(archive, uri), ml / "model", volume, raise_if_stopping)
         elif uri:
-            transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
+            transfers.download(s3, uri, ml / "model", raise_if_stopping, volume, is_object=not uri.endswith("/"))
         submit_directory = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if transfers.is_address(submit_directory):
-            transfers.download(s3, submit_directory, self.folder / "source", check, volume)
-            archives.unpack(transfers.get_archive(self.folder / "source", submit_directory), ml / "code", volume, check)
+            transfers.download(s3, submit_directory, source, raise_if_stopping, volume)
+            archives.unpack(transfers.get_archive(source, submit_directory), ml / "code", volume, raise_if_stopping)
             self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submit_directory or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")

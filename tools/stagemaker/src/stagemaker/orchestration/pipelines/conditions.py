@@ -11,7 +11,7 @@ from typing import Any
 from stagemaker.orchestration.pipelines.context import StepContext
 from stagemaker.orchestration.pipelines.document import DefinitionError, StepFailure, read_members
 from stagemaker.orchestration.pipelines.expressions import SCALARS, Expression, Scope, Values, parse, steps_of
-from stagemaker.orchestration.pipelines.parameters import format_value, read_value
+from stagemaker.orchestration.pipelines.parameters import format_value, parse_value
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -79,10 +79,10 @@ def _read_like(value: Any, other: Any) -> Any:
     if not isinstance(value, str) or isinstance(other, str):
         return value
     for kind in ("Boolean",) if isinstance(other, bool) else ("Integer", "Float"):  # floats round large integers
-        read = read_value(value, kind)
-        is_finite = not isinstance(read, float) or math.isfinite(read)
-        if read is not None and is_finite:
-            return read
+        parsed = parse_value(value, kind)
+        is_finite = not isinstance(parsed, float) or math.isfinite(parsed)
+        if parsed is not None and is_finite:
+            return parsed
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stagemaker.compute.files import transfers
-from stagemaker.compute.files.output_files import Check, ignore
+from stagemaker.compute.files.output_files import StopCheck, ignore
 from stagemaker.orchestration.pipelines.document import StepFailure
 from stagemaker.state.records import Record, StoredRecord
 from stagemaker.text import reject_constant
@@ -27,13 +27,13 @@ class StepContext:
         s3: Any,
         records: Mapping[str, StoredRecord],
         step: str = "",
-        check: Check = ignore,
+        raise_if_stopping: StopCheck = ignore,
     ):
         self.parameters: Mapping[str, Any] = execution.internal["Parameters"]
         self.experiment: Mapping[str, str] = execution.get("PipelineExperimentConfig", {})
         self._execution, self._s3, self._records = execution, s3, records
         self._attempt: Record = records[step].internal if step else {}
-        self._check, self._last_document = check, ("", None)
+        self._raise_if_stopping, self._last_document = raise_if_stopping, ("", None)
 
     def variable(self, name: str) -> str:
         arn, start_time = self._execution["PipelineExecutionArn"], self._execution["CreationTime"]
@@ -54,7 +54,7 @@ class StepContext:
 
     def read_json(self, uri: str) -> Any:
         """Return a JSON document from S3. Raises StepFailure if it does not exist, or is too large or invalid."""
-        self._check()
+        self._raise_if_stopping()
         if uri != self._last_document[0]:  # the conditions of a step often read the same file repeatedly
             self._last_document = uri, self._read(uri)
         return self._last_document[1]

@@ -27,7 +27,7 @@ class Parameter:
 
     def read(self, string: str) -> Value:
         """Convert a string from a request to a value. Raises DefinitionError if the value is not allowed."""
-        return self._validate(read_value(string, self.type), f"'{string[:80]}'")
+        return self._validate(parse_value(string, self.type), f"'{string[:80]}'")
 
     def check(self, value: Any) -> Value:
         """Convert a value from the definition to the parameter's type. Raises DefinitionError if it is invalid."""
@@ -49,7 +49,7 @@ class Parameter:
         return checked
 
 
-def read_value(string: str, kind: str) -> Value | None:
+def parse_value(string: str, kind: str) -> Value | None:
     """Convert a string to a parameter type, or return None if that is not possible. kind: one of TYPES."""
     if kind == "String":
         return string

@@ -99,7 +99,7 @@ class PipelineStep:
         return shape
 
     def check(self, scope: Scope) -> None:
-        """Determine the steps that this step needs. Raises DefinitionError if this step cannot run."""
+        """Check the step, and add the steps that it depends on to `needs`. Raises DefinitionError if it cannot run."""
         succeeded = [*self.type.check(self.arguments, scope), *(self.branch or ())[:1]]
         self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCESS) for name in succeeded)]))
 

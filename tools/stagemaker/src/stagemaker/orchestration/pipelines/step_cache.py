@@ -18,7 +18,7 @@ from stagemaker.archive_members import ARCHIVE_ERRORS, read_members
 from stagemaker.compute.batch_transform.manifest import source_objects
 from stagemaker.compute.failure import JobFailed
 from stagemaker.compute.files import transfers
-from stagemaker.compute.files.output_files import Check
+from stagemaker.compute.files.output_files import StopCheck
 from stagemaker.compute.platform import Platform
 from stagemaker.orchestration.pipelines.step import PipelineStep
 from stagemaker.state.records import Record, now
@@ -36,10 +36,10 @@ ContentReader = Callable[[str], Any]  # returns the digests of the objects below
 class StepCache:
     """The cached results of one pipeline."""
 
-    def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
-        self._platform, self._store, self._check = platform, platform.store, check
+    def __init__(self, platform: Platform, pipeline: str, raise_if_stopping: Callable[[], None]):
+        self._platform, self._store, self._raise_if_stopping = platform, platform.store, raise_if_stopping
         self._kind = cache_kind(pipeline)
-        self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, check))
+        self._content_digests = cache(lambda uri: content_digests(platform.s3, uri, raise_if_stopping))
 
     def forget_contents(self) -> None:
         """Forget the digests of S3 objects. Called before each group of steps, because steps often share objects."""
@@ -60,7 +60,7 @@ class StepCache:
         with contextlib.suppress(JobFailed):  # the job will report the problem
             return [
                 (item.bucket, item.key, etags_below(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))
-                for item in source_objects(self._platform.s3, source, self._check)
+                for item in source_objects(self._platform.s3, source, self._raise_if_stopping)
             ]
         return []
 
@@ -133,7 +133,9 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
         return {}
 
 
-def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LIMITS) -> dict[str, str] | None:
+def content_digests(
+    s3: Any, uri: str, raise_if_stopping: StopCheck, limits: Limits = ARCHIVE_LIMITS
+) -> dict[str, str] | None:
     """Return digests of the objects below a URI, by the files' names in a job, or None if no object exists.
 
     limits: the limits on archives whose members are compared; larger archives are compared by their ETags.
@@ -145,27 +147,27 @@ def content_digests(s3: Any, uri: str, check: Check, limits: Limits = ARCHIVE_LI
         if not key.endswith("/") and PYCACHE_FOLDER not in name.split("/"):
             relative_path = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
             digests[relative_path] = (
-                _archive_digest(s3, bucket, key, check, limits) if key.endswith(ARCHIVE_SUFFIXES) else None
+                _archive_digest(s3, bucket, key, raise_if_stopping, limits) if key.endswith(ARCHIVE_SUFFIXES) else None
             ) or etag
     return digests or None
 
 
-def _archive_digest(s3: Any, bucket: str, key: str, check: Check, limits: Limits) -> str | None:
+def _archive_digest(s3: Any, bucket: str, key: str, raise_if_stopping: StopCheck, limits: Limits) -> str | None:
     with locked.temporary_folder("stagemaker-content-") as folder:
         path = Path(folder, "archive")
         try:
             if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > limits[0]:
                 return None
-            transfers.download_file(s3, bucket, key, path, check)
-            return _members_digest(path, check, *limits[1:])
+            transfers.download_file(s3, bucket, key, path, raise_if_stopping)
+            return _members_digest(path, raise_if_stopping, *limits[1:])
         except (JobFailed, ClientError, BotoCoreError, *ARCHIVE_ERRORS):
             return None
 
 
-def _members_digest(path: Path, check: Check, max_size: int, max_files: int) -> str | None:
+def _members_digest(path: Path, raise_if_stopping: StopCheck, max_size: int, max_files: int) -> str | None:
     members: dict[str, str] = {}
     size = 0
-    for index, (tar, member) in enumerate(read_members(path, check)):
+    for index, (tar, member) in enumerate(read_members(path, raise_if_stopping)):
         size += member.size
         if size > max_size or index >= max_files:
             return None

@@ -29,9 +29,9 @@ class StepRunner:
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition
-        self._records, self._check = records, work.job.raise_if_stopping
+        self._records, self._raise_if_stopping = records, work.job.raise_if_stopping
         pipeline = execution["PipelineArn"].rpartition("/")[2]
-        self.cache = StepCache(work.platform, pipeline, self._check)
+        self.cache = StepCache(work.platform, pipeline, self._raise_if_stopping)
 
     def start(self, step: PipelineStep) -> None:
         time = now()
@@ -76,12 +76,12 @@ class StepRunner:
         try:
             yield
         except StepFailure as failure:
-            self._check()  # the error may be due to the simulator's end
+            self._raise_if_stopping()  # the error may be due to the simulator's end
             self.fail(step, failure)
         except (JobStopped, OSError):
             raise
         except Exception as error:
-            self._check()
+            self._raise_if_stopping()
             logger.exception("Step %s failed unexpectedly", step.name)
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
@@ -146,7 +146,8 @@ class StepRunner:
         return StepResource(self._platform, step.request_type, self._job_name(step) or "", execution)
 
     def _context(self, step: PipelineStep) -> StepContext:
-        return StepContext(self._execution, self._platform.s3, self._records.by_name, step.name, self._check)
+        s3, records = self._platform.s3, self._records.by_name
+        return StepContext(self._execution, s3, records, step.name, self._raise_if_stopping)
 
     def _decide(self, step: PipelineStep) -> None:
         scope, context = self._definition.scope(step), self._context(step)

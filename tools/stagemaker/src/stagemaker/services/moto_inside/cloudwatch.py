@@ -39,7 +39,7 @@ def _round_start(start: Time, periods: Iterable[int]) -> Time:
     )
 
 
-def _count_problem(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
+def _point_excess(periods: Iterable[int], start: datetime.datetime, end: datetime.datetime, limit: int) -> str | None:
     seconds = (end - start).total_seconds()
     count = sum(int(-(-seconds // period)) for period in periods)
     return TOO_MANY_POINTS.format(count, limit) if count > limit else None
@@ -52,7 +52,7 @@ def _query_problem(queries: Iterable[Mapping[str, Any]], start: Time, end: Time)
         _period_of(query) for query in queries if "MetricStat" in query or query["Expression"].startswith("SELECT")
     ]
     problem = next(filter(None, map(_period_problem, periods)), None)
-    return problem or _count_problem(periods, start, end, MAX_DATA_POINTS)
+    return problem or _point_excess(periods, start, end, MAX_DATA_POINTS)
 
 
 def _period_of(query: Mapping[str, Any]) -> Any:
@@ -138,7 +138,7 @@ class CloudWatch(models.CloudWatchBackend):
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
         if problem := _period_problem(period):
             raise InvalidParameterValue(problem)
-        if problem := _count_problem([period], start, end, MAX_STATISTICS_POINTS):
+        if problem := _point_excess([period], start, end, MAX_STATISTICS_POINTS):
             raise InvalidParameterCombination(problem)
         start = _round_start(start, [period])
         metric = {"Namespace": namespace, "MetricName": metric_name, "Dimensions": dimensions}

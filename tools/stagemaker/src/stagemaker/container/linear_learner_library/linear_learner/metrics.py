@@ -21,15 +21,15 @@ def objective_name(loss: str) -> str:
     return f"{OBJECTIVES.get(loss, loss)}_objective"
 
 
-def objective(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> float:
+def objective(model: LinearModel, features: Any, labels: Any, hyperparameters: Mapping[str, Any]) -> float:
     """Return the mean loss for unscaled labels. Raises FloatingPointError if it is not finite."""
-    value = float(np.mean(_losses(model, features, labels, settings)))
+    value = float(np.mean(_losses(model, features, labels, hyperparameters)))
     if not np.isfinite(value):
         raise FloatingPointError("the loss is not a finite number")
     return value
 
 
-def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]) -> Any:
+def _losses(model: LinearModel, features: Any, labels: Any, hyperparameters: Mapping[str, Any]) -> Any:
     if model.loss == "softmax_loss":
         return -np.log(model.scores(features)[np.arange(len(labels)), labels.astype(int)])
     outputs = model.outputs(features)[:, 0]
@@ -37,8 +37,8 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
         return np.logaddexp(0, outputs) - labels * outputs
     if model.loss == "hinge_loss":
         return np.maximum(0, 1 - (2 * labels - 1) * outputs)
-    errors, delta = np.abs(outputs - labels), settings["huber_delta"]
-    excess = np.maximum(0, errors - settings["loss_insensitivity"])
+    errors, delta = np.abs(outputs - labels), hyperparameters["huber_delta"]
+    excess = np.maximum(0, errors - hyperparameters["loss_insensitivity"])
     return {
         "squared_loss": errors**2,
         "absolute_loss": errors,
@@ -49,11 +49,11 @@ def _losses(model: LinearModel, features: Any, labels: Any, settings: Mapping[st
 
 
 def evaluate(
-    model: LinearModel, features: Any, labels: Any, settings: Mapping[str, Any]
+    model: LinearModel, features: Any, labels: Any, hyperparameters: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
     """Return a data set's final metrics as tuples (name, kind, value), where kind is `loss` or `score`."""
-    results = [(objective_name(model.loss), "loss", objective(model, features, labels, settings))]
-    scores, beta = model.scores(features), settings["f_beta"]
+    results = [(objective_name(model.loss), "loss", objective(model, features, labels, hyperparameters))]
+    scores, beta = model.scores(features), hyperparameters["f_beta"]
     if model.predictor_type == REGRESSOR:
         errors = np.abs(scores - labels)
         return [*results, ("mse", "loss", float(np.mean(errors**2))), ("absolute_loss", "loss", float(np.mean(errors)))]
@@ -71,7 +71,7 @@ def evaluate(
     else:
         # 0 for the label with the highest score
         ranks = (scores > scores[np.arange(len(labels)), labels.astype(int)][:, None]).sum(axis=1)
-        top_k = settings["accuracy_top_k"]
+        top_k = hyperparameters["accuracy_top_k"]
         values = {"multiclass_accuracy": accuracy, f"multiclass_top_k_accuracy_{top_k}": np.mean(ranks < top_k)}
         values |= {"dcg": np.mean(1 / np.log2(ranks + 2))}
         values |= {"macro_recall": recall, "macro_precision": precision, f"macro_f_{beta:.3f}": f_score}

@@ -53,7 +53,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     if not skip_empty_lines and delimiter in first_line and re.search(rb"\n\r?\n", content):
         raise UserError(f"{name} has an empty line, but the other lines have more than one column")
     max_length = max(map(len, io.BytesIO(content)))
-    types = {f"f{index}": pa.float32() for index in range(first_line.count(delimiter) + 1)}
+    types = {f"f{column}": pa.float32() for column in range(first_line.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
@@ -64,8 +64,8 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} must be CSV with only numbers and no header line: {error}") from None
     values = np.empty(table.shape, dtype=np.float32)
-    for index, column in enumerate(table.columns):
-        values[:, index] = column.to_numpy()
+    for number, column in enumerate(table.columns):
+        values[:, number] = column.to_numpy()
     check_finite(values, name)
     return values
 
@@ -91,7 +91,7 @@ def parse_libsvm(content: str, has_labels: bool, name: str = "the request") -> L
     Without has_labels, as in a request, labels are ignored, queries are not allowed, and an empty line between others
     is a row without features. Raises UserError, with the line number, if a line is invalid.
     """
-    rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
+    rows, columns, values, labels, weights, queries = [0], [], [], [], [], []
     for line_number, line in enumerate((content if has_labels else content.strip()).split("\n"), 1):
         words = line.partition("#")[0].split()
         if has_labels and not words:
@@ -106,19 +106,19 @@ def parse_libsvm(content: str, has_labels: bool, name: str = "the request") -> L
             elif words and ":" not in words[0]:
                 _parse_number(words.pop(0))
             for word in words:
-                index, _, value = word.partition(":")
-                indices.append(_parse_index(index))
+                column, _, value = word.partition(":")
+                columns.append(_parse_index(column))
                 values.append(_parse_number(value))
         except ValueError:
             form = "`label index:value ...`" if has_labels else "`index:value ...`"
             reason = f"is not valid libsvm ({form} with finite numbers)"
             raise UserError(f"{name}: line {line_number} {reason}: '{line[:80]}'") from None
-        rows.append(len(indices))
+        rows.append(len(columns))
     for members, form in ((weights, "a weight (`label:weight`)"), (queries, "a query (`qid:number`)")):
         if members and len(members) < len(labels):
             raise UserError(f"{name}: either all lines or none must have {form}")
-    shape = len(rows) - 1, max(indices, default=-1) + 1
-    features = scipy.sparse.csr_matrix((values, indices, rows), shape=shape, dtype=np.float32)
+    shape = len(rows) - 1, max(columns, default=-1) + 1
+    features = scipy.sparse.csr_matrix((values, columns, rows), shape=shape, dtype=np.float32)
     return LibsvmTable(features, labels or None, weights or None, queries or None)
 
 

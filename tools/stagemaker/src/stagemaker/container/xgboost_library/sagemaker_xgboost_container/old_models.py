@@ -171,12 +171,12 @@ def read_header(reader: Reader) -> tuple[tuple[Any, ...], str, str]:
 
 def read_model(reader: Reader) -> dict[str, Any]:
     parameters, objective, booster = read_header(reader)
-    base_score, features, classes, has_attributes, has_metrics, major, minor, targets = parameters
+    base_score, n_features, classes, has_attributes, has_metrics, major, minor, targets = parameters
     outputs = max(classes, targets, 1)
-    if not (0 < features <= LOW_BITS and classes >= 0 and outputs <= MAX_OUTPUTS and math.isfinite(base_score)):
-        raise ValueError(f"it has {features} features, {outputs} outputs and the base score {base_score}")
+    if not (0 < n_features <= LOW_BITS and classes >= 0 and outputs <= MAX_OUTPUTS and math.isfinite(base_score)):
+        raise ValueError(f"it has {n_features} features, {outputs} outputs and the base score {base_score}")
     read = read_linear if booster == "gblinear" else read_trees
-    model = read(reader, booster, features, outputs)
+    model = read(reader, booster, n_features, outputs)
     attributes = {reader.string(): reader.string() for _ in range(reader.unpack("Q")[0])} if has_attributes else {}
     if objective == "count:poisson" and major == 0:
         reader.string()  # max_delta_step
@@ -200,7 +200,7 @@ def read_model(reader: Reader) -> dict[str, Any]:
             "learner_model_param": {
                 "base_score": repr(base_score),
                 "num_class": str(classes),
-                "num_feature": str(features),
+                "num_feature": str(n_features),
                 "num_target": str(max(targets, 1)),
             },
             "objective": json.loads(saved_objective) if saved_objective else make_objective(objective, classes),
@@ -219,18 +219,18 @@ def make_objective(name: str, classes: int) -> dict[str, Any]:
     }
 
 
-def read_linear(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
+def read_linear(reader: Reader, booster: str, n_features: int, outputs: int) -> dict[str, Any]:
     reader.bytes(34 * 4)
     weights = reader.read_floats()
-    if len(weights) != (features + 1) * outputs:
+    if len(weights) != (n_features + 1) * outputs:
         raise ValueError(f"it has {len(weights)} weights")
     return {"name": booster, "model": {"weights": weights}}
 
 
-def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dict[str, Any]:
+def read_trees(reader: Reader, booster: str, n_features: int, outputs: int) -> dict[str, Any]:
     count, trees_per_round = reader.unpack("2i")
     reader.bytes(38 * 4)
-    trees = [read_tree(reader, index, features) for index in range(count)]
+    trees = [read_tree(reader, number, n_features) for number in range(count)]
     output_of_trees = reader.array("<i4", count)
     if ((output_of_trees < 0) | (output_of_trees >= outputs)).any():
         raise ValueError("a tree belongs to no output")
@@ -248,15 +248,15 @@ def read_trees(reader: Reader, booster: str, features: int, outputs: int) -> dic
     return {"name": "dart", "gbtree": gbtree, "weight_drop": weights}
 
 
-def read_tree(reader: Reader, index: int, features: int) -> dict[str, Any]:
+def read_tree(reader: Reader, number: int, n_features: int) -> dict[str, Any]:
     _, count, n_deleted, _, tree_features, leaf_size = reader.unpack("6i")
     if leaf_size > 1 or count < 1:
-        raise ValueError(f"tree {index} has {count} nodes and leaves of {leaf_size} numbers")
+        raise ValueError(f"tree {number} has {count} nodes and leaves of {leaf_size} numbers")
     reader.bytes(31 * 4)
     nodes, statistics = reader.array(NODE, count), reader.array(STATISTICS, count)
-    check_tree(nodes, index, features, n_deleted)
+    check_tree(nodes, number, n_features, n_deleted)
     return {
-        "id": index,
+        "id": number,
         "tree_param": {
             "num_nodes": str(count),
             "num_deleted": str(n_deleted),
@@ -280,28 +280,28 @@ def check_trees(learner: dict[str, Any]) -> None:
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         return
-    features = int(learner["learner_model_param"]["num_feature"])
-    for index, tree in enumerate(booster.get("gbtree", booster)["model"]["trees"]):
+    n_features = int(learner["learner_model_param"]["num_feature"])
+    for number, tree in enumerate(booster.get("gbtree", booster)["model"]["trees"]):
         if min(tree["parents"]) < 0:
-            raise ValueError(f"tree {index} has a node without a parent")
+            raise ValueError(f"tree {number} has a node without a parent")
         columns = [tree[key] for key in ("parents", "left_children", "right_children", "split_indices", "default_left")]
         rows = zip(range(int(tree["tree_param"]["num_nodes"])), *columns, strict=True)
         nodes = np.array(
             [(parent, left, right, split | is_left << 31, 0) for _, parent, left, right, split, is_left in rows], NODE
         )
-        check_tree(nodes, index, features, int(tree["tree_param"]["num_deleted"]))
+        check_tree(nodes, number, n_features, int(tree["tree_param"]["num_deleted"]))
 
 
-def check_tree(nodes: Any, index: int, features: int, n_deleted: int) -> None:
+def check_tree(nodes: Any, number: int, n_features: int, n_deleted: int) -> None:
     """Raise ValueError unless the nodes form a tree, because XGBoost follows their links without checks."""
     parents, indices = nodes["parent"] & LOW_BITS, np.arange(len(nodes))
     is_deleted = nodes["split"] == DELETED_SPLIT
     is_inner = (nodes["left"] != -1) & ~is_deleted
     links = np.array([nodes["left"][is_inner], nodes["right"][is_inner]])
     splits = nodes["split"][is_inner] & LOW_BITS
-    is_outside = ((links <= 0) | (links >= len(nodes)) | (links[0] == links[1])).any() or (splits >= features).any()
+    is_outside = ((links <= 0) | (links >= len(nodes)) | (links[0] == links[1])).any() or (splits >= n_features).any()
     is_outside |= parents[0] != LOW_BITS or (parents[1:] >= len(nodes)).any()
     if is_outside or (parents[links] != indices[is_inner]).any():
-        raise ValueError(f"the nodes of tree {index} are not a tree of {features} features")
+        raise ValueError(f"the nodes of tree {number} are not a tree of {n_features} features")
     if is_deleted[0] or is_deleted[links].any() or is_deleted.sum() != n_deleted:
-        raise ValueError(f"tree {index} refers to deleted nodes, or does not have {n_deleted} of them")
+        raise ValueError(f"tree {number} refers to deleted nodes, or does not have {n_deleted} of them")

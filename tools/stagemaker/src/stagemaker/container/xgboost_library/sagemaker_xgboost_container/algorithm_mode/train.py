@@ -81,15 +81,15 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
     added_names = [name for name in names if name in ADDED_METRICS]
-    settings = {name: value for name, value in values.items() if name not in ALGORITHM_SETTINGS}
-    if settings.get("objective") == "reg:linear":  # its older name
-        settings["objective"] = "reg:squarederror"
-    objective = settings.get("objective", "")
+    native_hyperparameters = {name: value for name, value in values.items() if name not in ALGORITHM_SETTINGS}
+    if native_hyperparameters.get("objective") == "reg:linear":  # its older name
+        native_hyperparameters["objective"] = "reg:squarederror"
+    objective = native_hyperparameters.get("objective", "")
     native_names = [name for name in names if name not in ADDED_METRICS]
     if not native_names and (earlier_name := metrics.earlier_metric(objective)):
         native_names = [earlier_name]
     if native_names:
-        settings["eval_metric"] = native_names
+        native_hyperparameters["eval_metric"] = native_names
     callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
     if values.get("save_model_on_termination") == "true":
         callbacks.append(StopOnTermination())
@@ -98,7 +98,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
         callbacks += _make_early_stopping(values, stopping_metric if "validation" in data else None)
     try:
         return xgb.train(
-            settings,
+            native_hyperparameters,
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],

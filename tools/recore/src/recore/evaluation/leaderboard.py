@@ -42,7 +42,7 @@ def find_runs(
     return runs_of(runs, submission_sha256, {"public": public_sha256}, hyperparameters)
 
 
-def find_verification(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+def find_recomputed(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """Return the held-out score that was recomputed for an earlier run like this one, as a member of run.json, or {}.
 
     record: the new run's. Both have the same submission, hyperparameters, public data and score.py.

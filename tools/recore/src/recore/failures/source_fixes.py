@@ -1,4 +1,4 @@
-"""Remedies for failures of training or serving whose cause is visible in the source of train.py."""
+"""Fixes for failures of training or serving whose cause is visible in the source of train.py."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from recore.failures.hints import NO_FILE, missing_file_hint
+from recore.failures.fixes import NO_FILE, missing_file_fix
 from recore.failures.submission_files import read_file
 
 NO_MODEL = "wrote no file to SM_MODEL_DIR"  # in the reason of a training job that wrote no model
@@ -17,8 +17,8 @@ TRAINING_VARIABLES = ("SM_CHANNEL_TRAINING", "SM_MODEL_DIR")  # environment vari
 TRAINING_METHODS = {"fit": "trains", "parse_args": "reads arguments", "parse_known_args": "reads arguments"}
 
 
-def source_hint(reason: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a failed step, or None if the submission's train.py does not show the cause."""
+def source_fix(reason: str, step: str, submission: Path) -> str | None:
+    """Return the fix for a failed step, or None if the submission's train.py does not show the cause."""
     content = read_file(submission, "train.py")
     if not content:
         return None
@@ -28,13 +28,13 @@ def source_hint(reason: str, step: str, submission: Path) -> str | None:
             return _early_exit(tree) or _missing_start(tree)
         if step.endswith("predict") and LOAD_FAILURE.search(reason):
             missing = NO_FILE.search(reason)
-            hint = missing_file_hint(missing["path"], step, submission) if missing else None
-            return hint or _missing_guard(tree) or _training_in_model_fn(tree)
+            fix = missing_file_fix(missing["path"], step, submission) if missing else None
+            return fix or _missing_guard(tree) or _training_in_model_fn(tree)
     return None
 
 
 def _early_exit(tree: ast.Module) -> str | None:
-    """Return the remedy if train.py exits early without an error, other than in an unused function."""
+    """Return the fix if train.py exits early without an error, other than in an unused function."""
     nodes = list(ast.walk(tree))
     used_names = {node.id for node in nodes if isinstance(node, ast.Name)}
     used_names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}  # as in train.main()
@@ -68,7 +68,7 @@ def _missing_start(tree: ast.Module) -> str | None:
 
 
 def _missing_guard(tree: ast.Module) -> str | None:
-    """Return the remedy if a top-level statement would start training when the server imports train.py."""
+    """Return the fix if a top-level statement would start training when the server imports train.py."""
     training = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _is_training(node)}
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If):

@@ -14,7 +14,7 @@ from support.checkout import ROOT
 
 from recore.cli.results import show_scores
 from recore.evaluation import Record, find_runs, read_record, write_recomputed_held_out
-from recore.evaluation.board import find_verification, make_tables, read_runs
+from recore.evaluation.leaderboard import find_recomputed, make_tables, read_runs
 
 
 def show_board(folder: Path, width: int = 120) -> str:
@@ -34,7 +34,7 @@ def failed_step(name: str, reason: str) -> dict[str, Any]:
 STOPPED_STEP = {"state": "Stopped"}
 FAILED_PREDICT = failed_step("private predict", "not the columns of the model")
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's arguments, and changes; the best is first
-    "claims": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
+    "unverified": ({"private": 0.2, "held-out": 1.01, "started": "2025-12-01"}, {}),
     "held-out": ({"public": 0.1, "held-out": 0.3}, {}),
     "not-cleaned-up": (
         {"private": 0.1, "held-out": 0.25, "started": "2025-01-01"},
@@ -45,7 +45,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     "again": ({"private": 0.2, "started": "2025-01-01"}, {"held_out_again": {"score": -0.5, "command": "judge"}}),
     "best": ({"public": 0.1, "private": 0.51}, {}),
     "second": ({"public": 0.9, "private": 0.5}, {}),
-    "claims-nothing": ({"private": 0.2}, {}),
+    "unscored": ({"private": 0.2}, {}),
     "negative": ({"public": 0.9, "private": -3.0}, {}),
     "later": ({"public": 0.1, "started": "2026-02-01"}, {}),
     "public-only": ({"public": 0.9}, {}),
@@ -54,7 +54,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # make_record's argu
     "failed": ({}, FAILED),
 }
 HOST_ORDER = (
-    "best by-held-out second again claims claims-nothing not-cleaned-up negative held-out memorises public-only later"
+    "best by-held-out second again unverified unscored not-cleaned-up negative held-out memorises public-only later"
 )
 
 
@@ -97,33 +97,34 @@ def test_a_submission_of_another_user_with_a_hosts_private_assays_is_third_party
     run = read_record(tmp_path / "run")
     assert run.is_third_party == is_third_party
     show_scores(run.scores, run.is_third_party)  # `recore validate` has no sandbox
-    assert ("not checked" if is_third_party else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
+    assert ("unverified: " if is_third_party else "recore validate`") in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_held_out_score_that_only_the_submission_claims_is_marked(tmp_path: Path) -> None:
-    write_record(tmp_path, "claims", make_record(private=0.2, **{"held-out": 0.9}))
-    write_record(tmp_path, "checked", make_record(private=0.1, **{"held-out": 0.8}))
+def test_an_unverified_held_out_score_is_marked(tmp_path: Path) -> None:
+    write_record(tmp_path, "unverified", make_record(private=0.2, **{"held-out": 0.9}))
+    write_record(tmp_path, "recomputed", make_record(private=0.1, **{"held-out": 0.8}))
     write_record(tmp_path, "none-left", make_record(private=0.3))
-    line = recore("board", tmp_path).stdout.splitlines()[-1]
-    assert line.startswith("* computed by the submission itself, not checked; `")
+    line = recore("leaderboard", tmp_path).stdout.splitlines()[-1]
+    assert line.startswith("* unverified: computed by the submission itself; `")
     assert line.endswith("recore validate` recomputes it")
-    hosts = recore("board", tmp_path, "--private").stdout.splitlines()[-1]
-    assert hosts == "* computed by the submission itself, not checked"
-    write_recomputed_held_out(tmp_path / "checked", 0.3630, "validate", 10)
+    hosts = recore("leaderboard", tmp_path, "--private").stdout.splitlines()[-1]
+    assert hosts == "* unverified: computed by the submission itself"
+    write_recomputed_held_out(tmp_path / "recomputed", 0.3630, "validate", 10)
     write_recomputed_held_out(tmp_path / "none-left", 0.25, "validate", 10)
-    rows = {words[0]: words[3:] for words in map(str.split, recore("board", tmp_path).stdout.splitlines()) if words}
-    assert list(rows)[2:5] == ["claims", "checked", "none-left"]
-    assert [rows[name][0] for name in ("checked", "none-left", "claims")] == ["0.3630", "0.2500", "0.9000*"]
-    private = [run["folder"] for run in json.loads(recore("board", tmp_path, "--private", "--json").stdout)]
-    assert private == ["none-left", "claims", "checked"]
-    write_recomputed_held_out(tmp_path / "claims", 0.1, "validate", 10)
-    assert line not in recore("board", tmp_path).stdout
-    record = json.loads((tmp_path / "claims/run.json").read_text())
+    lines = recore("leaderboard", tmp_path).stdout.splitlines()
+    rows = {words[0]: words[3:] for words in map(str.split, lines) if words}
+    assert list(rows)[2:5] == ["unverified", "recomputed", "none-left"]
+    assert [rows[name][0] for name in ("recomputed", "none-left", "unverified")] == ["0.3630", "0.2500", "0.9000*"]
+    private = [run["folder"] for run in json.loads(recore("leaderboard", tmp_path, "--private", "--json").stdout)]
+    assert private == ["none-left", "unverified", "recomputed"]
+    write_recomputed_held_out(tmp_path / "unverified", 0.1, "validate", 10)
+    assert line not in recore("leaderboard", tmp_path).stdout
+    record = json.loads((tmp_path / "unverified/run.json").read_text())
     assert record["held_out_again"] == {"score": 0.1, "command": "validate", "groups": 10}
-    assert record["scores"]["held-out"]["value"] == 0.9  # the run's own score is unchanged
+    assert record["scores"]["held-out"]["value"] == 0.9  # the unverified score is unchanged
     with pytest.raises(ValueError, match="not a finite number"):
-        write_recomputed_held_out(tmp_path / "claims", float("nan"), "validate", 10)
-    assert read_record(tmp_path / "claims").recomputed_held_out == 0.1
+        write_recomputed_held_out(tmp_path / "unverified", float("nan"), "validate", 10)
+    assert read_record(tmp_path / "unverified").recomputed_held_out == 0.1
 
 
 def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> None:
@@ -138,12 +139,12 @@ def test_runs_of_one_submission_on_one_public_file_are_found(tmp_path: Path) -> 
     assert names(find_runs(tmp_path, "5" * 64, "a" * 64)) == ["first", "later"]
     assert names(find_runs(tmp_path, "5" * 64, "a" * 64, {"alphas": 11})) == ["tuned"]
     assert "55555555 alphas=11" in show_board(tmp_path)
-    assert find_verification(tmp_path, tuned) == {}
+    assert find_recomputed(tmp_path, tuned) == {}
     write_recomputed_held_out(tmp_path / "tuned", 0.4, "validate", 10)
     verification = {"held_out_again": {"score": 0.4, "command": "run, from tuned", "groups": 10}}
-    assert find_verification(tmp_path, tuned) == verification
-    assert find_verification(tmp_path, tuned | {"score_script": {"sha256": "0" * 64}}) == {}
-    assert find_verification(tmp_path, tuned | {"settings": {"hyperparameters": {}}}) == {}
+    assert find_recomputed(tmp_path, tuned) == verification
+    assert find_recomputed(tmp_path, tuned | {"score_script": {"sha256": "0" * 64}}) == {}
+    assert find_recomputed(tmp_path, tuned | {"settings": {"hyperparameters": {}}}) == {}
     with pytest.raises(ValueError, match="was trained with --set alphas=11, which retraining does not know"):
         read_record(tmp_path / "tuned").require_defaults()
 
@@ -222,25 +223,25 @@ def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any
 def test_a_record_cannot_send_control_characters_and_a_long_name_is_not_cut(tmp_path: Path) -> None:
     name = "a-name-" * 12
     write_record(tmp_path, name, make_record("\x1b[2J", public=0.5, private=0.5) | {"state": "\x1b]0;title\x07"})
-    output = recore("board", tmp_path).stdout
+    output = recore("leaderboard", tmp_path).stdout
     assert "\x1b" not in output
     assert name in output
 
 
 def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
-    result = recore("board", tmp_path / "nowhere")
+    result = recore("leaderboard", tmp_path / "nowhere")
     assert result.returncode == 2
     advice = "there is no such folder; create a run with `python -m recore run`"
     assert result.stderr == f"recore: {tmp_path / 'nowhere'}: {advice}\n"
-    result = recore("board", tmp_path)
-    assert (result.returncode, result.stdout) == (0, f"board: no runs in {tmp_path}\n")
+    result = recore("leaderboard", tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"leaderboard: no runs in {tmp_path}\n")
 
 
 def test_json_contains_the_same_list(tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
     write_record(tmp_path, "two", make_record(public=0.25, private=0.75))
     write_record(tmp_path, "bad", "{")
-    result = recore("board", tmp_path, "--json")
+    result = recore("leaderboard", tmp_path, "--json")
     assert result.returncode == 0
     assert [(run["folder"], run["scores"]) for run in json.loads(result.stdout)] == [
         ("two", {"public": 0.25, "private": 0.75}),
@@ -256,17 +257,17 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
     for note in ("PLS, 12 components", "--json is part of this note"):
-        result = recore("board", "--note", tmp_path / "one", note)
+        result = recore("leaderboard", "--note", tmp_path / "one", note)
         assert (result.returncode, result.stderr) == (0, "")
-        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {note}\n"
+        assert result.stdout == f"leaderboard: the note of {tmp_path / 'one'} is now: {note}\n"
         assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": note}
-        lines = recore("board", tmp_path).stdout.splitlines()
+        lines = recore("leaderboard", tmp_path).stdout.splitlines()
         assert [line.endswith(note) for line in lines if line.startswith(("one", "two"))] == [True, False]
-    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [note, ""]
-    result = recore("board", "--note", tmp_path / "one", "", "--json")
+    assert [run["note"] for run in json.loads(recore("leaderboard", tmp_path, "--json").stdout)] == [note, ""]
+    result = recore("leaderboard", "--note", tmp_path / "one", "", "--json")
     assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
     assert json.loads((tmp_path / "one/run.json").read_text()) == record | {"note": ""}
-    assert "note" not in recore("board", tmp_path).stdout
+    assert "note" not in recore("leaderboard", tmp_path).stdout
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
     assert (tmp_path / "one/run.json").stat().st_mode & 0o777 == 0o640
 
@@ -282,7 +283,7 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
 )
 def test_a_note_is_one_printable_line(note: str, printed: str, tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
-    assert recore("board", "--note", tmp_path / "one", note).returncode == 0
+    assert recore("leaderboard", "--note", tmp_path / "one", note).returncode == 0
     assert json.loads((tmp_path / "one/run.json").read_text())["note"] == printed
     write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": note})
     entries, errors = read_runs(tmp_path)
@@ -304,7 +305,7 @@ def test_a_note_on_an_invalid_run_is_rejected_in_one_line(content: str | None, r
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)
-    error = usage_error(recore("board", "--note", tmp_path / "one", "text"))
+    error = usage_error(recore("leaderboard", "--note", tmp_path / "one", "text"))
     assert error.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
     if content is not None:
         assert (tmp_path / "one/run.json").read_text() == content

@@ -1,4 +1,4 @@
-"""Remedies for the most common exceptions of submissions."""
+"""Fixes for the most common exceptions of submissions."""
 
 import os
 import posixpath
@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from recore.distribution import PACKAGES, TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 from recore.failures.installation import DISTRIBUTIONS
-from recore.failures.removed_names import local_only_hint, removed_name_hint
+from recore.failures.removed_names import local_only_fix, removed_name_fix
 from recore.failures.submission_files import module_in_other_case, requirements_of
 
 # messages of scikit-learn and XGBoost
@@ -33,7 +33,7 @@ JOB_FOLDERS = re.compile(r"/opt/ml/(?:checkpoints|code|config|errors|input|model
 MAIN_PATTERN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
 NO_ATTRIBUTE = re.compile(r"'(?P<kind>\w+)' object has no attribute '(?P<name>\w+)'$")
 INFINITE = re.compile(r"Input contains infinity")
-TRAINING_HINTS = {  # remedies by a part of the messages of scikit-learn and narwhals, which it uses, in training
+TRAINING_FIXES = {  # fixes by a part of the messages of scikit-learn and narwhals, which it uses, in training
     "Expected unique column names": "give each column of the inputs that preprocess() returns its own name.",
     "Input X contains": "return only finite numbers as inputs from preprocess(); if X are the targets, use only rows "
     "where they were measured.",
@@ -44,19 +44,17 @@ CIRCULAR = re.compile(r"partially initialized module '(?P<name>[\w.]+)'")  # a m
 REMOVED_NAME_ERRORS = re.compile(r"(?:AttributeError|TypeError|ImportError|ModuleNotFoundError)$")
 
 
-def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
-    """Return the remedy for a submission's exception, or None if the exception is not a common one.
+def fix_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
+    """Return the fix for a submission's exception, or None if the exception is not a common one.
 
     step: the name of the failed step, such as "train". submission: a folder or archive. installs: whether the jobs
     install requirements.txt.
     """
-    import pandas as pd  # slow; most commands need no hint
-
     cause = exception.root_cause
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
         is_alone = step.endswith("preprocess") or "preprocess.py" in (frame.name for frame in exception.locations)
-        hint = missing_module_hint(named["name"], submission, is_alone, installs)
-        return hint or removed_name_hint(cause, submission)
+        fix = missing_module_fix(named["name"], submission, is_alone, installs)
+        return fix or removed_name_fix(cause, submission)
     if cause.type.endswith("AttributeError") and (named := MAIN_PATTERN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add the module to py_modules in setup.py, and "
@@ -64,8 +62,8 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "pickle looks up a class in the module that defined it, and train.py is not the main program of the job "
             "that predicts."
         )
-    if hint := pickling_hint(cause.message):
-        return hint
+    if fix := pickling_fix(cause.message):
+        return fix
     in_metric = any("/metrics/" in frame.path for frame in cause.frames)
     if step.endswith("train") and in_metric and INFINITE.search(cause.message):
         return "return finite numbers from predict_fn: an integer or float16 array, for example, has a small maximum."
@@ -78,34 +76,37 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
             "TransformedTargetRegressor inside it."
         )
     named = NO_FILE.search(cause.message) if cause.type.endswith("FileNotFoundError") else None
-    if hint := local_only_hint(cause, named["path"] if named else None):
-        return hint
+    if fix := local_only_fix(cause, named["path"] if named else None):
+        return fix
     if named:
-        return missing_file_hint(named["path"], step, submission)
+        return missing_file_fix(named["path"], step, submission)
     named = NO_ATTRIBUTE.search(cause.message) if cause.type.endswith("AttributeError") else None
     function = exception.location.function if exception.location else ""
-    if named and function == "predict_fn" and named["kind"][:1].isupper() and hasattr(pd.DataFrame, named["name"]):
-        return "swap the parameters: predict_fn(inputs, model) receives the inputs first, and then the model."
+    if named and function == "predict_fn" and named["kind"][:1].isupper():
+        import pandas as pd  # slow; other fixes do not need it
+
+        if hasattr(pd.DataFrame, named["name"]):
+            return "swap the parameters: predict_fn(inputs, model) receives the inputs first, and then the model."
     if named and named["name"] == "predict":
         if named["kind"] == "NoneType":
             return "end fit() in train.py with `return` and the model: it returned None."
         return f"change predict_fn in train.py: fit() returned a {named['kind']}, which has no predict()."
-    if step.endswith("train") and (part := next((each for each in TRAINING_HINTS if each in cause.message), None)):
-        return TRAINING_HINTS[part]
+    if step.endswith("train") and (part := next((each for each in TRAINING_FIXES if each in cause.message), None)):
+        return TRAINING_FIXES[part]
     if (named := CIRCULAR.search(cause.message)) and (local := _find_local(named["name"], submission)):
         return f"move the code that {local} needs from the module that imports it into a third module, and import that."
-    return removed_name_hint(cause, submission) if REMOVED_NAME_ERRORS.search(cause.type) else None
+    return removed_name_fix(cause, submission) if REMOVED_NAME_ERRORS.search(cause.type) else None
 
 
-def reason_hint(reason: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a step that failed without an exception, or None if the reason is not a common one."""
+def reason_fix(reason: str, step: str, submission: Path) -> str | None:
+    """Return the fix for a step that failed without an exception, or None if the reason is not a common one."""
     if named := REQUIRED_ARGUMENTS.search(reason):
         script = "preprocess.py" if step.endswith("preprocess") else "train.py"
         return f"give {named['names']} a default in {script}, because jobs start it without arguments."
     if named := WRONG_SHAPE.search(reason):
         return f"return {named['columns']} columns from predict_fn: fit all targets, or combine several predictions."
     named = TEMPLATE_NO_FILE.search(reason)
-    return missing_file_hint(named["path"], step, submission) if named else memory_hint(reason)
+    return missing_file_fix(named["path"], step, submission) if named else memory_fix(reason)
 
 
 def is_in_job(path: str) -> bool:
@@ -113,8 +114,8 @@ def is_in_job(path: str) -> bool:
     return bool(JOB_FOLDERS.match(posixpath.normpath(path)))
 
 
-def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
-    """Return the remedy for a file that a job does not have, or None if the job should have it."""
+def missing_file_fix(path: str, step: str, submission: Path) -> str | None:
+    """Return the fix for a file that a job does not have, or None if the job should have it."""
     name = CODE.sub("", path)
     if step.endswith("predict") and not name.startswith("/") and (submission / name).is_file():
         return (
@@ -132,8 +133,8 @@ def missing_file_hint(path: str, step: str, submission: Path) -> str | None:
     return f"read the data from {data}: {path} may exist on your computer, but a job has {others}."
 
 
-def memory_hint(reason: str) -> str | None:
-    """Return the remedy for a step that ran out of memory, or None if the reason is a different one."""
+def memory_fix(reason: str) -> str | None:
+    """Return the fix for a step that ran out of memory, or None if the reason is a different one."""
     if not MEMORY.search(reason):
         return None
     return (
@@ -142,8 +143,8 @@ def memory_hint(reason: str) -> str | None:
     )
 
 
-def missing_module_hint(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
-    """Return the remedy for a failed import, or None if the module should be part of an installed package.
+def missing_module_fix(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
+    """Return the fix for a failed import, or None if the module should be part of an installed package.
 
     alone: whether the import is in preprocess.py, which runs without the other files.
     """
@@ -207,15 +208,15 @@ def _find_local(name: str, submission: Path) -> str | None:
 
 
 # A pickle contains only the names of functions and classes, and imports them when it is loaded.
-DEFINE_HINT = "define it with a name at the top level of a module that setup.py lists, and import it from there."
+DEFINE_FIX = "define it with a name at the top level of a module that setup.py lists, and import it from there."
 # by patterns for the messages of pickle, its Python implementation and joblib; {0} is the name in the message
-PICKLING_HINTS = {
-    r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE_HINT}",
-    r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE_HINT}",
+PICKLING_FIXES = {
+    r"(<lambda>)": f"a lambda has no name that a pickle could refer to; {DEFINE_FIX}",
+    r"(\w+)\.<locals>\.([\w.]+)": f"{{1}} is defined inside {{0}}, where a pickle cannot refer to it; {DEFINE_FIX}",
     r"not the same object as ([\w.]+)": "the name {0} now refers to a different object; do not reuse the name, not "
     "even in a decorator, and import its module under one name only, like the template's main() with `import train`.",
     r"attribute lookup (\w+) on ([\w.]+) failed|not found as ([\w.]+)\.(\w+)": f"a pickle cannot find an object by "
-    f"its name; {DEFINE_HINT}",
+    f"its name; {DEFINE_FIX}",
     r"cannot pickle '(generator|async_generator|coroutine)'": "the model contains a {0}; keep its values instead, for "
     "example in a list.",
     r"cannot pickle '(TextIOWrapper|Buffered\w+|_io\.\w+|FileIO)'": "the model contains an open file; keep its "
@@ -226,11 +227,11 @@ PICKLING_HINTS = {
 }
 
 
-def pickling_hint(message: str) -> str | None:
-    """Return the remedy for an object that cannot be pickled, or None for any other message."""
+def pickling_fix(message: str) -> str | None:
+    """Return the fix for an object that cannot be pickled, or None for any other message."""
     if not re.search(r"(?i)can(?:'t|not) (?:pickle|get local object)|not the same object as|not found as", message):
         return None
-    for pattern, hint in PICKLING_HINTS.items():
+    for pattern, fix in PICKLING_FIXES.items():
         if match := re.search(pattern, message):
-            return hint.format(*match.groups())
+            return fix.format(*match.groups())
     return None

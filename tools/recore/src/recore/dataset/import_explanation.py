@@ -16,7 +16,7 @@ DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", None: "spaces"}
 UTF_16 = "this is UTF-16 text"
 
 
-def is_foreign(names: Iterable[str]) -> bool:
+def may_need_import(names: Iterable[str]) -> bool:
     """Return whether a header may need `recore import`, because of channels such as 3998 cm-1 or unnamed columns."""
     others = [name for name in names if not is_wavenumber(name)]
     return others.count("") > 1 or any(parse_channel(name, Marks(mark)) for name in others for mark in PATTERNS)
