@@ -17,8 +17,8 @@ HEADING = "## Without tools/"
 def printed_commands(page: str) -> list[str]:
     """Return the section's commands outside blocks tagged `self`, which install packages or run tests."""
     section = page.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"^```console\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    blocks = re.findall(r"^```bash\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()]
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason=f"this fork has no {PAGE.name}")

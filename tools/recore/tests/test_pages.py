@@ -8,19 +8,31 @@ import os
 import pkgutil
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from stagemaker_support.docker_engine import THREADS_OF_CONTAINERS, engine
-from stagemaker_support.pages import ENGINE, assert_tagged, blocks, broken_links, page_marks, run_blocks, run_script
+from stagemaker_support.pages import (
+    ENGINE,
+    NOT_PASTEABLE,
+    blocks,
+    broken_links,
+    check_blocks,
+    output_pattern,
+    page_marks,
+    run_blocks,
+    run_script,
+)
 from support.checkout import ROOT, copy_checkout, environment
 from support.once import make_once
 from support.template import IS_TEMPLATE, template_only
 
-FOLDERS = (".", "data", "docs", "tools", "tools/recore", "tools/recore/docs")
+FOLDERS = (".", "data", "docs", "tools/recore", "tools/recore/docs")
 PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob("*.md"))]
 STAGEMAKER_PAGES = sorted(page for name in ("*.md", "docs/*.md") for page in (ROOT / "tools/stagemaker").glob(name))
+GENERATED = [page for kind in ("*.md", "*.md.jinja") for page in sorted((ROOT / "tools/recore/src").rglob(kind))]
 DOTTED_NAME = re.compile(r"(?<![\w./-])(?:recore|stagemaker)(?:\.[A-Za-z_]\w*)+(?![\w/-])")
 TESTS = ("tests", "tools/recore/tests", "tools/stagemaker/tests")
 NAME = r'"((?:RECORE|CONFORMANCE)_\w+)"'
@@ -30,8 +42,15 @@ PRODUCTION = [ROOT / f"tools/recore/docs/{name}.md" for name in ("serve", "compa
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_is_tagged(page: Path) -> None:
-    assert_tagged(page)
+def test_every_block_can_be_pasted(page: Path) -> None:
+    check_blocks(page)
+
+
+@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.name)
+def test_every_block_of_a_generated_page_can_be_pasted(page: Path) -> None:
+    for block in blocks(page):
+        assert block.language in ("bash", "text"), block
+        assert not NOT_PASTEABLE.search(block.content), block
 
 
 @pytest.mark.parametrize("page", [*PAGES, *STAGEMAKER_PAGES], ids=lambda page: str(page.relative_to(ROOT)))
@@ -59,13 +78,14 @@ def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_run(folder: Path) -> None:
+    """Run the first command of README in a copy of the checkout, and compare its output."""
     copy_checkout(folder)
-    ((_, block), *_) = blocks(ROOT / "README.md")
-    command, *_ = block.splitlines()
-    assert command == "$ make run"
+    commands, printed, *_ = blocks(ROOT / "README.md")
+    assert commands.content.splitlines()[-1] == "make run"
     with contextlib.ExitStack() as background:
-        status, output, errors = run_script(command[2:], folder, page_environment(folder), background)
+        status, output, errors = run_script("make run", folder, page_environment(folder), background)
     assert status == 0, output + errors
+    assert not IS_TEMPLATE or output_pattern(printed).fullmatch(output), output
 
 
 @pytest.mark.parametrize(
@@ -89,6 +109,8 @@ def test_the_pages_of_production_continue_each_other(checkout: Path) -> None:
 @pytest.mark.slow
 @template_only
 def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
+    for command in (["git", "init", "--quiet"], ["git", "add", "train.py"]):  # `recore new` reads the original in Git
+        subprocess.run(command, cwd=checkout, check=True)
     run_blocks([MODEL_PAGE], checkout, page_environment(checkout))
 
 
@@ -118,3 +140,12 @@ def test_each_folder_has_pages() -> None:
 
 def test_links_lead_to_existing_files() -> None:
     assert broken_links(PAGES) == []
+
+
+def test_sources_mention_existing_pages() -> None:
+    sources = [path for folder in ("", "tools/recore/", "tools/stagemaker/") for path in ROOT.glob(f"{folder}*.py")]
+    sources += [path for part in ("src", "examples", "benchmarks") for path in ROOT.glob(f"tools/*/{part}/**/*.py")]
+    mentioned = {name for path in sources for name in re.findall(r"[\w/]*docs/[\w-]+\.md", path.read_text("utf-8"))}
+    assert "docs/your-model.md" in mentioned
+    roots = (ROOT, ROOT / "tools/recore", ROOT / "tools/stagemaker")
+    assert [name for name in mentioned if not any((root / name).exists() for root in roots)] == []
