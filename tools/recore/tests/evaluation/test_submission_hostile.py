@@ -264,8 +264,8 @@ def test_hard_links_in_a_model_are_packed_once_and_count_once_towards_the_volume
         (tmp_path / f"model/weights-{index}").hardlink_to(tmp_path / "model/weights")
     folder = OutputFolder(tmp_path, "/opt/ml/model")
     with pytest.raises(JobFailed, match="needs more than the VolumeSizeInGB"):
-        pack(folder, tmp_path / "trained.tar.gz", Volume((1 << 20) - 1))
-    pack(folder, tmp_path / "trained.tar.gz", Volume(2 << 20))
+        pack(folder, tmp_path / "trained.tar.gz", Volume((1 << 20) - 1), lambda: None)
+    pack(folder, tmp_path / "trained.tar.gz", Volume(2 << 20), lambda: None)
     submission = SubmissionFiles(Path(), {"train.py": b"", "preprocess.py": b""})
     submission.join(tmp_path / "trained.tar.gz", tmp_path / "model.tar.gz")
     assert (tmp_path / "model.tar.gz").stat().st_size < 1.1 * (1 << 20)
